@@ -1,0 +1,183 @@
+//! The struct half: `Construct`, `SentBy`, and the entry in the inventory.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Fields, Type};
+
+use super::super::model::{Field, Source, StructHalf};
+use crate::paths::respan;
+
+/// The item and its impls; for an item that is wrong, what the rest of the user's code needs to be right.
+pub(in super::super) fn struct_half(half: &StructHalf, correct: bool) -> TokenStream {
+    let item = &half.item;
+    let construct = construct_impl(half, correct);
+    let sent_by = sent_by(half);
+    let other_half = match (correct, item.generics.params.is_empty()) {
+        (true, true) => entry(half),
+        (true, false) => check(half),
+        (false, _) => TokenStream::new(),
+    };
+    quote! {
+        #item
+        const _: () = {
+            #construct
+            #sent_by
+            #other_half
+        };
+    }
+}
+
+fn construct_impl(half: &StructHalf, correct: bool) -> TokenStream {
+    let private = half.paths.private();
+    let ident = &half.item.ident;
+    let name = ident.to_string();
+    let path = half.path.as_ref().map_or_else(String::new, syn::LitStr::value);
+    let (generics, arguments, clause) = half.item.generics.split_for_impl();
+    let required = if correct { required(half) } else { quote!(#private::Vec::new()) };
+    let sends = sends(half);
+    let construct = if correct { construct(half) } else { quote!(loop {}) };
+    let user = if correct { user(half) } else { None };
+    quote! {
+        #[automatically_derived]
+        impl #generics #private::Construct for #ident #arguments #clause {
+            const NAME: &'static str = #name;
+            const PATH: &'static str = #path;
+            fn required() -> #private::Vec<#private::Required> {
+                #required
+            }
+            fn sends() -> #private::Vec<#private::Description> {
+                #sends
+            }
+            fn construct(__agentcore_opening: &#private::Opening<'_>) -> #private::Result<Self> {
+                #construct
+            }
+            #user
+        }
+    }
+}
+
+/// A `#[state]` field; both uses are the same tokens at the same place, so an error in them is reported once.
+fn state(half: &StructHalf, ty: &Type) -> TokenStream {
+    let span = ty.span();
+    let private = half.paths.private_at(span);
+    quote_spanned!(span=> #private::state::<#ty>())
+}
+
+fn required(half: &StructHalf) -> TokenStream {
+    let private = half.paths.private();
+    let fields = half.fields.iter().filter(|field| matches!(field.source, Source::State));
+    let states = fields.map(|Field { ty, cfgs, .. }| {
+        let state = state(half, ty);
+        quote!(#(#cfgs)* #state.required())
+    });
+    quote!(#private::Vec::from([#(#states),*]))
+}
+
+/// The bound on a sent type is that of its `SentBy`, so that a type that cannot be sent is reported once.
+fn sends(half: &StructHalf) -> TokenStream {
+    let private = half.paths.private();
+    let sent = half.sends.iter().map(|ty| quote!(#private::sent::<Self, #ty>()));
+    quote!(#private::Vec::from([#(#sent),*]))
+}
+
+fn construct(half: &StructHalf) -> TokenStream {
+    if let Fields::Unit = half.item.fields {
+        return quote! {
+            let _ = __agentcore_opening;
+            ::core::result::Result::Ok(Self)
+        };
+    }
+    let fields = half.fields.iter().map(|field| {
+        let (ident, cfgs, value) = (&field.ident, &field.cfgs, value(half, field));
+        quote!(#(#cfgs)* #ident: #value)
+    });
+    let private = half.paths.private();
+    quote! {
+        #[allow(unused_imports)]
+        use #private::ParseParam as _;
+        let _ = __agentcore_opening;
+        ::core::result::Result::Ok(Self { #(#fields),* })
+    }
+}
+
+fn value(half: &StructHalf, field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    let span = ty.span();
+    let private = half.paths.private_at(span);
+    match &field.source {
+        Source::Path(name) => {
+            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_opening.path(#name))?)
+        }
+        Source::Query(name) => {
+            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_opening.query(#name))?)
+        }
+        Source::State => {
+            let state = state(half, ty);
+            quote!(#state.get(__agentcore_opening)?)
+        }
+        Source::Expr(expr) => quote!(#expr),
+        Source::Default => quote_spanned!(span=> <#ty as ::core::default::Default>::default()),
+    }
+}
+
+fn user(half: &StructHalf) -> Option<TokenStream> {
+    let private = half.paths.private();
+    let field = half.fields.iter().find(|field| field.user.is_some())?;
+    let span = field.ty.span();
+    let at = half.paths.private_at(span);
+    let ident = respan(&field.ident, span);
+    let as_user = quote_spanned!(span=> #at::AsUser::as_user(&self.#ident));
+    Some(quote! {
+        fn user(&self) -> ::core::option::Option<&#private::UserId> {
+            #as_user
+        }
+    })
+}
+
+fn sent_by(half: &StructHalf) -> TokenStream {
+    let private = half.paths.private();
+    let ident = &half.item.ident;
+    let (generics, arguments, clause) = half.item.generics.split_for_impl();
+    let mut seen = Vec::new();
+    let mut impls = TokenStream::new();
+    for ty in &half.sends {
+        let text = quote!(#ty).to_string();
+        if !seen.contains(&text) {
+            impls.extend(quote! {
+                #[automatically_derived]
+                impl #generics #private::SentBy<#ident #arguments> for #ty #clause {}
+            });
+            seen.push(text);
+        }
+    }
+    impls
+}
+
+/// The entry of a concrete consumer, which is also the check that the other half is there.
+fn entry(half: &StructHalf) -> TokenStream {
+    let private = half.paths.private();
+    let ident = &half.item.ident;
+    let at = half.paths.private_at(ident.span());
+    let mount = quote_spanned!(ident.span()=> #at::mount::<#ident>);
+    quote! {
+        #private::inventory::submit! {
+            #private::MountEntry { mount: #mount, module_path: ::core::module_path!() }
+        }
+    }
+}
+
+/// The same check for a generic consumer, which has no entry.
+fn check(half: &StructHalf) -> TokenStream {
+    let ident = &half.item.ident;
+    let private = half.paths.private_at(ident.span());
+    let (generics, arguments, clause) = half.item.generics.split_for_impl();
+    let arguments = respan(arguments, ident.span());
+    let check = quote_spanned!(ident.span()=> #private::has_impl_half::<#ident #arguments>());
+    quote! {
+        #[allow(dead_code)]
+        fn __agentcore_check #generics () #clause {
+            #check
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What `#[serde(..)]` says about the keys of the data.
+//!
+//! Only how data are read counts here: the paths of broken rules go back to the client that sent them. What is wrong
+//! with such an attribute is for serde to report.
+
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta, Variant};
+
+use super::case::Case;
+use crate::args::{self, Named};
+
+/// The attributes of one item, variant or field.
+pub(super) struct Serde(Vec<Named>);
+
+impl Serde {
+    pub(super) fn of(attrs: &[Attribute]) -> Self {
+        let lists = attrs.iter().filter(|attr| attr.path().is_ident("serde")).filter_map(|attr| match &attr.meta {
+            Meta::List(list) => args::parse(list.tokens.clone()).ok(),
+            _ => None,
+        });
+        Self(lists.flatten().filter_map(named).collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&Named> {
+        self.0.iter().find(|arg| arg.name == name)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The text of `name = ".."`, or of `name(deserialize = "..")`.
+    fn text(&self, name: &str) -> Option<String> {
+        let arg = self.get(name)?;
+        let nested = arg.nested("").unwrap_or_default();
+        let arg = nested.iter().find(|arg| arg.name == "deserialize").unwrap_or(arg);
+        match arg.expr("") {
+            Ok(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.value()),
+            _ => None,
+        }
+    }
+
+    fn case(&self, name: &str) -> Option<Case> {
+        self.text(name).map(|case| Case::parse(&case))
+    }
+}
+
+fn named(arg: args::Arg) -> Option<Named> {
+    match arg {
+        args::Arg::Named(named) => Some(named),
+        args::Arg::Value(_) => None,
+    }
+}
+
+/// What the container says about its fields and variants.
+pub(super) struct Container {
+    serde: Serde,
+    is_enum: bool,
+}
+
+impl Container {
+    pub(super) fn new(attrs: &[Attribute], is_enum: bool) -> Self {
+        Self { serde: Serde::of(attrs), is_enum }
+    }
+
+    /// The keys around the fields of a variant.
+    pub(super) fn around(&self, variant: &Variant) -> Vec<String> {
+        if self.serde.has("untagged") || Serde::of(&variant.attrs).has("untagged") {
+            return Vec::new();
+        }
+        match (self.serde.has("tag"), self.serde.text("content")) {
+            (true, Some(content)) => vec![content],
+            (true, None) => Vec::new(),
+            (false, _) => vec![self.variant_key(variant)],
+        }
+    }
+
+    fn variant_key(&self, variant: &Variant) -> String {
+        let case = self.serde.case("rename_all").unwrap_or_default();
+        let renamed = Serde::of(&variant.attrs).text("rename");
+        renamed.unwrap_or_else(|| case.of_variant(&variant.ident.unraw().to_string()))
+    }
+
+    /// The key of a field, `None` when it has none of its own.
+    pub(super) fn field_key(&self, field: &Field, index: usize, variant: Option<&Variant>) -> Option<String> {
+        let serde = Serde::of(&field.attrs);
+        if serde.has("flatten") {
+            return None;
+        }
+        let Some(name) = &field.ident else {
+            let alone = variant.is_some_and(|variant| variant.fields.len() == 1);
+            return (!alone).then(|| index.to_string());
+        };
+        let case = match variant {
+            Some(variant) => Serde::of(&variant.attrs).case("rename_all").or(self.serde.case("rename_all_fields")),
+            None => self.serde.case("rename_all").filter(|_| !self.is_enum),
+        };
+        Some(serde.text("rename").unwrap_or_else(|| case.unwrap_or_default().of_field(&name.unraw().to_string())))
+    }
+}

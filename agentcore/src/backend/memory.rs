@@ -1,0 +1,183 @@
+//! The backend of a node that is alone: everything is in the process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, PresenceBook, Publish, Question, Refused};
+use crate::error::{Error, Result};
+use crate::id::{GroupName, UserId};
+use crate::message::Parcel;
+
+/// One node, no other process needed.
+///
+/// There is nobody to carry messages to; admission and presence are decided here, under a lock each.
+#[derive(Default)]
+pub struct MemoryBackend {
+    started: OnceLock<Started>,
+    admitted: Mutex<Admitted>,
+    presence: Arc<PresenceDesk>,
+    stopped: CancellationToken,
+}
+
+struct Started {
+    node: Node,
+    deliver: Arc<dyn Deliver>,
+}
+
+#[derive(Debug, Default)]
+struct Admitted {
+    total: usize,
+    users: HashMap<UserId, usize>,
+}
+
+/// The book and the bell that tells the task of a new leave. The lock is held while a message is delivered, so that
+/// joins and leaves arrive in the order in which they happened.
+#[derive(Debug, Default)]
+struct PresenceDesk {
+    book: tokio::sync::Mutex<PresenceBook>,
+    bell: Notify,
+}
+
+impl MemoryBackend {
+    /// A backend for one node.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn started(&self) -> Result<&Started> {
+        self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
+    }
+}
+
+impl fmt::Debug for MemoryBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryBackend").field("admitted", &self.admitted).finish_non_exhaustive()
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
+        let leaves = send_leaves(self.presence.clone(), deliver.clone());
+        let stopped = self.stopped.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled_owned(leaves).await });
+        let started = self.started.set(Started { node, deliver });
+        Box::pin(std::future::ready(started.map_err(|_| Error::start("a backend serves one node only"))))
+    }
+
+    fn stop(&self) -> Async<'_, ()> {
+        self.stopped.cancel();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn subscribe(&self, _: &GroupName) -> Option<Async<'static, ()>> {
+        None
+    }
+
+    fn unsubscribe(&self, _: &GroupName) {}
+
+    fn publish(&self, _: &Parcel) -> Publish {
+        Publish::Done(Ok(()))
+    }
+
+    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>> {
+        let decide = || {
+            let limits = self.started().map_err(Refused::Backend)?.node.limits;
+            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+            if admitted.total >= limits.total {
+                return Err(Refused::Total);
+            }
+            let own = admitted.users.get(user).copied().unwrap_or(0);
+            if own >= limits.per_user {
+                return Err(Refused::User);
+            }
+            admitted.users.insert(user.clone(), own + 1);
+            admitted.total += 1;
+            Ok(())
+        };
+        Box::pin(std::future::ready(decide()))
+    }
+
+    fn release(&self, user: &UserId) {
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(own) = admitted.users.get_mut(user) else { return };
+        *own -= 1;
+        if *own == 0 {
+            admitted.users.remove(user);
+        }
+        admitted.total -= 1;
+    }
+
+    fn record(&self, _: Count<'_>) {}
+
+    fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>> {
+        Box::pin(std::future::ready(self.started().map(|started| started.deliver.group_count(group))))
+    }
+
+    fn online_count(&self) -> Async<'_, Result<usize>> {
+        Box::pin(std::future::ready(self.started().map(|started| started.deliver.user_count())))
+    }
+
+    fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>> {
+        Box::pin(std::future::ready(self.started().map(|started| started.deliver.has_user(user))))
+    }
+
+    fn enter(&self, presence: Presence) -> Async<'_, Result<()>> {
+        Box::pin(async move {
+            let deliver = &self.started()?.deliver;
+            let mut book = self.presence.book.lock().await;
+            if let Some(parcel) = book.enter(presence) {
+                settle(deliver.deliver(parcel)).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+        Box::pin(async move {
+            let deliver = &self.started()?.deliver;
+            let mut book = self.presence.book.lock().await;
+            if let Some(parcel) = book.exit(&exit, Instant::now()) {
+                settle(deliver.deliver(parcel)).await;
+            }
+            self.presence.bell.notify_one();
+            Ok(())
+        })
+    }
+
+    fn ask(&self, _: Question) -> Async<'_, Answers> {
+        Box::pin(std::future::ready(Answers { answers: Vec::new(), complete: true }))
+    }
+}
+
+async fn settle(waiting: Option<Async<'static, ()>>) {
+    if let Some(waiting) = waiting {
+        waiting.await;
+    }
+}
+
+/// Sends leave messages when they are due.
+async fn send_leaves(desk: Arc<PresenceDesk>, deliver: Arc<dyn Deliver>) {
+    loop {
+        let due = desk.book.lock().await.next_due();
+        match due {
+            None => desk.bell.notified().await,
+            Some(due) => {
+                tokio::time::sleep_until(due).await;
+                let mut book = desk.book.lock().await;
+                while let Some(parcel) = book.take_due(Instant::now()) {
+                    settle(deliver.deliver(parcel)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What joins nodes into one: the [`Backend`] trait, its contract, and the implementations.
+//!
+//! A backend carries messages to the other nodes and answers questions that concern all of them. Delivering to the
+//! connections of its own node is not its work: it hands what comes from elsewhere to [`Deliver`], which the
+//! connection manager implements. In one process, [`MemoryBackend`] is all that is needed.
+
+mod memory;
+mod presence;
+
+pub use memory::MemoryBackend;
+pub use presence::{GRACE, Presence, PresenceBook};
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::id::{ConnectionId, GroupName, NodeId, UserId};
+use crate::message::Parcel;
+
+/// A boxed future: the trait is used as an object, so that one binary can choose its backend by a setting.
+pub type Async<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a backend is told of the node it serves.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The node's name.
+    pub id: NodeId,
+    /// Random for each start, so that what an earlier life of the node left behind is not taken for its own.
+    pub incarnation: u64,
+    /// The bounds that admission keeps.
+    pub limits: AdmissionLimits,
+}
+
+/// How many connections are admitted, over all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdmissionLimits {
+    /// Connections in all.
+    pub total: usize,
+    /// Connections of one user.
+    pub per_user: usize,
+}
+
+/// The other nodes, as one node sees them.
+///
+/// # Contract
+/// - **Subscriptions** are level-triggered: [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) say
+///   that the node's interest in a group may have changed; the backend reads [`Deliver::wants`] when it acts, never
+///   replaying events, so first joins and last leaves may be announced in any order.
+/// - **Order**: parcels for one recipient that one task publishes one after another reach each other node in that
+///   order, and none twice.
+/// - **Loss** is signalled: what could not be carried leads to [`Deliver::resync`], never to silence.
+/// - **Admission** is exact: check and count are one step, however many ask at once.
+/// - **Cancel safety**: dropping a returned future leaves the backend whole; what it was asked may or may not be done.
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// The name, as `BACKEND_TYPE` says it.
+    fn name(&self) -> &'static str;
+
+    /// Joins the cluster. Called once, before anything else.
+    ///
+    /// # Errors
+    /// When the backend cannot be reached.
+    fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>>;
+
+    /// Leaves the cluster: nothing of this node is left behind.
+    fn stop(&self) -> Async<'_, ()>;
+
+    /// A connection of this node has entered `group`. The future ends when messages of other nodes arrive for it;
+    /// `None` when they do already.
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>>;
+
+    /// The last connection of this node has left `group`.
+    fn unsubscribe(&self, group: &GroupName);
+
+    /// Hands a parcel to the other nodes; the own connections are served by the caller afterwards. It does not wait
+    /// for a round trip.
+    fn publish(&self, parcel: &Parcel) -> Publish;
+
+    /// Takes a place for a connection of `user`, or says which bound is met. A refused one leaves nothing behind.
+    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>>;
+
+    /// Gives a place back.
+    fn release(&self, user: &UserId);
+
+    /// Notes how many connections of this node a user or group has now. Absolute values: the last one counts, and
+    /// the backend may batch them.
+    fn record(&self, count: Count<'_>);
+
+    /// How many connections are in `group` over all nodes.
+    fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>>;
+
+    /// How many users have a connection on any node.
+    fn online_count(&self) -> Async<'_, Result<usize>>;
+
+    /// Whether `user` has a connection on any node.
+    fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>>;
+
+    /// Makes a connection's user present in a group; when it is the first one over all nodes, the others in the group
+    /// get the join message.
+    fn enter(&self, presence: Presence) -> Async<'_, Result<()>>;
+
+    /// Takes a connection's presence back; when it was the user's last one, the others in the group get the leave
+    /// message: at once when the user left, after [`GRACE`] when the connection was lost, so that a reload is no leave.
+    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>>;
+
+    /// Asks every other node that may know.
+    fn ask(&self, question: Question) -> Async<'_, Answers>;
+}
+
+/// What became of a parcel.
+pub enum Publish {
+    /// It is queued for the other nodes, or there is none that wants it. An error: it was not handed over.
+    Done(Result<()>),
+    /// The queue is full; the future ends when the parcel is in it.
+    Wait(Async<'static, Result<()>>),
+}
+
+impl fmt::Debug for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+            Self::Wait(_) => f.write_str("Wait"),
+        }
+    }
+}
+
+/// Which bound a connection met.
+#[derive(Debug)]
+pub enum Refused {
+    /// `MAX_TOTAL_CONNECTIONS`.
+    Total,
+    /// `MAX_CONNECTIONS_PER_CLIENT`.
+    User,
+    /// The backend could not decide.
+    Backend(Error),
+}
+
+/// How many connections of this node there are.
+#[derive(Debug, Clone, Copy)]
+pub enum Count<'a> {
+    /// Of a user.
+    User(&'a UserId, usize),
+    /// In a group.
+    Group(&'a GroupName, usize),
+}
+
+/// A presence that ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Exit<'a> {
+    /// Where.
+    pub group: &'a GroupName,
+    /// Whose.
+    pub user: &'a UserId,
+    /// The connection that made the user present.
+    pub connection: ConnectionId,
+    /// The connection was lost, rather than left the group: the leave message waits.
+    pub lost: bool,
+}
+
+/// What a node asks the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Which users are in a group.
+    Members(GroupName),
+    /// Which connections a user has.
+    ConnectionsOf(UserId),
+    /// To close a user's connections.
+    Disconnect(UserId),
+}
+
+/// What one node answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The users in the group.
+    Members(Vec<UserId>),
+    /// The user's connections.
+    Connections(Vec<ConnectionId>),
+    /// How many connections were told to close.
+    Disconnected(usize),
+}
+
+/// What the other nodes answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// One from each node that answered.
+    pub answers: Vec<Answer>,
+    /// Whether every node answered in time.
+    pub complete: bool,
+}
+
+/// Why connections may have missed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResyncReason {
+    /// The backend lost something.
+    Backend,
+    /// A node vanished.
+    Peer,
+}
+
+/// The own node, as a backend sees it; the connection manager implements it.
+pub trait Deliver: Send + Sync + 'static {
+    /// Gives a parcel to the connections of this node. A future only when a queue is full.
+    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>>;
+
+    /// Whether a connection of this node is in `group`.
+    fn wants(&self, group: &GroupName) -> bool;
+
+    /// Whether `user` has a connection on this node.
+    fn has_user(&self, user: &UserId) -> bool;
+
+    /// How many connections of this node are in `group`.
+    fn group_count(&self, group: &GroupName) -> usize;
+
+    /// How many users have a connection on this node.
+    fn user_count(&self) -> usize;
+
+    /// Answers a question of another node.
+    fn answer(&self, question: &Question) -> Answer;
+
+    /// Tells connections that something may be missing: those in `groups`, or all.
+    fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason);
+}

@@ -1,0 +1,124 @@
+//! What a consumer is built from: the request that asks for the upgrade, and the application's states.
+
+use std::any::TypeId;
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorDetail, Result};
+use crate::state::States;
+
+/// The request of one connection, before its upgrade.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    path: &'a [(String, String)],
+    query: &'a [(String, String)],
+    states: &'a States,
+}
+
+impl<'a> Opening<'a> {
+    pub(crate) fn new(path: &'a [(String, String)], query: &'a [(String, String)], states: &'a States) -> Self {
+        Self { path, query, states }
+    }
+
+    /// The value of `{name}` in the path, percent-decoded.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<&str> {
+        self.path.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of `name` in the query, percent-decoded.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A state of the application.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when it is missing; the start checks that it is not.
+    pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T> {
+        self.states
+            .get::<T>()
+            .ok_or_else(|| Error::internal(format!("no state of type `{}`", std::any::type_name::<T>())))
+    }
+}
+
+/// A `#[state]` field, as the start checks it.
+#[derive(Debug, Clone, Copy)]
+pub struct Required {
+    /// The type of the field.
+    pub type_id: TypeId,
+    /// Its name, for the error.
+    pub type_name: &'static str,
+}
+
+impl Required {
+    /// A field of type `T`.
+    #[must_use]
+    pub fn of<T: Clone + Send + Sync + 'static>() -> Self {
+        Self { type_id: TypeId::of::<T>(), type_name: std::any::type_name::<T>() }
+    }
+}
+
+/// Chooses how a `#[path]` or `#[query]` field is parsed: `Param::<T>::new("name").parse(text)`.
+///
+/// The inherent method for `Param<Option<T>>` comes before the one of [`ParseParam`], so an optional value needs no
+/// trait of its own.
+#[derive(Debug)]
+pub struct Param<T> {
+    name: &'static str,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Param<T> {
+    /// The value called `name`.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, value: PhantomData }
+    }
+}
+
+impl<T: FromStr<Err: Display>> Param<Option<T>> {
+    /// Parses the value if there is one.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, naming the value.
+    pub fn parse(&self, text: Option<&str>) -> Result<Option<T>> {
+        text.map(|text| parse(self.name, text)).transpose()
+    }
+}
+
+/// Parses a value that must be there.
+pub trait ParseParam {
+    /// What it is parsed to.
+    type Value;
+
+    /// Parses the value.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED`, naming the value.
+    fn parse(&self, text: Option<&str>) -> Result<Self::Value>;
+}
+
+impl<T: FromStr<Err: Display>> ParseParam for Param<T> {
+    type Value = T;
+    fn parse(&self, text: Option<&str>) -> Result<T> {
+        match text {
+            Some(text) => parse(self.name, text),
+            None => Err(refused(self.name, "required", "is missing".to_owned())),
+        }
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|error: T::Err| refused(name, "type", error.to_string()))
+}
+
+fn refused(name: &str, rule: &'static str, message: String) -> Error {
+    Error::validation(format!("`{name}`: {message}")).with_details(vec![ErrorDetail {
+        field: name.to_owned(),
+        rule,
+        message,
+    }])
+}

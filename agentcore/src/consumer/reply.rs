@@ -1,0 +1,89 @@
+//! What a handler returns, and how it answers the request.
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::manager::{encode, unencodable};
+use crate::message::{Description, Message, write_reply};
+use crate::wire::{Frame, text_frame};
+
+/// The request that a handler answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// The `ref` of the envelope: the client wants a reply.
+    pub(crate) reference: Option<u64>,
+    /// Counts the requests of the connection from 1; 0 stands for none.
+    pub(crate) serial: u64,
+}
+
+impl Request {
+    /// Not a request: `connect`, `disconnect`, or a task.
+    pub(crate) const NONE: Self = Self { reference: None, serial: 0 };
+
+    /// Encodes `message` as the answer: a reply to a request with a `ref`, a message under its own type otherwise.
+    pub(crate) fn answer<M: Message>(&self, message: &M) -> Result<Frame> {
+        match self.reference {
+            Some(reference) => text_frame(|buffer| write_reply(buffer, reference, Some(message))),
+            None => return encode(message),
+        }
+        .map_err(unencodable::<M>)
+    }
+
+    /// Encodes the answer of a handler that returned no message: `null` for a request with a `ref`, else nothing.
+    pub(crate) fn acknowledge(&self) -> Result<Option<Frame>> {
+        let Some(reference) = self.reference else { return Ok(None) };
+        text_frame(|buffer| write_reply::<()>(buffer, reference, None)).map(Some).map_err(Error::internal)
+    }
+}
+
+/// The encoded answer of a handler.
+#[derive(Debug, Default)]
+pub struct Reply(pub(crate) Option<Bytes>);
+
+/// What a handler may return: nothing, a message, an `Option` of one, or a `Result` of those.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}`",
+    label = "this is neither `()` nor a message with a name",
+    note = "return `()`, a `#[message(\"its_type\")]`, an `Option` of one, or a `Result` of any of these"
+)]
+pub trait IntoReply {
+    /// The message, for the catalogue.
+    const DESCRIPTION: Option<Description>;
+
+    /// Encodes the answer.
+    ///
+    /// # Errors
+    /// The handler's own error, or `INTERNAL_ERROR` when the message cannot be encoded.
+    fn into_reply(self, request: &Request) -> Result<Reply>;
+}
+
+impl IntoReply for () {
+    const DESCRIPTION: Option<Description> = None;
+    fn into_reply(self, _: &Request) -> Result<Reply> {
+        Ok(Reply(None))
+    }
+}
+
+impl<M: Message> IntoReply for M {
+    const DESCRIPTION: Option<Description> = Some(Description::of::<M>());
+    fn into_reply(self, request: &Request) -> Result<Reply> {
+        request.answer(&self).map(|frame| Reply(Some(frame.into_bytes())))
+    }
+}
+
+impl<M: Message> IntoReply for Option<M> {
+    const DESCRIPTION: Option<Description> = Some(Description::of::<M>());
+    fn into_reply(self, request: &Request) -> Result<Reply> {
+        match self {
+            Some(message) => message.into_reply(request),
+            None => Ok(Reply(None)),
+        }
+    }
+}
+
+impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
+    const DESCRIPTION: Option<Description> = T::DESCRIPTION;
+    fn into_reply(self, request: &Request) -> Result<Reply> {
+        self.map_err(Into::into)?.into_reply(request)
+    }
+}

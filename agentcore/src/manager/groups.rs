@@ -1,0 +1,156 @@
+//! Joining and leaving.
+
+use std::sync::Arc;
+
+use super::ConnectionManager;
+use crate::backend::{Count, Exit, Presence};
+use crate::error::{Error, Result};
+use crate::id::{GroupName, UserId};
+use crate::registry::{Command, Connection, Membership};
+use crate::wire::Frame;
+
+/// The messages that a user's presence in a group begins and ends with.
+pub(crate) struct PresentIn {
+    pub(crate) joined: Frame,
+    pub(crate) left: Frame,
+}
+
+impl ConnectionManager {
+    /// Brings all connections that a user has on this node into a group.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED` when one of them is in as many groups as it may be.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves each connection either in the group or not.
+    pub async fn join_user<U, G>(&self, user: U, group: G) -> Result<()>
+    where
+        U: TryInto<UserId, Error: Into<Error>>,
+        G: TryInto<GroupName, Error: Into<Error>>,
+    {
+        let (user, group) = (user.try_into().map_err(Into::into)?, group.try_into().map_err(Into::into)?);
+        for connection in self.registry().of_user(&user) {
+            self.join(&connection, group.clone(), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes all connections that a user has on this node out of a group.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub async fn leave_user<U, G>(&self, user: U, group: G) -> Result<()>
+    where
+        U: TryInto<UserId, Error: Into<Error>>,
+        G: TryInto<GroupName, Error: Into<Error>>,
+    {
+        let (user, group) = (user.try_into().map_err(Into::into)?, group.try_into().map_err(Into::into)?);
+        for connection in self.registry().of_user(&user) {
+            self.leave(&connection, &group).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings a connection into a group; false when it is in it already.
+    pub(crate) async fn join(
+        &self,
+        connection: &Arc<Connection>,
+        group: GroupName,
+        present: Option<PresentIn>,
+    ) -> Result<bool> {
+        let shard = connection.shard();
+        // The place in the queue comes first: nothing can wait while the connection's groups are locked.
+        let place = shard.reserve().await;
+        let max = self.inner.settings.ws_max_groups_per_connection;
+        let joined = connection.with_groups(|groups| {
+            if let Some(membership) = groups.iter_mut().find(|membership| membership.group == group) {
+                membership.present |= present.is_some();
+                return Ok(false);
+            }
+            if groups.len() >= max {
+                return Err(Error::limit(format!("a connection is in at most {max} groups; leave one first")));
+            }
+            groups.push(Membership { group: group.clone(), present: present.is_some() });
+            self.registry().directory().add(&group, shard.index());
+            shard.submit_with(place, Command::Join(connection.member(), group.clone()));
+            Ok(true)
+        });
+        let joined = joined.unwrap_or_else(|| Err(gone()))?;
+        if let Some(subscribed) = self.inner.backend.subscribe(&group) {
+            subscribed.await;
+        }
+        if joined {
+            self.record_group(&group);
+        }
+        if let Some(PresentIn { joined, left }) = present {
+            let presence = Presence {
+                group,
+                user: connection.user_id().clone(),
+                connection: connection.id(),
+                joined: joined.payload(),
+                left: left.payload(),
+            };
+            self.inner.backend.enter(presence).await?;
+        }
+        Ok(joined)
+    }
+
+    /// Takes a connection out of a group; false when it is not in it.
+    pub(crate) async fn leave(&self, connection: &Arc<Connection>, group: &GroupName) -> Result<bool> {
+        let shard = connection.shard();
+        let place = shard.reserve().await;
+        let left = connection.with_groups(|groups| {
+            let at = groups.iter().position(|membership| membership.group == *group)?;
+            let membership = groups.remove(at);
+            let last = self.registry().directory().remove(group, shard.index());
+            shard.submit_with(place, Command::Leave(connection.member(), group.clone()));
+            Some((membership, last))
+        });
+        let Some((membership, last)) = left.flatten() else { return Ok(false) };
+        if last {
+            self.inner.backend.unsubscribe(group);
+        }
+        self.record_group(group);
+        if membership.present {
+            self.exit(connection, group, false).await?;
+        }
+        Ok(true)
+    }
+
+    /// Takes an ended connection out of all its groups, for good.
+    pub(super) async fn leave_all(&self, connection: &Arc<Connection>) {
+        let shard = connection.shard();
+        let directory = self.registry().directory();
+        let mut last_ones = Vec::new();
+        let memberships = connection.end_groups(|membership| {
+            if directory.remove(&membership.group, shard.index()) {
+                last_ones.push(membership.group.clone());
+            }
+        });
+        shard.leave_all(connection.member());
+        for group in &last_ones {
+            self.inner.backend.unsubscribe(group);
+        }
+        for membership in &memberships {
+            self.record_group(&membership.group);
+            if membership.present
+                && let Err(error) = self.exit(connection, &membership.group, true).await
+            {
+                tracing::warn!(group = %membership.group, %error, "presence was not taken back");
+            }
+        }
+    }
+
+    async fn exit(&self, connection: &Connection, group: &GroupName, lost: bool) -> Result<()> {
+        let exit = Exit { group, user: connection.user_id(), connection: connection.id(), lost };
+        self.inner.backend.exit(exit).await
+    }
+
+    fn record_group(&self, group: &GroupName) {
+        self.inner.backend.record(Count::Group(group, self.registry().directory().count(group)));
+    }
+}
+
+fn gone() -> Error {
+    Error::new(crate::error::ErrorCategory::Connection, "CONNECTION_CLOSED", "the connection has ended")
+}

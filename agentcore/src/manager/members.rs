@@ -1,0 +1,138 @@
+//! Questions: who is online, who is in a group, how many.
+
+use serde::Serialize;
+
+use super::ConnectionManager;
+use crate::backend::{Answer, Answers, Question};
+use crate::error::{Error, Result};
+use crate::id::{ConnectionId, GroupName, NodeId, UserId};
+use crate::time::Timestamp;
+
+/// A list gathered from all nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// What the nodes that answered have, each item once, sorted.
+    pub items: Vec<T>,
+    /// Whether every node answered in time.
+    pub complete: bool,
+}
+
+/// What this node holds.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The node.
+    pub node: NodeId,
+    /// The backend's name.
+    pub backend_type: &'static str,
+    /// When the node started.
+    pub started_at: Timestamp,
+    /// Its connections.
+    pub connections: usize,
+    /// Its users.
+    pub users: usize,
+    /// The groups with a connection of this node.
+    pub groups: usize,
+}
+
+impl ConnectionManager {
+    /// Whether a user has a connection on any node.
+    ///
+    /// # Errors
+    /// When the name is none, or the backend does not answer.
+    pub async fn is_online<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<bool> {
+        let user = user.try_into().map_err(Into::into)?;
+        if self.registry().has_user(&user) {
+            return Ok(true);
+        }
+        self.inner.backend.is_online(&user).await
+    }
+
+    /// How many users have a connection, over all nodes.
+    ///
+    /// # Errors
+    /// When the backend does not answer.
+    pub async fn online_count(&self) -> Result<usize> {
+        self.inner.backend.online_count().await
+    }
+
+    /// How many connections are in a group, over all nodes.
+    ///
+    /// # Errors
+    /// When the name is none, or the backend does not answer.
+    pub async fn group_count<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<usize> {
+        let group = group.try_into().map_err(Into::into)?;
+        self.inner.backend.group_count(&group).await
+    }
+
+    /// The users in a group over all nodes, each once.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub async fn group_members<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<Listing<UserId>> {
+        let group = group.try_into().map_err(Into::into)?;
+        let mut items = self.inner.users_in(&group);
+        let Answers { answers, complete } = self.inner.backend.ask(Question::Members(group)).await;
+        items.extend(answers.into_iter().flat_map(|answer| match answer {
+            Answer::Members(users) => users,
+            _ => Vec::new(),
+        }));
+        Ok(sorted(items, complete))
+    }
+
+    /// The connections of a user over all nodes.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub async fn connections_of<U: TryInto<UserId, Error: Into<Error>>>(
+        &self,
+        user: U,
+    ) -> Result<Listing<ConnectionId>> {
+        let user = user.try_into().map_err(Into::into)?;
+        let mut items: Vec<_> = self.registry().of_user(&user).iter().map(|connection| connection.id()).collect();
+        let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user)).await;
+        items.extend(answers.into_iter().flat_map(|answer| match answer {
+            Answer::Connections(ids) => ids,
+            _ => Vec::new(),
+        }));
+        Ok(sorted(items, complete))
+    }
+
+    /// Closes all connections of a user with 4401, on every node; returns how many were told.
+    ///
+    /// # Errors
+    /// When the name is none.
+    pub async fn disconnect_user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<usize> {
+        let user = user.try_into().map_err(Into::into)?;
+        let here = self.inner.disconnect(&user);
+        let Answers { answers, .. } = self.inner.backend.ask(Question::Disconnect(user)).await;
+        let there: usize = answers
+            .into_iter()
+            .map(|answer| match answer {
+                Answer::Disconnected(count) => count,
+                _ => 0,
+            })
+            .sum();
+        Ok(here + there)
+    }
+
+    /// What this node holds.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let registry = self.registry();
+        Stats {
+            node: self.inner.node.clone(),
+            backend_type: self.inner.backend.name(),
+            started_at: self.inner.started_at,
+            connections: registry.connection_count(),
+            users: registry.user_count(),
+            groups: registry.directory().len(),
+        }
+    }
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>, complete: bool) -> Listing<T> {
+    items.sort_unstable();
+    items.dedup();
+    Listing { items, complete }
+}

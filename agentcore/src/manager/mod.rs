@@ -1,0 +1,157 @@
+//! The connection manager: the one place where the registry of this node and the backend to the others meet.
+//!
+//! It sends, joins and leaves, counts, admits and ends connections. It does not read from sockets, run handlers or
+//! speak HTTP.
+
+mod admission;
+mod groups;
+mod members;
+mod resync;
+mod route;
+mod sending;
+
+pub(crate) use admission::Admitted;
+pub(crate) use groups::PresentIn;
+pub use members::{Listing, Stats};
+pub use sending::{AnyConsumer, Sending, SentBy, To};
+pub(crate) use sending::{encode, unencodable};
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::backend::{AdmissionLimits, Backend, Node};
+use crate::error::{CloseReason, Error, Result};
+use crate::id::{ConnectionId, GroupName, NodeId, UserId};
+use crate::message::Recipient;
+use crate::registry::{Connection, ConnectionRegistry, OutboxLimits};
+use crate::settings::Settings;
+use crate::time::Timestamp;
+use crate::worker::{Workers, guard};
+
+/// Sends to connections, users, groups and everyone, over all nodes; joins, leaves and counts.
+///
+/// A cheap clone, usable from handlers, from REST handlers (as the extractor `State<ConnectionManager>`) and from any
+/// task. Its sends are not checked against the `sends(..)` of a consumer.
+#[derive(Clone)]
+pub struct ConnectionManager {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeId,
+    started_at: Timestamp,
+    settings: Arc<Settings>,
+    registry: ConnectionRegistry,
+    backend: Arc<dyn Backend>,
+    workers: Workers,
+}
+
+impl fmt::Debug for ConnectionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionManager").field("node", &self.inner.node).finish_non_exhaustive()
+    }
+}
+
+impl ConnectionManager {
+    /// Starts the workers and the backend.
+    pub(crate) async fn start(settings: Arc<Settings>, backend: Arc<dyn Backend>) -> Result<Self> {
+        let limits = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
+        let workers = Workers::start(settings.workers, limits)
+            .map_err(|error| Error::start(format!("the worker threads cannot be started: {error}")))?;
+        let incarnation = rand_u64();
+        let node = settings.node_id();
+        let manager = Self {
+            inner: Arc::new(Inner {
+                node: node.clone(),
+                started_at: Timestamp::now(),
+                registry: ConnectionRegistry::new(incarnation, workers.shards()),
+                settings: settings.clone(),
+                backend: backend.clone(),
+                workers,
+            }),
+        };
+        let limits =
+            AdmissionLimits { total: settings.max_total_connections, per_user: settings.max_connections_per_client };
+        let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
+        backend.start(Node { id: node, incarnation, limits }, deliver).await?;
+        Ok(manager)
+    }
+
+    /// Stops the backend; to be called when no connection is left.
+    pub(crate) async fn stop(&self) {
+        self.inner.backend.stop().await;
+    }
+
+    /// The name of this node.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.inner.node
+    }
+
+    /// The settings it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// One connection, on whichever node.
+    #[must_use]
+    pub fn connection(&self, id: ConnectionId) -> To<'_, AnyConsumer> {
+        To::new(self, Ok(Recipient::Connection(id)), None)
+    }
+
+    /// All connections of a user.
+    pub fn user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> To<'_, AnyConsumer> {
+        To::new(self, user.try_into().map(Recipient::User).map_err(Into::into), None)
+    }
+
+    /// All connections in a group.
+    pub fn group<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> To<'_, AnyConsumer> {
+        To::new(self, group.try_into().map(Recipient::Group).map_err(Into::into), None)
+    }
+
+    /// All connections of all nodes.
+    #[must_use]
+    pub fn everyone(&self) -> To<'_, AnyConsumer> {
+        To::new(self, Ok(Recipient::Everyone), None)
+    }
+
+    /// Tells every connection of this node to close.
+    pub(crate) fn close_all(&self, reason: &CloseReason) {
+        for shard in self.inner.registry.shards() {
+            shard.close_all(reason);
+        }
+    }
+
+    /// Runs a task on the worker of a connection, until it ends or the connection does.
+    pub(crate) fn spawn_for(&self, connection: &Arc<Connection>, task: impl Future<Output = ()> + Send + 'static) {
+        let id = connection.id();
+        let guarded = async move {
+            if guard(task).await.is_err() {
+                tracing::error!(connection = %id, "a task of the connection panicked");
+            }
+        };
+        if let Some(runtime) = self.inner.workers.runtime(connection.shard()) {
+            connection.spawn_on(runtime, guarded);
+        }
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.inner.workers
+    }
+
+    pub(crate) fn registry(&self) -> &ConnectionRegistry {
+        &self.inner.registry
+    }
+
+    /// What this node knows of one of its connections.
+    #[must_use]
+    pub fn connection_info(&self, id: ConnectionId) -> Option<Arc<Connection>> {
+        self.inner.registry.connection(id)
+    }
+}
+
+fn rand_u64() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
+}

@@ -1,0 +1,160 @@
+//! From a parcel to the outboxes of this node and to the backend.
+
+use std::sync::{Arc, Weak};
+
+use super::{ConnectionManager, Inner};
+use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
+use crate::error::{CloseCode, CloseReason, Error, Result};
+use crate::id::{GroupName, UserId};
+use crate::message::{Parcel, Recipient};
+use crate::registry::{Closing, Command, Connection, Shard};
+
+/// What became of a parcel.
+pub(super) enum Routed {
+    Done(Result<()>),
+    /// A queue is full: the future ends when the parcel is in all of them.
+    Wait(Async<'static, Result<()>>),
+}
+
+/// A full queue and what is to go into it.
+type Waiting = Vec<(Arc<Shard>, Command)>;
+
+impl ConnectionManager {
+    /// Hands a parcel to the other nodes, then to the connections of this one: an error means that nobody has it.
+    pub(super) fn route(&self, parcel: &Parcel) -> Routed {
+        match self.inner.backend.publish(parcel) {
+            Publish::Done(Ok(())) => {
+                let waiting = self.inner.deliver(parcel);
+                if waiting.is_empty() {
+                    return Routed::Done(Ok(()));
+                }
+                Routed::Wait(Box::pin(async move {
+                    submit(waiting).await;
+                    Ok(())
+                }))
+            }
+            Publish::Done(Err(error)) => Routed::Done(Err(error)),
+            Publish::Wait(published) => {
+                let (inner, parcel) = (self.inner.clone(), parcel.clone());
+                Routed::Wait(Box::pin(async move {
+                    published.await?;
+                    submit(inner.deliver(&parcel)).await;
+                    Ok(())
+                }))
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Gives a parcel to the connections of this node; returns what did not fit into a queue.
+    fn deliver(&self, parcel: &Parcel) -> Waiting {
+        let mut waiting = Waiting::new();
+        let mut submit = |shard: &Arc<Shard>, command| {
+            if let Err(command) = shard.submit(command) {
+                waiting.push((shard.clone(), command));
+            }
+        };
+        let direct = |connection: &Arc<Connection>| {
+            let covered = parcel.except.covers(connection.id(), connection.user_id());
+            (!covered).then(|| Command::Direct(connection.member(), parcel.frame().clone()))
+        };
+        match &parcel.to {
+            Recipient::Group(group) => self.registry.directory().for_each_shard(group, |index| {
+                if let Some(shard) = self.registry.shard(index) {
+                    submit(shard, Command::Group(group.clone(), parcel.frame().clone(), parcel.except.clone()));
+                }
+            }),
+            Recipient::Everyone => {
+                for shard in self.registry.shards() {
+                    submit(shard, Command::Everyone(parcel.frame().clone(), parcel.except.clone()));
+                }
+            }
+            Recipient::User(user) => {
+                for connection in self.registry.of_user(user) {
+                    if let Some(command) = direct(&connection) {
+                        submit(connection.shard(), command);
+                    }
+                }
+            }
+            Recipient::Connection(id) => {
+                if let Some(connection) = self.registry.connection(*id)
+                    && let Some(command) = direct(&connection)
+                {
+                    submit(connection.shard(), command);
+                }
+            }
+        }
+        waiting
+    }
+}
+
+async fn submit(waiting: Waiting) {
+    for (shard, command) in waiting {
+        shard.wait(command).await;
+    }
+}
+
+/// This node, for its backend. Weak: the backend belongs to the manager.
+pub(super) struct Local(pub(super) Weak<Inner>);
+
+impl Deliver for Local {
+    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
+        let waiting = self.0.upgrade()?.deliver(&parcel);
+        (!waiting.is_empty()).then(|| Box::pin(submit(waiting)) as Async<'static, ()>)
+    }
+
+    fn wants(&self, group: &GroupName) -> bool {
+        self.0.upgrade().is_some_and(|inner| inner.registry.directory().contains(group))
+    }
+
+    fn has_user(&self, user: &UserId) -> bool {
+        self.0.upgrade().is_some_and(|inner| inner.registry.has_user(user))
+    }
+
+    fn group_count(&self, group: &GroupName) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.registry.directory().count(group))
+    }
+
+    fn user_count(&self) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.registry.user_count())
+    }
+
+    fn answer(&self, question: &Question) -> Answer {
+        let inner = self.0.upgrade();
+        match question {
+            Question::Members(group) => Answer::Members(inner.map(|inner| inner.users_in(group)).unwrap_or_default()),
+            Question::ConnectionsOf(user) => Answer::Connections(
+                inner.iter().flat_map(|inner| inner.registry.of_user(user)).map(|connection| connection.id()).collect(),
+            ),
+            Question::Disconnect(user) => Answer::Disconnected(inner.map_or(0, |inner| inner.disconnect(user))),
+        }
+    }
+
+    fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason) {
+        let Some(inner) = self.0.upgrade() else { return };
+        inner.resync(groups, reason);
+    }
+}
+
+impl Inner {
+    /// The users of this node in a group, each once.
+    pub(super) fn users_in(&self, group: &GroupName) -> Vec<UserId> {
+        let mut users: Vec<_> =
+            self.registry.members(group).iter().map(|connection| connection.user_id().clone()).collect();
+        users.sort_unstable();
+        users.dedup();
+        users
+    }
+
+    /// Closes a user's connections of this node with 4401.
+    pub(super) fn disconnect(&self, user: &UserId) -> usize {
+        let connections = self.registry.of_user(user);
+        let error = Error::authentication("the connection was ended");
+        for connection in &connections {
+            let reason = CloseReason { code: CloseCode::from(4401), ..CloseReason::of(&error) };
+            connection.close(Closing::Frame(reason));
+        }
+        connections.len()
+    }
+}

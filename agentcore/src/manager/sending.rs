@@ -1,0 +1,169 @@
+//! `to.send(&message).await`: the address, and the future that sends.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::ConnectionManager;
+use super::route::Routed;
+use crate::backend::Async;
+use crate::error::{Error, Result};
+use crate::id::{ConnectionId, UserId};
+use crate::message::{Except, Message, Parcel, Recipient, write_envelope};
+use crate::registry::{Command, Connection};
+use crate::wire::{Frame, text_frame};
+
+/// A message that a consumer may send: one of its `sends(..)`.
+#[diagnostic::on_unimplemented(
+    message = "consumer `{C}` does not send `{Self}`",
+    label = "not in the `sends(..)` of `{C}`",
+    note = "add it: `#[consumer(path = \"..\", sends({Self}))]`"
+)]
+pub trait SentBy<C>: Message {}
+
+/// Stands for "whoever": the manager sends any message.
+#[derive(Debug)]
+pub enum AnyConsumer {}
+
+impl<M: Message> SentBy<AnyConsumer> for M {}
+
+/// An address: a connection, a user, a group or everyone, less those who are excepted.
+///
+/// Sending to an empty group or to a user who is offline succeeds.
+#[must_use = "an address does nothing until `.send(..)` is called and awaited"]
+pub struct To<'a, C> {
+    manager: &'a ConnectionManager,
+    to: Result<Recipient>,
+    except: Except,
+    /// Whose `except_self` it is.
+    this: Option<ConnectionId>,
+    consumer: PhantomData<fn() -> C>,
+}
+
+impl<C> fmt::Debug for To<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("To").field("to", &self.to).field("except", &self.except).finish_non_exhaustive()
+    }
+}
+
+impl<'a, C> To<'a, C> {
+    pub(crate) fn new(manager: &'a ConnectionManager, to: Result<Recipient>, this: Option<ConnectionId>) -> Self {
+        Self { manager, to, except: Except::default(), this, consumer: PhantomData }
+    }
+
+    /// Not to this connection; from a manager, which is no connection, it changes nothing.
+    pub fn except_self(mut self) -> Self {
+        self.except.connection = self.this;
+        self
+    }
+
+    /// Not to any connection of `user`. A name that is none is reported by `send`.
+    pub fn except_user<U: TryInto<UserId, Error: Into<Error>>>(mut self, user: U) -> Self {
+        match user.try_into() {
+            Ok(user) => self.except.users.push(user),
+            Err(error) => self.to = self.to.and_then(|_| Err(error.into())),
+        }
+        self
+    }
+
+    /// Sends a message. It is encoded now; the future hands it to everyone on this node and on to the others.
+    ///
+    /// # Errors
+    /// A name that is none, a message that cannot be encoded, or `BACKEND_UNAVAILABLE`: then nobody has it, so a retry
+    /// cannot duplicate it.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the message may have reached some, none, or all.
+    pub fn send<M: SentBy<C>>(self, message: &M) -> Sending {
+        let parcel = self.to.and_then(|to| Ok(Parcel::new(to, self.except, encode(message)?)));
+        match parcel {
+            Ok(parcel) => Sending(State::Parcel(self.manager.clone(), parcel)),
+            Err(error) => Sending(State::Failed(error)),
+        }
+    }
+}
+
+/// Encodes a message under its own type.
+pub(crate) fn encode<M: Message>(message: &M) -> Result<Frame> {
+    text_frame(|buffer| write_envelope(buffer, M::TYPE, message)).map_err(unencodable::<M>)
+}
+
+pub(crate) fn unencodable<M: Message>(error: serde_json::Error) -> Error {
+    Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
+}
+
+/// The future of a send.
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Sending(State);
+
+enum State {
+    Failed(Error),
+    /// To one connection of this node.
+    Direct(Arc<Connection>, Frame),
+    Parcel(ConnectionManager, Parcel),
+    Waiting(Async<'static, Result<()>>),
+    Done,
+}
+
+impl Sending {
+    pub(crate) fn direct(connection: &Arc<Connection>, frame: Result<Frame>) -> Self {
+        Self(match frame {
+            Ok(frame) => State::Direct(connection.clone(), frame),
+            Err(error) => State::Failed(error),
+        })
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sending")
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // A handler that sends in a loop gives way to the others of its worker, the writer among them.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let result = match std::mem::replace(&mut self.0, State::Done) {
+            State::Failed(error) => Poll::Ready(Err(error)),
+            State::Direct(connection, frame) => {
+                let command = Command::Direct(connection.member(), frame.into_bytes());
+                match connection.shard().submit(command) {
+                    Ok(()) => Poll::Ready(Ok(())),
+                    Err(command) => self.wait(
+                        cx,
+                        Box::pin(async move {
+                            connection.shard().wait(command).await;
+                            Ok(())
+                        }),
+                    ),
+                }
+            }
+            State::Parcel(manager, parcel) => match manager.route(&parcel) {
+                Routed::Done(result) => Poll::Ready(result),
+                Routed::Wait(waiting) => self.wait(cx, waiting),
+            },
+            State::Waiting(waiting) => self.wait(cx, waiting),
+            State::Done => Poll::Ready(Ok(())),
+        };
+        if result.is_ready() {
+            coop.made_progress();
+        }
+        result
+    }
+}
+
+impl Sending {
+    fn wait(&mut self, cx: &mut Context<'_>, mut waiting: Async<'static, Result<()>>) -> Poll<Result<()>> {
+        let result = waiting.as_mut().poll(cx);
+        if result.is_pending() {
+            self.0 = State::Waiting(waiting);
+        }
+        result
+    }
+}

@@ -1,0 +1,167 @@
+//! The envelope around every message: `{"type": .., "data": .., "ref": ..}`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::RawData;
+use crate::error::{Error, ErrorResponse};
+
+/// A message of a client, its data not parsed yet.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) message_type: Cow<'a, str>,
+    pub(crate) data: RawData<'a>,
+    pub(crate) reference: Option<u64>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the envelope; unknown keys are ignored, so it can grow.
+    ///
+    /// # Errors
+    /// `INVALID_JSON` or `INVALID_ENVELOPE`.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|error| explain(text, &error))
+    }
+}
+
+fn explain(text: &str, error: &serde_json::Error) -> Error {
+    // A mistake in the envelope is found before the text is read to its end, which may not be JSON at all.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => Error::invalid_json(format!("the message is not JSON: {}", shown(&error))),
+        Ok(_) => Error::invalid_envelope(shown(error)),
+    }
+}
+
+/// The text of an error, cut where a client put a long text into it.
+fn shown(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let cut: String = text.chars().take(200).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+/// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
+const MAX_TYPE: usize = 64;
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Key {
+    Type,
+    Data,
+    Ref,
+    #[serde(other)]
+    Other,
+}
+
+/// Text that borrows from the input unless it has escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string as `type`")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `type`, and optionally `data` and `ref`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut message_type, mut data, mut reference) = (None, None, None);
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Type if message_type.is_none() => message_type = Some(map.next_value::<Text<'de>>()?),
+                Key::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
+                Key::Ref if reference.is_none() => reference = Some(map.next_value::<Option<u64>>()?),
+                Key::Type => return Err(A::Error::custom("`type` is there twice")),
+                Key::Data => return Err(A::Error::custom("`data` is there twice")),
+                Key::Ref => return Err(A::Error::custom("`ref` is there twice")),
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let Some(Text(message_type)) = message_type else {
+            return Err(A::Error::custom("the envelope has no `type`"));
+        };
+        if message_type.len() > MAX_TYPE {
+            return Err(A::Error::custom("`type` has more than 64 characters"));
+        }
+        Ok(Envelope { message_type, data: RawData::new(data.map(RawValue::get)), reference: reference.flatten() })
+    }
+}
+
+/// Writes a message under its own type.
+pub(crate) fn write_envelope<T: Serialize>(
+    buffer: &mut Vec<u8>,
+    message_type: &str,
+    data: &T,
+) -> Result<(), serde_json::Error> {
+    // Message types are checked at compile time: there is nothing in them to escape.
+    buffer.extend_from_slice(b"{\"type\":\"");
+    buffer.extend_from_slice(message_type.as_bytes());
+    buffer.extend_from_slice(b"\",\"data\":");
+    serde_json::to_writer(&mut *buffer, data)?;
+    buffer.push(b'}');
+    Ok(())
+}
+
+/// Writes the answer to the request with `reference`.
+pub(crate) fn write_reply<T: Serialize>(
+    buffer: &mut Vec<u8>,
+    reference: u64,
+    data: Option<&T>,
+) -> Result<(), serde_json::Error> {
+    buffer.extend_from_slice(b"{\"type\":\"reply\",\"ref\":");
+    serde_json::to_writer(&mut *buffer, &reference)?;
+    buffer.extend_from_slice(b",\"data\":");
+    serde_json::to_writer(&mut *buffer, &data)?;
+    buffer.push(b'}');
+    Ok(())
+}
+
+/// Writes an error that a message of type `message_type` caused.
+pub(crate) fn write_error(
+    buffer: &mut Vec<u8>,
+    reference: Option<u64>,
+    error: &Error,
+    message_type: Option<&str>,
+) -> Result<(), serde_json::Error> {
+    buffer.extend_from_slice(b"{\"type\":\"error\",");
+    if let Some(reference) = reference {
+        buffer.extend_from_slice(b"\"ref\":");
+        serde_json::to_writer(&mut *buffer, &reference)?;
+        buffer.push(b',');
+    }
+    buffer.extend_from_slice(b"\"data\":");
+    serde_json::to_writer(&mut *buffer, &ErrorResponse::new(error, message_type))?;
+    buffer.push(b'}');
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The undecoded data of a message.
+
+use super::{Payload, explain};
+use crate::error::Error;
+use crate::message::validate::Report;
+
+/// The `data` of a message as it came: a span of JSON that nobody has parsed yet.
+#[derive(Debug, Clone, Copy)]
+pub struct RawData<'a> {
+    json: &'a str,
+}
+
+impl<'a> RawData<'a> {
+    /// Takes the text of a JSON value; absent and null data are the empty object.
+    pub(crate) fn new(json: Option<&'a str>) -> Self {
+        Self { json: json.filter(|text| *text != "null").unwrap_or("{}") }
+    }
+
+    /// The length in bytes as it came.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.json.len()
+    }
+
+    /// Whether there is no byte of data; never, as absent data are the empty object.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.json.is_empty()
+    }
+
+    /// Decodes and validates.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` with every broken rule in its details.
+    pub fn decode<P: Payload>(&self) -> Result<P, Error> {
+        let payload: P = match serde_json::from_str(self.json) {
+            Ok(payload) => payload,
+            Err(error) => return Err(explain::shape_error::<P>(self.json, &error)),
+        };
+        let mut report = Report::default();
+        payload.validate(&mut report);
+        report.into_result()?;
+        Ok(payload)
+    }
+}

@@ -1,0 +1,56 @@
+//! `nested`: the rules of values inside of others.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt::Display;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Report, Validate};
+
+impl<T: Validate> Validate for Option<T> {
+    fn validate(&self, report: &mut Report) {
+        if let Some(value) = self {
+            value.validate(report);
+        }
+    }
+}
+
+macro_rules! transparent {
+    ($($type:ty),*) => {$(
+        impl<T: Validate + ?Sized> Validate for $type {
+            fn validate(&self, report: &mut Report) {
+                (**self).validate(report);
+            }
+        }
+    )*};
+}
+
+transparent!(&T, Box<T>, Rc<T>, Arc<T>);
+
+macro_rules! elements {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<T: Validate, $($generics)*> Validate for $type {
+            fn validate(&self, report: &mut Report) {
+                for (index, element) in self.iter().enumerate() {
+                    report.index(index, |report| element.validate(report));
+                }
+            }
+        }
+    )*};
+}
+
+elements! { [] [T], [const N: usize] [T; N], [] Vec<T>, [] VecDeque<T>, [] BTreeSet<T>, [S] HashSet<T, S> }
+
+macro_rules! entries {
+    ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
+        impl<K: Display, V: Validate, $($generics)*> Validate for $type {
+            fn validate(&self, report: &mut Report) {
+                for (key, value) in self {
+                    report.key(key, |report| value.validate(report));
+                }
+            }
+        }
+    )*};
+}
+
+entries! { [] BTreeMap<K, V>, [S] HashMap<K, V, S> }

@@ -1,0 +1,228 @@
+//! What is known of one connection, shared by its task, its shard and everybody who sends to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use crate::error::{CloseReason, Error};
+use crate::id::{ConnectionId, GroupName, UserId};
+use crate::sync::{Mutex, lock};
+use crate::time::Timestamp;
+
+use super::{Member, Shard};
+
+/// One connection of this node.
+#[derive(Debug)]
+pub struct Connection {
+    id: ConnectionId,
+    user: UserId,
+    connected_at: Timestamp,
+    shard: Arc<Shard>,
+    member: Member,
+    /// The groups it is in, `None` once it has ended: then nothing can join any more. The lock is held while directory
+    /// and shard are told, so that a join and a leave of one connection reach them in the same order.
+    groups: Mutex<Option<Vec<Membership>>>,
+    ending: Mutex<Ending>,
+    /// The serial number of the last request that was answered; see [`Connection::answer_once`].
+    answered: AtomicU64,
+    activity: Activity,
+    /// Tasks that end with it; `None` while there were none.
+    tasks: Mutex<Option<Box<JoinSet<()>>>>,
+}
+
+/// A group that a connection is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) group: GroupName,
+    /// The connection makes its user present there.
+    pub(crate) present: bool,
+}
+
+/// Counts of one connection, written by its task and its shard, read by anybody.
+#[derive(Debug, Default)]
+pub struct Activity {
+    /// Messages that came in.
+    pub messages_in: AtomicU64,
+    /// Bytes that came in.
+    pub bytes_in: AtomicU64,
+}
+
+/// How far the end of a connection has come.
+#[derive(Debug, Default)]
+struct Ending {
+    /// Somebody wants it closed.
+    wanted: Option<Closing>,
+    /// Its shard wrote all that waited, or gave the socket up.
+    drained: bool,
+    waker: Option<Waker>,
+}
+
+/// A wish to close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// With a close frame.
+    Frame(CloseReason),
+    /// The socket is dead; nothing can be sent.
+    Lost,
+}
+
+impl Closing {
+    /// The connection took nothing for `WS_WRITE_TIMEOUT`.
+    pub(super) fn stalled() -> Self {
+        Self::Frame(CloseReason::of(&Error::slow_consumer("the connection took nothing for too long")))
+    }
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, user: UserId, shard: Arc<Shard>, member: Member) -> Self {
+        Self {
+            id,
+            user,
+            connected_at: Timestamp::now(),
+            shard,
+            member,
+            groups: Mutex::new(Some(Vec::new())),
+            ending: Mutex::default(),
+            answered: AtomicU64::new(0),
+            activity: Activity::default(),
+            tasks: Mutex::new(None),
+        }
+    }
+
+    /// Its id, unique over all nodes.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.user
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn connected_at(&self) -> Timestamp {
+        self.connected_at
+    }
+
+    /// What came in so far.
+    #[must_use]
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// The groups it is in, in the order of joining.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupName> {
+        lock(&self.groups).iter().flatten().map(|membership| membership.group.clone()).collect()
+    }
+
+    /// Whether it is in `group`.
+    #[must_use]
+    pub fn is_in(&self, group: &str) -> bool {
+        lock(&self.groups).iter().flatten().any(|membership| membership.group.as_str() == group)
+    }
+
+    pub(crate) fn shard(&self) -> &Arc<Shard> {
+        &self.shard
+    }
+
+    /// How its shard knows it.
+    pub(crate) fn member(&self) -> Member {
+        self.member
+    }
+
+    /// Runs `change` on the groups while nobody else can; `None` once the connection has ended.
+    pub(crate) fn with_groups<T>(&self, change: impl FnOnce(&mut Vec<Membership>) -> T) -> Option<T> {
+        lock(&self.groups).as_mut().map(change)
+    }
+
+    /// Takes all groups and lets no more in; `leave` runs for each while the lock is held.
+    pub(crate) fn end_groups(&self, mut leave: impl FnMut(&Membership)) -> Vec<Membership> {
+        let mut groups = lock(&self.groups);
+        let left = groups.take().unwrap_or_default();
+        left.iter().for_each(&mut leave);
+        left
+    }
+
+    /// True once for each request, so that it is answered at most once.
+    pub(crate) fn answer_once(&self, serial: u64) -> bool {
+        self.answered.fetch_max(serial, Ordering::Relaxed) < serial
+    }
+
+    /// Runs a task until it ends or the connection does.
+    pub(crate) fn spawn_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        // Holding the groups keeps the connection from ending in between.
+        self.with_groups(|_| {
+            let mut tasks = lock(&self.tasks);
+            let tasks = tasks.get_or_insert_default();
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn_on(task, runtime);
+        });
+    }
+
+    /// Ends the tasks of the connection.
+    pub(crate) fn abort_tasks(&self) {
+        lock(&self.tasks).take();
+    }
+
+    /// Asks the connection's task to close; the first wish counts.
+    pub(crate) fn close(&self, closing: Closing) {
+        let mut ending = lock(&self.ending);
+        if ending.wanted.is_none() || closing == Closing::Lost {
+            ending.wanted = Some(closing);
+        }
+        wake(&mut ending);
+    }
+
+    /// The writer task of its stream wrote a portion, or failed.
+    pub(crate) fn written(&self, result: std::io::Result<()>) {
+        let result = result.map_err(|error| match error.kind() {
+            std::io::ErrorKind::TimedOut => Closing::stalled(),
+            _ => Closing::Lost,
+        });
+        self.shard.ready(self.member, result);
+    }
+
+    /// Tells the connection's task that nothing waits to be written any more.
+    pub(super) fn drained(&self) {
+        let mut ending = lock(&self.ending);
+        ending.drained = true;
+        wake(&mut ending);
+    }
+
+    /// Waits for a wish to close. To be polled by the connection's task alone.
+    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<Closing> {
+        let mut ending = lock(&self.ending);
+        match ending.wanted.clone() {
+            Some(closing) => Poll::Ready(closing),
+            None => park(&mut ending, cx),
+        }
+    }
+
+    /// Waits until the shard has written everything. To be polled by the connection's task alone.
+    pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut ending = lock(&self.ending);
+        if ending.drained { Poll::Ready(()) } else { park(&mut ending, cx) }
+    }
+}
+
+fn park<T>(ending: &mut Ending, cx: &Context<'_>) -> Poll<T> {
+    match &ending.waker {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => ending.waker = Some(cx.waker().clone()),
+    }
+    Poll::Pending
+}
+
+fn wake(ending: &mut Ending) {
+    if let Some(waker) = ending.waker.take() {
+        waker.wake();
+    }
+}

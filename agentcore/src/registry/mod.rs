@@ -1,0 +1,145 @@
+//! The connections of this node: who they are, which groups they are in, and what waits to be written to them.
+//!
+//! Each worker owns one [`Shard`]: the outboxes of its connections and its share of every group's members. The
+//! [`Directory`] knows which shards hold members of a group, so a message goes only to those. Nothing here knows of
+//! other nodes, of HTTP or of handlers.
+
+mod connection;
+mod directory;
+mod outbox;
+mod pending;
+mod room_book;
+mod shard;
+mod sink;
+
+pub use connection::{Activity, Connection};
+pub(crate) use connection::{Closing, Membership};
+pub(crate) use directory::Directory;
+pub(crate) use outbox::Outbox;
+pub(crate) use shard::{Command, Member, OutboxLimits, Shard};
+pub(crate) use sink::Sink;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use crate::id::{ConnectionId, GroupName, UserId};
+
+/// All connections of this node, by id and by user.
+#[derive(Debug)]
+pub(crate) struct ConnectionRegistry {
+    incarnation: u64,
+    next: AtomicU64,
+    shards: Vec<Arc<Shard>>,
+    directory: Directory,
+    connections: DashMap<u64, Arc<Connection>>,
+    users: DashMap<UserId, Vec<Arc<Connection>>>,
+}
+
+impl ConnectionRegistry {
+    pub(crate) fn new(incarnation: u64, shards: Vec<Arc<Shard>>) -> Self {
+        Self {
+            incarnation,
+            next: AtomicU64::new(1),
+            shards,
+            directory: Directory::default(),
+            connections: DashMap::new(),
+            users: DashMap::new(),
+        }
+    }
+
+    /// The id of the next connection.
+    pub(crate) fn next_id(&self) -> ConnectionId {
+        ConnectionId { incarnation: self.incarnation, serial: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The shard with the fewest connections takes the next one.
+    pub(crate) fn choose(&self) -> Option<&Arc<Shard>> {
+        self.shards.iter().min_by_key(|shard| shard.load())
+    }
+
+    pub(crate) fn shards(&self) -> &[Arc<Shard>] {
+        &self.shards
+    }
+
+    pub(crate) fn shard(&self, index: u16) -> Option<&Arc<Shard>> {
+        self.shards.get(usize::from(index))
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Makes a connection known; returns how many its user has now.
+    pub(crate) fn register(&self, connection: &Arc<Connection>) -> usize {
+        self.connections.insert(connection.id().serial, connection.clone());
+        match self.users.entry(connection.user_id().clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(vec![connection.clone()]);
+                1
+            }
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().push(connection.clone());
+                entry.get().len()
+            }
+        }
+    }
+
+    /// Forgets a connection; returns how many its user has left, or `None` if it was not known.
+    pub(crate) fn deregister(&self, connection: &Connection) -> Option<usize> {
+        self.connections.remove(&connection.id().serial)?;
+        match self.users.entry(connection.user_id().clone()) {
+            Entry::Vacant(_) => None,
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().retain(|other| other.id() != connection.id());
+                let left = entry.get().len();
+                if left == 0 {
+                    entry.remove();
+                }
+                Some(left)
+            }
+        }
+    }
+
+    pub(crate) fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
+        if id.incarnation != self.incarnation {
+            return None;
+        }
+        self.connections.get(&id.serial).map(|entry| entry.clone())
+    }
+
+    /// The connections of a user on this node.
+    pub(crate) fn of_user(&self, user: &UserId) -> Vec<Arc<Connection>> {
+        self.users.get(user).map(|entry| entry.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn has_user(&self, user: &UserId) -> bool {
+        self.users.contains_key(user)
+    }
+
+    pub(crate) fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(crate) fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Every connection, a snapshot.
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        self.connections.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    /// The connections of this node that are in `group`.
+    pub(crate) fn members(&self, group: &GroupName) -> Vec<Arc<Connection>> {
+        let mut members = Vec::new();
+        for index in self.directory.shards(group) {
+            if let Some(shard) = self.shard(index) {
+                shard.members(group, &mut members);
+            }
+        }
+        members
+    }
+}

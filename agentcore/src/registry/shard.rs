@@ -1,0 +1,270 @@
+//! One worker's part of the registry: the queue in front of it, and the task that writes.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::room_book::RoomBook;
+use super::{Closing, Connection, Sink};
+use crate::error::CloseReason;
+use crate::id::{ConnectionId, GroupName, UserId};
+use crate::message::Except;
+use crate::sync::{Mutex, lock};
+
+/// Commands of other threads that may wait; their senders wait beyond it.
+const QUEUE: usize = 1024;
+/// How many of them one turn takes before it writes.
+const TURN: usize = 256;
+/// How many connections are written before new commands are taken: under load, reading then interleaves with writing,
+/// and connections not yet reached get more frames per system call.
+const SLICE: usize = 64;
+
+/// What a shard is asked to do by a sender or a member.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A connection enters a group.
+    Join(Member, GroupName),
+    /// A connection leaves a group.
+    Leave(Member, GroupName),
+    /// A message for the members of a group.
+    Group(GroupName, Bytes, Except),
+    /// A message for all connections.
+    Everyone(Bytes, Except),
+    /// A message for one connection.
+    Direct(Member, Bytes),
+}
+
+/// A connection as its shard knows it: the serial number shows that the place was not given to another one since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) index: u32,
+    pub(crate) serial: u64,
+}
+
+/// How outboxes are bounded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutboxLimits {
+    /// The bound of one outbox in bytes.
+    pub(crate) max_bytes: usize,
+    /// How long a socket may take nothing.
+    pub(crate) write_timeout: Duration,
+}
+
+thread_local! {
+    /// The shard whose worker this thread is.
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The connections of one worker.
+///
+/// Its own thread changes it directly; other threads go through a bounded queue. A direct change first takes what
+/// waits in the queue, so that one sender's messages keep their order whichever way they go. The lock is there because
+/// with `WORKERS=0` the caller's runtime may move tasks between threads; on a worker it is never contended
+/// (about 10 ns a turn).
+#[derive(Debug)]
+pub(crate) struct Shard {
+    index: u16,
+    /// Unique in the process, 0 for none.
+    token: usize,
+    /// With no thread of its own, every thread changes it directly.
+    embedded: bool,
+    load: AtomicUsize,
+    limits: OutboxLimits,
+    queue: mpsc::Sender<Command>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    waiting: mpsc::Receiver<Command>,
+    book: RoomBook,
+    /// The task of [`Shard::run`], when it sleeps.
+    waker: Option<std::task::Waker>,
+}
+
+impl State {
+    /// Applies what other threads sent before.
+    fn catch_up(&mut self) {
+        while let Ok(command) = self.waiting.try_recv() {
+            self.book.apply(command);
+        }
+    }
+
+    fn wake(&mut self) {
+        if self.book.has_work()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(index: u16, embedded: bool, limits: OutboxLimits) -> Arc<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        Arc::new_cyclic(|this| Self {
+            index,
+            token: NEXT.fetch_add(1, Ordering::Relaxed),
+            embedded,
+            load: AtomicUsize::new(0),
+            limits,
+            queue,
+            state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), limits), waker: None }),
+        })
+    }
+
+    /// Makes the current thread the shard's own.
+    pub(crate) fn claim_thread(&self) {
+        HERE.set(self.token);
+    }
+
+    /// How many connections it has.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    fn is_here(&self) -> bool {
+        self.embedded || HERE.get() == self.token
+    }
+
+    /// Changes the state at once, after what waits in the queue, and wakes the writer.
+    fn direct<T>(&self, change: impl FnOnce(&mut RoomBook) -> T) -> T {
+        let mut state = lock(&self.state);
+        state.catch_up();
+        let result = change(&mut state.book);
+        state.wake();
+        result
+    }
+
+    /// Gives a connection its outbox.
+    pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink) -> Arc<Connection> {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.direct(|book| {
+            book.open(sink, |index| {
+                let member = Member { index, serial: id.serial };
+                Arc::new(Connection::new(id, user, self.clone(), member))
+            })
+        })
+    }
+
+    /// Takes the outbox away; what it held is dropped and the writing end closes.
+    pub(crate) fn remove(&self, member: Member) {
+        if self.direct(|book| book.remove(member)) {
+            self.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes an ended connection out of all its groups; its outbox stays until what it holds is written.
+    pub(crate) fn leave_all(&self, member: Member) {
+        self.direct(|book| book.leave_all(member));
+    }
+
+    /// Appends the last frame; nothing is accepted after it, and the connection hears when all is written.
+    pub(crate) fn finish(&self, member: Member, last: Option<Bytes>) {
+        self.direct(|book| book.finish(member, last));
+    }
+
+    /// Answers a ping: at most one pong waits, for the newest ping.
+    pub(crate) fn pong(&self, member: Member, frame: Bytes) {
+        self.direct(|book| book.pong(member, frame));
+    }
+
+    /// The sink of a connection takes more, or has failed.
+    pub(super) fn ready(&self, member: Member, result: Result<(), Closing>) {
+        self.direct(|book| book.ready(member, result));
+    }
+
+    /// Its connections in `group`.
+    pub(crate) fn members(&self, group: &GroupName, into: &mut Vec<Arc<Connection>>) {
+        self.direct(|book| book.members(group, into));
+    }
+
+    /// Does or queues `command`.
+    ///
+    /// # Errors
+    /// The command itself when the queue is full; [`Shard::wait`] with it then.
+    pub(crate) fn submit(&self, command: Command) -> Result<(), Command> {
+        if self.is_here() {
+            self.direct(|book| book.apply(command));
+            return Ok(());
+        }
+        self.queue.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(command) | mpsc::error::TrySendError::Closed(command) => command,
+        })
+    }
+
+    /// Queues `command` as soon as there is room.
+    pub(crate) async fn wait(&self, command: Command) {
+        // The receiver lives as long as the shard, so sending cannot fail.
+        let _ = self.queue.send(command).await;
+    }
+
+    /// Waits until the queue has room for one more command, without sending it.
+    pub(crate) async fn reserve(&self) -> Option<mpsc::Permit<'_, Command>> {
+        if self.is_here() { None } else { self.queue.reserve().await.ok() }
+    }
+
+    /// As [`Shard::submit`], with a place that [`Shard::reserve`] gave.
+    pub(crate) fn submit_with(&self, permit: Option<mpsc::Permit<'_, Command>>, command: Command) {
+        match permit {
+            Some(permit) => permit.send(command),
+            None => self.direct(|book| book.apply(command)),
+        }
+    }
+
+    /// Takes commands and writes, until the end of its worker.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut batch = Vec::new();
+        loop {
+            poll_fn(|cx| self.poll_work(cx, &mut batch)).await;
+            let more = {
+                let mut state = lock(&self.state);
+                batch.drain(..).for_each(|command| state.book.apply(command));
+                state.book.settle();
+                state.book.flush(SLICE);
+                state.book.has_work()
+            };
+            if more {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn poll_work(&self, cx: &mut Context<'_>, batch: &mut Vec<Command>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        let received = state.waiting.poll_recv_many(cx, batch, TURN);
+        if received.is_ready() || state.book.has_work() {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Tells every connection to close.
+    pub(crate) fn close_all(&self, reason: &CloseReason) {
+        self.direct(|book| book.close_all(reason));
+    }
+
+    pub(crate) fn index(&self) -> u16 {
+        self.index
+    }
+
+    pub(crate) fn limits(&self) -> OutboxLimits {
+        self.limits
+    }
+
+    #[cfg(all(test, feature = "model"))]
+    pub(super) fn turn(&self) {
+        let mut state = lock(&self.state);
+        state.catch_up();
+        state.book.settle();
+        state.book.flush(SLICE);
+    }
+}

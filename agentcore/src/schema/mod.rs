@@ -1,0 +1,130 @@
+//! The catalogue of all messages: who receives and who sends what, as JSON Schema.
+//!
+//! It owns how messages are keyed, ordered and written; what there is, its caller says. Everything that comes from it
+//! is sorted, since the order in which messages are registered is the linker's.
+
+mod document;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use crate::message::Description;
+
+/// Which way a message goes, seen from the consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// A payload of `#[on(..)]`.
+    Receives,
+    /// A message of `sends(..)`, or one that a handler returns.
+    Sends,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Receives => "receives",
+            Self::Sends => "sends",
+        })
+    }
+}
+
+/// One message of one consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Key {
+    consumer: &'static str,
+    direction: Direction,
+    message_type: &'static str,
+}
+
+/// All messages that the mounted consumers receive and send.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// A handler without a payload receives a message without data.
+    entries: BTreeMap<Key, Option<Description>>,
+}
+
+/// Collects the messages of a [`Catalogue`].
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    entries: BTreeMap<Key, Option<Description>>,
+    conflicts: Vec<String>,
+}
+
+impl Catalogue {
+    pub(crate) fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The types that `consumer` receives or sends, by message type.
+    fn of<'a>(
+        &'a self,
+        consumer: &'a str,
+        direction: Direction,
+    ) -> impl Iterator<Item = (&'static str, Option<Description>)> + 'a {
+        let of_consumer = move |key: &Key| key.consumer == consumer && key.direction == direction;
+        let entries = self.entries.iter().filter(move |(key, _)| of_consumer(key));
+        entries.map(|(key, description)| (key.message_type, *description))
+    }
+}
+
+impl Builder {
+    /// Adds a message under its own name. One without a name is no message by itself: its caller names it
+    /// (`Description { name: Some("x"), ..description }`).
+    pub(crate) fn add(&mut self, consumer: &'static str, direction: Direction, description: Description) -> &mut Self {
+        match description.name {
+            Some(message_type) => self.insert(consumer, direction, message_type, Some(description)),
+            None => self,
+        }
+    }
+
+    /// Adds a message type whose handler takes no payload.
+    pub(crate) fn add_without_data(&mut self, consumer: &'static str, message_type: &'static str) -> &mut Self {
+        self.insert(consumer, Direction::Receives, message_type, None)
+    }
+
+    fn insert(
+        &mut self,
+        consumer: &'static str,
+        direction: Direction,
+        message_type: &'static str,
+        description: Option<Description>,
+    ) -> &mut Self {
+        match self.entries.entry(Key { consumer, direction, message_type }) {
+            Entry::Vacant(entry) => {
+                entry.insert(description);
+            }
+            Entry::Occupied(entry) => {
+                let names =
+                    [entry.get(), &description].map(|known| known.map_or("no data", |known| (known.type_name)()));
+                if let [first, second] = names
+                    && first != second
+                {
+                    let conflict = format!(
+                        "consumer `{consumer}` {direction} two types as `{message_type}`: `{}` and `{}`",
+                        first.min(second),
+                        first.max(second),
+                    );
+                    self.conflicts.push(conflict);
+                }
+            }
+        }
+        self
+    }
+
+    /// Ends the collection.
+    ///
+    /// # Errors
+    /// One text for each message type that stands for two types of one consumer in one direction, and one for each
+    /// bad pattern in a rule.
+    pub(crate) fn build(self) -> Result<Catalogue, Vec<String>> {
+        let Self { entries, conflicts: mut wrong } = self;
+        wrong.extend(entries.values().flatten().filter_map(|known| (known.check_rules)().err()).flatten());
+        wrong.sort_unstable();
+        wrong.dedup();
+        if wrong.is_empty() { Ok(Catalogue { entries }) } else { Err(wrong) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

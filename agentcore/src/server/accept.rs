@@ -1,0 +1,159 @@
+//! The accept loop, and the end of a server.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::http::{Shared, stopping};
+use crate::error::{CloseReason, Error, Result};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// How long a client may take for its request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Listens, or says why not.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error: io::Error| {
+        Error::start(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("cannot listen on {address}: the port is taken; set PORT to another one, or to 0 for any")
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                format!("cannot listen on {address}: this machine has no such address; set HOST to one it has")
+            }
+            _ => format!("cannot listen on {address}: {error}"),
+        })
+    })
+}
+
+/// Ends at Ctrl-C or SIGTERM.
+pub(super) async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}
+
+/// Accepts until `stop` ends, then closes all connections and waits for them.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    router: Router,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let address = listener.local_addr().map_err(Error::internal)?;
+    announce(address);
+    raise_file_limit(shared.manager().settings().max_total_connections);
+    tokio::select! {
+        () = accept(&listener, &router) => {}
+        () = stop => {}
+    }
+    drop(listener);
+    shared.begin_stop();
+    drain(&shared).await;
+    shared.manager().stop().await;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the one line of output that scripts wait for")]
+fn announce(address: SocketAddr) {
+    println!("listening on http://{address}");
+}
+
+/// A connection is a file descriptor: the soft limit is raised to the hard one.
+fn raise_file_limit(max_total_connections: usize) {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < max_total_connections as u64 => tracing::warn!(
+            limit,
+            max_total_connections,
+            "the limit of open files is below MAX_TOTAL_CONNECTIONS; raise the hard limit (ulimit -Hn)"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}
+
+async fn accept(listener: &TcpListener, router: &Router) {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                pause = Duration::from_millis(5);
+                let _ = socket.set_nodelay(true);
+                tokio::spawn(speak_http(socket, router.clone()));
+            }
+            // The client went away again: nothing to wait for.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of file descriptors, most likely: those that end make room.
+                tracing::error!(%error, "accepting failed; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn speak_http(socket: TcpStream, router: Router) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(socket), service).await {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}
+
+/// Closes every connection with 1012 and waits until all are gone, at most `SHUTDOWN_TIMEOUT`.
+async fn drain(shared: &Shared) {
+    let manager = shared.manager();
+    let deadline = Instant::now() + manager.settings().shutdown_timeout;
+    manager.close_all(&CloseReason::of(&stopping()));
+    while manager.stats().connections > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,330 @@
+//! The builder of an application, and the application that can be served.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+
+use super::http::{Shared, health, ready};
+use super::{accept, upgrade};
+use crate::backend::{Backend, MemoryBackend};
+use crate::consumer::{Consumer, Mount, MountEntry};
+use crate::error::{Error, Result};
+use crate::manager::ConnectionManager;
+use crate::message::Description;
+use crate::schema::{Catalogue, Direction};
+use crate::settings::{BackendType, Settings};
+use crate::state::States;
+
+/// Collects the parts of an application.
+///
+/// ```no_run
+/// # use agentcore::prelude::*;
+/// # #[consumer(path = "/ws")] struct Chat {}
+/// # #[consumer] impl Chat {}
+/// #[agentcore::main]
+/// async fn main() -> Result<()> {
+///     AgentCore::from_env()?.consumer::<Chat>().serve().await
+/// }
+/// ```
+#[must_use = "an application does nothing until it is served"]
+pub struct AgentCore {
+    settings: Settings,
+    backend: Option<Arc<dyn Backend>>,
+    states: States,
+    mounts: Vec<Mount>,
+    routes: Router,
+    status_routes: bool,
+    /// What is wrong so far; told at the start, all at once.
+    problems: Vec<String>,
+}
+
+impl fmt::Debug for AgentCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentCore").field("mounts", &self.mounts).field("states", &self.states).finish_non_exhaustive()
+    }
+}
+
+impl AgentCore {
+    /// An application with the settings of the environment.
+    ///
+    /// # Errors
+    /// All bad settings, a line each.
+    pub fn from_env() -> Result<Self> {
+        Settings::from_env().map(Self::new)
+    }
+
+    /// An application with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            backend: None,
+            states: States::default(),
+            mounts: Vec::new(),
+            routes: Router::new(),
+            status_routes: true,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Gives a value to the `#[state]` fields of its type, and to REST handlers as [`State<T>`](super::State).
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        if !self.states.insert(value) {
+            self.problems.push(format!("two states of type `{}` were given", std::any::type_name::<T>()));
+        }
+        self
+    }
+
+    /// Mounts a consumer at its path; mounting one twice is mounting it once.
+    pub fn consumer<C: Consumer>(mut self) -> Self {
+        self.mount(Mount::of::<C>());
+        self
+    }
+
+    /// Mounts every consumer of the program that is not generic, and logs which they are.
+    ///
+    /// A library crate that the program never names is left out by the linker: name it with `use plugin as _;`.
+    pub fn discover(mut self) -> Self {
+        let mut mounts: Vec<_> = inventory::iter::<MountEntry>().map(|entry| (entry.mount)()).collect();
+        mounts.sort_unstable_by_key(|mount| (mount.name, mount.type_name));
+        for mount in mounts {
+            tracing::info!(consumer = mount.type_name, path = mount.path, "discovered");
+            self.mount(mount);
+        }
+        self
+    }
+
+    fn mount(&mut self, mount: Mount) {
+        if self.mounts.iter().all(|other| other.type_id != mount.type_id) {
+            self.mounts.push(mount);
+        }
+    }
+
+    /// Adds HTTP routes; any axum router.
+    pub fn routes(mut self, routes: Router) -> Self {
+        self.routes = std::mem::take(&mut self.routes).merge(routes);
+        self
+    }
+
+    /// Uses this backend instead of the one that `BACKEND_TYPE` names.
+    pub fn backend(mut self, backend: impl Backend) -> Self {
+        self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// Leaves `/health` and `/ready` to the application.
+    pub fn without_status_routes(mut self) -> Self {
+        self.status_routes = false;
+        self
+    }
+
+    /// The catalogue of what the mounted consumers receive and send.
+    ///
+    /// # Errors
+    /// When two types share a name in one direction of one consumer.
+    pub fn catalogue(&self) -> Result<Catalogue> {
+        catalogue(&self.mounts).map_err(|problems| Error::start(problems.join("\n")))
+    }
+
+    /// Checks everything and starts the workers and the backend.
+    ///
+    /// # Errors
+    /// Whatever is missing or contradictory, a line each.
+    pub async fn build(mut self) -> Result<App> {
+        let mut problems = std::mem::take(&mut self.problems);
+        problems.extend(self.missing_states());
+        problems.extend(self.shared_paths());
+        problems.extend(self.bad_rules());
+        let catalogue = match catalogue(&self.mounts) {
+            Ok(catalogue) => catalogue,
+            Err(found) => {
+                problems.extend(found);
+                Catalogue::default()
+            }
+        };
+        if !problems.is_empty() {
+            return Err(Error::start(problems.join("\n")));
+        }
+        let backend = self.backend.take().unwrap_or_else(|| match self.settings.backend_type {
+            BackendType::Memory => Arc::new(MemoryBackend::new()),
+        });
+        let settings = Arc::new(self.settings);
+        let manager = ConnectionManager::start(settings, backend).await?;
+        self.states.insert(manager.clone());
+        let shared = Arc::new(Shared::new(manager, self.states));
+        let router = router(&shared, &self.mounts, self.routes, self.status_routes)?;
+        Ok(App { shared, router, catalogue })
+    }
+
+    /// Builds and serves until Ctrl-C or SIGTERM.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and when the address cannot be listened on.
+    pub async fn serve(self) -> Result<()> {
+        self.build().await?.serve().await
+    }
+
+    fn missing_states(&self) -> Vec<String> {
+        let registered = match self.states.names() {
+            names if names.is_empty() => "none is".to_owned(),
+            names => format!("registered are: {}", names.join(", ")),
+        };
+        let missing = |mount: &Mount| {
+            let required = (mount.required)().into_iter();
+            let missing = required.filter(|required| !self.is_registered(required.type_id));
+            let name = mount.name;
+            missing
+                .map(|required| {
+                    format!(
+                        "consumer `{name}` needs a state of type `{}`, and {registered}; add `.state(..)` with one",
+                        required.type_name
+                    )
+                })
+                .collect::<Vec<_>>()
+        };
+        self.mounts.iter().flat_map(missing).collect()
+    }
+
+    fn is_registered(&self, type_id: TypeId) -> bool {
+        type_id == TypeId::of::<ConnectionManager>() || self.states.contains(type_id)
+    }
+
+    fn shared_paths(&self) -> Vec<String> {
+        let mut paths: HashMap<&str, &Mount> = HashMap::new();
+        let mut problems = Vec::new();
+        for mount in &self.mounts {
+            if let Some(other) = paths.insert(mount.path, mount) {
+                problems.push(format!(
+                    "consumers `{}` and `{}` have the same path `{}`",
+                    other.type_name, mount.type_name, mount.path
+                ));
+            }
+            if self.status_routes && matches!(mount.path, "/health" | "/ready") {
+                problems.push(format!(
+                    "consumer `{}` has the path `{}`, which is a status route; choose another one, or leave the status \
+                     routes out with `.without_status_routes()`",
+                    mount.type_name, mount.path
+                ));
+            }
+        }
+        problems
+    }
+
+    fn bad_rules(&self) -> Vec<String> {
+        let received = self.mounts.iter().flat_map(|mount| mount.handlers).filter_map(|handler| handler.receives);
+        let mut problems: Vec<_> = received.filter_map(|payload| (payload.check_rules)().err()).flatten().collect();
+        problems.sort_unstable();
+        problems.dedup();
+        problems
+    }
+}
+
+fn catalogue(mounts: &[Mount]) -> Result<Catalogue, Vec<String>> {
+    let mut builder = Catalogue::builder();
+    for mount in mounts {
+        for handler in mount.handlers {
+            match handler.receives {
+                None => {
+                    builder.add_without_data(mount.name, handler.message_type);
+                }
+                // A payload without a name of its own is known by the name it is received under.
+                Some(payload) => {
+                    let payload = Description { name: Some(handler.message_type), ..payload };
+                    builder.add(mount.name, Direction::Receives, payload);
+                }
+            }
+            if let Some(returned) = handler.returns {
+                builder.add(mount.name, Direction::Sends, returned);
+            }
+        }
+        for sent in (mount.sends)() {
+            builder.add(mount.name, Direction::Sends, sent);
+        }
+    }
+    builder.build()
+}
+
+/// Joins our routes with those of the application.
+fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, status_routes: bool) -> Result<Router> {
+    let mut ours = Router::new();
+    for mount in mounts {
+        let (shared, mount) = (shared.clone(), *mount);
+        ours = with_route(ours, mount.path, move |router| {
+            router.route(mount.path, any(move |request| upgrade::upgrade(shared.clone(), mount, request)))
+        })?;
+    }
+    if status_routes {
+        let (for_health, for_ready) = (shared.clone(), shared.clone());
+        ours = ours
+            .route("/health", get(move || health(for_health.clone())))
+            .route("/ready", get(move || ready(for_ready.clone())));
+    }
+    let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
+    Ok(joined.layer(axum::Extension(shared.clone())))
+}
+
+/// axum reports a malformed or doubled route by a panic; here it is an error of the start.
+fn with_route(router: Router, what: &str, add: impl FnOnce(Router) -> Router) -> Result<Router> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let added = catch_unwind(AssertUnwindSafe(|| add(router)));
+    std::panic::set_hook(hook);
+    added.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Error::start(format!("the routes {what} cannot be mounted: {}", text.unwrap_or("they overlap with others")))
+    })
+}
+
+/// An application that is ready to serve.
+#[derive(Debug)]
+pub struct App {
+    shared: Arc<Shared>,
+    router: Router,
+    catalogue: Catalogue,
+}
+
+impl App {
+    /// Sends, joins and counts; see [`ConnectionManager`].
+    #[must_use]
+    pub fn manager(&self) -> ConnectionManager {
+        self.shared.manager().clone()
+    }
+
+    /// What the consumers receive and send.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows; ending
+    /// the upgraded ones is then the caller's work.
+    pub fn into_router(self) -> Router {
+        self.router
+    }
+
+    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on.
+    pub async fn serve(self) -> Result<()> {
+        let settings = self.shared.manager().settings();
+        let listener = accept::listen((settings.host, settings.port).into())?;
+        self.serve_on(listener, accept::stop_signal()).await
+    }
+
+    /// Serves on a listener until `stop` ends, then closes all connections with 1012.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub async fn serve_on(
+        self,
+        listener: tokio::net::TcpListener,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<()> {
+        accept::serve(self.shared, self.router, listener, stop).await
+    }
+}

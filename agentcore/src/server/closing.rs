@@ -1,0 +1,99 @@
+//! The end of a connection: the last frame, the consumer's hook, the close handshake (RFC 6455 7).
+
+use std::future::{Future, poll_fn};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use super::connection::{Served, hook};
+use super::http::log;
+use crate::error::{CloseCode, CloseReason, Error};
+use crate::registry::Closing;
+use crate::wire::{Event, Violation, close_frame};
+
+/// How long the close handshake may take: a peer that reads nothing or never answers is left after it.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The peer sent a close frame.
+    Peer(Option<(CloseCode, String)>),
+    /// The peer broke the protocol.
+    Violation(Violation),
+    /// An error that closes.
+    Failed(Error),
+    /// Somebody on this side wants it closed.
+    Wanted(Closing),
+    /// The socket ended without a close frame.
+    Lost,
+}
+
+/// Says goodbye, tells the consumer, takes the connection out of all groups and counts, and ends the socket.
+pub(super) async fn close(mut served: Served, end: End, connected: bool) {
+    let connection = served.connection.clone();
+    let (shard, member) = (connection.shard().clone(), connection.member());
+    let reason = end.reason();
+    let lost = matches!(end, End::Lost | End::Wanted(Closing::Lost));
+    shard.finish(member, (!lost).then(|| close_frame(&echo(&end, &reason))));
+    let deadline = tokio::time::sleep(HANDSHAKE);
+    connection.abort_tasks();
+    if connected && let Some(future) = served.session.disconnect(reason) {
+        let timeout = served.manager.settings().ws_handler_timeout;
+        if let Err(error) = hook(future, timeout).await {
+            log(&error);
+        }
+    }
+    served.manager.end(&connection).await;
+    if !lost {
+        let mut deadline = std::pin::pin!(deadline);
+        let finished = poll_fn(|cx| {
+            if connection.poll_drained(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            deadline.as_mut().poll(cx).map(|()| false)
+        });
+        if finished.await {
+            // The last writer drops the socket's writing end: the peer sees the end of the stream after the close frame.
+            shard.remove(member);
+            let waits = !matches!(end, End::Peer(_));
+            let decodes = !matches!(end, End::Violation(_));
+            poll_fn(|cx| {
+                if waits && deadline.as_mut().poll(cx).is_pending() {
+                    return served.poll_farewell(cx, decodes);
+                }
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+    shard.remove(member);
+}
+
+/// The close frame that answers: the peer's own code comes back to it, without a reason.
+fn echo(end: &End, reason: &CloseReason) -> CloseReason {
+    match end {
+        End::Peer(Some((code, _))) => CloseReason::new(*code, ""),
+        _ => reason.clone(),
+    }
+}
+
+impl Served {
+    /// Throws away what the peer still sends, until its close frame or the end of the stream. Closing a socket with
+    /// unread data would reset it, and the peer might lose our close frame.
+    fn poll_farewell(&mut self, cx: &mut std::task::Context<'_>, decodes: bool) -> Poll<()> {
+        loop {
+            let Ok(mut buffer) = ready!(self.reader.poll_read(cx)) else { return Poll::Ready(()) };
+            let mut input = buffer.filled();
+            if input.is_empty() {
+                return Poll::Ready(());
+            }
+            while decodes {
+                match self.decoder.next(&mut input) {
+                    Ok(None) => break,
+                    Ok(Some(Event::Close(_))) | Err(_) => return Poll::Ready(()),
+                    Ok(Some(_)) => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The life of one connection on its worker: opened, read until its end, closed.
+
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, ready};
+
+use super::closing::{End, close};
+use super::http::log;
+use super::inbound::{Ahead, Begun, Next, answer, begin, first_poll, run, send, send_error};
+use super::socket::{Buffer, Reader, Socket};
+use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
+use crate::error::{CloseCode, CloseReason, Error, Result};
+use crate::manager::{Admitted, ConnectionManager};
+use crate::message::write_envelope;
+use crate::registry::{Closing, Connection, Shard};
+use crate::wire::{Decoder, Event, Limits, pong_frame, text_frame};
+use crate::worker::{Panicked, guard};
+
+/// How many frames a message may have.
+const MAX_FRAMES: u32 = 16_384;
+
+/// An upgraded connection that has reached its worker.
+pub(super) struct Arrival {
+    pub(super) socket: Socket,
+    pub(super) prepared: Box<dyn Prepared>,
+    pub(super) admitted: Admitted,
+    pub(super) manager: ConnectionManager,
+    pub(super) shard: Arc<Shard>,
+    /// The client offered a subprotocol of ours, and so expects a welcome.
+    pub(super) ours: bool,
+}
+
+/// A connection that is being served.
+pub(super) struct Served {
+    pub(super) reader: Reader,
+    pub(super) decoder: Decoder,
+    pub(super) session: Box<dyn Session>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) manager: ConnectionManager,
+}
+
+/// Serves a connection from its arrival to its end.
+///
+/// What happens once in its life is boxed, so that an idle connection is no larger than its read loop.
+pub(super) async fn serve(arrival: Box<Arrival>) {
+    let Some((mut served, _admitted, read)) = open(arrival) else { return };
+    let end = match Box::pin(connect(&mut served, read)).await {
+        Ok(ahead) => {
+            let end = read_loop(&mut served, ahead).await;
+            (end, true)
+        }
+        Err(end) => (end, false),
+    };
+    Box::pin(close(served, end.0, end.1)).await;
+}
+
+/// Gives the connection its outbox and its consumer.
+fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
+    let Arrival { socket, prepared, admitted, manager, shard, ours } = *arrival;
+    let settings = manager.settings();
+    // The writer of a stream must know its connection, which needs the writer first.
+    let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
+    let written = {
+        let known = known.clone();
+        Box::new(move |result: std::io::Result<()>| {
+            if let Some(connection) = known.get() {
+                connection.written(result);
+            }
+        })
+    };
+    let (reader, sink, read) = socket.split(settings.ws_write_timeout, written).ok()?;
+    let connection = manager.open(&admitted, &shard, sink);
+    let _ = known.set(connection.clone());
+    let limits = Limits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
+    let session = prepared.attach(manager.clone(), connection.clone());
+    if ours {
+        welcome(&connection, &manager);
+    }
+    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager };
+    Some((served, admitted, read.to_vec()))
+}
+
+fn welcome(connection: &Connection, manager: &ConnectionManager) {
+    #[derive(serde::Serialize)]
+    struct Welcome<'a> {
+        connection_id: crate::id::ConnectionId,
+        node: &'a str,
+        reconnect: Reconnect,
+    }
+    #[derive(serde::Serialize)]
+    struct Reconnect {
+        max_attempts: u32,
+        delay_ms: u128,
+    }
+    let settings = manager.settings();
+    let data = Welcome {
+        connection_id: connection.id(),
+        node: manager.node().as_str(),
+        reconnect: Reconnect {
+            max_attempts: settings.ws_reconnect_max_attempts,
+            delay_ms: settings.ws_reconnect_delay.as_millis(),
+        },
+    };
+    if let Ok(frame) = text_frame(|buffer| write_envelope(buffer, "agentcore.welcome", &data)) {
+        send(connection, frame.into_bytes());
+    }
+}
+
+/// Runs `#[on(connect)]`. An error of it is told, and closes with its code.
+async fn connect(served: &mut Served, read: Vec<u8>) -> Result<Ahead, End> {
+    let timeout = served.manager.settings().ws_handler_timeout;
+    if let Some(future) = served.session.connect() {
+        let connection = &served.connection;
+        let error = match hook(future, timeout).await {
+            Ok(Reply(None)) => None,
+            Ok(Reply(Some(frame))) => {
+                send(connection, frame);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            send_error(connection, &error, None, None);
+            return Err(End::Failed(error));
+        }
+    }
+    Ok(Ahead { next: None, rest: read })
+}
+
+/// Runs `#[on(connect)]` or `#[on(disconnect)]`: caught, and under the deadline.
+pub(super) async fn hook(future: HandlerFuture<'_>, timeout: std::time::Duration) -> Result<Reply> {
+    match tokio::time::timeout(timeout, guard(future)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(Panicked(text))) => {
+            Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
+        }
+        Err(_) => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
+    }
+}
+
+/// Reads and handles messages until the connection ends.
+async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
+    let Served { reader, decoder, session, connection, manager } = served;
+    let mut serial: u64 = 0;
+    loop {
+        // What was read while a handler ran comes before the socket.
+        let parked = match ahead.next.take() {
+            None => None,
+            Some(Next::Text(text)) => Some(text),
+            Some(Next::Binary) => return End::binary(),
+            Some(Next::Close(close)) => return End::Peer(close),
+            Some(Next::Violation(violation)) => return End::Violation(violation),
+            Some(Next::Lost) => return End::Lost,
+        };
+        let mut buffer = if parked.is_some() || !ahead.rest.is_empty() {
+            Buffer::of(std::mem::take(&mut ahead.rest))
+        } else {
+            let read = poll_fn(|cx| {
+                if let Poll::Ready(closing) = connection.poll_close(cx) {
+                    return Poll::Ready(Err(End::Wanted(closing)));
+                }
+                let read = ready!(reader.poll_read(cx));
+                Poll::Ready(read.map_err(|_| End::Lost))
+            });
+            match read.await {
+                Ok(buffer) => buffer,
+                Err(end) => return end,
+            }
+        };
+        let mut input = buffer.filled();
+        if input.is_empty() && parked.is_none() {
+            return End::Lost;
+        }
+        let mut parked = parked;
+        loop {
+            let text = match &parked {
+                Some(text) => text.as_str(),
+                None => match decoder.next(&mut input) {
+                    Ok(None) => break,
+                    Ok(Some(Event::Text(text))) => text,
+                    Ok(Some(Event::Ping(payload))) => {
+                        connection.shard().pong(connection.member(), pong_frame(payload));
+                        continue;
+                    }
+                    Ok(Some(Event::Pong)) => continue,
+                    Ok(Some(Event::Binary(_))) => return End::binary(),
+                    Ok(Some(Event::Close(close))) => {
+                        return End::Peer(close.map(|(code, reason)| (code, reason.to_owned())));
+                    }
+                    Err(violation) => return End::Violation(violation),
+                },
+            };
+            serial += 1;
+            let begun = begin(session.as_mut(), connection, text, serial);
+            parked = None;
+            let (mut future, asked) = match begun {
+                Begun::Answered => continue,
+                Begun::Failed(error) => return End::Failed(error),
+                Begun::Started(future, asked) => (future, asked),
+            };
+            let output = match first_poll(&mut future).await {
+                Poll::Ready(output) => {
+                    drop(future);
+                    output
+                }
+                Poll::Pending => {
+                    let unread = input.to_vec();
+                    drop(buffer);
+                    let timeout = manager.settings().ws_handler_timeout;
+                    let (output, read) =
+                        Box::pin(run(future, &asked, timeout, (reader, decoder), connection, unread)).await;
+                    ahead = read;
+                    if let Err(error) = answer(connection, &asked, output) {
+                        return End::Failed(error);
+                    }
+                    break;
+                }
+            };
+            if let Err(error) = answer(connection, &asked, output) {
+                return End::Failed(error);
+            }
+        }
+    }
+}
+
+impl End {
+    fn binary() -> Self {
+        let error = Error::validation("this connection speaks JSON in text frames").with_close(CloseCode::Unsupported);
+        log(&error);
+        Self::Failed(error)
+    }
+
+    /// What the consumer hears in `#[on(disconnect)]`.
+    pub(super) fn reason(&self) -> CloseReason {
+        match self {
+            Self::Peer(Some((code, reason))) => CloseReason::new(*code, reason.clone()),
+            Self::Peer(None) => CloseReason::new(CloseCode::Status, ""),
+            Self::Violation(violation) => CloseReason::of(&violation_error(*violation)),
+            Self::Failed(error) => CloseReason::of(error),
+            Self::Wanted(Closing::Frame(reason)) => reason.clone(),
+            Self::Wanted(Closing::Lost) | Self::Lost => CloseReason::lost(),
+        }
+    }
+}
+
+fn violation_error(violation: crate::wire::Violation) -> Error {
+    let code = match violation {
+        crate::wire::Violation::Protocol(_) => "PROTOCOL_ERROR",
+        crate::wire::Violation::Utf8 => "INVALID_UTF8",
+        crate::wire::Violation::TooBig { .. } => "MESSAGE_TOO_BIG",
+        crate::wire::Violation::TooManyFrames { .. } => "TOO_MANY_FRAMES",
+    };
+    Error::new(crate::error::ErrorCategory::Message, code, violation.to_string()).with_close(violation.close_code())
+}

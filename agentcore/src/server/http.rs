@@ -1,0 +1,149 @@
+//! What HTTP sees: the shared parts of the application, its states, and the status routes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::error::{CloseCode, Error, ErrorCategory, ErrorResponse};
+use crate::manager::ConnectionManager;
+use crate::state::States;
+
+/// What all routes of an application share.
+pub(crate) struct Shared {
+    manager: ConnectionManager,
+    states: States,
+    stopping: AtomicBool,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("manager", &self.manager).field("states", &self.states).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(manager: ConnectionManager, states: States) -> Self {
+        Self { manager, states, stopping: AtomicBool::new(false) }
+    }
+
+    pub(super) fn manager(&self) -> &ConnectionManager {
+        &self.manager
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// From here on nobody new is let in.
+    pub(super) fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// A state of the application in a REST handler: every value that `.state(..)` was given, and the
+/// [`ConnectionManager`].
+///
+/// ```
+/// use agentcore::{ConnectionManager, State, axum::Router, axum::routing::get};
+///
+/// async fn status(State(manager): State<ConnectionManager>) -> String {
+///     manager.stats().connections.to_string()
+/// }
+/// let routes: Router = Router::new().route("/status", get(status));
+/// ```
+#[derive(Debug, Clone)]
+pub struct State<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for State<T>
+where
+    S: Send + Sync,
+    T: Clone + Send + Sync + 'static,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let shared = parts.extensions.get::<Arc<Shared>>();
+        shared.and_then(|shared| shared.states().get::<T>()).map(Self).ok_or_else(|| {
+            Error::internal(format!("no state of type `{}` was given to the application", std::any::type_name::<T>()))
+        })
+    }
+}
+
+/// An error as an HTTP response: `{"error": {..}}` with the status that fits its category.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: ErrorResponse<'a>,
+        }
+        let status = match self.category() {
+            ErrorCategory::Authentication => StatusCode::UNAUTHORIZED,
+            ErrorCategory::Authorization => StatusCode::FORBIDDEN,
+            ErrorCategory::Validation | ErrorCategory::Message => StatusCode::BAD_REQUEST,
+            ErrorCategory::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+            ErrorCategory::Connection | ErrorCategory::Backend => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCategory::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            ErrorCategory::System => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        log(&self);
+        let mut response = respond(status, &Body { error: ErrorResponse::new(&self, None) });
+        if let Some(after) = self.retry_after() {
+            let seconds = after.as_secs_f64().ceil();
+            if let Ok(value) = HeaderValue::try_from(format!("{seconds}")) {
+                response.headers_mut().insert(header::RETRY_AFTER, value);
+            }
+        }
+        response
+    }
+}
+
+/// Logs an error whose severity asks for it, under the id that the client sees.
+pub(crate) fn log(error: &Error) {
+    use crate::error::Severity;
+    if error.severity() >= Severity::High {
+        let (error_id, code) = (error.id(), error.code());
+        tracing::error!(%error_id, code, "{error:?}");
+    }
+}
+
+fn respond(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, axum::Json(body)).into_response()
+}
+
+/// `GET /health`: the process lives.
+pub(super) async fn health(shared: Arc<Shared>) -> Response {
+    #[derive(Serialize)]
+    struct Health<'a> {
+        status: &'a str,
+        node: &'a str,
+    }
+    respond(StatusCode::OK, &Health { status: "ok", node: shared.manager().node().as_str() })
+}
+
+/// `GET /ready`: new connections are welcome.
+pub(super) async fn ready(shared: Arc<Shared>) -> Response {
+    if shared.is_stopping() {
+        return stopping().into_response();
+    }
+    #[derive(Serialize)]
+    struct Ready {
+        status: &'static str,
+    }
+    respond(StatusCode::OK, &Ready { status: "ready" })
+}
+
+/// The refusal of a server that is about to end.
+pub(super) fn stopping() -> Error {
+    Error::new(ErrorCategory::Connection, "RESTARTING", "the server is restarting")
+        .with_retry_after(std::time::Duration::from_secs(1))
+        .with_close(CloseCode::Restart)
+}

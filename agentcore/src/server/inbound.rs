@@ -1,0 +1,238 @@
+//! One message of a client: envelope, handler, answer.
+
+use std::borrow::Cow;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::http::log;
+use super::socket::Reader;
+use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
+use crate::error::{CloseCode, Error, Result};
+use crate::message::{Envelope, write_error};
+use crate::registry::{Command, Connection};
+use crate::wire::{Decoder, Event, Violation, pong_frame, text_frame};
+use crate::worker::{Panicked, poll_guarded};
+
+/// While a handler runs, at most this many bytes are read ahead.
+const MAX_AHEAD: usize = 64 * 1024;
+
+/// Which request a handler answers, for its reply or its error.
+pub(super) struct Asked {
+    request: Request,
+    handler: &'static Handler,
+}
+
+/// What a message led to.
+pub(super) enum Begun<'s> {
+    /// It is answered already: a ping, or a message that was refused.
+    Answered,
+    /// Its handler was started.
+    Started(HandlerFuture<'s>, Asked),
+    /// Its refusal ends the connection.
+    Failed(Error),
+}
+
+/// Reads an envelope and starts its handler.
+pub(super) fn begin<'s>(session: &'s mut dyn Session, connection: &Connection, text: &str, serial: u64) -> Begun<'s> {
+    let activity = connection.activity();
+    activity.messages_in.fetch_add(1, Ordering::Relaxed);
+    activity.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
+    let envelope = match Envelope::parse(text) {
+        Ok(envelope) => envelope,
+        Err(error) => return refuse(connection, error, None, None),
+    };
+    let request = Request { reference: envelope.reference, serial };
+    if envelope.message_type == "ping" {
+        send(connection, pong(request.reference));
+        return Begun::Answered;
+    }
+    let Some((number, handler)) = session.find(&envelope.message_type) else {
+        let message_type = shown(&envelope.message_type);
+        let error = Error::unknown_message_type(format!("there is no message type `{message_type}` here"));
+        return refuse(connection, error, request.reference, Some(&message_type));
+    };
+    match session.begin(number, request, envelope.data) {
+        Ok(future) => Begun::Started(future, Asked { request, handler }),
+        Err(error) => refuse(connection, error, request.reference, Some(handler.message_type)),
+    }
+}
+
+fn refuse<'s>(connection: &Connection, error: Error, reference: Option<u64>, message_type: Option<&str>) -> Begun<'s> {
+    send_error(connection, &error, reference, message_type);
+    if error.should_disconnect() { Begun::Failed(error) } else { Begun::Answered }
+}
+
+/// An unknown type as it may stand in an error: without what would disturb a terminal or a log.
+fn shown(message_type: &str) -> Cow<'_, str> {
+    if message_type.chars().any(char::is_control) {
+        Cow::Owned(message_type.escape_debug().to_string())
+    } else {
+        Cow::Borrowed(message_type)
+    }
+}
+
+/// Sends what a handler returned; an error that ends the connection comes back.
+pub(super) fn answer(
+    connection: &Connection,
+    asked: &Asked,
+    output: Result<Result<Reply>, Panicked>,
+) -> Result<(), Error> {
+    let error = match output {
+        Ok(Ok(Reply(answer))) => match acknowledged(connection, asked, answer) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        },
+        Ok(Err(error)) => error,
+        Err(Panicked(text)) => {
+            let method = asked.handler.method;
+            Error::internal(format!("handler `{method}` panicked: {text}")).with_close(CloseCode::Error)
+        }
+    };
+    send_error(connection, &error, asked.request.reference, Some(asked.handler.message_type));
+    if error.should_disconnect() { Err(error) } else { Ok(()) }
+}
+
+fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::body::Bytes>) -> Result<()> {
+    let first = connection.answer_once(asked.request.serial);
+    let frame = match (first, answer) {
+        (true, Some(frame)) => Some(frame),
+        (true, None) => asked.request.acknowledge()?.map(crate::wire::Frame::into_bytes),
+        (false, None) => None,
+        (false, Some(_)) => {
+            let method = asked.handler.method;
+            return Err(Error::internal(format!("handler `{method}` returned a message after `cx.reply`")));
+        }
+    };
+    if let Some(frame) = frame {
+        send(connection, frame);
+    }
+    Ok(())
+}
+
+/// Tells the client of an error, and the log if it is a bad one.
+pub(super) fn send_error(connection: &Connection, error: &Error, reference: Option<u64>, message_type: Option<&str>) {
+    log(error);
+    if let Ok(frame) = text_frame(|buffer| write_error(buffer, reference, error, message_type)) {
+        send(connection, frame.into_bytes());
+    }
+}
+
+/// Puts a frame into the outbox. This runs on the connection's own worker, so there is no queue that could be full.
+pub(super) fn send(connection: &Connection, frame: axum::body::Bytes) {
+    let _ = connection.shard().submit(Command::Direct(connection.member(), frame));
+}
+
+fn pong(reference: Option<u64>) -> axum::body::Bytes {
+    let Ok(frame) = text_frame(|buffer| {
+        buffer.extend_from_slice(b"{\"type\":\"pong\"");
+        if let Some(reference) = reference {
+            buffer.extend_from_slice(format!(",\"ref\":{reference}").as_bytes());
+        }
+        buffer.push(b'}');
+        Ok::<_, std::convert::Infallible>(())
+    });
+    frame.into_bytes()
+}
+
+/// What was read while a handler ran.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// The next thing, decoded.
+    pub(super) next: Option<Next>,
+    /// What came behind it, not decoded.
+    pub(super) rest: Vec<u8>,
+}
+
+/// What comes next, after the handler has ended.
+#[derive(Debug)]
+pub(super) enum Next {
+    Text(String),
+    Binary,
+    Close(Option<(CloseCode, String)>),
+    Violation(Violation),
+    Lost,
+}
+
+impl Ahead {
+    /// Decodes `bytes` until something must wait for the handler; pings are answered at once.
+    fn feed(&mut self, mut bytes: &mut [u8], decoder: &mut Decoder, connection: &Connection) {
+        while self.next.is_none() {
+            self.next = match decoder.next(&mut bytes) {
+                Ok(None) => return,
+                Ok(Some(Event::Ping(payload))) => {
+                    connection.shard().pong(connection.member(), pong_frame(payload));
+                    None
+                }
+                Ok(Some(Event::Pong)) => None,
+                Ok(Some(Event::Text(text))) => Some(Next::Text(text.to_owned())),
+                Ok(Some(Event::Binary(_))) => Some(Next::Binary),
+                Ok(Some(Event::Close(close))) => {
+                    Some(Next::Close(close.map(|(code, reason)| (code, reason.to_owned()))))
+                }
+                Err(violation) => Some(Next::Violation(violation)),
+            };
+        }
+        self.rest.extend_from_slice(bytes);
+    }
+}
+
+/// Runs a handler that did not end at its first poll, until its end or its deadline. Meanwhile the socket is read until
+/// one message is complete or 64 KiB are there, so pings are answered and a vanished peer is noticed; nothing of that
+/// cancels the handler.
+pub(super) async fn run<'s>(
+    mut future: HandlerFuture<'s>,
+    asked: &Asked,
+    default_timeout: Duration,
+    (reader, decoder): (&mut Reader, &mut Decoder),
+    connection: &Arc<Connection>,
+    mut unread: Vec<u8>,
+) -> (Result<Result<Reply>, Panicked>, Ahead) {
+    let mut ahead = Ahead::default();
+    ahead.feed(&mut unread, decoder, connection);
+    drop(unread);
+    let mut read_ahead = 0;
+    let timeout = asked.handler.timeout.unwrap_or(default_timeout);
+    let deadline = tokio::time::sleep(timeout);
+    let mut deadline = std::pin::pin!(deadline);
+    let output = poll_fn(|cx| {
+        if let Poll::Ready(output) = poll_guarded(future.as_mut(), cx) {
+            return Poll::Ready(output);
+        }
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(Err(overdue(asked.handler, timeout))));
+        }
+        while ahead.next.is_none() && read_ahead < MAX_AHEAD {
+            match reader.poll_read(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Err(_)) => ahead.next = Some(Next::Lost),
+                Poll::Ready(Ok(mut buffer)) => {
+                    let filled = buffer.filled();
+                    if filled.is_empty() {
+                        ahead.next = Some(Next::Lost);
+                    }
+                    read_ahead += filled.len();
+                    ahead.feed(filled, decoder, connection);
+                }
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+    // Dropped here, inside the guard: a panic in a destructor is the handler's too.
+    let dropped = crate::worker::guard(async move { drop(future) }).await;
+    (dropped.and(output), ahead)
+}
+
+fn overdue(handler: &Handler, timeout: Duration) -> Error {
+    let error = Error::timeout(format!("`{}` took longer than {timeout:?}", handler.message_type));
+    if handler.cancel_safe { error } else { error.with_close(CloseCode::Error) }
+}
+
+/// Polls a handler once, without giving up the worker: most end here.
+pub(super) async fn first_poll(future: &mut HandlerFuture<'_>) -> Poll<Result<Result<Reply>, Panicked>> {
+    poll_fn(|cx| Poll::Ready(poll_guarded(Pin::as_mut(future), cx))).await
+}

@@ -1,0 +1,15 @@
+//! The application: what the builder collects, how it starts, serves and stops.
+
+mod accept;
+mod builder;
+mod closing;
+mod connection;
+mod http;
+mod inbound;
+mod run;
+mod socket;
+mod upgrade;
+
+pub use builder::{AgentCore, App};
+pub use http::State;
+pub use run::run_main;

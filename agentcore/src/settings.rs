@@ -1,0 +1,235 @@
+//! The settings of a node: from the environment, else from `.env` in the working directory, else the default.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::id::NodeId;
+
+/// Which backend joins the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum BackendType {
+    /// One process.
+    #[default]
+    Memory,
+}
+
+/// What can be set. Times are seconds, sizes bytes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// `HOST` (127.0.0.1): the address to listen on.
+    pub host: IpAddr,
+    /// `PORT` (8000): the port, 0 for any that is free.
+    pub port: u16,
+    /// `BACKEND_TYPE` (`memory`).
+    pub backend_type: BackendType,
+    /// `SERVER_INSTANCE_ID` (generated): the name of this node.
+    pub server_instance_id: Option<NodeId>,
+    /// `WS_MAX_MESSAGE_SIZE` (10485760): the largest message of a client, in bytes.
+    pub ws_max_message_size: usize,
+    /// `WS_MAX_OUTBOX_BYTES` (1048576): how much may wait for one connection.
+    pub ws_max_outbox_bytes: usize,
+    /// `WS_WRITE_TIMEOUT` (10): how long a socket may take nothing.
+    pub ws_write_timeout: Duration,
+    /// `WS_HANDLER_TIMEOUT` (30): the deadline of a handler that has none of its own.
+    pub ws_handler_timeout: Duration,
+    /// `WS_MAX_GROUPS_PER_CONNECTION` (128).
+    pub ws_max_groups_per_connection: usize,
+    /// `WS_RECONNECT_MAX_ATTEMPTS` (5): told to clients in the welcome.
+    pub ws_reconnect_max_attempts: u32,
+    /// `WS_RECONNECT_DELAY` (5): told to clients in the welcome.
+    pub ws_reconnect_delay: Duration,
+    /// `MAX_CONNECTIONS_PER_CLIENT` (1000): connections of one user.
+    pub max_connections_per_client: usize,
+    /// `MAX_TOTAL_CONNECTIONS` (200000).
+    pub max_total_connections: usize,
+    /// `SHUTDOWN_TIMEOUT` (10): how long a stop may take.
+    pub shutdown_timeout: Duration,
+    /// `LOG_LEVEL` (INFO).
+    pub log_level: tracing::Level,
+    /// `WORKERS` (the cores available to the process): 0 for the caller's runtime.
+    pub workers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8000,
+            backend_type: BackendType::Memory,
+            server_instance_id: None,
+            ws_max_message_size: 10_485_760,
+            ws_max_outbox_bytes: 1_048_576,
+            ws_write_timeout: Duration::from_secs(10),
+            ws_handler_timeout: Duration::from_secs(30),
+            ws_max_groups_per_connection: 128,
+            ws_reconnect_max_attempts: 5,
+            ws_reconnect_delay: Duration::from_secs(5),
+            max_connections_per_client: 1000,
+            max_total_connections: 200_000,
+            shutdown_timeout: Duration::from_secs(10),
+            log_level: tracing::Level::INFO,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the environment, and `.env` in the working directory for what the environment does not say.
+    ///
+    /// # Errors
+    /// All bad variables at once, a line each, with the value and what is allowed.
+    pub fn from_env() -> Result<Self, Error> {
+        let mut values = HashMap::new();
+        match dotenvy::from_path_iter(".env") {
+            Ok(lines) => {
+                for line in lines {
+                    let (name, value) =
+                        line.map_err(|error| Error::start(format!("`.env` cannot be read: {error}")))?;
+                    values.insert(name, value);
+                }
+            }
+            Err(error) if error.not_found() => {}
+            Err(error) => return Err(Error::start(format!("`.env` cannot be read: {error}"))),
+        }
+        for (name, value) in std::env::vars_os() {
+            if let (Some(name), Some(value)) = (name.to_str(), value.to_str()) {
+                values.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Self::from_values(|name| values.get(name).cloned())
+    }
+
+    /// Reads the variables that `value` knows; an empty one counts as not set.
+    ///
+    /// # Errors
+    /// All bad variables at once, a line each.
+    pub fn from_values(value: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let default = Self::default();
+        let mut read = Reader { value: &value, problems: Vec::new() };
+        let settings = Self {
+            host: read.parse("HOST", default.host, "an IP address such as 127.0.0.1 or 0.0.0.0"),
+            port: read.parse("PORT", default.port, "0 to 65535"),
+            backend_type: read.one_of("BACKEND_TYPE", BackendType::Memory, &[("memory", BackendType::Memory)]),
+            server_instance_id: read.optional("SERVER_INSTANCE_ID"),
+            ws_max_message_size: read.number("WS_MAX_MESSAGE_SIZE", default.ws_max_message_size, 1, 1 << 30),
+            ws_max_outbox_bytes: read.number("WS_MAX_OUTBOX_BYTES", default.ws_max_outbox_bytes, 1024, 1 << 30),
+            ws_write_timeout: read.seconds("WS_WRITE_TIMEOUT", default.ws_write_timeout, 1, 3600),
+            ws_handler_timeout: read.seconds("WS_HANDLER_TIMEOUT", default.ws_handler_timeout, 1, 86_400),
+            ws_max_groups_per_connection: read.number(
+                "WS_MAX_GROUPS_PER_CONNECTION",
+                default.ws_max_groups_per_connection,
+                1,
+                65_536,
+            ),
+            ws_reconnect_max_attempts: read.number(
+                "WS_RECONNECT_MAX_ATTEMPTS",
+                default.ws_reconnect_max_attempts,
+                0,
+                1_000_000,
+            ),
+            ws_reconnect_delay: read.seconds("WS_RECONNECT_DELAY", default.ws_reconnect_delay, 0, 3600),
+            max_connections_per_client: read.number(
+                "MAX_CONNECTIONS_PER_CLIENT",
+                default.max_connections_per_client,
+                1,
+                10_000_000,
+            ),
+            max_total_connections: read.number("MAX_TOTAL_CONNECTIONS", default.max_total_connections, 1, 10_000_000),
+            shutdown_timeout: read.seconds("SHUTDOWN_TIMEOUT", default.shutdown_timeout, 1, 3600),
+            log_level: read.one_of(
+                "LOG_LEVEL",
+                default.log_level,
+                &[
+                    ("ERROR", tracing::Level::ERROR),
+                    ("WARN", tracing::Level::WARN),
+                    ("WARNING", tracing::Level::WARN),
+                    ("INFO", tracing::Level::INFO),
+                    ("DEBUG", tracing::Level::DEBUG),
+                    ("TRACE", tracing::Level::TRACE),
+                ],
+            ),
+            workers: read.number("WORKERS", default.workers, 0, 1024),
+        };
+        read.finish(settings)
+    }
+
+    /// The node's name: the one that was set, else a new one.
+    pub(crate) fn node_id(&self) -> NodeId {
+        self.server_instance_id.clone().unwrap_or_else(NodeId::generate)
+    }
+}
+
+struct Reader<'a> {
+    value: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.value)(name).filter(|value| !value.is_empty())
+    }
+
+    fn refuse<T>(&mut self, name: &str, value: &str, allowed: impl Display, default: T) -> T {
+        let shown: String = value.chars().take(64).collect();
+        self.problems.push(format!("{name}={shown:?}: must be {allowed}"));
+        default
+    }
+
+    fn parse<T: std::str::FromStr>(&mut self, name: &str, default: T, allowed: &str) -> T {
+        let Some(value) = self.get(name) else { return default };
+        match value.parse() {
+            Ok(parsed) => parsed,
+            Err(_) => self.refuse(name, &value, allowed, default),
+        }
+    }
+
+    fn optional<T: std::str::FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let value = self.get(name)?;
+        match value.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(error) => self.refuse(name, &value, format!("a name: {error}"), None),
+        }
+    }
+
+    fn number<T>(&mut self, name: &str, default: T, min: T, max: T) -> T
+    where
+        T: std::str::FromStr + PartialOrd + Display + Copy,
+    {
+        let Some(value) = self.get(name) else { return default };
+        match value.parse::<T>() {
+            Ok(number) if number >= min && number <= max => number,
+            _ => self.refuse(name, &value, format!("a whole number from {min} to {max}"), default),
+        }
+    }
+
+    fn seconds(&mut self, name: &str, default: Duration, min: u64, max: u64) -> Duration {
+        let Some(value) = self.get(name) else { return default };
+        match value.parse::<f64>() {
+            Ok(seconds) if seconds >= min as f64 && seconds <= max as f64 => Duration::from_secs_f64(seconds),
+            _ => self.refuse(name, &value, format!("a number of seconds from {min} to {max}"), default),
+        }
+    }
+
+    fn one_of<T: Copy>(&mut self, name: &str, default: T, allowed: &[(&str, T)]) -> T {
+        let Some(value) = self.get(name) else { return default };
+        match allowed.iter().find(|(text, _)| text.eq_ignore_ascii_case(&value)) {
+            Some((_, found)) => *found,
+            None => {
+                let names: Vec<_> = allowed.iter().map(|(text, _)| *text).collect();
+                self.refuse(name, &value, format!("one of: {}", names.join(", ")), default)
+            }
+        }
+    }
+
+    fn finish(self, settings: Settings) -> Result<Settings, Error> {
+        if self.problems.is_empty() {
+            return Ok(settings);
+        }
+        Err(Error::start(format!("bad settings\n{}", self.problems.join("\n"))))
+    }
+}

@@ -1,0 +1,155 @@
+//! Frames of the server: not masked, so one encoding serves every socket.
+
+use bytes::Bytes;
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::error::CloseReason;
+
+const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8A;
+
+/// The longest header of a server's frame: 2 bytes and 8 of length.
+const MAX_HEADER: usize = 10;
+
+/// One encoded frame and where its payload begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    bytes: Bytes,
+    header: u8,
+}
+
+impl Frame {
+    /// All of it, as it goes to a socket.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The payload alone, as it goes to another node.
+    pub(crate) fn payload(&self) -> Bytes {
+        self.bytes.slice(usize::from(self.header)..)
+    }
+}
+
+thread_local! {
+    /// Where a payload is written before its length is known; it keeps its capacity up to [`KEEP`].
+    static SCRATCH: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
+}
+
+/// The scratch buffer above this many bytes is given back after use.
+const KEEP: usize = 64 * 1024;
+
+/// A text frame of what `write` puts into the buffer: one allocation of the exact size.
+pub(crate) fn text_frame<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    scratch.resize(MAX_HEADER, 0);
+    let written = write(&mut scratch);
+    let frame = written.map(|()| {
+        let (gap, payload) = scratch.split_at_mut(MAX_HEADER);
+        let (header, len) = header(TEXT, payload.len());
+        let start = MAX_HEADER - len;
+        for (slot, byte) in gap.iter_mut().skip(start).zip(header) {
+            *slot = byte;
+        }
+        let bytes = Bytes::copy_from_slice(scratch.get(start..).unwrap_or_default());
+        Frame { bytes, header: u8::try_from(len).unwrap_or(0) }
+    });
+    if scratch.capacity() <= KEEP {
+        SCRATCH.set(scratch);
+    }
+    frame
+}
+
+/// A header without a mask (RFC 6455 5.2) and its length.
+fn header(first: u8, payload: usize) -> ([u8; MAX_HEADER], usize) {
+    let mut bytes = [first, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let [_, second, a, b, rest @ ..] = &mut bytes;
+    if let Ok(len) = u8::try_from(payload)
+        && len <= 125
+    {
+        *second = len;
+        (bytes, 2)
+    } else if let Ok(len) = u16::try_from(payload) {
+        *second = 126;
+        [*a, *b] = len.to_be_bytes();
+        (bytes, 4)
+    } else {
+        *second = 127;
+        let [h, g, tail @ ..] = (payload as u64).to_be_bytes();
+        (*a, *b) = (h, g);
+        rest.copy_from_slice(&tail);
+        (bytes, MAX_HEADER)
+    }
+}
+
+fn control(first: u8, payload: &[u8]) -> Bytes {
+    let (header, len) = header(first, payload.len());
+    let mut bytes = Vec::with_capacity(len + payload.len());
+    bytes.extend(header.iter().take(len));
+    bytes.extend_from_slice(payload);
+    bytes.into()
+}
+
+/// A pong that gives back the payload of a ping: at most 125 bytes.
+pub(crate) fn pong_frame(payload: &[u8]) -> Bytes {
+    control(PONG, payload)
+}
+
+/// A ping without a payload.
+pub(crate) fn ping_frame() -> Bytes {
+    control(PING, &[])
+}
+
+/// A close frame; a code that must not be sent (1005, 1006, 1015) stands for one without a code.
+pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
+    if matches!(close.code, CloseCode::Status | CloseCode::Abnormal | CloseCode::Tls) {
+        return control(CLOSE, &[]);
+    }
+    let mut payload = u16::from(close.code).to_be_bytes().to_vec();
+    payload.extend_from_slice(close.reason.as_bytes());
+    control(CLOSE, &payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn text(payload: &[u8]) -> Frame {
+        let Ok(frame) = text_frame(|buffer| {
+            buffer.extend_from_slice(payload);
+            Ok::<_, Infallible>(())
+        });
+        frame
+    }
+
+    #[test]
+    fn the_length_takes_the_shortest_form() {
+        for (len, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65535, vec![0x81, 126, 255, 255]),
+            (65536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let payload = vec![b'x'; len];
+            let frame = text(&payload);
+            assert_eq!(frame.bytes().strip_suffix(payload.as_slice()), Some(header.as_slice()));
+            assert_eq!(frame.payload(), payload);
+        }
+    }
+
+    #[test]
+    fn a_close_frame_has_its_code_and_reason() {
+        let close = CloseReason::new(CloseCode::Protocol, "no");
+        assert_eq!(close_frame(&close), [0x88, 4, 0x03, 0xEA, b'n', b'o'].as_slice());
+        assert_eq!(close_frame(&CloseReason::lost()), [0x88, 0].as_slice());
+    }
+}

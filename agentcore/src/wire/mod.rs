@@ -1,0 +1,12 @@
+//! The WebSocket protocol of the server's side without any I/O (RFC 6455): bytes in, events out, frames as bytes.
+//!
+//! It owns framing, masking, fragments, UTF-8 and the rules of control frames. It does not own sockets, the order of
+//! closing, or what a message means.
+
+mod decoder;
+mod frame;
+mod handshake;
+
+pub use decoder::{Decoder, Event, Limits, Violation};
+pub(crate) use frame::{Frame, close_frame, ping_frame, pong_frame, text_frame};
+pub(crate) use handshake::{Refusal, accept};

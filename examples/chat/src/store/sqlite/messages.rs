@@ -1,0 +1,107 @@
+//! The statements about messages.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+use uuid::Uuid;
+
+use super::error::in_room;
+use crate::store::{Draft, Message, StoreError};
+
+pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Message, StoreError> {
+    let message = Message {
+        id: next_id(last_id(db)?).to_string(),
+        room: draft.room.clone(),
+        user_id: draft.user_id.clone(),
+        username: draft.username.clone(),
+        text: draft.text.clone(),
+        timestamp: now(),
+    };
+    let mut insert = db.prepare_cached(
+        "INSERT INTO messages (id, room, user_id, username, text, timestamp)
+         VALUES (:id, :room, :user_id, :username, :text, :timestamp)",
+    )?;
+    insert
+        .execute(named_params! {
+            ":id": message.id,
+            ":room": message.room,
+            ":user_id": message.user_id,
+            ":username": message.username,
+            ":text": message.text,
+            ":timestamp": message.timestamp,
+        })
+        .map_err(in_room(&message.room))?;
+    Ok(message)
+}
+
+pub(super) fn recent(db: &Connection, room: &str, limit: u32) -> Result<Vec<Message>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT * FROM (
+             SELECT id, room, user_id, username, text, timestamp FROM messages
+             WHERE room = :room ORDER BY id DESC LIMIT :limit
+         ) ORDER BY id",
+    )?;
+    let rows = select.query_map(named_params! {":room": room, ":limit": limit}, message)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result<Vec<Message>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, room, user_id, username, text, timestamp FROM messages
+         WHERE room = :room AND id > :id ORDER BY id LIMIT :limit",
+    )?;
+    let rows = select.query_map(named_params! {":room": room, ":id": id, ":limit": limit}, message)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The present time in the form that clients get.
+pub(super) fn now() -> String {
+    format!("{:.3}", Timestamp::now())
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: row.get("id")?,
+        room: row.get("room")?,
+        user_id: row.get("user_id")?,
+        username: row.get("username")?,
+        text: row.get("text")?,
+        timestamp: row.get("timestamp")?,
+    })
+}
+
+/// The greatest id so far: it is asked inside the writing transaction, so no other node can store one in between.
+fn last_id(db: &Connection) -> Result<Option<Uuid>, StoreError> {
+    let mut select = db.prepare_cached("SELECT max(id) FROM messages")?;
+    Ok(select.query_row([], |row| row.get(0).map(|id: Option<String>| id.and_then(|id| id.parse().ok())))?)
+}
+
+/// A new UUIDv7, greater than the last one even if the clock went back since (RFC 9562, 6.2).
+fn next_id(last: Option<Uuid>) -> Uuid {
+    let id = Uuid::now_v7();
+    match last {
+        Some(last) if last >= id => Uuid::from_u128(last.as_u128().saturating_add(1)),
+        _ => id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_even_if_the_clock_goes_back() {
+        let tomorrow = Uuid::new_v7(uuid::Timestamp::from_unix_time(u64::from(u32::MAX), 0, 0, 0));
+        let next = next_id(Some(tomorrow));
+        assert!(next > tomorrow);
+        assert!(next.to_string() > tomorrow.to_string());
+        assert_eq!(next.get_version_num(), 7);
+        assert!(next_id(Some(next)) > next);
+    }
+
+    #[test]
+    fn times_have_milliseconds_and_are_utc() {
+        let now = now();
+        assert_eq!(now.len(), "2026-01-02T03:04:05.678Z".len(), "{now}");
+        assert!(now.ends_with('Z') && now.contains('.'), "{now}");
+    }
+}

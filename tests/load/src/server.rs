@@ -1,0 +1,67 @@
+//! The framework's side of the comparison: messages and a consumer, default settings, no storage.
+
+use agentcore::prelude::*;
+
+use crate::Failure;
+
+#[message("join_room")]
+struct JoinRoom {
+    room: String,
+}
+
+#[message("chat_message")]
+struct Say {
+    room: String,
+    text: String,
+}
+
+#[message("chat_message")]
+struct Said {
+    room: String,
+    user_id: UserId,
+    text: String,
+}
+
+#[message("echo")]
+struct Echo {
+    text: String,
+}
+
+#[consumer(path = "/ws/{user_id}", sends(Said))]
+struct Load {
+    #[path]
+    #[user]
+    user_id: UserId,
+}
+
+#[consumer]
+impl Load {
+    #[on("join_room")]
+    async fn join(&mut self, cx: &Context<Self>, message: JoinRoom) -> Result<()> {
+        cx.join(message.room).await?;
+        Ok(())
+    }
+
+    #[on("chat_message")]
+    async fn say(&mut self, cx: &Context<Self>, message: Say) -> Result<()> {
+        let said = Said { room: message.room, user_id: self.user_id.clone(), text: message.text };
+        cx.group(&said.room).send(&said).await
+    }
+
+    #[on("echo")]
+    async fn echo(&mut self, message: Echo) -> Echo {
+        message
+    }
+}
+
+/// Serves on `127.0.0.1:port` until the process is told to end.
+///
+/// # Errors
+/// When the port cannot be listened on.
+pub(crate) fn run(port: u16) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut settings = Settings::default();
+    settings.port = port;
+    runtime.block_on(AgentCore::new(settings).consumer::<Load>().serve())?;
+    Ok(())
+}
