@@ -1,4 +1,51 @@
-//! AgentCore.
+//! Real-time messaging over WebSocket: messages and handlers are declared with attributes, and the compiler checks the
+//! contract between them.
+//!
+//! ```no_run
+//! use agentcore::prelude::*;
+//!
+//! #[message("greet")]
+//! struct Greet {
+//!     #[validate(length(min = 1, max = 50))]
+//!     name: String,
+//! }
+//!
+//! #[message("greeting")]
+//! struct Greeting {
+//!     text: String,
+//! }
+//!
+//! #[consumer(path = "/ws")]
+//! struct Greeter {}
+//!
+//! #[consumer]
+//! impl Greeter {
+//!     #[on("greet")]
+//!     async fn greet(&mut self, msg: Greet) -> Greeting {
+//!         Greeting { text: format!("hello {}", msg.name) }
+//!     }
+//! }
+//!
+//! #[agentcore::main]
+//! async fn main() -> Result<()> {
+//!     AgentCore::from_env()?.consumer::<Greeter>().serve().await
+//! }
+//! ```
+//!
+//! # The parts
+//!
+//! - [`message`](macro@message) makes a struct a message: serde, rules, a JSON Schema.
+//! - [`consumer`](macro@consumer) on a struct and on its impl block makes it serve connections; [`on`] marks its handlers.
+//! - [`Context`] is what a handler is given: its connection, and everybody it can reach from there.
+//! - [`ConnectionManager`] does the same from anywhere else, and answers who is online.
+//! - [`AgentCore`] collects an application and serves it; [`State`] gives its states to REST handlers.
+//! - [`Error`] is what can go wrong, for clients and for the log.
+//! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
+//!
+//! # The wire protocol
+#![doc = include_str!("docs/protocol.md")]
+#![doc = ""]
+#![doc = include_str!("docs/settings.md")]
 
 pub mod backend;
 pub mod consumer;
@@ -42,3 +89,8 @@ pub mod prelude {
         UserId, consumer, message, on,
     };
 }
+
+/// The README, whose example is compiled by the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -124,6 +124,11 @@ impl ConnectionManager {
         }
     }
 
+    /// How many sockets are open on this node: its connections, and those whose end is on its way to the client.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.inner.registry.shards().iter().map(|shard| shard.load()).sum()
+    }
+
     /// Runs a task on the worker of a connection, until it ends or the connection does.
     pub(crate) fn spawn_for(&self, connection: &Arc<Connection>, task: impl Future<Output = ()> + Send + 'static) {
         let id = connection.id();

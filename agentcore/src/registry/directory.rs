@@ -86,9 +86,4 @@ impl Directory {
     pub(crate) fn len(&self) -> usize {
         self.groups.len()
     }
-
-    /// The names of all groups with members on this node.
-    pub(crate) fn names(&self) -> Vec<GroupName> {
-        self.groups.iter().map(|entry| entry.key().clone()).collect()
-    }
 }

@@ -6,6 +6,8 @@
 
 mod connection;
 mod directory;
+#[cfg(all(test, feature = "model"))]
+mod model;
 mod outbox;
 mod pending;
 mod room_book;

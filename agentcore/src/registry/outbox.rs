@@ -28,10 +28,6 @@ impl Outbox {
         self.chunks.is_empty()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Whether `len` more bytes stay within the bound; an empty outbox takes any single message.
     pub(crate) fn fits(&self, len: usize) -> bool {
         self.chunks.is_empty() || self.bytes.saturating_add(len) <= self.max_bytes

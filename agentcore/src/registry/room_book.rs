@@ -47,6 +47,8 @@ struct Seat {
     /// The rooms it is in, and its position among their members.
     rooms: Vec<Place>,
     queued: Queued,
+    /// Something was read from it since it was last written.
+    heard: bool,
     blocked: Blocked,
     /// A pong that waits for its turn: only the newest ping is answered (RFC 6455 5.5.3).
     pong: Option<Bytes>,
@@ -144,6 +146,7 @@ impl RoomBook {
             outbox: Outbox::new(self.limits.max_bytes),
             rooms: Vec::new(),
             queued: Queued::No,
+            heard: false,
             blocked: Blocked::No,
             pong: None,
             phase: Phase::Open,
@@ -292,6 +295,7 @@ impl RoomBook {
                     continue;
                 }
                 seat.deliver(&chunk, &self.shard, occupant.seat);
+                let urgent = urgent || seat.heard;
                 seat.queue(occupant.seat, urgent, &mut self.urgent, &mut self.bulk);
             }
             if let Some(room) = self.rooms.get_mut(number as usize) {
@@ -308,6 +312,14 @@ impl RoomBook {
         if seat.connection.id().serial == member.serial {
             seat.deliver(&frame, &shard, member.index);
             seat.queue(member.index, true, &mut self.urgent, &mut self.bulk);
+        }
+    }
+
+    /// Notes that something was read from a connection: it is written before the bulk of big groups. Who speaks hears
+    /// back soon and speaks again, and those not yet reached get more frames per system call.
+    pub(super) fn heard(&mut self, member: Member) {
+        if let Some(seat) = self.seat(member) {
+            seat.heard = true;
         }
     }
 
@@ -369,6 +381,7 @@ impl RoomBook {
         // A seat that became urgent has left a stale entry in the bulk queue.
         let Some(seat) = self.seats.get_mut(at as usize).filter(|seat| seat.queued == from) else { return };
         seat.queued = Queued::No;
+        seat.heard = false;
         seat.flush(&self.shard, at);
     }
 }

@@ -171,6 +171,11 @@ impl Shard {
         self.direct(|book| book.finish(member, last));
     }
 
+    /// Something was read from a connection.
+    pub(crate) fn heard(&self, member: Member) {
+        self.direct(|book| book.heard(member));
+    }
+
     /// Answers a ping: at most one pong waits, for the newest ping.
     pub(crate) fn pong(&self, member: Member, frame: Bytes) {
         self.direct(|book| book.pong(member, frame));

@@ -163,7 +163,10 @@ async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
                 Poll::Ready(read.map_err(|_| End::Lost))
             });
             match read.await {
-                Ok(buffer) => buffer,
+                Ok(buffer) => {
+                    connection.shard().heard(connection.member());
+                    buffer
+                }
                 Err(end) => return end,
             }
         };

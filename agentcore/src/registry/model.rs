@@ -1,0 +1,191 @@
+//! Model checks of directory and shard: every interleaving that the checker tries ends consistent and in order.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use shuttle::thread;
+use tokio::sync::mpsc;
+
+use super::shard::OutboxLimits;
+use super::{Command, Connection, ConnectionRegistry, Membership, Shard, Sink};
+use crate::id::{GroupName, UserId};
+use crate::message::Except;
+
+const ROUNDS: usize = 2_000;
+
+struct World {
+    registry: ConnectionRegistry,
+    group: GroupName,
+}
+
+impl World {
+    fn new(shards: u16) -> Arc<Self> {
+        let limits = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
+        // No thread owns these shards, so every command goes through the queues, as between workers.
+        let shards = (0..shards).map(|index| Shard::new(index, false, limits)).collect();
+        let group = GroupName::new("lobby").unwrap();
+        Arc::new(Self { registry: ConnectionRegistry::new(1, shards), group })
+    }
+
+    fn connect(&self, shard: u16) -> (Arc<Connection>, mpsc::Receiver<Vec<Bytes>>) {
+        let (sender, written) = mpsc::channel(1);
+        let id = self.registry.next_id();
+        let shard = self.registry.shard(shard).unwrap();
+        let connection = shard.open(id, UserId::new("alice").unwrap(), Sink::Stream(sender));
+        self.registry.register(&connection);
+        (connection, written)
+    }
+
+    fn submit(&self, shard: u16, command: Command) {
+        self.registry.shard(shard).unwrap().submit(command).unwrap();
+    }
+
+    /// What the manager does, in its order.
+    fn join(&self, connection: &Connection) {
+        connection.with_groups(|groups| {
+            if groups.is_empty() {
+                groups.push(Membership { group: self.group.clone(), present: false });
+                self.registry.directory().add(&self.group, connection.shard().index());
+                thread::yield_now();
+                self.submit(connection.shard().index(), Command::Join(connection.member(), self.group.clone()));
+            }
+        });
+    }
+
+    fn leave(&self, connection: &Connection) {
+        connection.with_groups(|groups| {
+            if groups.pop().is_some() {
+                self.registry.directory().remove(&self.group, connection.shard().index());
+                thread::yield_now();
+                self.submit(connection.shard().index(), Command::Leave(connection.member(), self.group.clone()));
+            }
+        });
+    }
+
+    fn send(&self, text: &'static str) {
+        for shard in self.registry.directory().shards(&self.group) {
+            thread::yield_now();
+            let frame = Bytes::from_static(text.as_bytes());
+            self.submit(shard, Command::Group(self.group.clone(), frame, Except::default()));
+        }
+    }
+
+    fn turn(&self) {
+        for shard in self.registry.shards() {
+            shard.turn();
+        }
+    }
+}
+
+fn received(written: &mut mpsc::Receiver<Vec<Bytes>>, world: &World, connection: &Connection) -> String {
+    let mut text = String::new();
+    world.turn();
+    while let Ok(portion) = written.try_recv() {
+        for chunk in portion {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        connection.written(Ok(()));
+        world.turn();
+    }
+    text
+}
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    shuttle::check_random(model, ROUNDS);
+}
+
+#[test]
+fn directory_and_shards_agree_after_any_joins_and_leaves() {
+    check(|| {
+        let world = World::new(2);
+        let connections: Vec<_> = [0, 0, 1].map(|shard| world.connect(shard).0).into();
+        let mut threads: Vec<_> = connections
+            .iter()
+            .map(|connection| {
+                let (world, connection) = (world.clone(), connection.clone());
+                thread::spawn(move || {
+                    world.join(&connection);
+                    world.leave(&connection);
+                    world.join(&connection);
+                })
+            })
+            .collect();
+        // Another task of the same user: a join and a leave of one connection race.
+        let (other, first) = (world.clone(), connections.first().unwrap().clone());
+        threads.push(thread::spawn(move || other.leave(&first)));
+        let writer = world.clone();
+        threads.push(thread::spawn(move || writer.turn()));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+
+        world.turn();
+        let members = world.registry.members(&world.group);
+        assert_eq!(world.registry.directory().count(&world.group), members.len());
+        for connection in &connections {
+            let is_member = members.iter().any(|member| member.id() == connection.id());
+            assert_eq!(connection.is_in("lobby"), is_member);
+        }
+    });
+}
+
+#[test]
+fn what_one_sender_does_reaches_a_member_in_order() {
+    check(|| {
+        let world = World::new(1);
+        let (member, mut written) = world.connect(0);
+        let sender = {
+            let (world, member) = (world.clone(), member.clone());
+            thread::spawn(move || {
+                world.send("lost;");
+                world.join(&member);
+                world.send("a;");
+                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"b;")));
+                world.send("c;");
+                world.send("d;");
+                world.leave(&member);
+                world.send("lost;");
+                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"e;")));
+            })
+        };
+        let writer = {
+            let world = world.clone();
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    world.turn();
+                    thread::yield_now();
+                }
+            })
+        };
+        sender.join().unwrap();
+        writer.join().unwrap();
+        assert_eq!(received(&mut written, &world, &member), "a;b;c;d;e;");
+    });
+}
+
+#[test]
+fn a_message_sent_after_a_join_has_returned_arrives() {
+    check(|| {
+        let world = World::new(2);
+        let (early, mut to_early) = world.connect(0);
+        let (late, mut to_late) = world.connect(1);
+        world.join(&early);
+        let joining = {
+            let (world, late) = (world.clone(), late.clone());
+            thread::spawn(move || {
+                world.join(&late);
+                world.send("after;");
+            })
+        };
+        let leaving = {
+            let (world, early) = (world.clone(), early.clone());
+            thread::spawn(move || world.leave(&early))
+        };
+        joining.join().unwrap();
+        leaving.join().unwrap();
+        assert_eq!(received(&mut to_late, &world, &late), "after;");
+        let heard = received(&mut to_early, &world, &early);
+        assert!(heard.is_empty() || heard == "after;");
+    });
+}
