@@ -105,7 +105,8 @@ fn closest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let distances = names.iter().map(|candidate| (distance(name, candidate), *candidate));
     let (edits, candidate) = distances.min()?;
     let allowed = candidate.chars().count().div_ceil(3);
-    (edits <= allowed).then_some(candidate)
+    let extended = || names.iter().copied().find(|candidate| candidate.len() > 2 && name.starts_with(candidate));
+    if edits <= allowed { Some(candidate) } else { extended() }
 }
 
 /// How many characters to insert, remove, replace or swap with their neighbour to get from `a` to `b`.
@@ -140,6 +141,7 @@ mod tests {
         assert_eq!(closest("rate_limt", &["rate_limit", "timeout", "cancel_safe"]), Some("rate_limit"));
         assert_eq!(closest("lenght", &["length", "range"]), Some("length"));
         assert_eq!(closest("conect", &["connect", "disconnect"]), Some("connect"));
+        assert_eq!(closest("minimum", &["min", "max"]), Some("min"));
         assert_eq!(closest("required", &["length", "range", "url"]), None);
     }
 

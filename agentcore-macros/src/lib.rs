@@ -13,6 +13,8 @@ mod entry;
 mod message;
 mod on;
 mod paths;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 

@@ -53,10 +53,9 @@ const MISPLACED: &str = "`#[on]` stands only on the methods of an impl block wit
 
 /// The tokens of a method from `async` or `fn` up to its body.
 fn signature_of(item: &TokenStream) -> TokenStream {
-    let starts = |tree: &proc_macro2::TokenTree| matches!(tree.to_string().as_str(), "const" | "async" | "unsafe" | "fn");
-    let is_body = |tree: &proc_macro2::TokenTree| {
-        matches!(tree, proc_macro2::TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace)
-    };
+    let starts =
+        |tree: &proc_macro2::TokenTree| matches!(tree.to_string().as_str(), "const" | "async" | "unsafe" | "fn");
+    let is_body = |tree: &proc_macro2::TokenTree| matches!(tree, proc_macro2::TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace);
     item.clone().into_iter().skip_while(|tree| !starts(tree)).take_while(|tree| !is_body(tree)).collect()
 }
 
@@ -147,25 +146,30 @@ impl Event {
 
 impl Rate {
     fn parse(arg: &Named) -> Result<Self, Diagnostic> {
-        let example = "rate_limit = exempt, or \"10/s\", \"30/1m\"";
-        if arg.path(example).is_ok_and(|path| path.is_ident("exempt")) {
+        const EXAMPLE: &str = "rate_limit = \"10/s\"";
+        if arg.path(EXAMPLE).is_ok_and(|path| path.is_ident("exempt")) {
             return Ok(Self::Exempt);
         }
-        let wrong = |at: &dyn quote::ToTokens, what: &str| Err(Diagnostic::new(at, what).help(format_args!("`{example}`")));
-        let expr = arg.expr(example)?;
-        let Ok(text) = arg.text(example) else {
+        let wrong = |at: &dyn quote::ToTokens, what: &str| {
+            Err(Diagnostic::new(at, what).help("`\"10/s\"`, `\"30/1m\"` or `exempt`"))
+        };
+        let expr = arg.expr(EXAMPLE)?;
+        let Ok(text) = arg.text(EXAMPLE) else {
             return wrong(expr, "a rate limit is `exempt`, or a number of messages and a time");
         };
         let limit = text.value();
         let Some((messages, window)) = limit.split_once('/') else {
             return wrong(&text, "a rate limit is a number of messages and a time, with `/` between them");
         };
-        let window = if window.starts_with(|c: char| c.is_ascii_digit()) { window.to_owned() } else { format!("1{window}") };
+        let window =
+            if window.starts_with(|c: char| c.is_ascii_digit()) { window.to_owned() } else { format!("1{window}") };
         match (messages.trim().parse(), milliseconds(&window)) {
             (Ok(0), _) => wrong(&text, "a rate limit lets at least 1 message through"),
             (Ok(messages), Some(window)) => Ok(Self::Own(messages, window)),
             (Err(_), _) => wrong(&text, "what is before the `/` of a rate limit must be a number of messages"),
-            (Ok(_), None) => wrong(&text, "what is after the `/` of a rate limit must be a time with a unit: `ms`, `s`, `m` or `h`"),
+            (Ok(_), None) => {
+                wrong(&text, "what is after the `/` of a rate limit must be a time with a unit: `ms`, `s`, `m` or `h`")
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ pub use schemars;
 pub use serde;
 
 pub use crate::consumer::{
-    Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, MessageEntry, Mount, MountEntry,
+    AsUser, Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, MessageEntry, Mount, MountEntry,
     Opening, Param, ParseParam, Rate, Reply, Request, Required,
 };
 pub use crate::error::{CloseReason, Error, Result};
@@ -152,29 +152,6 @@ impl<T> State<T> {
 #[must_use]
 pub fn state<T: Clone + Send + Sync + 'static>() -> State<T> {
     State { required: Required::of::<T>(), get: |opening| opening.state() }
-}
-
-/// A field that can name the connection's user.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the `#[user]`",
-    label = "this names no user",
-    note = "the field marked `#[user]` is a `UserId` or an `Option<UserId>`"
-)]
-pub trait AsUser {
-    /// The user.
-    fn as_user(&self) -> Option<&UserId>;
-}
-
-impl AsUser for UserId {
-    fn as_user(&self) -> Option<&UserId> {
-        Some(self)
-    }
-}
-
-impl AsUser for Option<UserId> {
-    fn as_user(&self) -> Option<&UserId> {
-        self.as_ref()
-    }
 }
 
 /// A message of `sends(..)`.

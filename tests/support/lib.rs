@@ -1,1 +1,13 @@
-//! What the black-box suites share.
+//! What the black-box suites share: servers in the process, clients that know nothing of this project, and a second
+//! backend.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+pub mod browser;
+pub mod chat;
+pub mod client;
+pub mod http;
+pub mod hub;
+pub mod raw;
+pub mod server;
+pub mod transport;
+pub mod wait;

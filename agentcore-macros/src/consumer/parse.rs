@@ -217,8 +217,8 @@ pub(super) fn impl_half(args: TokenStream, block: Block, errors: &mut Errors) ->
                 errors.push(error.help("move it to the `#[consumer(..)]` on the struct"));
             }
             Arg::Named(named) => {
-                let what = "`#[consumer]` argument of an impl block";
-                errors.push(Diagnostic::unknown(&named.name, what, &["crate"]));
+                let error = Diagnostic::unknown(&named.name, "`#[consumer]` argument", &["crate"]);
+                errors.push(error.note("`path` and `sends` stand on the struct half"));
             }
             Arg::Value(value) => errors.push(Diagnostic::new(value, "`#[consumer]` on an impl block takes no value")),
         }

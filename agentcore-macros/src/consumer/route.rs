@@ -11,7 +11,7 @@ use crate::diagnostics::Diagnostic;
 pub(super) fn names(path: &LitStr) -> Result<Vec<String>, Diagnostic> {
     let text = path.value();
     if !text.starts_with('/') {
-        let help = format!("`\"/{}\"`", text);
+        let help = format!("`\"/{text}\"`");
         return Err(Diagnostic::new(path, "a path must start with `/`").help(help));
     }
     let mut names: Vec<String> = Vec::new();
@@ -34,7 +34,11 @@ pub(super) fn names(path: &LitStr) -> Result<Vec<String>, Diagnostic> {
 fn name(segment: &str) -> Result<Option<String>, String> {
     let plain = segment.replace("{{", "").replace("}}", "");
     let Some((_, rest)) = plain.split_once('{') else {
-        return if plain.contains('}') { Err(format!("`{segment}` closes a brace that is not open")) } else { Ok(None) };
+        return if plain.contains('}') {
+            Err(format!("`{segment}` closes a brace that is not open"))
+        } else {
+            Ok(None)
+        };
     };
     let Some((name, after)) = rest.split_once('}') else {
         return Err(format!("`{segment}` does not close its brace"));

@@ -47,7 +47,9 @@ fn path_fields(half: &StructHalf, names: &[String], errors: &mut Errors) {
         }
         taken.push(text);
     }
-    for name in names.iter().filter(|name| !taken.contains(name)) {
+    // A field whose name is not in the path was probably meant for one that has no field: one mistake, not two.
+    let strays = taken.iter().filter(|name| !names.contains(name)).count();
+    for name in names.iter().filter(|name| !taken.contains(name)).skip(strays) {
         let error = Diagnostic::new(&half.path, format_args!("`{{{name}}}` in the path has no field"));
         errors.push(error.help(format_args!("add `#[path] {name}: String` to `struct {}`", half.item.ident)));
     }
@@ -116,7 +118,7 @@ fn repeated(first: &Method, second: &Method, errors: &mut Errors) {
     };
     let error = Diagnostic::new(event_token(second), format_args!("{what} is handled twice in this consumer"));
     errors.push(error.help(help));
-    let text = format!("the first handler of {what} is `{}`", first.sig.ident);
+    let text = format!("{what} is handled here first, by method `{}`", first.sig.ident);
     errors.push(Diagnostic::new(event_token(first), text));
 }
 
@@ -174,7 +176,8 @@ fn parameters<'a>(half: &ImplHalf, method: &'a Method, errors: &mut Errors) -> V
         let parameter = match &*typed.ty {
             Type::Reference(reference) => {
                 if let Some(mutability) = &reference.mutability {
-                    let error = Diagnostic::new(mutability, format_args!("handler `{name}` must take its context as `&`"));
+                    let error =
+                        Diagnostic::new(mutability, format_args!("handler `{name}` must take its context as `&`"));
                     errors.push(error.help("`cx: &Context<Self>`"));
                 }
                 Parameter::Context(&typed.ty)

@@ -5,6 +5,7 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, LitInt, Meta, parse_quote};
 
 use super::model::{Check, Field, Length, Message, Range, Rule, Shape};
+use super::serde_attrs::has_rename;
 use super::validate::{check_type_name, derives_of, is_ours};
 use crate::paths::respan;
 
@@ -94,9 +95,10 @@ fn unit(message: &Message) -> (TokenStream, TokenStream) {
     let derive = derive_attributes(message);
     let ident = &item.ident;
     let name = ident.to_string();
+    let rename = (!has_rename(&passed)).then(|| quote!(#[serde(rename = #name)]));
     let shape = quote! {
         #(#derive)*
-        #[serde(rename = #name)]
+        #rename
         #(#passed)*
         struct __AgentcoreShape {}
 
@@ -197,9 +199,7 @@ fn schema_rule(message: &Message, rule: &Rule) -> Option<TokenStream> {
             let parts = range.into_iter().chain(extend);
             Some(quote!(#(#parts),*))
         }
-        Check::RegexPath(path) => {
-            Some(quote_spanned!(span=> regex(pattern = #private::rules::Pattern::text(&#path))))
-        }
+        Check::RegexPath(path) => Some(quote_spanned!(span=> regex(pattern = #private::rules::Pattern::text(&#path)))),
         Check::RegexPattern(pattern) => Some(quote_spanned!(span=> regex(pattern = #pattern))),
         Check::Email => Some(quote_spanned!(span=> email)),
         Check::Url => Some(quote_spanned!(span=> url)),

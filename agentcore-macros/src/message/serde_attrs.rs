@@ -45,6 +45,11 @@ impl Serde {
     }
 }
 
+/// Whether a container has a name of its own.
+pub(super) fn has_rename(attrs: &[Attribute]) -> bool {
+    Serde::of(attrs).has("rename")
+}
+
 fn named(arg: args::Arg) -> Option<Named> {
     match arg {
         args::Arg::Named(named) => Some(named),

@@ -1,7 +1,7 @@
 //! The rules of messages that need more than one argument.
 
-use syn::{Data, DeriveInput, Expr, ExprLit, ExprUnary, Fields, GenericParam, Lit, LitStr, Meta, Path, Token, UnOp};
 use syn::punctuated::Punctuated;
+use syn::{Data, DeriveInput, Expr, ExprLit, ExprUnary, Fields, GenericParam, Lit, LitStr, Meta, Path, Token, UnOp};
 
 use super::case::snake;
 use super::model::{Check, Length, Message, Range, Rule};
@@ -49,14 +49,15 @@ pub(crate) fn check_type_name(name: &LitStr) -> Result<(), Diagnostic> {
     if better != text && better.len() <= MAX_NAME && better.starts_with(|c: char| c.is_ascii_lowercase()) {
         error = error.help(format_args!("`\"{}\"`", better.replace("__", "_")));
     }
-    Err(error.note("it is a letter from `a` to `z`, then up to 63 of `a` to `z`, `0` to `9`, `_` and `.`"))
+    Err(error.note("a message type is a letter from `a` to `z`, then up to 63 of `a` to `z`, `0` to `9`, `_` and `.`"))
 }
 
 fn kind(message: &Message, errors: &mut Errors) {
     let item = &message.item;
     match &item.data {
         Data::Struct(data) if matches!(data.fields, Fields::Unnamed(_)) => {
-            let error = Diagnostic::new(&data.fields, format_args!("the fields of message `{}` must have names", item.ident));
+            let error =
+                Diagnostic::new(&data.fields, format_args!("the fields of message `{}` must have names", item.ident));
             errors.push(error.help(format_args!("`struct {} {{ name: Type }}`", item.ident)));
         }
         Data::Enum(data) if message.name.is_some() => {
@@ -84,10 +85,11 @@ fn generics(item: &DeriveInput, errors: &mut Errors) -> bool {
                 Diagnostic::new(&parameter.ident, format_args!("message `{}` cannot have a type parameter", item.ident))
                     .note("a message type stands for one schema")
             }
-            GenericParam::Const(parameter) => {
-                Diagnostic::new(&parameter.ident, format_args!("message `{}` cannot have a const parameter", item.ident))
-                    .note("a message type stands for one schema")
-            }
+            GenericParam::Const(parameter) => Diagnostic::new(
+                &parameter.ident,
+                format_args!("message `{}` cannot have a const parameter", item.ident),
+            )
+            .note("a message type stands for one schema"),
         });
     }
     item.generics.params.is_empty()
@@ -109,7 +111,8 @@ fn derives(item: &DeriveInput, errors: &mut Errors) {
     let doubled: Vec<Path> =
         item.attrs.iter().filter_map(|attr| derives_of(&attr.meta)).flatten().filter(is_ours).collect();
     let Some(first) = doubled.first() else { return };
-    let names: Vec<_> = doubled.iter().filter_map(|path| path.segments.last()).map(|last| format!("`{}`", last.ident)).collect();
+    let names: Vec<_> =
+        doubled.iter().filter_map(|path| path.segments.last()).map(|last| format!("`{}`", last.ident)).collect();
     let error = Diagnostic::new(first, format_args!("`#[message]` derives {} already", names.join(" and ")));
     errors.push(error.help("remove it from the `derive`; `#[serde(..)]` attributes work without it"));
 }

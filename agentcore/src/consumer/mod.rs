@@ -8,7 +8,7 @@ mod session;
 
 pub use context::Context;
 pub use mount::{MessageEntry, Mount, MountEntry};
-pub use opening::{Opening, Param, ParseParam, Required};
+pub use opening::{AsUser, FromText, Opening, Param, ParseParam, Required};
 pub use reply::{IntoReply, Reply, Request};
 pub(crate) use session::{Prepared, Session};
 

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorDetail, Result};
+use crate::id::UserId;
 use crate::state::States;
 
 /// The request of one connection, before its upgrade.
@@ -79,12 +80,15 @@ impl<T> Param<T> {
     }
 }
 
-impl<T: FromStr<Err: Display>> Param<Option<T>> {
+impl<T> Param<Option<T>> {
     /// Parses the value if there is one.
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, naming the value.
-    pub fn parse(&self, text: Option<&str>) -> Result<Option<T>> {
+    pub fn parse(&self, text: Option<&str>) -> Result<Option<T>>
+    where
+        T: FromText,
+    {
         text.map(|text| parse(self.name, text)).transpose()
     }
 }
@@ -98,12 +102,18 @@ pub trait ParseParam {
     ///
     /// # Errors
     /// `VALIDATION_FAILED`, naming the value.
-    fn parse(&self, text: Option<&str>) -> Result<Self::Value>;
+    fn parse(&self, text: Option<&str>) -> Result<Self::Value>
+    where
+        Self::Value: FromText;
 }
 
-impl<T: FromStr<Err: Display>> ParseParam for Param<T> {
+// The bound stands on the method and not on the impl, so that a type that cannot be parsed is told as such.
+impl<T> ParseParam for Param<T> {
     type Value = T;
-    fn parse(&self, text: Option<&str>) -> Result<T> {
+    fn parse(&self, text: Option<&str>) -> Result<T>
+    where
+        T: FromText,
+    {
         match text {
             Some(text) => parse(self.name, text),
             None => Err(refused(self.name, "required", "is missing".to_owned())),
@@ -111,8 +121,30 @@ impl<T: FromStr<Err: Display>> ParseParam for Param<T> {
     }
 }
 
-fn parse<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T> {
-    text.parse().map_err(|error: T::Err| refused(name, "type", error.to_string()))
+/// A type that is parsed from a text: every [`FromStr`] whose error can be shown.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the path or the query",
+    label = "this type is not parsed from a text",
+    note = "a `#[path]` or `#[query]` field implements `FromStr`, with an error that implements `Display`",
+    note = "a `#[query]` field may be an `Option` of such a type"
+)]
+pub trait FromText: Sized {
+    /// Parses the text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn from_text(text: &str) -> std::result::Result<Self, String>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: Display>> FromText for T {
+    fn from_text(text: &str) -> std::result::Result<Self, String> {
+        text.parse().map_err(|error: T::Err| error.to_string())
+    }
+}
+
+fn parse<T: FromText>(name: &str, text: &str) -> Result<T> {
+    T::from_text(text).map_err(|wrong| refused(name, "type", wrong))
 }
 
 fn refused(name: &str, rule: &'static str, message: String) -> Error {
@@ -121,4 +153,27 @@ fn refused(name: &str, rule: &'static str, message: String) -> Error {
         rule,
         message,
     }])
+}
+
+/// A field that can name the connection's user.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the `#[user]`",
+    label = "this names no user",
+    note = "the field marked `#[user]` is a `UserId` or an `Option<UserId>`"
+)]
+pub trait AsUser {
+    /// The user.
+    fn as_user(&self) -> Option<&UserId>;
+}
+
+impl AsUser for UserId {
+    fn as_user(&self) -> Option<&UserId> {
+        Some(self)
+    }
+}
+
+impl AsUser for Option<UserId> {
+    fn as_user(&self) -> Option<&UserId> {
+        self.as_ref()
+    }
 }

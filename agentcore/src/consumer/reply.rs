@@ -43,8 +43,9 @@ pub struct Reply(pub(crate) Option<Bytes>);
 /// What a handler may return: nothing, a message, an `Option` of one, or a `Result` of those.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
-    label = "this is neither `()` nor a message with a name",
-    note = "return `()`, a `#[message(\"its_type\")]`, an `Option` of one, or a `Result` of any of these"
+    label = "not `()`, a named message, or an `Option` or `Result` of one",
+    note = "return `()`, a `#[message(\"its_type\")]`, an `Option` of one, or a `Result` of any of these",
+    note = "the error of a `Result` must convert into `agentcore::Error`; `.internal()` does it for a foreign one"
 )]
 pub trait IntoReply {
     /// The message, for the catalogue.

@@ -96,9 +96,7 @@ impl Error {
 
     /// A fault of ours: `INTERNAL_ERROR`. The client sees the error id, the log sees `source`.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let mut error = Self::new(ErrorCategory::System, "INTERNAL_ERROR", "something went wrong on our side");
-        error.0.source = Some(source.into());
-        error
+        Self::new(ErrorCategory::System, "INTERNAL_ERROR", "something went wrong on our side").with_source(source)
     }
 
     /// The client reads too slowly: `SLOW_CONSUMER`, closes with 1013.
@@ -137,6 +135,13 @@ impl Error {
     #[must_use]
     pub fn with_close(mut self, code: CloseCode) -> Self {
         self.0.close = Some(code);
+        self
+    }
+
+    /// Adds the cause: the log says it, the client does not see it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
         self
     }
 

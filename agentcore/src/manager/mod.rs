@@ -96,7 +96,6 @@ impl ConnectionManager {
     }
 
     /// One connection, on whichever node.
-    #[must_use]
     pub fn connection(&self, id: ConnectionId) -> To<'_, AnyConsumer> {
         To::new(self, Ok(Recipient::Connection(id)), None)
     }
@@ -112,7 +111,6 @@ impl ConnectionManager {
     }
 
     /// All connections of all nodes.
-    #[must_use]
     pub fn everyone(&self) -> To<'_, AnyConsumer> {
         To::new(self, Ok(Recipient::Everyone), None)
     }

@@ -165,3 +165,68 @@ pub(crate) fn write_error(
     buffer.push(b'}');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+
+    use super::*;
+
+    fn refused(text: &str) -> (String, String) {
+        let error = Envelope::parse(text).unwrap_err();
+        (error.code().to_owned(), error.message().to_owned())
+    }
+
+    #[test]
+    fn an_envelope_is_read_in_any_order_with_unknown_keys() {
+        let envelope =
+            Envelope::parse(r#" {"v": [1, {}], "ref": 7, "data" : {"a":1} , "type": "ch\u0061t"} "#).unwrap();
+        assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
+        assert_eq!(envelope.data.len(), r#"{"a":1}"#.len());
+        for text in [r#"{"type":"a"}"#, r#"{"type":"a","data":null,"ref":null}"#, r#"{"type":"a","data":{}}"#] {
+            let envelope = Envelope::parse(text).unwrap();
+            assert_eq!((envelope.data.len(), envelope.reference), (2, None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused_with_the_reason() {
+        for (text, expected) in [
+            ("{}", "the envelope has no `type`"),
+            (r#"{"type":"a","type":"b"}"#, "`type` is there twice"),
+            (r#"{"type":"a","data":1,"data":2}"#, "`data` is there twice"),
+            (r#"{"type":"a","ref":1,"ref":1}"#, "`ref` is there twice"),
+            (r#"{"type":{}}"#, "invalid type: map, expected a string as `type`"),
+            (r#"{"type":5}"#, "invalid type: integer `5`, expected a string as `type`"),
+            (r#"{"type":null}"#, "invalid type: null, expected a string as `type`"),
+            (r#"{"type":"a","ref":-1}"#, "invalid value: integer `-1`, expected u64"),
+            (r#"{"type":"a","ref":1.5}"#, "invalid type: floating point `1.5`, expected u64"),
+            (r#"{"type":"a","ref":"7"}"#, "invalid type: string \"7\", expected u64"),
+            ("[]", "invalid type: sequence, expected an object"),
+            ("7", "invalid type: integer `7`, expected an object"),
+        ] {
+            let (code, message) = refused(text);
+            assert_eq!(code, "INVALID_ENVELOPE", "{text}");
+            assert!(message.starts_with(expected), "{text}: {message}");
+        }
+        for text in ["", "{", "hello", r#"{"type":"a"}}"#, r#"{"type":5,"data":[}"#, "{\"type\":\"a\nb\"}"] {
+            assert_eq!(refused(text).0, "INVALID_JSON", "{text}");
+        }
+    }
+
+    #[test]
+    fn long_texts_and_deep_data_do_no_harm() {
+        let long = "x".repeat(1 << 20);
+        for text in [format!(r#"{{"type":"{long}"}}"#), format!(r#"{{"type":"a","ref":"{long}"}}"#)] {
+            let (code, message) = refused(&text);
+            assert_eq!(code, "INVALID_ENVELOPE");
+            assert!(message.len() < 300);
+        }
+        let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+        for text in [format!(r#"{{"type":"a","data":{deep}}}"#), format!(r#"{{"x":{deep},"type":"a"}}"#)] {
+            assert!(Envelope::parse(&text).is_ok());
+        }
+        assert_eq!(refused(&"[".repeat(1 << 20)).0, "INVALID_JSON");
+        assert_eq!(refused(&deep).0, "INVALID_ENVELOPE");
+    }
+}

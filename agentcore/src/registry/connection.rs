@@ -181,6 +181,11 @@ impl Connection {
         wake(&mut ending);
     }
 
+    /// The wish to close, if there is one.
+    pub(crate) fn wanted(&self) -> Option<Closing> {
+        lock(&self.ending).wanted.clone()
+    }
+
     /// The writer task of its stream wrote a portion, or failed.
     pub(crate) fn written(&self, result: std::io::Result<()>) {
         let result = result.map_err(|error| match error.kind() {

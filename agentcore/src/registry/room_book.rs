@@ -338,8 +338,10 @@ impl RoomBook {
             return;
         }
         seat.phase = Phase::Finishing;
+        let pong = seat.pong.take();
         match last {
-            Some(last) => seat.outbox.push(last),
+            // Nothing follows a close frame (RFC 6455 5.5.1), not even the pong that waits.
+            Some(last) => pong.into_iter().chain([last]).for_each(|frame| seat.outbox.push(frame)),
             // Without a last frame the socket is dead, and what waits with it.
             None => seat.outbox.clear(),
         }

@@ -115,14 +115,12 @@ impl Builder {
     /// Ends the collection.
     ///
     /// # Errors
-    /// One text for each message type that stands for two types of one consumer in one direction, and one for each
-    /// bad pattern in a rule.
+    /// One text for each message type that stands for two types of one consumer in one direction.
     pub(crate) fn build(self) -> Result<Catalogue, Vec<String>> {
-        let Self { entries, conflicts: mut wrong } = self;
-        wrong.extend(entries.values().flatten().filter_map(|known| (known.check_rules)().err()).flatten());
-        wrong.sort_unstable();
-        wrong.dedup();
-        if wrong.is_empty() { Ok(Catalogue { entries }) } else { Err(wrong) }
+        let Self { entries, mut conflicts } = self;
+        conflicts.sort_unstable();
+        conflicts.dedup();
+        if conflicts.is_empty() { Ok(Catalogue { entries }) } else { Err(conflicts) }
     }
 }
 

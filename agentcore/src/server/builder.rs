@@ -12,7 +12,7 @@ use axum::routing::{any, get};
 use super::http::{Shared, health, ready};
 use super::{accept, upgrade};
 use crate::backend::{Backend, MemoryBackend};
-use crate::consumer::{Consumer, Mount, MountEntry};
+use crate::consumer::{Consumer, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
@@ -138,7 +138,7 @@ impl AgentCore {
         let mut problems = std::mem::take(&mut self.problems);
         problems.extend(self.missing_states());
         problems.extend(self.shared_paths());
-        problems.extend(self.bad_rules());
+        problems.extend(Self::bad_rules());
         let catalogue = match catalogue(&self.mounts) {
             Ok(catalogue) => catalogue,
             Err(found) => {
@@ -214,9 +214,11 @@ impl AgentCore {
         problems
     }
 
-    fn bad_rules(&self) -> Vec<String> {
-        let received = self.mounts.iter().flat_map(|mount| mount.handlers).filter_map(|handler| handler.receives);
-        let mut problems: Vec<_> = received.filter_map(|payload| (payload.check_rules)().err()).flatten().collect();
+    /// Patterns that are no regular expression, of all messages: a received one may have others inside.
+    fn bad_rules() -> Vec<String> {
+        let messages = inventory::iter::<MessageEntry>();
+        let mut problems: Vec<_> =
+            messages.filter_map(|entry| (entry.description.check_rules)().err()).flatten().collect();
         problems.sort_unstable();
         problems.dedup();
         problems
@@ -226,23 +228,26 @@ impl AgentCore {
 fn catalogue(mounts: &[Mount]) -> Result<Catalogue, Vec<String>> {
     let mut builder = Catalogue::builder();
     for mount in mounts {
+        // Two consumers of one name, in different modules, are told apart by their paths.
+        let namesake = mounts.iter().any(|other| other.name == mount.name && other.type_id != mount.type_id);
+        let consumer = if namesake { mount.type_name } else { mount.name };
         for handler in mount.handlers {
             match handler.receives {
                 None => {
-                    builder.add_without_data(mount.name, handler.message_type);
+                    builder.add_without_data(consumer, handler.message_type);
                 }
                 // A payload without a name of its own is known by the name it is received under.
                 Some(payload) => {
                     let payload = Description { name: Some(handler.message_type), ..payload };
-                    builder.add(mount.name, Direction::Receives, payload);
+                    builder.add(consumer, Direction::Receives, payload);
                 }
             }
             if let Some(returned) = handler.returns {
-                builder.add(mount.name, Direction::Sends, returned);
+                builder.add(consumer, Direction::Sends, returned);
             }
         }
         for sent in (mount.sends)() {
-            builder.add(mount.name, Direction::Sends, sent);
+            builder.add(consumer, Direction::Sends, sent);
         }
     }
     builder.build()

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::connection::{Served, hook};
 use super::http::log;
+use super::inbound::{Ahead, Next};
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::registry::Closing;
-use crate::wire::{Event, Violation, close_frame};
+use crate::wire::{Decoder, Event, Violation, close_frame};
 
 /// How long the close handshake may take: a peer that reads nothing or never answers is left after it.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -29,7 +30,9 @@ pub(super) enum End {
 }
 
 /// Says goodbye, tells the consumer, takes the connection out of all groups and counts, and ends the socket.
-pub(super) async fn close(mut served: Served, end: End, connected: bool) {
+///
+/// `ahead` is what was read and not handled.
+pub(super) async fn close(mut served: Served, end: End, connected: bool, mut ahead: Ahead) {
     let connection = served.connection.clone();
     let (shard, member) = (connection.shard().clone(), connection.member());
     let reason = end.reason();
@@ -55,8 +58,9 @@ pub(super) async fn close(mut served: Served, end: End, connected: bool) {
         if finished.await {
             // The last writer drops the socket's writing end: the peer sees the end of the stream after the close frame.
             shard.remove(member);
-            let waits = !matches!(end, End::Peer(_));
             let decodes = !matches!(end, End::Violation(_));
+            let heard = decodes && served.hears_farewell(&mut ahead);
+            let waits = !heard && !matches!(end, End::Peer(_));
             poll_fn(|cx| {
                 if waits && deadline.as_mut().poll(cx).is_pending() {
                     return served.poll_farewell(cx, decodes);
@@ -78,22 +82,35 @@ fn echo(end: &End, reason: &CloseReason) -> CloseReason {
 }
 
 impl Served {
+    /// Whether the peer's close frame, or the end of the stream, is in what was read and not handled.
+    fn hears_farewell(&mut self, ahead: &mut Ahead) -> bool {
+        match &ahead.next {
+            Some(Next::Close(_) | Next::Violation(_) | Next::Lost) => return true,
+            Some(Next::Text(_) | Next::Binary) | None => {}
+        }
+        is_farewell(&mut self.decoder, &mut ahead.rest)
+    }
+
     /// Throws away what the peer still sends, until its close frame or the end of the stream. Closing a socket with
     /// unread data would reset it, and the peer might lose our close frame.
     fn poll_farewell(&mut self, cx: &mut std::task::Context<'_>, decodes: bool) -> Poll<()> {
         loop {
             let Ok(mut buffer) = ready!(self.reader.poll_read(cx)) else { return Poll::Ready(()) };
-            let mut input = buffer.filled();
-            if input.is_empty() {
+            let input = buffer.filled();
+            if input.is_empty() || (decodes && is_farewell(&mut self.decoder, input)) {
                 return Poll::Ready(());
             }
-            while decodes {
-                match self.decoder.next(&mut input) {
-                    Ok(None) => break,
-                    Ok(Some(Event::Close(_))) | Err(_) => return Poll::Ready(()),
-                    Ok(Some(_)) => {}
-                }
-            }
+        }
+    }
+}
+
+/// Whether a close frame is in `input`, or something after which none can come.
+fn is_farewell(decoder: &mut Decoder, mut input: &mut [u8]) -> bool {
+    loop {
+        match decoder.next(&mut input) {
+            Ok(None) => return false,
+            Ok(Some(Event::Close(_))) | Err(_) => return true,
+            Ok(Some(_)) => {}
         }
     }
 }

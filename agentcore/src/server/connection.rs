@@ -44,17 +44,16 @@ pub(super) struct Served {
 /// What happens once in its life is boxed, so that an idle connection is no larger than its read loop.
 pub(super) async fn serve(arrival: Box<Arrival>) {
     let Some((mut served, _admitted, read)) = open(arrival) else { return };
-    let end = match Box::pin(connect(&mut served, read)).await {
-        Ok(ahead) => {
-            let end = read_loop(&mut served, ahead).await;
-            (end, true)
-        }
+    let mut ahead = Ahead { next: None, rest: read };
+    let (end, connected) = match Box::pin(connect(&mut served)).await {
+        Ok(()) => (read_loop(&mut served, &mut ahead).await, true),
         Err(end) => (end, false),
     };
-    Box::pin(close(served, end.0, end.1)).await;
+    Box::pin(close(served, end, connected, ahead)).await;
 }
 
 /// Gives the connection its outbox and its consumer.
+#[expect(clippy::boxed_local, reason = "unboxed, it would make every connection's task as large as itself")]
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     let Arrival { socket, prepared, admitted, manager, shard, ours } = *arrival;
     let settings = manager.settings();
@@ -107,7 +106,7 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
 }
 
 /// Runs `#[on(connect)]`. An error of it is told, and closes with its code.
-async fn connect(served: &mut Served, read: Vec<u8>) -> Result<Ahead, End> {
+async fn connect(served: &mut Served) -> Result<(), End> {
     let timeout = served.manager.settings().ws_handler_timeout;
     if let Some(future) = served.session.connect() {
         let connection = &served.connection;
@@ -124,7 +123,7 @@ async fn connect(served: &mut Served, read: Vec<u8>) -> Result<Ahead, End> {
             return Err(End::Failed(error));
         }
     }
-    Ok(Ahead { next: None, rest: read })
+    Ok(())
 }
 
 /// Runs `#[on(connect)]` or `#[on(disconnect)]`: caught, and under the deadline.
@@ -138,8 +137,8 @@ pub(super) async fn hook(future: HandlerFuture<'_>, timeout: std::time::Duration
     }
 }
 
-/// Reads and handles messages until the connection ends.
-async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
+/// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
+async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
     let Served { reader, decoder, session, connection, manager } = served;
     let mut serial: u64 = 0;
     loop {
@@ -186,19 +185,23 @@ async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
                         continue;
                     }
                     Ok(Some(Event::Pong)) => continue,
-                    Ok(Some(Event::Binary(_))) => return End::binary(),
+                    Ok(Some(Event::Binary(_))) => return ahead.leave(input, End::binary()),
                     Ok(Some(Event::Close(close))) => {
                         return End::Peer(close.map(|(code, reason)| (code, reason.to_owned())));
                     }
                     Err(violation) => return End::Violation(violation),
                 },
             };
+            // Also while a client sends without a pause, or a handler has asked for it.
+            if let Some(closing) = connection.wanted() {
+                return ahead.leave(input, End::Wanted(closing));
+            }
             serial += 1;
             let begun = begin(session.as_mut(), connection, text, serial);
             parked = None;
             let (mut future, asked) = match begun {
                 Begun::Answered => continue,
-                Begun::Failed(error) => return End::Failed(error),
+                Begun::Failed(error) => return ahead.leave(input, End::Failed(error)),
                 Begun::Started(future, asked) => (future, asked),
             };
             let output = match first_poll(&mut future).await {
@@ -212,7 +215,7 @@ async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
                     let timeout = manager.settings().ws_handler_timeout;
                     let (output, read) =
                         Box::pin(run(future, &asked, timeout, (reader, decoder), connection, unread)).await;
-                    ahead = read;
+                    *ahead = read;
                     if let Err(error) = answer(connection, &asked, output) {
                         return End::Failed(error);
                     }
@@ -220,7 +223,7 @@ async fn read_loop(served: &mut Served, mut ahead: Ahead) -> End {
                 }
             };
             if let Err(error) = answer(connection, &asked, output) {
-                return End::Failed(error);
+                return ahead.leave(input, End::Failed(error));
             }
         }
     }

@@ -92,6 +92,8 @@ pub(super) fn answer(
             Error::internal(format!("handler `{method}` panicked: {text}")).with_close(CloseCode::Error)
         }
     };
+    // The error is the answer: a clone of the context that has left the handler gives no other one.
+    connection.answer_once(asked.request.serial);
     send_error(connection, &error, asked.request.reference, Some(asked.handler.message_type));
     if error.should_disconnect() { Err(error) } else { Ok(()) }
 }
@@ -158,6 +160,12 @@ pub(super) enum Next {
 }
 
 impl Ahead {
+    /// Keeps what was read and not decoded: the peer's close frame may be in it.
+    pub(super) fn leave<E>(&mut self, unread: &[u8], end: E) -> E {
+        self.rest.extend_from_slice(unread);
+        end
+    }
+
     /// Decodes `bytes` until something must wait for the handler; pings are answered at once.
     fn feed(&mut self, mut bytes: &mut [u8], decoder: &mut Decoder, connection: &Connection) {
         while self.next.is_none() {

@@ -32,6 +32,7 @@ pub fn run_main<T: Outcome>(main: impl Future<Output = T>) -> ExitCode {
 /// What an async `main` may return.
 #[diagnostic::on_unimplemented(
     message = "an `#[agentcore::main]` cannot return `{Self}`",
+    label = "not `()` or a `Result<(), E>`",
     note = "return `()` or `Result<(), E>` with an `E` that becomes an `agentcore::Error`"
 )]
 pub trait Outcome {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::RequestExt;
 use axum::extract::{RawPathParams, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::connection::{Arrival, serve};
@@ -74,12 +74,18 @@ async fn path_of(request: &mut Request) -> Result<Vec<(String, String)>> {
 }
 
 fn refuse(status: StatusCode, message: String) -> Response {
-    let mut response = Error::new(ErrorCategory::Connection, "BAD_HANDSHAKE", message).into_response();
+    let mut response = Error::new(ErrorCategory::Validation, "BAD_HANDSHAKE", message).into_response();
     *response.status_mut() = status;
-    if status == StatusCode::UPGRADE_REQUIRED {
-        let headers = response.headers_mut();
-        headers.insert("sec-websocket-version", axum::http::HeaderValue::from_static("13"));
-        headers.insert(axum::http::header::UPGRADE, axum::http::HeaderValue::from_static("websocket"));
+    let headers = response.headers_mut();
+    match status {
+        StatusCode::UPGRADE_REQUIRED => {
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+        }
+        _ => {}
     }
     response
 }

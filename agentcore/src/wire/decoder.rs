@@ -4,7 +4,9 @@ use std::io::Cursor;
 
 use tungstenite::error::Error as ProtocolError;
 use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+
+use super::payload::{checked, control, reserve, unmask, whole};
 
 /// The longest header of a client's frame: 2 bytes, 8 of length, 4 of mask.
 const MAX_HEADER: usize = 14;
@@ -13,16 +15,16 @@ const MAX_CONTROL: u64 = 125;
 
 /// What a client may send.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The largest message, all its fragments together, in bytes.
-    pub max_message: usize,
+    pub(crate) max_message: usize,
     /// How many frames a message may have: empty fragments cost no bytes, but time.
-    pub max_frames: u32,
+    pub(crate) max_frames: u32,
 }
 
 /// What the decoder found. Data borrow from the input where the message came in one piece.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     /// A whole text message.
     Text(&'a str),
     /// A whole binary message.
@@ -37,7 +39,7 @@ pub enum Event<'a> {
 
 /// A breach of the protocol; the connection cannot go on after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
+pub(crate) enum Violation {
     /// The frame breaks RFC 6455; the text says how.
     #[error("{0}")]
     Protocol(&'static str),
@@ -61,7 +63,7 @@ pub enum Violation {
 impl Violation {
     /// The code of the close frame that answers it (RFC 6455 7.4.1).
     #[must_use]
-    pub fn close_code(self) -> CloseCode {
+    pub(crate) fn close_code(self) -> CloseCode {
         match self {
             Self::Protocol(_) => CloseCode::Protocol,
             Self::Utf8 => CloseCode::Invalid,
@@ -76,7 +78,7 @@ impl Violation {
 /// A message that lies whole in the input is unmasked there and handed on without a copy. Only what is unfinished is
 /// kept: a partial header, or the payload so far, already unmasked and checked.
 #[derive(Debug)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     limits: Limits,
     header: [u8; MAX_HEADER],
     header_len: u8,
@@ -90,6 +92,8 @@ pub struct Decoder {
     control: Vec<u8>,
     /// `data` or `control` were handed out and are to be cleared.
     handed_out: bool,
+    /// What ended the stream.
+    failed: Option<Violation>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +116,7 @@ struct Fragmented {
 impl Decoder {
     /// A decoder at the start of a stream.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
             header: [0; MAX_HEADER],
@@ -122,23 +126,33 @@ impl Decoder {
             data: Vec::new(),
             control: Vec::new(),
             handed_out: false,
+            failed: None,
         }
     }
 
     /// Whether a message has begun and is not complete.
-    #[must_use]
-    pub fn is_mid_message(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_mid_message(&self) -> bool {
         self.header_len > 0 || self.frame.is_some() || self.message.is_some()
+    }
+
+    /// How many bytes it keeps beside itself.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.data.capacity() + self.control.capacity()
     }
 
     /// Takes the next event off the front of `input`; `None` when all of it is used up.
     ///
     /// # Errors
-    /// A [`Violation`]; the stream cannot be read any further.
-    pub fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i mut [u8]) -> Result<Option<Event<'a>>, Violation> {
+    /// A [`Violation`]; the stream cannot be read any further, and every later call gives the same one.
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i mut [u8]) -> Result<Option<Event<'a>>, Violation> {
+        if let Some(violation) = self.failed {
+            return Err(violation);
+        }
         if self.handed_out {
             self.handed_out = false;
-            // A big message's buffer is given back; a small one is not worth a new allocation.
+            // Buffers are given back: most messages lie whole in the input, and an idle connection keeps none.
             if self.message.is_none() {
                 self.data = Vec::new();
             }
@@ -147,9 +161,10 @@ impl Decoder {
         loop {
             let current = match self.frame {
                 Some(current) => current,
-                None => match self.read_header(input)? {
-                    Some(current) => current,
-                    None => return Ok(None),
+                None => match self.read_header(input) {
+                    Ok(Some(current)) => current,
+                    Ok(None) => return Ok(None),
+                    Err(violation) => return self.fail(violation),
                 },
             };
             let taken = std::mem::take(input);
@@ -164,23 +179,30 @@ impl Decoder {
                     return Ok(None);
                 }
                 self.frame = None;
-                if self.control.is_empty() {
-                    return control(current.opcode, payload).map(Some);
-                }
-                self.control.extend_from_slice(payload);
-                self.handed_out = true;
-                return control(current.opcode, &self.control).map(Some);
+                let found = if self.control.is_empty() {
+                    control(current.opcode, payload)
+                } else {
+                    self.control.extend_from_slice(payload);
+                    self.handed_out = true;
+                    control(current.opcode, &self.control)
+                };
+                return found.map(Some).inspect_err(|violation| self.failed = Some(*violation));
             }
             let message = self.message.get_or_insert(Fragmented { text: false, frames: 0, valid: 0 });
             if complete && current.fin && self.data.is_empty() {
                 let text = message.text;
                 self.message = None;
                 self.frame = None;
-                return whole(text, payload).map(Some);
+                return whole(text, payload).map(Some).inspect_err(|violation| self.failed = Some(*violation));
             }
+            let most = if current.fin { self.data.len() + current.remaining } else { self.limits.max_message };
+            reserve(&mut self.data, payload.len(), most);
             self.data.extend_from_slice(payload);
             if message.text {
-                message.valid = checked(&self.data, message.valid)?;
+                match checked(&self.data, message.valid) {
+                    Ok(valid) => message.valid = valid,
+                    Err(violation) => return self.fail(violation),
+                }
             }
             if !complete {
                 self.advance(current, payload.len());
@@ -190,13 +212,21 @@ impl Decoder {
             if current.fin {
                 let text = message.text;
                 if text && message.valid < self.data.len() {
-                    return Err(Violation::Utf8);
+                    return self.fail(Violation::Utf8);
                 }
                 self.message = None;
                 self.handed_out = true;
                 return whole(text, &self.data).map(Some);
             }
         }
+    }
+
+    /// Ends the stream: what was collected is of no use any more.
+    fn fail<T>(&mut self, violation: Violation) -> Result<T, Violation> {
+        self.failed = Some(violation);
+        self.data = Vec::new();
+        self.control = Vec::new();
+        Err(violation)
     }
 
     /// Notes that `taken` bytes of the current frame were used, and turns its mask accordingly.
@@ -262,7 +292,7 @@ impl Decoder {
                 }
             }
             (OpCode::Data(Data::Continue), Some(message)) => {
-                message.frames += 1;
+                message.frames = message.frames.saturating_add(1);
                 if message.frames > self.limits.max_frames {
                     return Err(Violation::TooManyFrames { max: self.limits.max_frames });
                 }
@@ -276,6 +306,9 @@ impl Decoder {
             (OpCode::Data(kind), None) => {
                 self.message = Some(Fragmented { text: kind == Data::Text, frames: 1, valid: 0 });
             }
+        }
+        if length > i64::MAX as u64 {
+            return Err(Violation::Protocol("a length has at most 63 bits"));
         }
         // The sum is checked before a byte of the payload is kept.
         let is_data = matches!(header.opcode, OpCode::Data(_));
@@ -305,56 +338,4 @@ fn position(cursor: &Cursor<&[u8]>) -> usize {
 fn skip(input: &mut &mut [u8], used: usize) {
     let taken = std::mem::take(input);
     *input = taken.get_mut(used..).unwrap_or_default();
-}
-
-/// XORs with the mask (RFC 6455 5.3), eight bytes at a time; the compiler makes vector code of it.
-fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut chunks = payload.chunks_exact_mut(8);
-    for chunk in &mut chunks {
-        if let Ok(bytes) = <[u8; 8]>::try_from(&*chunk) {
-            chunk.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ wide).to_ne_bytes());
-        }
-    }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
-}
-
-fn whole(text: bool, payload: &[u8]) -> Result<Event<'_>, Violation> {
-    if text {
-        simdutf8::basic::from_utf8(payload).map(Event::Text).map_err(|_| Violation::Utf8)
-    } else {
-        Ok(Event::Binary(payload))
-    }
-}
-
-/// Checks `data` from `valid` on; a character cut at the end is left for the next call.
-fn checked(data: &[u8], valid: usize) -> Result<usize, Violation> {
-    let new = data.get(valid..).unwrap_or_default();
-    match simdutf8::compat::from_utf8(new) {
-        Ok(_) => Ok(data.len()),
-        Err(error) if error.error_len().is_none() => Ok(valid + error.valid_up_to()),
-        Err(_) => Err(Violation::Utf8),
-    }
-}
-
-fn control(opcode: OpCode, payload: &[u8]) -> Result<Event<'_>, Violation> {
-    match opcode {
-        OpCode::Control(Control::Ping) => Ok(Event::Ping(payload)),
-        OpCode::Control(Control::Pong) => Ok(Event::Pong),
-        _ => match payload {
-            [] => Ok(Event::Close(None)),
-            [high, low, reason @ ..] => {
-                let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
-                if !code.is_allowed() {
-                    return Err(Violation::Protocol("a close code that must not be sent"));
-                }
-                let reason = simdutf8::basic::from_utf8(reason).map_err(|_| Violation::Utf8)?;
-                Ok(Event::Close(Some((code, reason))))
-            }
-            _ => Err(Violation::Protocol("a close frame with half a code")),
-        },
-    }
 }

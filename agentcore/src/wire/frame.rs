@@ -1,13 +1,11 @@
 //! Frames of the server: not masked, so one encoding serves every socket.
 
 use bytes::Bytes;
-use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::error::CloseReason;
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
 const PONG: u8 = 0x8A;
 
 /// The longest header of a server's frame: 2 bytes and 8 of length.
@@ -101,18 +99,15 @@ pub(crate) fn pong_frame(payload: &[u8]) -> Bytes {
     control(PONG, payload)
 }
 
-/// A ping without a payload.
-pub(crate) fn ping_frame() -> Bytes {
-    control(PING, &[])
-}
-
-/// A close frame; a code that must not be sent (1005, 1006, 1015) stands for one without a code.
+/// A close frame; a code that must not be sent (1004, 1005, 1006, 1015, none of its own) stands for one without a code.
+/// A reason that does not fit is cut.
 pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
-    if matches!(close.code, CloseCode::Status | CloseCode::Abnormal | CloseCode::Tls) {
+    if !close.code.is_allowed() {
         return control(CLOSE, &[]);
     }
-    let mut payload = u16::from(close.code).to_be_bytes().to_vec();
-    payload.extend_from_slice(close.reason.as_bytes());
+    let CloseReason { code, reason } = CloseReason::new(close.code, close.reason.clone());
+    let mut payload = u16::from(code).to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.as_bytes());
     control(CLOSE, &payload)
 }
 
@@ -121,6 +116,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::error::CloseCode;
 
     fn text(payload: &[u8]) -> Frame {
         let Ok(frame) = text_frame(|buffer| {
@@ -151,5 +147,10 @@ mod tests {
         let close = CloseReason::new(CloseCode::Protocol, "no");
         assert_eq!(close_frame(&close), [0x88, 4, 0x03, 0xEA, b'n', b'o'].as_slice());
         assert_eq!(close_frame(&CloseReason::lost()), [0x88, 0].as_slice());
+        for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
+            assert_eq!(close_frame(&CloseReason::new(code.into(), "no")), [0x88, 0].as_slice(), "{code}");
+        }
+        let long = CloseReason { code: CloseCode::Normal, reason: "é".repeat(100).into() };
+        assert_eq!(close_frame(&long).len(), 2 + 2 + 122);
     }
 }

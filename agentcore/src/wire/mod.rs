@@ -6,7 +6,10 @@
 mod decoder;
 mod frame;
 mod handshake;
+mod payload;
+#[cfg(test)]
+mod tests;
 
-pub use decoder::{Decoder, Event, Limits, Violation};
-pub(crate) use frame::{Frame, close_frame, ping_frame, pong_frame, text_frame};
-pub(crate) use handshake::{Refusal, accept};
+pub(crate) use decoder::{Decoder, Event, Limits, Violation};
+pub(crate) use frame::{Frame, close_frame, pong_frame, text_frame};
+pub(crate) use handshake::accept;

@@ -61,33 +61,21 @@ fn parse(arguments: &[String]) -> Result<(Kind, u16), String> {
         ["agentcore", options @ ..] => (Kind::AgentCore, options),
         ["axum-mpsc", options @ ..] => (Kind::AxumMpsc, options),
         [other, ..] => {
-            return Err(format!(
-                "unknown server `{other}`, expected one of: `agentcore`, `axum-mpsc`"
-            ));
+            return Err(format!("unknown server `{other}`, expected one of: `agentcore`, `axum-mpsc`"));
         }
         [] => {
-            return Err(
-                "a server is missing, expected one of: `agentcore`, `axum-mpsc`".to_owned(),
-            );
+            return Err("a server is missing, expected one of: `agentcore`, `axum-mpsc`".to_owned());
         }
     };
     match options {
         ["--port", port] => match port.parse() {
             Ok(port) => Ok((kind, port)),
-            Err(_) => Err(format!(
-                "`--port` is `{port}`, expected a number from 0 (any free port) to 65535"
-            )),
+            Err(_) => Err(format!("`--port` is `{port}`, expected a number from 0 (any free port) to 65535")),
         },
-        ["--port"] => Err(
-            "`--port` has no value, expected a number from 0 (any free port) to 65535".to_owned(),
-        ),
-        ["--port", _, other, ..] => Err(format!(
-            "unknown argument `{other}` after `--port`, expected nothing more"
-        )),
+        ["--port"] => Err("`--port` has no value, expected a number from 0 (any free port) to 65535".to_owned()),
+        ["--port", _, other, ..] => Err(format!("unknown argument `{other}` after `--port`, expected nothing more")),
         [other, ..] => Err(format!("unknown argument `{other}`, expected `--port`")),
-        [] => {
-            Err("`--port` is missing, expected a number from 0 (any free port) to 65535".to_owned())
-        }
+        [] => Err("`--port` is missing, expected a number from 0 (any free port) to 65535".to_owned()),
     }
 }
 
@@ -96,24 +84,13 @@ mod tests {
     use super::{Kind, parse};
 
     fn parse_words(line: &str) -> Result<(Kind, u16), String> {
-        parse(
-            &line
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_server_and_a_port_are_accepted() {
-        assert_eq!(
-            parse_words("serve agentcore --port 0"),
-            Ok((Kind::AgentCore, 0))
-        );
-        assert_eq!(
-            parse_words("serve axum-mpsc --port 65535"),
-            Ok((Kind::AxumMpsc, 65535))
-        );
+        assert_eq!(parse_words("serve agentcore --port 0"), Ok((Kind::AgentCore, 0)));
+        assert_eq!(parse_words("serve axum-mpsc --port 65535"), Ok((Kind::AxumMpsc, 65535)));
     }
 
     #[test]

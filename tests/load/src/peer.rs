@@ -67,10 +67,7 @@ const BATCH: usize = 64;
 pub(crate) fn run(port: u16) -> Result<(), Failure> {
     // As many workers as cores it may use: one when pinned to one. Tasks beyond a worker's local
     // queue of 256 wait in the global one; seen to at the default interval, they starve.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .global_queue_interval(4)
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().global_queue_interval(4).build()?;
     // Spawned, because a future that is blocked on runs beside the workers and not on one.
     runtime.block_on(async { tokio::spawn(serve(port)).await? })
 }
@@ -82,10 +79,7 @@ async fn serve(port: u16) -> Result<(), Failure> {
     let listener = socket.listen(BACKLOG)?;
     announce(listener.local_addr()?)?;
 
-    let routes = Router::new()
-        .route("/fan/{group}", get(fan))
-        .route("/echo", get(echo))
-        .with_state(Arc::default());
+    let routes = Router::new().route("/fan/{group}", get(fan)).route("/echo", get(echo)).with_state(Arc::default());
     let listener = listener.tap_io(|stream| {
         // A connection that is already gone fails here, and again at its first read.
         let _ = stream.set_nodelay(true);
@@ -94,34 +88,26 @@ async fn serve(port: u16) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn fan(
-    upgrade: WebSocketUpgrade,
-    Path(name): Path<String>,
-    State(groups): State<Arc<Groups>>,
-) -> Response {
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .on_upgrade(|socket| async move {
-            let (outbox, waiting) = unbounded_channel();
-            let (sink, stream) = socket.split();
-            let (group, member) = groups.join(&name, outbox);
-            tokio::spawn(write(sink, waiting));
-            relay(stream, &group).await;
-            // Drops the only sender, which ends the writer.
-            groups.leave(&name, member);
-        })
+async fn fan(upgrade: WebSocketUpgrade, Path(name): Path<String>, State(groups): State<Arc<Groups>>) -> Response {
+    upgrade.read_buffer_size(READ_BUFFER).on_upgrade(|socket| async move {
+        let (outbox, waiting) = unbounded_channel();
+        let (sink, stream) = socket.split();
+        let (group, member) = groups.join(&name, outbox);
+        tokio::spawn(write(sink, waiting));
+        relay(stream, &group).await;
+        // Drops the only sender, which ends the writer.
+        groups.leave(&name, member);
+    })
 }
 
 async fn echo(upgrade: WebSocketUpgrade) -> Response {
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .on_upgrade(|mut socket: WebSocket| async move {
-            while let Some(Ok(message)) = socket.recv().await {
-                if is_data(&message) && socket.send(message).await.is_err() {
-                    return;
-                }
+    upgrade.read_buffer_size(READ_BUFFER).on_upgrade(|mut socket: WebSocket| async move {
+        while let Some(Ok(message)) = socket.recv().await {
+            if is_data(&message) && socket.send(message).await.is_err() {
+                return;
             }
-        })
+        }
+    })
 }
 
 /// Gives every data message of one connection to all members of its group, until it closes.
@@ -166,11 +152,7 @@ impl Groups {
         // Held until the member is in: a group must not be removed as empty in between.
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let group = by_name.entry(name.to_owned()).or_default();
-        group
-            .members
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((member, outbox));
+        group.members.write().unwrap_or_else(PoisonError::into_inner).push((member, outbox));
         (Arc::clone(group), member)
     }
 
@@ -179,10 +161,7 @@ impl Groups {
         let Some(group) = by_name.get(name) else {
             return;
         };
-        let mut members = group
-            .members
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut members = group.members.write().unwrap_or_else(PoisonError::into_inner);
         members.retain(|(other, _)| *other != member);
         let empty = members.is_empty();
         drop(members);
@@ -200,12 +179,7 @@ struct Group {
 impl Group {
     /// A clone of a message shares its bytes.
     fn send(&self, message: &Message) {
-        for (_, outbox) in self
-            .members
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        for (_, outbox) in self.members.read().unwrap_or_else(PoisonError::into_inner).iter() {
             // Fails when that member's writer has ended; its reader is about to leave.
             let _ = outbox.send(message.clone());
         }

@@ -80,7 +80,7 @@ impl Chat {
     }
 
     #[on("first", rate_limit = "10/s", timeout = "5s")]
-    async fn payload_first(&mut self, _msg: Say, _cx: &Context<Self>) {}
+    async fn payload_first(&mut self, _msg: RoomRef, _cx: &Context<Self>) {}
 
     #[agentcore::on("neither")]
     async fn neither(&mut self) {}

@@ -1,6 +1,7 @@
 //! What a message is on the wire, and its schema.
 #![deny(warnings)]
 
+use agentcore::Message;
 use agentcore::message::Description;
 use agentcore::prelude::*;
 use serde_json::{Value, from_value, json, to_value};

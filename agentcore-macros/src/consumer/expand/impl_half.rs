@@ -105,14 +105,18 @@ fn dispatch_impl(half: &ImplHalf, messages: &[(&LitStr, &Handler<'_>)], handlers
         Event::Connect(_) => Some(connect(half, handler)),
         Event::Disconnect(_) => Some(disconnect(half, handler)),
     });
-    quote! {
+    // A second impl half is reported at its name.
+    let span = name_span(self_ty);
+    let at = half.paths.private_at(span);
+    let body = quote! {
+        const HANDLERS: &'static [#private::Handler] = &[#(#entries),*];
+        #find
+        #dispatch
+        #(#ends)*
+    };
+    quote_spanned! {span=>
         #[automatically_derived]
-        impl #generics #private::Dispatch for #self_ty #clause {
-            const HANDLERS: &'static [#private::Handler] = &[#(#entries),*];
-            #find
-            #dispatch
-            #(#ends)*
-        }
+        impl #generics #at::Dispatch for #self_ty #clause { #body }
     }
 }
 
@@ -193,12 +197,12 @@ fn dispatch(half: &ImplHalf, messages: &[(&LitStr, &Handler<'_>)]) -> TokenStrea
         }
     });
     quote! {
-        fn dispatch<'__agentcore>(
-            &'__agentcore mut self,
-            __agentcore_cx: &'__agentcore #private::Context<Self>,
+        fn dispatch<'connection>(
+            &'connection mut self,
+            __agentcore_cx: &'connection #private::Context<Self>,
             __agentcore_index: usize,
             __agentcore_data: #private::RawData<'_>,
-        ) -> #private::Result<#private::HandlerFuture<'__agentcore>> {
+        ) -> #private::Result<#private::HandlerFuture<'connection>> {
             let _ = (&__agentcore_cx, &__agentcore_data);
             match __agentcore_index {
                 #(#arms)*
@@ -227,7 +231,7 @@ fn future(half: &ImplHalf, handler: &Handler<'_>) -> TokenStream {
     quote_spanned! {span=>
         #private::Box::pin(async move {
             (#returned.into_reply)(Self::#name(self, #(#arguments),*).await, #cx.request())
-        }) as #private::HandlerFuture<'__agentcore>
+        }) as #private::HandlerFuture<'connection>
     }
 }
 
@@ -237,10 +241,10 @@ fn connect(half: &ImplHalf, handler: &Handler<'_>) -> TokenStream {
     let future = future(half, handler);
     quote! {
         #(#cfgs)*
-        fn connect<'__agentcore>(
-            &'__agentcore mut self,
-            __agentcore_cx: &'__agentcore #private::Context<Self>,
-        ) -> ::core::option::Option<#private::HandlerFuture<'__agentcore>> {
+        fn connect<'connection>(
+            &'connection mut self,
+            __agentcore_cx: &'connection #private::Context<Self>,
+        ) -> ::core::option::Option<#private::HandlerFuture<'connection>> {
             ::core::option::Option::Some(#future)
         }
     }
@@ -253,23 +257,28 @@ fn disconnect(half: &ImplHalf, handler: &Handler<'_>) -> TokenStream {
     let reason = owned_ident(Span::call_site());
     quote! {
         #(#cfgs)*
-        fn disconnect<'__agentcore>(
-            &'__agentcore mut self,
-            __agentcore_cx: &'__agentcore #private::Context<Self>,
+        fn disconnect<'connection>(
+            &'connection mut self,
+            __agentcore_cx: &'connection #private::Context<Self>,
             #reason: #private::CloseReason,
-        ) -> ::core::option::Option<#private::HandlerFuture<'__agentcore>> {
+        ) -> ::core::option::Option<#private::HandlerFuture<'connection>> {
             ::core::option::Option::Some(#future)
         }
+    }
+}
+
+/// Where the name in the impl block stands.
+fn name_span(self_ty: &Type) -> Span {
+    match self_ty {
+        Type::Path(path) => path.path.segments.last().map_or(self_ty.span(), |last| last.ident.span()),
+        _ => self_ty.span(),
     }
 }
 
 /// Asks for the struct half, at the name in the impl block.
 fn check(half: &ImplHalf) -> TokenStream {
     let self_ty = &half.self_ty;
-    let span = match self_ty {
-        Type::Path(path) => path.path.segments.last().map_or(self_ty.span(), |last| last.ident.span()),
-        _ => self_ty.span(),
-    };
+    let span = name_span(self_ty);
     let private = half.paths.private_at(span);
     let self_ty = respan(self_ty, span);
     let (generics, _, clause) = half.generics.split_for_impl();

@@ -49,8 +49,7 @@ pub(super) fn validate(message: &Message) -> TokenStream {
     let mut patterns = (0..).map(pattern_ident);
     let body = match &message.item.data {
         Data::Enum(_) => {
-            let arms: Vec<_> =
-                message.shapes.iter().filter_map(|shape| arm(message, shape, &mut patterns)).collect();
+            let arms: Vec<_> = message.shapes.iter().filter_map(|shape| arm(message, shape, &mut patterns)).collect();
             quote! {
                 #[allow(unreachable_patterns)]
                 match self {

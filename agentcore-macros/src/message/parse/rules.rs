@@ -54,7 +54,7 @@ fn arguments(
         if names.contains(&arg.name.to_string().as_str()) {
             errors.check(take(arg));
         } else {
-            errors.push(Diagnostic::unknown(&arg.name, &format!("argument of `{}`", rule.name), names));
+            errors.push(Diagnostic::unknown(&arg.name, &format!("`{}` argument", rule.name), names));
         }
     }
     (errors.count() == before).then_some(())

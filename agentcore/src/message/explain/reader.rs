@@ -103,8 +103,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match &self.0.value {
             Value::Placeholder(placeholder) => placeholder.deserialize_i128(visitor),
-            // The tree has no room for it; what it is exactly does not matter for its shape.
-            Value::Float(value) if value.fract() == 0.0 => visitor.visit_i128(*value as i128),
+            Value::Float(value) if value.fract() == 0.0 => visitor.visit_i128(rounded(*value)),
             _ => self.deserialize_i64(visitor),
         }
     }
@@ -112,7 +111,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match &self.0.value {
             Value::Placeholder(placeholder) => placeholder.deserialize_u128(visitor),
-            Value::Float(value) if value.fract() == 0.0 => visitor.visit_i128(*value as i128),
+            Value::Float(value) if value.fract() == 0.0 => visitor.visit_i128(rounded(*value)),
             _ => self.deserialize_i64(visitor),
         }
     }
@@ -176,9 +175,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Value::Placeholder(_) if is_adjacent_tag(&visitor) => {
                 Err(Mistake::unknown_variant("", variants).of_spot(Spot::Tag))
             }
-            Value::Text(text) if is_adjacent_tag(&visitor) => visitor
-                .visit_enum(Variant { name: text, content: None })
-                .map_err(|mistake| mistake.of_spot(Spot::Tag)),
+            Value::Text(text) if is_adjacent_tag(&visitor) => {
+                visitor.visit_enum(Variant { name: text, content: None }).map_err(|mistake| mistake.of_spot(Spot::Tag))
+            }
             Value::Placeholder(placeholder) => placeholder.deserialize_enum(name, variants, visitor),
             Value::Text(text) => visitor.visit_enum(Variant { name: text, content: None }),
             Value::Object(entries) => match entries.as_slice() {
@@ -196,6 +195,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         visitor.visit_unit()
     }
+}
+
+/// A whole number for which the tree has no room.
+#[expect(clippy::cast_possible_truncation, reason = "what it is exactly does not matter for its shape")]
+fn rounded(value: f64) -> i128 {
+    value as i128
 }
 
 fn is_adjacent_tag(expected: &dyn Expected) -> bool {

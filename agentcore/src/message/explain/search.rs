@@ -15,7 +15,7 @@ use crate::error::ErrorDetail;
 /// At most so many mistakes are listed.
 const MAX_LISTED: usize = 32;
 /// All runs together look at about so many values, some milliseconds of work.
-const MAX_WORK: usize = 100_000;
+const MAX_WORK: usize = 50_000;
 /// What a run costs by itself, in values.
 const RUN: usize = 16;
 /// A text that no client sends and that is no variant of anything.

@@ -11,6 +11,8 @@ use super::wording::cut;
 
 /// At most so many values are looked at; what comes after them in a list counts as right.
 const MAX_NODES: usize = 32_768;
+/// Longer data are not read again: no run over them could be paid for.
+const MAX_BYTES: usize = 1 << 20;
 /// What is nested deeper counts as right; `serde_json` stops at 128.
 const MAX_DEPTH: u8 = 100;
 /// The longest part of a path that is shown, in characters.
@@ -45,8 +47,11 @@ pub(super) enum Value {
     Placeholder(Placeholder),
 }
 
-/// Reads `json`; `None` where it is no JSON that `serde_json` could make values of.
+/// Reads `json`; `None` where it is too large or no JSON that `serde_json` could make values of.
 pub(super) fn read(json: &str) -> Option<Tree> {
+    if json.len() > MAX_BYTES {
+        return None;
+    }
     let budget = Cell::new(MAX_NODES);
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let root = Seed { budget: &budget, depth: MAX_DEPTH }.deserialize(&mut deserializer).ok()?;

@@ -1,3 +1,4 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

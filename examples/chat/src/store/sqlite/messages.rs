@@ -1,6 +1,6 @@
 //! The statements about messages.
 
-use jiff::Timestamp;
+use agentcore::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result
 
 /// The present time in the form that clients get.
 pub(super) fn now() -> String {
-    format!("{:.3}", Timestamp::now())
+    Timestamp::now().to_string()
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {

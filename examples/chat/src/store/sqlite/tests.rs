@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agentcore::tokio;
 use rusqlite::Connection;
 use uuid::Uuid;
 

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use agentcore::tokio::sync::{mpsc, oneshot};
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
 
 use super::schema::OpenError;
 use crate::store::StoreError;

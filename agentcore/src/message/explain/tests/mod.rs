@@ -1,8 +1,11 @@
 #![expect(clippy::panic, reason = "a test ends so")]
+#![expect(dead_code, reason = "only the shape of the types matters")]
+
+mod bounds;
+mod tags;
 
 use std::collections::{BTreeMap, HashMap};
 
-use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -253,128 +256,6 @@ fn values_of_the_client_are_cut() {
 }
 
 #[test]
-fn external_tags() {
-    check::<Shape>(
-        r#"{"Circle":{"center":[1],"radius":"x"}}"#,
-        &[
-            "Circle.center|length|must be a list of 2 values, not 1",
-            "Circle.radius|type|must be a number, not a string",
-        ],
-    );
-    check::<Shape>(
-        r#"{"Circle":{"center":[1,2,3]}}"#,
-        &["Circle.center|length|must be a list of 2 values, not 3", "Circle.radius|required|is missing"],
-    );
-    check::<Shape>(
-        r#"{"Path":[[1,2],[1,"x"],5]}"#,
-        &["Path[1][1]|type|must be a number, not a string", "Path[2]|type|must be a list, not a number"],
-    );
-    check::<Shape>(r#"{"Line":[[1,2],[true,2]]}"#, &["Line[1][0]|type|must be a number, not true"]);
-    check::<Shape>(
-        r#""Circle""#,
-        &["|type|the data must be an object that has its name as the key, not a string alone"],
-    );
-    check::<Shape>(
-        r#"{"Square":1}"#,
-        &["|one_of|the data must be one of `Empty`, `Circle`, `Path`, `Line`, not `Square`"],
-    );
-    check::<Shape>("{}", &["|value|the data must be a string, or an object with a single key, not an object"]);
-    check::<Shape>("[]", &["|type|the data must be a string, or an object with a single key, not a list"]);
-}
-
-#[test]
-fn internal_tags() {
-    check::<Event>("{}", &["kind|required|is missing"]);
-    check::<Event>(
-        r#"{"kind":"flown","x":"a"}"#,
-        &["kind|one_of|must be one of `moved`, `named`, `gone`, not `flown`"],
-    );
-    check::<Event>(r#"{"kind":5}"#, &["kind|type|must be a string, not a number"]);
-    check::<Event>(
-        r#"{"kind":"moved","x":"a","y":"a"}"#,
-        &[
-            "x|type|must be a whole number, not a string",
-            "y|type|must be a whole number, not a string",
-            "by|required|is missing",
-        ],
-    );
-    check::<Event>(
-        r#"{"y":1.5,"x":99999999999,"by":"","kind":"moved","z":""}"#,
-        &[
-            "y|type|must be a whole number, not 1.5",
-            "x|value|must be a whole number from -2147483648 to 2147483647, not 99999999999",
-            "by|value|is not valid: a user id must not be empty",
-        ],
-    );
-    check::<Event>(
-        r#"{"kind":"named","name":"moved","color":"moved","tags":["a",1,"b",{}]}"#,
-        &[
-            "color|one_of|must be one of `red`, `green`, not `moved`",
-            "tags[1]|type|must be a string, not a number",
-            "tags[3]|type|must be a string, not an object",
-        ],
-    );
-    check::<Event>(r#"{"kind":"moved","x":[],"y":[],"by":[]}"#, &[
-        "x|type|must be a whole number, not a list",
-        "y|type|must be a whole number, not a list",
-        "by|type|must be a string, not a list",
-    ]);
-    check::<Vec<Event>>(
-        r#"[{"kind":"gone"},{"kind":"moved","x":1,"by":"a"},{"kind":"x"},5]"#,
-        &[
-            "[1].y|required|is missing",
-            "[2].kind|one_of|must be one of `moved`, `named`, `gone`, not `x`",
-            "[3]|type|must be an object, not a number",
-        ],
-    );
-}
-
-#[test]
-fn adjacent_tags() {
-    check::<Adjacent>("{}", &["t|required|is missing"]);
-    check::<Adjacent>(r#"{"t":"Number"}"#, &["c|required|is missing"]);
-    check::<Adjacent>(r#"{"t":"Number","c":"x"}"#, &["c|type|must be a whole number, not a string"]);
-    check::<Adjacent>(r#"{"c":"x","t":"Number"}"#, &["c|type|must be a whole number, not a string"]);
-    check::<Adjacent>(
-        r#"{"t":"Say","c":{"room":1}}"#,
-        &["c.room|type|must be a string, not a number", "c.text|required|is missing"],
-    );
-    check::<Adjacent>(
-        r#"{"c":{"room":1},"t":"Say"}"#,
-        &["c.room|type|must be a string, not a number", "c.text|required|is missing"],
-    );
-    check::<Adjacent>(r#"{"t":"Nothing","c":"x"}"#, &["t|one_of|must be one of `Number`, `Say`, not `Nothing`"]);
-}
-
-#[test]
-fn untagged_flattened_and_nested() {
-    check::<Either>(r#"{"room":1}"#, &["|value|the data has none of the forms that it may have"]);
-    check::<Flat>("{}", &["id|required|is missing", "room|required|is missing", "text|required|is missing"]);
-    check::<Flat>(
-        r#"{"id":"x","room":5,"text":"t","priority":"p"}"#,
-        &[
-            "id|type|must be a whole number, not a string",
-            "room|type|must be a string, not a number",
-            "priority|type|must be a whole number, not a string",
-        ],
-    );
-    check::<Deep>(
-        r#"{"points":[],"by_name":{},"by_number":{"1":true,"x":false,"2":0},"event":{"kind":"moved","x":1,"y":2},
-            "adjacent":{"t":"Number","c":-1},"either":{"text":1},"inner":{"points":[]}}"#,
-        &[
-            "by_number.x|type|has a key that cannot be: it must be a whole number, not a string",
-            "by_number.2|type|must be true or false, not a number",
-            "event.by|required|is missing",
-            "adjacent.c|value|must be a whole number from 0 to 4294967295, not -1",
-            "either|value|has none of the forms that it may have",
-            "inner.by_name|required|is missing",
-            "inner.by_number|required|is missing",
-            "inner.event|required|is missing",
-        ],
-    );
-}
-
-#[test]
 fn unit_structs_take_null_and_the_empty_object() {
     check::<Unit>("5", &["|type|the data must be null, not a number"]);
     check::<(Unit, u8)>(r#"[{},"x"]"#, &["[1]|type|must be a whole number, not a string"]);
@@ -402,7 +283,7 @@ fn a_type_that_checks_its_fields_together_is_told_as_a_whole() {
 #[test]
 fn a_type_without_an_end_ends() {
     #[derive(Debug, Deserialize)]
-    struct Chain(#[expect(dead_code, reason = "only its shape matters")] Vec<Chain>);
+    struct Chain(Vec<Chain>);
     #[derive(Debug, Deserialize)]
     enum Sum {
         Add(Box<Sum>, Box<Sum>),
@@ -420,108 +301,9 @@ fn a_type_without_an_end_ends() {
 }
 
 #[test]
-fn nesting_deeper_than_the_limit_is_told() {
-    let json = format!("{}1{}", "[".repeat(200), "]".repeat(200));
-    check::<serde_json::Value>(&json, &["|depth|the data is nested deeper than 128 levels"]);
-    // Where nobody reads it, depth is no mistake.
-    let json = format!(r#"{{"room":1,"ignored":{json},"text":"t"}}"#);
-    check::<Say>(&json, &["room|type|must be a string, not a number"]);
-}
-
-#[test]
 fn what_cannot_be_read_at_all_is_told_in_serde_s_words() {
     check::<Say>(
         r#"{"room":"\ud800","text":""}"#,
         &["|value|the data is not valid: unexpected end of hex escape at line 1 column 16"],
     );
-}
-
-#[test]
-fn the_list_and_the_work_are_bounded() {
-    let many = format!("[{}1]", "1,".repeat(100_000));
-    assert!((1..=32).contains(&mistakes::<Vec<String>>(&many).len()));
-    let wide: String = (0..3000).map(|i| format!(r#""k{i}":{i},"#)).collect();
-    assert_eq!(mistakes::<Event>(&format!(r#"{{"kind":"moved",{wide}"x":1,"y":1}}"#)), ["by|required|is missing"]);
-    let text = "x".repeat(5_000_000);
-    check::<Say>(
-        &format!(r#"{{"room":1,"text":"{text}"}}"#),
-        &["|value|the data is not valid: invalid type: integer `1`, expected a string at line 1 column 9"],
-    );
-}
-
-fn json() -> impl Strategy<Value = serde_json::Value> {
-    use serde_json::{Value, json};
-    let name = || {
-        prop::sample::select(vec![
-            "room",
-            "text",
-            "tags",
-            "priority",
-            "kind",
-            "x",
-            "y",
-            "by",
-            "t",
-            "c",
-            "points",
-            "by_name",
-            "by_number",
-            "event",
-            "adjacent",
-            "either",
-            "inner",
-            "id",
-            "Circle",
-            "Path",
-            "1",
-            "moved",
-            "named",
-            "Say",
-            "Number",
-        ])
-    };
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        (0_u64..300).prop_map(Value::from),
-        any::<f64>().prop_map(|number| json!(number)),
-        name().prop_map(Value::from),
-        ".{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 40, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::hash_map(name(), inner, 0..6)
-                .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn a_failure_has_at_least_one_detail(value in json()) {
-        fn try_as<T: DeserializeOwned>(json: &str) -> usize {
-            match serde_json::from_str::<T>(json) {
-                Ok(_) => 1,
-                Err(error) => super::details::<T>(json, &error).len(),
-            }
-        }
-        let json = value.to_string();
-        prop_assert!(try_as::<Say>(&json) > 0);
-        prop_assert!(try_as::<Strict>(&json) > 0);
-        prop_assert!(try_as::<Deep>(&json) > 0);
-        prop_assert!(try_as::<Flat>(&json) > 0);
-        prop_assert!(try_as::<Event>(&json) > 0);
-        prop_assert!(try_as::<Adjacent>(&json) > 0);
-        prop_assert!(try_as::<Shape>(&json) > 0);
-        prop_assert!(try_as::<Numbers>(&json) > 0);
-    }
-
-    #[test]
-    fn any_text_is_answered(json in r#"[\[\]{}",:0-9a-z ]{0,40}"#) {
-        if let Err(error) = serde_json::from_str::<Say>(&json) {
-            prop_assert!(!super::details::<Say>(&json, &error).is_empty());
-        }
-    }
 }

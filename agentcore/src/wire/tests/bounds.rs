@@ -1,0 +1,103 @@
+//! What a client can make the decoder keep.
+
+use super::*;
+use crate::error::CloseCode;
+
+const MAX: usize = 1 << 20;
+const TOO_BIG: Violation = Violation::TooBig { max: MAX };
+
+#[test]
+fn a_message_above_the_limit_is_refused_by_its_header() {
+    for len in [MAX as u64 + 1, u64::from(u32::MAX), u64::from(u32::MAX) + 1, i64::MAX as u64 - 1, i64::MAX as u64] {
+        for first in [FIN | TEXT, FIN | BINARY, TEXT] {
+            let header = header(first, len, [1, 2, 3, 4]);
+            let mut decoder = Decoder::new(LIMITS);
+            assert_eq!(feed(&mut decoder, &header), (vec![], Some(TOO_BIG)), "{len}");
+            assert_eq!(decoder.kept(), 0);
+            assert_eq!(decode_bytewise(&header), (vec![], Some(TOO_BIG)), "{len}");
+        }
+    }
+    assert_eq!(TOO_BIG.close_code(), CloseCode::Size);
+}
+
+#[test]
+fn the_limit_itself_is_allowed() {
+    let payload = vec![b'x'; MAX];
+    assert_eq!(decode(&frame(FIN | BINARY, &payload)), (vec![Seen::Binary(payload.clone())], None));
+    let (half, other) = payload.split_at(MAX / 2);
+    let fragments = [frame(BINARY, half), frame(FIN | CONTINUATION, other)].concat();
+    assert_eq!(decode(&fragments), (vec![Seen::Binary(payload)], None));
+}
+
+#[test]
+fn fragments_are_limited_by_their_sum() {
+    let mut decoder = Decoder::new(LIMITS);
+    assert_eq!(feed(&mut decoder, &frame(BINARY, &vec![0; MAX - 10])), (vec![], None));
+    // A control frame does not count.
+    let ping = Seen::Ping(vec![7; 125]);
+    assert_eq!(feed(&mut decoder, &frame(FIN | PING, &[7; 125])), (vec![ping], None));
+    assert_eq!(feed(&mut decoder, &frame(CONTINUATION, &[0; 10])), (vec![], None));
+    assert_eq!(feed(&mut decoder, &header(CONTINUATION, 1, [0; 4])), (vec![], Some(TOO_BIG)));
+    assert_eq!(decoder.kept(), 0);
+
+    // The sum with what is announced must not overflow.
+    let mut decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+    assert_eq!(feed(&mut decoder, &frame(BINARY, &[0; 10])), (vec![], None));
+    let (_, violation) = feed(&mut decoder, &header(CONTINUATION, i64::MAX as u64, [0; 4]));
+    assert_eq!(violation, None);
+}
+
+/// An allocation of such a size would end the process.
+#[test]
+fn what_is_announced_is_not_allocated() {
+    let mut decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+    for len in [i64::MAX as u64, 1 << 62, 1 << 50] {
+        assert_eq!(feed(&mut decoder, &header(BINARY, len, [0; 4])), (vec![], None));
+        assert_eq!(feed(&mut decoder, b"a few bytes"), (vec![], None));
+        assert!(decoder.kept() <= 1024, "{}", decoder.kept());
+        decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+    }
+}
+
+#[test]
+fn a_message_in_pieces_takes_at_most_twice_its_bytes() {
+    let whole = frame(FIN | BINARY, &vec![1; MAX]);
+    let mut decoder = Decoder::new(LIMITS);
+    let mut sent = 0;
+    for chunk in whole.split_last().unwrap().1.chunks(1000) {
+        assert_eq!(feed(&mut decoder, chunk), (vec![], None));
+        sent += chunk.len();
+        assert!(decoder.kept() <= (2 * sent).clamp(1024, MAX), "{} for {sent}", decoder.kept());
+    }
+    // A small message takes no more than it needs.
+    let mut decoder = Decoder::new(LIMITS);
+    assert_eq!(feed(&mut decoder, &frame(FIN | TEXT, &[b'x'; 100])[..50]), (vec![], None));
+    assert_eq!(decoder.kept(), 100);
+}
+
+#[test]
+fn an_idle_connection_keeps_nothing() {
+    assert!(size_of::<Decoder>() <= 144, "{}", size_of::<Decoder>());
+    let mut decoder = Decoder::new(LIMITS);
+    let stream = [
+        frame(TEXT, &[b'x'; 50_000]),
+        frame(FIN | PING, &[b'p'; 100]),
+        frame(FIN | CONTINUATION, &[b'y'; 50_000]),
+        frame(FIN | PING, &[b'p'; 100]),
+        frame(FIN | TEXT, &[b'z'; 500]),
+    ]
+    .concat();
+    let cuts: Vec<usize> = (1..stream.len()).step_by(37).collect();
+    assert_eq!(feed_cut(&mut decoder, &stream, &cuts).0.len(), 4);
+    assert_eq!((decoder.kept(), decoder.is_mid_message()), (0, false));
+}
+
+/// Each byte is looked at a bounded number of times, however it comes: a million single bytes take well under a second.
+#[test]
+fn a_message_that_comes_byte_by_byte_is_not_read_again_and_again() {
+    let payload = "é".repeat(MAX / 2);
+    let stream = frame(FIN | TEXT, payload.as_bytes());
+    let began = std::time::Instant::now();
+    assert_eq!(decode_bytewise(&stream), (vec![text(&payload)], None));
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}

@@ -1,0 +1,69 @@
+use axum::http::{Request, StatusCode, Version, header};
+
+use crate::wire::accept;
+
+/// The request of RFC 6455 1.3 with other headers on top.
+fn request(headers: &[(&str, &str)]) -> Request<()> {
+    let mut request = Request::builder()
+        .uri("/chat")
+        .version(Version::HTTP_11)
+        .header(header::HOST, "server.example.com")
+        .header(header::UPGRADE, "websocket")
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .body(())
+        .unwrap();
+    for (name, value) in headers {
+        let name: axum::http::HeaderName = name.parse().unwrap();
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    request
+}
+
+#[test]
+fn the_example_of_the_rfc() {
+    let accepted = accept(&request(&[])).unwrap();
+    let headers = accepted.response.headers();
+    assert_eq!(accepted.response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(headers[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(!headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL));
+    assert!(!accepted.ours);
+}
+
+#[test]
+fn a_subprotocol_of_ours_is_chosen_among_others() {
+    for offered in ["agentcore.v1.json", "graphql-ws, agentcore.v1.json", "agentcore.token.abc ,agentcore.v1.json"] {
+        let accepted = accept(&request(&[("sec-websocket-protocol", offered)])).unwrap();
+        assert_eq!(accepted.response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "agentcore.v1.json", "{offered}");
+        assert!(accepted.ours);
+    }
+    for offered in ["graphql-ws", "agentcore.token.abc", "agentcore.v9.json", "AGENTCORE.V1.JSON"] {
+        let refusal = accept(&request(&[("sec-websocket-protocol", offered)])).unwrap_err();
+        assert_eq!(refusal.status, StatusCode::BAD_REQUEST, "{offered}");
+    }
+}
+
+#[test]
+fn requests_that_are_no_handshake() {
+    for (name, value, status) in [
+        ("upgrade", "h2c", StatusCode::UPGRADE_REQUIRED),
+        ("connection", "keep-alive", StatusCode::UPGRADE_REQUIRED),
+        ("sec-websocket-version", "8", StatusCode::UPGRADE_REQUIRED),
+        ("sec-websocket-key", "", StatusCode::BAD_REQUEST),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ", StatusCode::BAD_REQUEST),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ= ", StatusCode::BAD_REQUEST),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25j*Q==", StatusCode::BAD_REQUEST),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQdGhlIHNhbXBsZSBub25jZQ==", StatusCode::BAD_REQUEST),
+    ] {
+        let refusal = accept(&request(&[(name, value)])).unwrap_err();
+        assert_eq!(refusal.status, status, "{name}: {value:?}");
+        assert!(!refusal.message.is_empty());
+    }
+    let mut post = request(&[]);
+    *post.method_mut() = axum::http::Method::POST;
+    assert_eq!(accept(&post).unwrap_err().status, StatusCode::METHOD_NOT_ALLOWED);
+    let mut old = request(&[]);
+    *old.version_mut() = Version::HTTP_10;
+    assert_eq!(accept(&old).unwrap_err().status, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,122 @@
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends so")]
+//! The decoder against RFC 6455: what it accepts, what it refuses, and what it keeps.
+
+mod bounds;
+mod golden;
+mod handshake;
+mod properties;
+mod violations;
+
+use super::{Decoder, Event, Limits, Violation};
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CONTINUATION: u8 = 0;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+/// The bit of the last frame of a message.
+const FIN: u8 = 0x80;
+
+const LIMITS: Limits = Limits { max_message: 1 << 20, max_frames: 1000 };
+
+/// An event that outlives its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong,
+    Close(Option<(u16, String)>),
+}
+
+impl From<Event<'_>> for Seen {
+    fn from(event: Event<'_>) -> Self {
+        match event {
+            Event::Text(text) => Self::Text(text.to_owned()),
+            Event::Binary(data) => Self::Binary(data.to_vec()),
+            Event::Ping(payload) => Self::Ping(payload.to_vec()),
+            Event::Pong => Self::Pong,
+            Event::Close(close) => Self::Close(close.map(|(code, reason)| (code.into(), reason.to_owned()))),
+        }
+    }
+}
+
+/// A client's header: `first` has the opcode and the flags.
+fn header(first: u8, len: u64, mask: [u8; 4]) -> Vec<u8> {
+    let mut header = vec![first];
+    match len {
+        0..=125 => header.push(0x80 | u8::try_from(len).unwrap()),
+        126..=0xFFFF => {
+            header.push(0x80 | 126);
+            header.extend(u16::try_from(len).unwrap().to_be_bytes());
+        }
+        _ => {
+            header.push(0x80 | 127);
+            header.extend(len.to_be_bytes());
+        }
+    }
+    header.extend(mask);
+    header
+}
+
+fn masked(payload: &[u8], mask: [u8; 4]) -> impl Iterator<Item = u8> {
+    payload.iter().zip(mask.into_iter().cycle()).map(|(byte, mask)| byte ^ mask)
+}
+
+/// A client's frame.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    frame_masked(first, payload, [0x37, 0xFA, 0x21, 0x3D])
+}
+
+fn frame_masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let mut frame = header(first, payload.len() as u64, mask);
+    frame.extend(masked(payload, mask));
+    frame
+}
+
+/// Everything that `decoder` makes of `bytes`, and how it ended.
+fn feed(decoder: &mut Decoder, bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
+    let mut buffer = bytes.to_vec();
+    let mut input = buffer.as_mut_slice();
+    let mut seen = Vec::new();
+    loop {
+        match decoder.next(&mut input) {
+            Ok(Some(event)) => seen.push(event.into()),
+            Ok(None) => {
+                assert!(input.is_empty());
+                return (seen, None);
+            }
+            Err(violation) => return (seen, Some(violation)),
+        }
+    }
+}
+
+/// Feeds `bytes` in chunks that end at `cuts`, in rising order.
+fn feed_cut(decoder: &mut Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Option<Violation>) {
+    let mut seen = Vec::new();
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([bytes.len()]) {
+        let (more, violation) = feed(decoder, &bytes[from..to]);
+        seen.extend(more);
+        if violation.is_some() {
+            return (seen, violation);
+        }
+        from = to;
+    }
+    (seen, None)
+}
+
+/// What a new decoder makes of `bytes`.
+fn decode(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
+    feed(&mut Decoder::new(LIMITS), bytes)
+}
+
+/// The same, one byte after the other.
+fn decode_bytewise(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
+    feed_cut(&mut Decoder::new(LIMITS), bytes, &(1..bytes.len()).collect::<Vec<_>>())
+}
+
+fn text(text: &str) -> Seen {
+    Seen::Text(text.to_owned())
+}

@@ -1,0 +1,23 @@
+//! What browsers are told about everything this server hands out.
+
+use agentcore::axum::http::{HeaderName, HeaderValue, header};
+use agentcore::axum::response::Response;
+
+/// Nothing from elsewhere, nothing inline, in nobody's frame.
+const POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// Adds the headers; for `axum::middleware::map_response`.
+pub(crate) async fn secure(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,80 @@
+//! How users and rooms may be called. Both rules are stricter than the framework's.
+
+use std::str::FromStr;
+
+use agentcore::UserId;
+use agentcore::consumer::AsUser;
+
+/// The user of a connection: 1 to 64 ASCII letters, digits, `_`, `-` and `.`.
+///
+/// It is parsed from the path, so whoever has another name is refused before there is a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct ChatUser(UserId);
+
+impl ChatUser {
+    pub(crate) fn id(&self) -> &UserId {
+        &self.0
+    }
+
+    /// The name that others see.
+    pub(crate) fn name(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for ChatUser {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match UserId::new(text) {
+            Ok(id) if text.chars().all(is_name_character) => Ok(Self(id)),
+            _ => Err("must be 1 to 64 ASCII letters, digits, `_`, `-` and `.`"),
+        }
+    }
+}
+
+impl AsUser for ChatUser {
+    fn as_user(&self) -> Option<&UserId> {
+        Some(&self.0)
+    }
+}
+
+/// Checks the characters of a room's name; how many there may be stands in the messages.
+pub(crate) fn room_name(name: &str) -> Result<(), &'static str> {
+    if !name.chars().all(|c| c == ' ' || is_name_character(c)) {
+        return Err("must consist of ASCII letters, digits, spaces, `_`, `-` and `.`");
+    }
+    if name.starts_with(' ') || name.ends_with(' ') {
+        return Err("must not begin or end with a space");
+    }
+    Ok(())
+}
+
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_has_letters_digits_and_three_signs() {
+        for good in ["a", "alice", "Alice_B-2.c", &"x".repeat(64)] {
+            assert_eq!(good.parse::<ChatUser>().map(|user| user.name().to_owned()), Ok(good.to_owned()));
+        }
+        for bad in ["", " ", "a b", "a/b", "a:b", "älice", "a\n", "a\u{202e}b", &"x".repeat(65)] {
+            assert!(bad.parse::<ChatUser>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_room_may_have_spaces_inside() {
+        for good in ["lobby", "Tea room", "v1.2_x-y", "a  b"] {
+            assert_eq!(room_name(good), Ok(()), "{good:?}");
+        }
+        for bad in [" lobby", "lobby ", " ", "a\tb", "a/b", "a*", "{a}", "Zürich"] {
+            assert!(room_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

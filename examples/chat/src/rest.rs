@@ -1,0 +1,84 @@
+//! The chat over HTTP: the history of a room, and how the server does.
+
+use std::collections::HashMap;
+
+use agentcore::axum::extract::{Path, Query};
+use agentcore::axum::http::StatusCode;
+use agentcore::axum::middleware::map_response;
+use agentcore::axum::response::{IntoResponse, Response};
+use agentcore::axum::routing::get;
+use agentcore::axum::{Json, Router};
+use agentcore::error::ErrorDetail;
+use agentcore::prelude::*;
+
+use crate::errors::no_such_room;
+use crate::headers;
+use crate::messages::Said;
+use crate::store::Store;
+
+/// The routes under `/api`.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .route("/api/rooms/{room}/messages", get(messages))
+        .route("/api/status", get(status))
+        .layer(map_response(headers::secure))
+}
+
+/// The last messages of a room, oldest first.
+#[message]
+struct RoomMessages {
+    room: String,
+    messages: Vec<Said>,
+    count: usize,
+}
+
+async fn messages(
+    State(store): State<Store>,
+    Path(name): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response> {
+    let limit = limit(query.get("limit"))?;
+    let Some(room) = store.room(&name).await? else {
+        return Ok((StatusCode::NOT_FOUND, no_such_room(&name)).into_response());
+    };
+    if !room.is_public {
+        return Err(Error::authorization("the messages of a private room are for its members"));
+    }
+    let messages: Vec<_> = store.recent(&name, limit).await?.into_iter().map(Said::from).collect();
+    Ok(Json(RoomMessages { room: name, count: messages.len(), messages }).into_response())
+}
+
+fn limit(text: Option<&String>) -> Result<u32> {
+    let Some(text) = text else { return Ok(50) };
+    match text.parse() {
+        Ok(limit) if (1..=1000).contains(&limit) => Ok(limit),
+        _ => {
+            let message = "must be a whole number from 1 to 1000".to_owned();
+            let details = vec![ErrorDetail { field: "limit".to_owned(), rule: "range", message: message.clone() }];
+            Err(Error::validation(format!("`limit` {message}")).with_details(details))
+        }
+    }
+}
+
+/// What this node holds.
+#[message]
+struct Status {
+    status: String,
+    backend_type: String,
+    node: String,
+    connections: usize,
+    users: usize,
+    groups: usize,
+}
+
+async fn status(State(manager): State<ConnectionManager>) -> Json<Status> {
+    let stats = manager.stats();
+    Json(Status {
+        status: "ok".to_owned(),
+        backend_type: stats.backend_type.to_owned(),
+        node: stats.node.to_string(),
+        connections: stats.connections,
+        users: stats.users,
+        groups: stats.groups,
+    })
+}

@@ -1,0 +1,146 @@
+//! A server in the process of its test, which ends with it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use agentcore::axum::Router;
+use agentcore::axum::body::Body;
+use agentcore::axum::http::Request;
+use agentcore::{AgentCore, App, ConnectionManager, Result, Settings};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tower_service::Service;
+
+use crate::transport::{HiddenStream, Stream, Transport, accept_tls, dress};
+use crate::wait::soon;
+
+/// The settings of most tests: two workers, any port.
+#[must_use]
+pub fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.port = 0;
+    settings.workers = 2;
+    settings
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its connection manager.
+    pub manager: ConnectionManager,
+    transport: Transport,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Serves an application on any free port.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn start(app: AgentCore) -> Self {
+        Self::over(Transport::Tcp, app).await
+    }
+
+    /// Serves an application over a transport.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn over(transport: Transport, app: AgentCore) -> Self {
+        Self::serve(transport, app.build().await.expect("the application is built")).await
+    }
+
+    /// Serves an application that was built.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub async fn serve(transport: Transport, app: App) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let manager = app.manager();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                // A test that does not stop its server drops the sender only with the task.
+                if stopped.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            match transport {
+                Transport::Tcp => app.serve_on(listener, stopped).await,
+                other => {
+                    let router = app.into_router();
+                    tokio::select! {
+                        () = accept(other, &listener, router) => {}
+                        () = stopped => {}
+                    }
+                    Ok(())
+                }
+            }
+        });
+        Self { address, manager, transport, stop: Some(stop), task }
+    }
+
+    /// A stream to it.
+    ///
+    /// # Panics
+    /// When it does not accept.
+    pub async fn reach(&self) -> Box<dyn Stream> {
+        let socket = soon("a TCP connection", TcpStream::connect(self.address)).await.expect("the server accepts");
+        socket.set_nodelay(true).expect("no delay");
+        soon("TLS", dress(self.transport, socket)).await
+    }
+
+    /// Tells it to stop and waits until it has.
+    ///
+    /// # Panics
+    /// When it ends with an error, or not at all.
+    pub async fn stop(mut self) {
+        self.begin_stop();
+        soon("the server ends", &mut self.task).await.expect("no panic").expect("no error");
+    }
+
+    /// Tells it to stop.
+    pub fn begin_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+async fn accept(transport: Transport, listener: &TcpListener, router: Router) {
+    loop {
+        let (socket, _) = listener.accept().await.expect("accepting");
+        let router = router.clone();
+        tokio::spawn(async move {
+            match transport {
+                Transport::Tls => {
+                    if let Ok(stream) = accept_tls(socket).await {
+                        speak(stream, router).await;
+                    }
+                }
+                _ => speak(HiddenStream(socket), router).await,
+            }
+        });
+    }
+}
+
+async fn speak(stream: impl Stream + 'static, router: Router) {
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone();
+        async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+    });
+    let _ = Builder::new(TokioExecutor::new()).serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+}

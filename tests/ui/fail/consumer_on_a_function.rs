@@ -1,0 +1,6 @@
+use agentcore::prelude::*;
+
+#[consumer]
+fn chat() {}
+
+fn main() {}

@@ -1,0 +1,34 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[message("said")]
+struct Said {}
+
+#[consumer(path = "/ws", sends(Said))]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, cx: &Context<Self>, msg: Say) -> Result<()> {
+        let _ = (cx, msg);
+        Ok(())
+    }
+
+    #[on("typing")]
+    async fn typing(&mut self, cx: &Context<Self>) -> Result<()> {
+        let counter = std::rc::Rc::new(7);
+        cx.send(&Said {}).await?;
+        drop(counter);
+        Ok(())
+    }
+}
+
+fn main() {
+    use agentcore::consumer::Dispatch as _;
+    let _ = (Chat::find("say"), Chat::HANDLERS.len());
+}

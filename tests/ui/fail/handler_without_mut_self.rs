@@ -1,0 +1,26 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, cx: &Context<Self>, msg: Say) -> Result<()> {
+        let _ = (cx, msg);
+        Ok(())
+    }
+
+    #[on("typing")]
+    async fn typing(&self) {}
+}
+
+fn main() {
+    use agentcore::consumer::Dispatch as _;
+    let _ = (Chat::find("say"), Chat::HANDLERS.len());
+}

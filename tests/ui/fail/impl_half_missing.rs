@@ -1,0 +1,11 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[consumer(path = "/ws", sends(Say))]
+struct Chat;
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[agentcore::main]
+fn main() {}

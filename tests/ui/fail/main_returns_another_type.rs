@@ -1,0 +1,4 @@
+#[agentcore::main]
+async fn main() -> u32 {
+    7
+}

@@ -1,0 +1,6 @@
+use agentcore::prelude::*;
+
+#[agentcore::main]
+async fn main() -> Result<()> {
+    7
+}

@@ -1,0 +1,4 @@
+#[agentcore::main]
+async fn main(args: Vec<String>) {
+    drop(args);
+}

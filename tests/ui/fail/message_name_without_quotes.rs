@@ -1,0 +1,8 @@
+use agentcore::prelude::*;
+
+#[message(chat_message)]
+struct Say {
+    text: String,
+}
+
+fn main() {}

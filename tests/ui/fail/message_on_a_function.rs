@@ -1,0 +1,6 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+fn say() {}
+
+fn main() {}

@@ -1,0 +1,20 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    #[validate(range(min = 1))]
+    text: String,
+}
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, msg: Say) {
+        let _ = msg;
+    }
+}
+
+fn main() {}

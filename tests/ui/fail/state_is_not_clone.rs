@@ -1,0 +1,25 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+struct History;
+
+#[consumer(path = "/ws")]
+struct Chat {
+    #[state]
+    history: History,
+}
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, cx: &Context<Self>, msg: Say) -> Result<()> {
+        let _ = (cx, msg);
+        Ok(())
+    }
+}
+
+fn main() {}

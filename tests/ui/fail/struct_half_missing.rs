@@ -1,0 +1,19 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, cx: &Context<Self>, msg: Say) -> Result<()> {
+        let _ = (cx, msg);
+        Ok(())
+    }
+}
+
+fn main() {}

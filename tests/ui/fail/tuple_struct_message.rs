@@ -1,0 +1,17 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say(String);
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, msg: Say) {
+        let _ = msg;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[consumer(path = "/ws/{user_id}/{other}")]
+struct Chat {
+    #[path]
+    #[user]
+    user_id: UserId,
+    #[path]
+    #[user]
+    other: UserId,
+}
+
+#[consumer]
+impl Chat {
+    #[on("say")]
+    async fn say(&mut self, cx: &Context<Self>, msg: Say) -> Result<()> {
+        let _ = (cx, msg);
+        Ok(())
+    }
+}
+
+fn main() {}

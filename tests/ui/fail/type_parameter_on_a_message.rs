@@ -1,0 +1,8 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say<T> {
+    text: T,
+}
+
+fn main() {}

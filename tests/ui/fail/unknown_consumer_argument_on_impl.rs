@@ -1,0 +1,9 @@
+use agentcore::prelude::*;
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer(crat = ::agentcore)]
+impl Chat {}
+
+fn main() {}

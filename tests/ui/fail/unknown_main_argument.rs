@@ -1,0 +1,2 @@
+#[agentcore::main(flavor = "current_thread")]
+async fn main() {}

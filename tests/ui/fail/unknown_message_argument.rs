@@ -1,0 +1,8 @@
+use agentcore::prelude::*;
+
+#[message("say", crat = ::agentcore)]
+struct Say {
+    text: String,
+}
+
+fn main() {}

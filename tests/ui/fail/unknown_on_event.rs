@@ -1,0 +1,17 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on(conect)]
+    async fn hello(&mut self) {}
+}
+
+fn main() {}
