@@ -33,6 +33,10 @@ impl<'a> RawData<'a> {
     /// # Errors
     /// `VALIDATION_FAILED` with every broken rule in its details.
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
+        if self.json.starts_with('[') {
+            // serde would fill the fields of a struct in their order.
+            return Err(explain::list());
+        }
         let payload: P = match serde_json::from_str(self.json) {
             Ok(payload) => payload,
             Err(error) => return Err(explain::shape_error::<P>(self.json, &error)),

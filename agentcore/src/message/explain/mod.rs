@@ -26,6 +26,12 @@ pub(super) fn shape_error<P: Payload>(json: &str, error: &serde_json::Error) -> 
     validate::failed(details::<P>(json, error))
 }
 
+/// The error for data that are a list: messages are objects.
+pub(super) fn list() -> Error {
+    let message = "the data must be an object, not a list".to_owned();
+    validate::failed(vec![ErrorDetail { field: String::new(), rule: "type", message }])
+}
+
 /// The mistakes in `json`, at least one.
 fn details<T: DeserializeOwned>(json: &str, error: &serde_json::Error) -> Vec<ErrorDetail> {
     let text = error.to_string();

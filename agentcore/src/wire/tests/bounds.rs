@@ -47,6 +47,23 @@ fn fragments_are_limited_by_their_sum() {
     assert_eq!(violation, None);
 }
 
+#[test]
+fn a_header_that_is_refused_allocates_nothing() {
+    let sum_too_big = [frame(BINARY, &[0; 10]), header(CONTINUATION, MAX as u64 - 9, [0; 4])].concat();
+    let alone = [MAX as u64 + 1, 1 << 40, i64::MAX as u64].map(|len| (header(FIN | BINARY, len, [1, 2, 3, 4]), 0));
+    // Of fragments, the first one's ten bytes were kept, in the smallest buffer.
+    for (mut stream, kept) in alone.into_iter().chain([(sum_too_big, 1024)]) {
+        let mut decoder = Decoder::new(LIMITS);
+        let allocated = allocation_counter::measure(|| {
+            let mut input = stream.as_mut_slice();
+            while let Ok(event) = decoder.next(&mut input) {
+                assert_eq!(event, None);
+            }
+        });
+        assert!(allocated.bytes_total <= kept, "{allocated:?}");
+    }
+}
+
 /// An allocation of such a size would end the process.
 #[test]
 fn what_is_announced_is_not_allocated() {
