@@ -11,6 +11,7 @@ mod model;
 mod outbox;
 mod pending;
 mod room_book;
+mod seat;
 mod shard;
 mod sink;
 

@@ -1,17 +1,16 @@
 //! The members of a shard, the groups they are in, and the order in which they are written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use slab::Slab;
-use tokio::task::AbortHandle;
 
 use super::pending::Pending;
+use super::seat::{Blocked, Phase, Place, Seat, Turns};
 use super::shard::{Command, Member, OutboxLimits, Shard};
-use super::sink::Written;
-use super::{Closing, Connection, Outbox, Sink};
-use crate::error::{CloseReason, Error};
+use super::{Closing, Connection, Sink};
+use crate::error::CloseReason;
 use crate::id::GroupName;
 use crate::message::Except;
 
@@ -32,33 +31,7 @@ pub(super) struct RoomBook {
     names: HashMap<GroupName, u32>,
     pending: Vec<Pending>,
     pending_bytes: usize,
-    /// Connections with direct messages or messages of small groups.
-    urgent: VecDeque<u32>,
-    /// Connections with messages of big groups only.
-    bulk: VecDeque<u32>,
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Seat {
-    connection: Arc<Connection>,
-    sink: Sink,
-    outbox: Outbox,
-    /// The rooms it is in, and its position among their members.
-    rooms: Vec<Place>,
-    queued: Queued,
-    /// Something was read from it since it was last written.
-    heard: bool,
-    blocked: Blocked,
-    /// A pong that waits for its turn: only the newest ping is answered (RFC 6455 5.5.3).
-    pong: Option<Bytes>,
-    phase: Phase,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    room: u32,
-    at: u32,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -74,39 +47,6 @@ struct Room {
 struct Occupant {
     seat: u32,
     place: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Queued {
-    No,
-    Bulk,
-    Urgent,
-}
-
-#[derive(Debug)]
-enum Blocked {
-    No,
-    /// A task waits until the socket is writable.
-    Waiting(AbortHandle),
-    /// The writer task of a stream has not finished its portion.
-    Stream,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Open,
-    /// It was told to close; nothing is accepted but the last frame.
-    Closing,
-    /// The last frame is in the outbox; the connection wants to hear when it is written.
-    Finishing,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Blocked::Waiting(task) = &self.blocked {
-            task.abort();
-        }
-    }
 }
 
 fn index(at: usize) -> u32 {
@@ -125,13 +65,12 @@ impl RoomBook {
             names: HashMap::new(),
             pending: Vec::new(),
             pending_bytes: 0,
-            urgent: VecDeque::new(),
-            bulk: VecDeque::new(),
+            turns: Turns::default(),
         }
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.pending.is_empty() || !self.urgent.is_empty() || !self.bulk.is_empty()
+        !self.pending.is_empty() || !self.turns.is_empty()
     }
 
     pub(super) fn open(&mut self, sink: Sink, make: impl FnOnce(u32) -> Arc<Connection>) -> Arc<Connection> {
@@ -140,17 +79,7 @@ impl RoomBook {
         let entry = self.seats.vacant_entry();
         let seat = index(entry.key());
         let connection = make(seat);
-        entry.insert(Seat {
-            connection: connection.clone(),
-            sink,
-            outbox: Outbox::new(self.limits.max_bytes),
-            rooms: Vec::new(),
-            queued: Queued::No,
-            heard: false,
-            blocked: Blocked::No,
-            pong: None,
-            phase: Phase::Open,
-        });
+        entry.insert(Seat::new(connection.clone(), sink, self.limits));
         self.enter(seat, EVERYONE);
         connection
     }
@@ -296,7 +225,7 @@ impl RoomBook {
                 }
                 seat.deliver(&chunk, &self.shard, occupant.seat);
                 let urgent = urgent || seat.heard;
-                seat.queue(occupant.seat, urgent, &mut self.urgent, &mut self.bulk);
+                self.turns.queue(seat, occupant.seat, urgent);
             }
             if let Some(room) = self.rooms.get_mut(number as usize) {
                 room.members = members;
@@ -311,7 +240,7 @@ impl RoomBook {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial == member.serial {
             seat.deliver(&frame, &shard, member.index);
-            seat.queue(member.index, true, &mut self.urgent, &mut self.bulk);
+            self.turns.queue(seat, member.index, true);
         }
     }
 
@@ -327,7 +256,7 @@ impl RoomBook {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial == member.serial && seat.phase == Phase::Open {
             seat.pong = Some(frame);
-            seat.queue(member.index, true, &mut self.urgent, &mut self.bulk);
+            self.turns.queue(seat, member.index, true);
         }
     }
 
@@ -345,7 +274,7 @@ impl RoomBook {
             // Without a last frame the socket is dead, and what waits with it.
             None => seat.outbox.clear(),
         }
-        seat.queue(member.index, true, &mut self.urgent, &mut self.bulk);
+        self.turns.queue(seat, member.index, true);
     }
 
     pub(super) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
@@ -357,7 +286,7 @@ impl RoomBook {
         if let Err(closing) = result {
             seat.give_up(closing);
         }
-        seat.queue(member.index, true, &mut self.urgent, &mut self.bulk);
+        self.turns.queue(seat, member.index, true);
     }
 
     pub(super) fn close_all(&mut self, reason: &CloseReason) {
@@ -367,107 +296,8 @@ impl RoomBook {
         }
     }
 
-    /// Writes up to `slice` connections of each queue, the urgent ones first.
+    /// Writes up to `slice` connections of each kind.
     pub(super) fn flush(&mut self, slice: usize) {
-        for _ in 0..slice {
-            let Some(seat) = self.urgent.pop_front() else { break };
-            self.flush_seat(seat, Queued::Urgent);
-        }
-        for _ in 0..slice {
-            let Some(seat) = self.bulk.pop_front() else { break };
-            self.flush_seat(seat, Queued::Bulk);
-        }
-    }
-
-    fn flush_seat(&mut self, at: u32, from: Queued) {
-        // A seat that became urgent has left a stale entry in the bulk queue.
-        let Some(seat) = self.seats.get_mut(at as usize).filter(|seat| seat.queued == from) else { return };
-        seat.queued = Queued::No;
-        seat.heard = false;
-        seat.flush(&self.shard, at);
-    }
-}
-
-impl Seat {
-    fn queue(&mut self, at: u32, urgent: bool, urgents: &mut VecDeque<u32>, bulk: &mut VecDeque<u32>) {
-        match (self.queued, urgent) {
-            (Queued::No | Queued::Bulk, true) => {
-                self.queued = Queued::Urgent;
-                urgents.push_back(at);
-            }
-            (Queued::No, false) => {
-                self.queued = Queued::Bulk;
-                bulk.push_back(at);
-            }
-            _ => {}
-        }
-    }
-
-    /// Appends a chunk. Over the bound, a socket that was not tried yet is written first: only a reader that is
-    /// really slow is disconnected.
-    fn deliver(&mut self, chunk: &Bytes, shard: &Weak<Shard>, at: u32) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        if !self.outbox.fits(chunk.len()) {
-            self.flush(shard, at);
-        }
-        if self.outbox.fits(chunk.len()) {
-            self.outbox.push(chunk.clone());
-        } else {
-            let error = Error::slow_consumer("the connection did not read fast enough");
-            self.give_up(Closing::Frame(CloseReason::of(&error)));
-        }
-    }
-
-    /// Drops what waits and tells the connection to close.
-    fn give_up(&mut self, closing: Closing) {
-        self.outbox.clear();
-        self.pong = None;
-        if self.phase == Phase::Open {
-            self.phase = Phase::Closing;
-        }
-        if self.phase == Phase::Finishing {
-            self.connection.drained();
-        }
-        self.connection.close(closing);
-    }
-
-    fn flush(&mut self, shard: &Weak<Shard>, at: u32) {
-        if !matches!(self.blocked, Blocked::No) {
-            return;
-        }
-        if let Some(pong) = self.pong.take() {
-            self.outbox.push(pong);
-        }
-        match self.sink.write(&mut self.outbox) {
-            Written::All => {
-                if self.phase == Phase::Finishing {
-                    self.connection.drained();
-                }
-            }
-            Written::Blocked => self.block(shard, at),
-            Written::Lost => self.give_up(Closing::Lost),
-        }
-    }
-
-    /// Waits, beside the shard, until the socket takes more; the rest of the group never waits for it.
-    fn block(&mut self, shard: &Weak<Shard>, at: u32) {
-        let Sink::Tcp(socket) = &self.sink else {
-            self.blocked = Blocked::Stream;
-            return;
-        };
-        let Some(shard) = shard.upgrade() else { return };
-        let (socket, member) = (socket.clone(), Member { index: at, serial: self.connection.id().serial });
-        let patience = shard.limits().write_timeout;
-        let task = tokio::spawn(async move {
-            let result = match tokio::time::timeout(patience, socket.writable()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(Closing::Lost),
-                Err(_) => Err(Closing::stalled()),
-            };
-            shard.ready(member, result);
-        });
-        self.blocked = Blocked::Waiting(task.abort_handle());
+        self.turns.take(&mut self.seats, slice, |seat, at| seat.flush(&self.shard, at));
     }
 }
