@@ -83,8 +83,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Gives a place back.
     fn release(&self, user: &UserId);
 
-    /// Notes how many connections of this node a user or group has now. Absolute values: the last one counts, and
-    /// the backend may batch them.
+    /// Notes that a user or a group may have another number of connections of this node now. The backend may batch, and
+    /// reads [`Deliver::connection_count`] or [`Deliver::group_count`] when it acts: workers that change a number at the
+    /// same time come to record it in any order.
     fn record(&self, count: Count<'_>);
 
     /// How many connections are in `group` over all nodes.
@@ -136,13 +137,13 @@ pub enum Refused {
     Backend(Error),
 }
 
-/// How many connections of this node there are.
-#[derive(Debug, Clone, Copy)]
+/// Which number of connections of this node may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count<'a> {
     /// Of a user.
-    User(&'a UserId, usize),
+    User(&'a UserId),
     /// In a group.
-    Group(&'a GroupName, usize),
+    Group(&'a GroupName),
 }
 
 /// A presence that ends.
@@ -208,6 +209,9 @@ pub trait Deliver: Send + Sync + 'static {
 
     /// Whether `user` has a connection on this node.
     fn has_user(&self, user: &UserId) -> bool;
+
+    /// How many connections `user` has on this node.
+    fn connection_count(&self, user: &UserId) -> usize;
 
     /// How many connections of this node are in `group`.
     fn group_count(&self, group: &GroupName) -> usize;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ConnectionManager, Inner};
 use crate::backend::{Count, Refused};
 use crate::error::{CloseCode, Error, Result};
-use crate::id::UserId;
+use crate::id::{GroupName, UserId};
 use crate::registry::{Connection, Sink};
 
 /// A place that was admitted; dropping it gives it back.
@@ -28,8 +28,15 @@ impl ConnectionManager {
     /// `LIMIT_EXCEEDED` when a bound is met, `BACKEND_UNAVAILABLE` when nobody could decide.
     pub(crate) async fn admit(&self, user: UserId) -> Result<Admitted> {
         let settings = &self.inner.settings;
-        match self.inner.backend.admit(&user).await {
-            Ok(()) => Ok(Admitted { inner: self.inner.clone(), user }),
+        // In a task of its own: a client that goes away while the backend decides drops this future, and what was
+        // decided after that would never be given back.
+        let inner = self.inner.clone();
+        let admitting = tokio::spawn(async move {
+            inner.backend.admit(&user).await?;
+            Ok(Admitted { inner, user })
+        });
+        match admitting.await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed)))) {
+            Ok(admitted) => Ok(admitted),
             Err(Refused::Total) => Err(limit(format!(
                 "the server is full: {} connections are the most it admits",
                 settings.max_total_connections
@@ -45,17 +52,19 @@ impl ConnectionManager {
     pub(crate) fn open(&self, admitted: &Admitted, shard: &Arc<crate::registry::Shard>, sink: Sink) -> Arc<Connection> {
         let registry = &self.inner.registry;
         let connection = shard.open(registry.next_id(), admitted.user.clone(), sink);
-        let count = registry.register(&connection);
-        self.inner.backend.record(Count::User(connection.user_id(), count));
+        registry.register(&connection);
+        self.inner.backend.record(Count::User(connection.user_id()));
         connection
     }
 
-    /// Ends a connection: it is in no group, counted nowhere, and nothing can be sent to it any more.
-    pub(crate) async fn end(&self, connection: &Arc<Connection>) {
-        self.leave_all(connection).await;
-        if let Some(left) = self.inner.registry.deregister(connection) {
-            self.inner.backend.record(Count::User(connection.user_id(), left));
+    /// Ends a connection: it is in no group, counted nowhere, and nothing can be sent to it any more. Returns the
+    /// groups in which it made its user present, for [`exit_all`](Self::exit_all): that may wait for the backend.
+    pub(crate) fn end(&self, connection: &Arc<Connection>) -> Vec<GroupName> {
+        let present = self.leave_all(connection);
+        if self.inner.registry.deregister(connection) {
+            self.inner.backend.record(Count::User(connection.user_id()));
         }
+        present
     }
 }
 

@@ -76,21 +76,26 @@ impl ConnectionManager {
             Ok(true)
         });
         let joined = joined.unwrap_or_else(|| Err(gone()))?;
+        // Before anything is waited for: whoever drops this future has joined all the same.
+        if joined {
+            self.inner.backend.record(Count::Group(&group));
+        }
         if let Some(subscribed) = self.inner.backend.subscribe(&group) {
             subscribed.await;
         }
-        if joined {
-            self.record_group(&group);
-        }
         if let Some(PresentIn { joined, left }) = present {
             let presence = Presence {
-                group,
+                group: group.clone(),
                 user: connection.user_id().clone(),
                 connection: connection.id(),
                 joined: joined.payload(),
                 left: left.payload(),
             };
             self.inner.backend.enter(presence).await?;
+            // A connection that has ended meanwhile has exited too early: nobody would take this back.
+            if !connection.is_in(group.as_str()) {
+                self.exit(connection, &group, true).await?;
+            }
         }
         Ok(joined)
     }
@@ -110,15 +115,15 @@ impl ConnectionManager {
         if last {
             self.inner.backend.unsubscribe(group);
         }
-        self.record_group(group);
+        self.inner.backend.record(Count::Group(group));
         if membership.present {
             self.exit(connection, group, false).await?;
         }
         Ok(true)
     }
 
-    /// Takes an ended connection out of all its groups, for good.
-    pub(super) async fn leave_all(&self, connection: &Arc<Connection>) {
+    /// Takes an ended connection out of all its groups, for good. Returns those in which it made its user present.
+    pub(super) fn leave_all(&self, connection: &Arc<Connection>) -> Vec<GroupName> {
         let shard = connection.shard();
         let directory = self.registry().directory();
         let mut last_ones = Vec::new();
@@ -132,22 +137,28 @@ impl ConnectionManager {
             self.inner.backend.unsubscribe(group);
         }
         for membership in &memberships {
-            self.record_group(&membership.group);
-            if membership.present
-                && let Err(error) = self.exit(connection, &membership.group, true).await
-            {
-                tracing::warn!(group = %membership.group, %error, "presence was not taken back");
+            self.inner.backend.record(Count::Group(&membership.group));
+        }
+        memberships.into_iter().filter(|membership| membership.present).map(|membership| membership.group).collect()
+    }
+
+    /// Takes back the presence of an ended connection.
+    pub(crate) async fn exit_all(&self, connection: &Arc<Connection>, groups: &[GroupName]) {
+        for group in groups {
+            if let Err(error) = self.exit(connection, group, true).await {
+                tracing::warn!(%group, %error, "presence was not taken back");
             }
         }
     }
 
-    async fn exit(&self, connection: &Connection, group: &GroupName, lost: bool) -> Result<()> {
-        let exit = Exit { group, user: connection.user_id(), connection: connection.id(), lost };
-        self.inner.backend.exit(exit).await
-    }
-
-    fn record_group(&self, group: &GroupName) {
-        self.inner.backend.record(Count::Group(group, self.registry().directory().count(group)));
+    /// In a task of its own: a handler that is dropped at its deadline must not leave its user present for ever.
+    async fn exit(&self, connection: &Arc<Connection>, group: &GroupName, lost: bool) -> Result<()> {
+        let (backend, connection, group) = (self.inner.backend.clone(), connection.clone(), group.clone());
+        let exiting = tokio::spawn(async move {
+            let exit = Exit { group: &group, user: connection.user_id(), connection: connection.id(), lost };
+            backend.exit(exit).await
+        });
+        exiting.await.unwrap_or_else(|failed| Err(Error::internal(failed)))
     }
 }
 

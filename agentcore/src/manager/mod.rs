@@ -44,7 +44,8 @@ struct Inner {
     settings: Arc<Settings>,
     registry: ConnectionRegistry,
     backend: Arc<dyn Backend>,
-    workers: Workers,
+    /// Their threads end with the manager.
+    _workers: Workers,
 }
 
 impl fmt::Debug for ConnectionManager {
@@ -68,7 +69,7 @@ impl ConnectionManager {
                 registry: ConnectionRegistry::new(incarnation, workers.shards()),
                 settings: settings.clone(),
                 backend: backend.clone(),
-                workers,
+                _workers: workers,
             }),
         };
         let limits =
@@ -135,13 +136,7 @@ impl ConnectionManager {
                 tracing::error!(connection = %id, "a task of the connection panicked");
             }
         };
-        if let Some(runtime) = self.inner.workers.runtime(connection.shard()) {
-            connection.spawn_on(runtime, guarded);
-        }
-    }
-
-    pub(crate) fn workers(&self) -> &Workers {
-        &self.inner.workers
+        connection.spawn(guarded);
     }
 
     pub(crate) fn registry(&self) -> &ConnectionRegistry {

@@ -54,7 +54,9 @@ impl Inner {
         let command = Command::Direct(connection.member(), frame.into_bytes());
         if let Err(command) = connection.shard().submit(command) {
             let shard = connection.shard().clone();
-            self.workers.spawn(&shard.clone(), async move { shard.wait(command).await });
+            if let Some(runtime) = connection.shard().runtime() {
+                runtime.spawn(async move { shard.wait(command).await });
+            }
         }
     }
 }

@@ -112,6 +112,10 @@ impl Deliver for Local {
         self.0.upgrade().is_some_and(|inner| inner.registry.has_user(user))
     }
 
+    fn connection_count(&self, user: &UserId) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.registry.count_of_user(user))
+    }
+
     fn group_count(&self, group: &GroupName) -> usize {
         self.0.upgrade().map_or(0, |inner| inner.registry.directory().count(group))
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::error::{CloseReason, Error};
@@ -156,10 +155,11 @@ impl Connection {
         self.answered.fetch_max(serial, Ordering::Relaxed) < serial
     }
 
-    /// Runs a task until it ends or the connection does.
-    pub(crate) fn spawn_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task on the connection's worker, until it ends or the connection does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Holding the groups keeps the connection from ending in between.
         self.with_groups(|_| {
+            let Some(runtime) = self.shard.runtime() else { return };
             let mut tasks = lock(&self.tasks);
             let tasks = tasks.get_or_insert_default();
             while tasks.try_join_next().is_some() {}

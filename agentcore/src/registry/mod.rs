@@ -75,35 +75,24 @@ impl ConnectionRegistry {
         &self.directory
     }
 
-    /// Makes a connection known; returns how many its user has now.
-    pub(crate) fn register(&self, connection: &Arc<Connection>) -> usize {
+    /// Makes a connection known.
+    pub(crate) fn register(&self, connection: &Arc<Connection>) {
         self.connections.insert(connection.id().serial, connection.clone());
-        match self.users.entry(connection.user_id().clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(vec![connection.clone()]);
-                1
-            }
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().push(connection.clone());
-                entry.get().len()
-            }
-        }
+        self.users.entry(connection.user_id().clone()).or_default().push(connection.clone());
     }
 
-    /// Forgets a connection; returns how many its user has left, or `None` if it was not known.
-    pub(crate) fn deregister(&self, connection: &Connection) -> Option<usize> {
-        self.connections.remove(&connection.id().serial)?;
-        match self.users.entry(connection.user_id().clone()) {
-            Entry::Vacant(_) => None,
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().retain(|other| other.id() != connection.id());
-                let left = entry.get().len();
-                if left == 0 {
-                    entry.remove();
-                }
-                Some(left)
+    /// Forgets a connection; false if it was not known.
+    pub(crate) fn deregister(&self, connection: &Connection) -> bool {
+        if self.connections.remove(&connection.id().serial).is_none() {
+            return false;
+        }
+        if let Entry::Occupied(mut entry) = self.users.entry(connection.user_id().clone()) {
+            entry.get_mut().retain(|other| other.id() != connection.id());
+            if entry.get().is_empty() {
+                entry.remove();
             }
         }
+        true
     }
 
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
@@ -116,6 +105,11 @@ impl ConnectionRegistry {
     /// The connections of a user on this node.
     pub(crate) fn of_user(&self, user: &UserId) -> Vec<Arc<Connection>> {
         self.users.get(user).map(|entry| entry.clone()).unwrap_or_default()
+    }
+
+    /// How many connections a user has on this node.
+    pub(crate) fn count_of_user(&self, user: &UserId) -> usize {
+        self.users.get(user).map_or(0, |entry| entry.len())
     }
 
     pub(crate) fn has_user(&self, user: &UserId) -> bool {

@@ -25,7 +25,7 @@ impl World {
     fn new(shards: u16) -> Arc<Self> {
         let limits = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
         // No thread owns these shards, so every command goes through the queues, as between workers.
-        let shards = (0..shards).map(|index| Shard::new(index, false, limits)).collect();
+        let shards = (0..shards).map(|index| Shard::new(index, None, false, limits)).collect();
         let group = GroupName::new("lobby").unwrap();
         Arc::new(Self { registry: ConnectionRegistry::new(1, shards), group })
     }

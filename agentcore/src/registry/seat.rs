@@ -139,9 +139,10 @@ impl Seat {
             return;
         };
         let Some(shard) = shard.upgrade() else { return };
+        let Some(runtime) = shard.runtime().cloned() else { return };
         let (socket, member) = (socket.clone(), Member { index: at, serial: self.connection.id().serial });
         let patience = shard.limits().write_timeout;
-        let task = tokio::spawn(async move {
+        let task = runtime.spawn(async move {
             let result = match tokio::time::timeout(patience, socket.writable()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(Closing::Lost),

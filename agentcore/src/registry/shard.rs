@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::room_book::RoomBook;
@@ -76,6 +77,8 @@ pub(crate) struct Shard {
     embedded: bool,
     load: AtomicUsize,
     limits: OutboxLimits,
+    /// The runtime of its worker; `None` in model checks, which have none.
+    runtime: Option<Handle>,
     queue: mpsc::Sender<Command>,
     state: Mutex<State>,
 }
@@ -106,7 +109,7 @@ impl State {
 }
 
 impl Shard {
-    pub(crate) fn new(index: u16, embedded: bool, limits: OutboxLimits) -> Arc<Self> {
+    pub(crate) fn new(index: u16, runtime: Option<Handle>, embedded: bool, limits: OutboxLimits) -> Arc<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let (queue, waiting) = mpsc::channel(QUEUE);
         Arc::new_cyclic(|this| Self {
@@ -115,6 +118,7 @@ impl Shard {
             embedded,
             load: AtomicUsize::new(0),
             limits,
+            runtime,
             queue,
             state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), limits), waker: None }),
         })
@@ -259,6 +263,11 @@ impl Shard {
 
     pub(crate) fn index(&self) -> u16 {
         self.index
+    }
+
+    /// The runtime of its worker, for tasks that any thread starts there.
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
     }
 
     pub(crate) fn limits(&self) -> OutboxLimits {

@@ -46,31 +46,40 @@ pub(super) async fn close(mut served: Served, end: End, connected: bool, mut ahe
             log(&error);
         }
     }
-    served.manager.end(&connection).await;
-    if !lost {
-        let mut deadline = std::pin::pin!(deadline);
-        let finished = poll_fn(|cx| {
-            if connection.poll_drained(cx).is_ready() {
-                return Poll::Ready(true);
-            }
-            deadline.as_mut().poll(cx).map(|()| false)
-        });
-        if finished.await {
-            // The last writer drops the socket's writing end: the peer sees the end of the stream after the close frame.
-            shard.remove(member);
-            let decodes = !matches!(end, End::Violation(_));
-            let heard = decodes && served.hears_farewell(&mut ahead);
-            let waits = !heard && !matches!(end, End::Peer(_));
-            poll_fn(|cx| {
-                if waits && deadline.as_mut().poll(cx).is_pending() {
-                    return served.poll_farewell(cx, decodes);
+    let present = served.manager.end(&connection);
+    // What the hook has spawned; from here on nothing can be.
+    connection.abort_tasks();
+    let manager = served.manager.clone();
+    let handshake = async {
+        if !lost {
+            let mut deadline = std::pin::pin!(deadline);
+            let finished = poll_fn(|cx| {
+                if connection.poll_drained(cx).is_ready() {
+                    return Poll::Ready(true);
                 }
-                Poll::Ready(())
-            })
-            .await;
+                deadline.as_mut().poll(cx).map(|()| false)
+            });
+            if finished.await {
+                // The last writer drops the socket's writing end: the peer sees the end of the stream after the close
+                // frame.
+                shard.remove(member);
+                let decodes = !matches!(end, End::Violation(_));
+                let heard = decodes && served.hears_farewell(&mut ahead);
+                let waits = !heard && !matches!(end, End::Peer(_));
+                poll_fn(|cx| {
+                    if waits && deadline.as_mut().poll(cx).is_pending() {
+                        return served.poll_farewell(cx, decodes);
+                    }
+                    Poll::Ready(())
+                })
+                .await;
+            }
         }
-    }
-    shard.remove(member);
+        shard.remove(member);
+        drop(served);
+    };
+    // A backend that takes its time holds up neither the peer nor the counts of this node.
+    tokio::join!(handshake, manager.exit_all(&connection, &present));
 }
 
 /// The close frame that answers: the peer's own code comes back to it, without a reason.

@@ -42,9 +42,10 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, mut request: Requ
         let Ok(socket) = Socket::of(upgraded) else { return };
         let manager = shared.manager().clone();
         let Some(shard) = manager.registry().choose().cloned() else { return };
-        let arrival =
-            Box::new(Arrival { socket, prepared, admitted, manager: manager.clone(), shard: shard.clone(), ours });
-        manager.workers().spawn(&shard, serve(arrival));
+        let arrival = Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), ours });
+        if let Some(runtime) = shard.runtime() {
+            runtime.spawn(serve(arrival));
+        }
     });
     accepted.response
 }

@@ -9,7 +9,6 @@ mod guard;
 
 pub(crate) use guard::{Panicked, guard, poll_guarded};
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -28,7 +27,6 @@ pub(crate) struct Workers {
 #[derive(Debug)]
 struct Worker {
     shard: Arc<Shard>,
-    runtime: Handle,
     /// Dropping it ends the thread; `None` on the caller's runtime.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -43,9 +41,9 @@ impl Workers {
     /// When a thread or its runtime cannot be made.
     pub(crate) fn start(count: usize, limits: OutboxLimits) -> io::Result<Self> {
         if count == 0 {
-            let shard = Shard::new(0, true, limits);
+            let shard = Shard::new(0, Some(Handle::current()), true, limits);
             let task = tokio::spawn(shard.clone().run());
-            let worker = Worker { shard, runtime: Handle::current(), stop: None, thread: None, task: Some(task) };
+            let worker = Worker { shard, stop: None, thread: None, task: Some(task) };
             return Ok(Self { workers: vec![worker] });
         }
         let workers = (0..count).map(|index| start_thread(index, limits)).collect::<io::Result<_>>()?;
@@ -55,24 +53,12 @@ impl Workers {
     pub(crate) fn shards(&self) -> Vec<Arc<Shard>> {
         self.workers.iter().map(|worker| worker.shard.clone()).collect()
     }
-
-    /// Runs a task on the worker of `shard`.
-    pub(crate) fn spawn(&self, shard: &Shard, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = self.runtime(shard) {
-            runtime.spawn(task);
-        }
-    }
-
-    /// The runtime of the worker of `shard`.
-    pub(crate) fn runtime(&self, shard: &Shard) -> Option<&Handle> {
-        self.workers.get(usize::from(shard.index())).map(|worker| &worker.runtime)
-    }
 }
 
 fn start_thread(index: usize, limits: OutboxLimits) -> io::Result<Worker> {
-    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), false, limits);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
+    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle), false, limits);
     let (stop, stopped) = oneshot::channel::<()>();
     let own = shard.clone();
     let thread = std::thread::Builder::new().name(format!("agentcore-{index}")).spawn(move || {
@@ -84,7 +70,7 @@ fn start_thread(index: usize, limits: OutboxLimits) -> io::Result<Worker> {
             writing.abort();
         });
     })?;
-    Ok(Worker { shard, runtime: handle, stop: Some(stop), thread: Some(thread), task: None })
+    Ok(Worker { shard, stop: Some(stop), thread: Some(thread), task: None })
 }
 
 impl Drop for Workers {
