@@ -28,6 +28,16 @@ impl Outbox {
         self.chunks.is_empty()
     }
 
+    /// How many chunks wait.
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The chunk that is written next.
+    pub(crate) fn first(&self) -> Option<&Bytes> {
+        self.chunks.front()
+    }
+
     /// Whether `len` more bytes stay within the bound; an empty outbox takes any single message.
     pub(crate) fn fits(&self, len: usize) -> bool {
         self.chunks.is_empty() || self.bytes.saturating_add(len) <= self.max_bytes

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -79,6 +79,8 @@ pub(crate) struct Shard {
     limits: OutboxLimits,
     /// The runtime of its worker; `None` in model checks, which have none.
     runtime: Option<Handle>,
+    /// Set once all connections were told to close: who opens after that is told too.
+    closing: OnceLock<CloseReason>,
     queue: mpsc::Sender<Command>,
     state: Mutex<State>,
 }
@@ -119,6 +121,7 @@ impl Shard {
             load: AtomicUsize::new(0),
             limits,
             runtime,
+            closing: OnceLock::new(),
             queue,
             state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), limits), waker: None }),
         })
@@ -150,12 +153,16 @@ impl Shard {
     /// Gives a connection its outbox.
     pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink) -> Arc<Connection> {
         self.load.fetch_add(1, Ordering::Relaxed);
-        self.direct(|book| {
+        let connection = self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
                 Arc::new(Connection::new(id, user, self.clone(), member))
             })
-        })
+        });
+        if let Some(reason) = self.closing.get() {
+            connection.close(Closing::Frame(reason.clone()));
+        }
+        connection
     }
 
     /// Takes the outbox away; what it held is dropped and the writing end closes.
@@ -235,7 +242,6 @@ impl Shard {
             poll_fn(|cx| self.poll_work(cx, &mut batch)).await;
             let more = {
                 let mut state = lock(&self.state);
-                batch.drain(..).for_each(|command| state.book.apply(command));
                 state.book.settle();
                 state.book.flush(SLICE);
                 state.book.has_work()
@@ -249,6 +255,8 @@ impl Shard {
     fn poll_work(&self, cx: &mut Context<'_>, batch: &mut Vec<Command>) -> Poll<()> {
         let mut state = lock(&self.state);
         let received = state.waiting.poll_recv_many(cx, batch, TURN);
+        // Under the same lock: another thread that asks for members takes what waits behind these.
+        batch.drain(..).for_each(|command| state.book.apply(command));
         if received.is_ready() || state.book.has_work() {
             return Poll::Ready(());
         }
@@ -258,6 +266,7 @@ impl Shard {
 
     /// Tells every connection to close.
     pub(crate) fn close_all(&self, reason: &CloseReason) {
+        let _ = self.closing.set(reason.clone());
         self.direct(|book| book.close_all(reason));
     }
 

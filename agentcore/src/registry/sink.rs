@@ -82,13 +82,14 @@ impl Sink {
 }
 
 fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> Written {
-    while !outbox.is_empty() {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let filled = outbox.slices(&mut slices);
-        let result = match slices.get(..filled) {
-            Some([one]) => socket.try_write(one),
-            Some(many) => socket.try_write_vectored(many),
-            None => return Written::All,
+    while let Some(first) = outbox.first() {
+        let result = if outbox.len() == 1 {
+            // The common case; filling the list below would take longer than all else here.
+            socket.try_write(first)
+        } else {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let filled = outbox.slices(&mut slices);
+            socket.try_write_vectored(slices.get(..filled).unwrap_or_default())
         };
         match result {
             Ok(written) => outbox.advance(written),

@@ -15,7 +15,7 @@ use crate::error::{CloseCode, Error, Result};
 use crate::message::{Envelope, write_error};
 use crate::registry::{Command, Connection};
 use crate::wire::{Decoder, Event, Violation, pong_frame, text_frame};
-use crate::worker::{Panicked, poll_guarded};
+use crate::worker::{Panicked, guard_call, poll_guarded};
 
 /// While a handler runs, at most this many bytes are read ahead.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -55,7 +55,12 @@ pub(super) fn begin<'s>(session: &'s mut dyn Session, connection: &Connection, t
         let error = Error::unknown_message_type(format!("there is no message type `{message_type}` here"));
         return refuse(connection, error, request.reference, Some(&message_type));
     };
-    match session.begin(number, request, envelope.data) {
+    // Decoding and the rules run an application's code too.
+    let begun = guard_call(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panicked(text)| {
+        let message_type = handler.message_type;
+        Err(Error::internal(format!("checking `{message_type}` panicked: {text}")).with_close(CloseCode::Error))
+    });
+    match begun {
         Ok(future) => Begun::Started(future, Asked { request, handler }),
         Err(error) => refuse(connection, error, request.reference, Some(handler.message_type)),
     }

@@ -29,6 +29,12 @@ pub(crate) async fn guard<F: Future>(future: F) -> Result<F::Output, Panicked> {
     poll_fn(|cx| poll_guarded(future.as_mut(), cx)).await
 }
 
+/// Runs a function to its end or its panic.
+pub(crate) fn guard_call<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // As in `poll_guarded`: what a panic leaves half done is not used again.
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panicked(text(&*panic)))
+}
+
 fn text(panic: &(dyn Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),

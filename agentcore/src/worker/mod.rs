@@ -7,7 +7,7 @@
 
 mod guard;
 
-pub(crate) use guard::{Panicked, guard, poll_guarded};
+pub(crate) use guard::{Panicked, guard, guard_call, poll_guarded};
 
 use std::io;
 use std::sync::Arc;
