@@ -1,1 +1,184 @@
-//! soon
+//! Settings: what is read, what is refused, and what a program says of it.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use agentcore::{BackendType, Settings};
+use tests::chat::{Folder, program, surroundings};
+
+fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+    Settings::from_values(|name| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        .map_err(|error| error.message().lines().skip(1).map(str::to_owned).collect())
+}
+
+#[test]
+fn nothing_set_is_the_table_of_defaults() {
+    let settings = read(&[]).expect("defaults are good");
+    assert_eq!((settings.host.to_string().as_str(), settings.port), ("127.0.0.1", 8000));
+    assert_eq!(settings.backend_type, BackendType::Memory);
+    assert_eq!(settings.server_instance_id, None);
+    assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (10_485_760, 1_048_576));
+    assert_eq!(settings.ws_write_timeout, Duration::from_secs(10));
+    assert_eq!(settings.ws_handler_timeout, Duration::from_secs(30));
+    assert_eq!(settings.ws_max_groups_per_connection, 128);
+    assert_eq!((settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay), (5, Duration::from_secs(5)));
+    assert_eq!((settings.max_connections_per_client, settings.max_total_connections), (1000, 200_000));
+    assert_eq!(settings.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(settings.log_level.to_string(), "INFO");
+    assert!(settings.workers >= 1);
+}
+
+#[test]
+fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
+    let bad = [
+        ("HOST", "localhost", "an IP address"),
+        ("PORT", "65536", "0 to 65535"),
+        ("BACKEND_TYPE", "kafka", "one of: memory"),
+        ("SERVER_INSTANCE_ID", "a\u{7}b", "control character"),
+        ("WS_MAX_MESSAGE_SIZE", "0", "from 1 to"),
+        ("WS_MAX_OUTBOX_BYTES", "10MB", "from 1024 to"),
+        ("WS_WRITE_TIMEOUT", "0", "seconds from 1 to 3600"),
+        ("WS_HANDLER_TIMEOUT", "30s", "seconds from 1 to 86400"),
+        ("WS_MAX_GROUPS_PER_CONNECTION", "-1", "from 1 to"),
+        ("WS_RECONNECT_MAX_ATTEMPTS", "many", "from 0 to"),
+        ("WS_RECONNECT_DELAY", "-1", "seconds from 0 to 3600"),
+        ("MAX_CONNECTIONS_PER_CLIENT", "0", "from 1 to"),
+        ("MAX_TOTAL_CONNECTIONS", "1e5", "from 1 to"),
+        ("SHUTDOWN_TIMEOUT", "nan", "seconds from 1 to 3600"),
+        ("LOG_LEVEL", "LOUD", "one of: ERROR, WARN"),
+        ("WORKERS", "1.5", "from 0 to 1024"),
+    ];
+    let values: Vec<_> = bad.iter().map(|(name, value, _)| (*name, *value)).collect();
+    let lines = read(&values).expect_err("all are bad");
+    assert_eq!(lines.len(), bad.len(), "a line each: {lines:#?}");
+    for ((name, value, allowed), line) in bad.iter().zip(&lines) {
+        assert!(line.starts_with(&format!("{name}={value:?}: must be ")), "{line}");
+        assert!(line.contains(allowed), "{line}");
+    }
+}
+
+#[test]
+fn bounds_belong_to_what_is_allowed() {
+    for (name, good, bad) in [
+        ("PORT", &["0", "65535"][..], &["-1", "65536", "", " 80", "80 ", "0x50"][1..]),
+        ("WORKERS", &["0", "1024"], &["1025", "-0.5"]),
+        ("WS_MAX_OUTBOX_BYTES", &["1024", "1073741824"], &["1023", "1073741825", "99999999999999999999999"]),
+        ("WS_HANDLER_TIMEOUT", &["1", "1.5", "86400"], &["0.99", "86400.1", "inf", "-inf", "NaN"]),
+        ("WS_RECONNECT_DELAY", &["0", "0.25"], &["-0.1"]),
+        ("LOG_LEVEL", &["debug", "Warning", "ERROR"], &["verbose"]),
+        ("HOST", &["0.0.0.0", "::1", "::"], &["0.0.0", "example.org", "127.0.0.1:80"]),
+        ("SERVER_INSTANCE_ID", &["node-1", "é"], &["a\nb"]),
+        ("BACKEND_TYPE", &["memory", "MEMORY"], &["memory,redis", "none"]),
+    ] {
+        for value in good {
+            assert!(read(&[(name, value)]).is_ok(), "{name}={value}");
+        }
+        for value in bad.iter().filter(|value| !value.is_empty()) {
+            assert!(read(&[(name, value)]).is_err_and(|lines| lines.len() == 1), "{name}={value}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_value_counts_as_not_set() {
+    let settings =
+        read(&[("PORT", ""), ("HOST", ""), ("SERVER_INSTANCE_ID", ""), ("LOG_LEVEL", "")]).expect("defaults");
+    assert_eq!((settings.port, settings.server_instance_id), (8000, None));
+}
+
+#[test]
+fn a_value_is_shown_on_one_line_and_cut() {
+    let long = format!("\u{1b}[31m\n{}", "x".repeat(10_000));
+    let lines = read(&[("PORT", &long)]).expect_err("no port");
+    assert_eq!(lines.len(), 1);
+    assert!(lines.iter().all(|line| line.len() < 200 && !line.contains('\u{1b}')), "{lines:?}");
+}
+
+/// The program in a folder, with nothing of this test's environment.
+fn in_folder(folder: &Folder, dot_env: &str) -> Command {
+    fs::write(folder.path().join(".env"), dot_env).expect("a file");
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    command.env_remove("PORT").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program that must refuse to start.
+fn refusal(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = Stopped(command.spawn().expect("the program is there"));
+    let begun = std::time::Instant::now();
+    while child.0.try_wait().expect("a child can be waited for").is_none() {
+        assert!(begun.elapsed() < tests::wait::PATIENCE, "it has started, or hangs");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (mut said, mut announced) = (String::new(), String::new());
+    child.0.stderr.take().expect("its errors").read_to_string(&mut said).expect("UTF-8");
+    child.0.stdout.take().expect("its output").read_to_string(&mut announced).expect("UTF-8");
+    assert_eq!(announced, "");
+    (child.0.wait().expect("a status").code(), said)
+}
+
+/// A child that does not outlive its test.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Where a program that starts says that it listens.
+fn listens(command: &mut Command) -> String {
+    let mut child = Stopped(command.spawn().expect("the program is there"));
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+    line
+}
+
+#[test]
+fn a_program_with_bad_settings_says_all_of_them_and_ends_with_2() {
+    let folder = Folder::new();
+    let mut command = in_folder(&folder, "WS_HANDLER_TIMEOUT=never\n");
+    let (code, said) = refusal(command.env("PORT", "http").env("LOG_LEVEL", "LOUD"));
+    assert_eq!(code, Some(2), "{said}");
+    for part in ["PORT=\"http\"", "LOG_LEVEL=\"LOUD\"", "WS_HANDLER_TIMEOUT=\"never\""] {
+        assert_eq!(said.matches(part).count(), 1, "`{part}` in: {said}");
+    }
+}
+
+#[test]
+fn the_environment_comes_before_the_file_and_the_file_before_the_default() {
+    let folder = Folder::new();
+    let mut command = in_folder(&folder, "PORT=http\nSERVER_INSTANCE_ID=from-file\n");
+    assert!(listens(command.env("PORT", "0")).starts_with("listening on http://127.0.0.1:"));
+    let (code, said) = refusal(&mut in_folder(&folder, "PORT=http\n"));
+    assert!(code == Some(2) && said.contains("PORT=\"http\""), "{said}");
+    // Empty counts as not set, in the environment too.
+    let (code, said) = refusal(in_folder(&folder, "PORT=http\n").env("PORT", ""));
+    assert!(code == Some(2) && said.contains("PORT=\"http\""), "{said}");
+    let quoted = "# a comment\nexport PORT=\"0\"  # any\n\nHOST='127.0.0.1'\n";
+    assert!(listens(&mut in_folder(&folder, quoted)).starts_with("listening on http://127.0.0.1:"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_no_file_is_none() {
+    let folder = Folder::new();
+    let (code, said) = refusal(&mut in_folder(&folder, "PORT 8000\n"));
+    assert!(code == Some(2) && said.contains("`.env`"), "{said}");
+    let mut command = in_folder(&folder, "");
+    fs::remove_file(folder.path().join(".env")).expect("the file was there");
+    assert!(listens(command.env("PORT", "0")).starts_with("listening on"));
+}
+
+#[test]
+fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
+    let folder = Folder::new();
+    let mut command = in_folder(&folder, "");
+    let (code, said) = refusal(command.env("PORT", std::ffi::OsStr::from_bytes(b"80\xFF")));
+    assert!(code == Some(2) && said.contains("PORT="), "{said}");
+}

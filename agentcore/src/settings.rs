@@ -97,8 +97,11 @@ impl Settings {
             Err(error) => return Err(Error::start(format!("`.env` cannot be read: {error}"))),
         }
         for (name, value) in std::env::vars_os() {
-            if let (Some(name), Some(value)) = (name.to_str(), value.to_str()) {
-                values.insert(name.to_owned(), value.to_owned());
+            // An empty value counts as not set, so the file's holds; one that is no text is shown as it is refused.
+            if let Some(name) = name.to_str()
+                && !value.is_empty()
+            {
+                values.insert(name.to_owned(), value.to_string_lossy().into_owned());
             }
         }
         Self::from_values(|name| values.get(name).cloned())

@@ -1,1 +1,137 @@
-//! soon
+//! What every backend must do: one suite, run on one node with the memory backend and on two nodes joined by a hub
+//! that takes its time.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+use agentcore::backend::MemoryBackend;
+use agentcore::{AgentCore, Settings};
+use serde_json::{Value, json};
+use tests::client::Client;
+use tests::hub::Hub;
+use tests::room::{Gate, Journal, room};
+use tests::server::{Server, settings};
+
+/// A way to make nodes of one cluster.
+trait Cluster {
+    /// How many nodes a test gets.
+    const NODES: usize;
+
+    /// Gives an application its end of the cluster.
+    fn admit(&self, app: AgentCore) -> AgentCore;
+}
+
+/// One node alone.
+struct Memory;
+
+impl Cluster for Memory {
+    const NODES: usize = 1;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(MemoryBackend::new())
+    }
+}
+
+impl Cluster for Hub {
+    const NODES: usize = 2;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(self.backend())
+    }
+}
+
+struct Node {
+    server: Server,
+    journal: Journal,
+    #[expect(dead_code, reason = "it must live as long as the node")]
+    gate: Gate,
+}
+
+/// The nodes of a cluster.
+struct Nodes(Vec<Node>);
+
+impl Nodes {
+    async fn of(cluster: &impl Cluster) -> Self {
+        Self::with(cluster, settings()).await
+    }
+
+    async fn with<C: Cluster>(cluster: &C, settings: Settings) -> Self {
+        let mut nodes = Vec::new();
+        for _ in 0..C::NODES {
+            let (app, journal, gate) = room(settings.clone());
+            nodes.push(Node { server: Server::start(cluster.admit(app)).await, journal, gate });
+        }
+        Self(nodes)
+    }
+
+    /// The node of the client `number`: they go round.
+    fn server(&self, number: usize) -> &Server {
+        &self.0[number % self.0.len()].server
+    }
+
+    async fn connect(&self, number: usize, user: &str) -> Client {
+        let mut client = Client::connect(self.server(number), &format!("/room/{user}")).await;
+        client.settle().await;
+        client
+    }
+
+    /// Clients of as many users, `u0` on the first node, `u1` on the next.
+    async fn clients(&self, count: usize) -> Vec<Client> {
+        let mut clients = Vec::new();
+        for number in 0..count {
+            clients.push(self.connect(number, &format!("u{number}")).await);
+        }
+        clients
+    }
+}
+
+async fn join(client: &mut Client, group: &str) {
+    let answer = client.ask("join", json!({ "group": group })).await;
+    assert_eq!(answer["type"], "reply", "{answer}");
+}
+
+async fn post(client: &mut Client, to: Value) {
+    let answer = client.ask("post", to).await;
+    assert_eq!(answer["type"], "reply", "{answer}");
+}
+
+/// Whatever came before the text `end`, as pairs of sender and text.
+async fn texts_before(client: &mut Client, end: &str) -> Vec<(String, Value)> {
+    let mut texts = Vec::new();
+    loop {
+        let message = client.next().await;
+        if message["type"] != "posted" {
+            continue;
+        }
+        let text = message["data"]["text"].clone();
+        if text == end {
+            return texts;
+        }
+        texts.push((message["data"]["from"].as_str().expect("a sender").to_owned(), text));
+    }
+}
+
+/// Declares tests that run on every backend.
+macro_rules! on_every_backend {
+    ($(async fn $name:ident($cluster:ident) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            async fn run($cluster: &impl crate::Cluster) $body
+
+            #[tokio::test]
+            async fn on_memory() {
+                run(&crate::Memory).await;
+            }
+
+            #[tokio::test]
+            async fn on_a_hub() {
+                run(&tests::hub::Hub::default()).await;
+            }
+        }
+    )*};
+}
+
+mod admission;
+mod counts;
+mod delivery;
+mod faults;
+mod presence;

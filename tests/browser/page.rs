@@ -17,18 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ENTER: &str = "\u{e007}";
 
 /// Wide enough for all parts of the page side by side.
-pub const DESK: (u32, u32) = (1280, 800);
+pub(crate) const DESK: (u32, u32) = (1280, 800);
 /// One part at a time.
-pub const PHONE: (u32, u32) = (375, 700);
+pub(crate) const PHONE: (u32, u32) = (375, 700);
 
-pub struct Page {
+pub(crate) struct Page {
     client: Client,
     name: &'static str,
 }
 
 impl Page {
     /// Starts a browser of its own, with a new profile.
-    pub async fn open(driver: &Driver, name: &'static str, size: (u32, u32), url: &str) -> Self {
+    pub(crate) async fn open(driver: &Driver, name: &'static str, size: (u32, u32), url: &str) -> Self {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(driver.capabilities(name, size));
         let client = timeout(PATIENCE, builder.connect(&driver.url())).await;
@@ -37,26 +37,26 @@ impl Page {
         Self { client, name }
     }
 
-    pub async fn reload(&self) {
+    pub(crate) async fn reload(&self) {
         self.client.refresh().await.unwrap();
     }
 
-    pub async fn click(&self, css: &str) {
+    pub(crate) async fn click(&self, css: &str) {
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    pub async fn write(&self, css: &str, text: &str) {
+    pub(crate) async fn write(&self, css: &str, text: &str) {
         self.client.find(Locator::Css(css)).await.unwrap().send_keys(text).await.unwrap();
     }
 
     /// Types a message and presses Enter.
-    pub async fn say(&self, text: &str) {
+    pub(crate) async fn say(&self, text: &str) {
         self.write("#text", text).await;
         self.write("#text", ENTER).await;
     }
 
     /// Waits until the texts of all visible elements of this kind are these.
-    pub async fn until(&self, css: &str, wanted: &[&str]) {
+    pub(crate) async fn until(&self, css: &str, wanted: &[&str]) {
         let script = "return [...document.querySelectorAll(arguments[0])]
             .filter((element) => element.checkVisibility()).map((element) => element.textContent)";
         let mut shown = Value::Null;
@@ -73,30 +73,32 @@ impl Page {
     }
 
     /// Waits until there is an element of this kind.
-    pub async fn until_there(&self, css: &str) {
+    pub(crate) async fn until_there(&self, css: &str) {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
         assert!(found.is_ok(), "{}: there is no {css}", self.name);
     }
 
-    pub async fn count(&self, css: &str) -> usize {
+    pub(crate) async fn count(&self, css: &str) -> usize {
         self.client.find_all(Locator::Css(css)).await.unwrap().len()
     }
 
-    /// Keeps a picture of the page, to be looked at.
-    pub async fn picture(&self, title: &str) {
+    /// Keeps a picture of the page, to be looked at; what moves has come to its end.
+    pub(crate) async fn picture(&self, title: &str) {
         let folder = env::current_exe().unwrap().ancestors().nth(3).map(PathBuf::from).unwrap().join("screenshots");
         fs::create_dir_all(&folder).unwrap();
+        let rest = "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(arguments[0])";
+        self.client.execute_async(rest, Vec::new()).await.unwrap();
         let png = self.client.screenshot().await.unwrap();
         fs::write(folder.join(format!("{title}-{}.png", self.name)), png).unwrap();
     }
 
     /// What went wrong in the page so far: errors of scripts, files that are missing, what its policy forbids.
-    pub async fn complaints(&self, driver: &Driver) -> Vec<Value> {
+    pub(crate) async fn complaints(&self, driver: &Driver) -> Vec<Value> {
         let session = self.client.session_id().await.unwrap().expect("a session");
         driver.console(&session).await
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.close().await.unwrap();
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::raw::{CLOSE, PING, PONG, Raw, TEXT, close, frame};
+use tests::transport::Transport;
 use tests::wait::{soon, until};
 
 use crate::probe::probe;
@@ -111,25 +112,32 @@ over_every_transport! {
 }
 
 /// A server that closed waits five seconds for a client that does not answer.
+async fn is_left_after_five_seconds(over: Transport) {
+    let server = probe(over).await;
+    let mut raw = Raw::open(&server, "/probe/ada").await;
+    raw.text(r#"{"type":"close"}"#).await;
+    assert_eq!(raw.closed().await.0, 4001);
+    let begun = Instant::now();
+    // The socket is there for five seconds more, and takes what a client still sends.
+    let ended = async {
+        while raw.try_send(&frame(TEXT, b"{}")).await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon("the socket ends", ended).await;
+    let taken = begun.elapsed();
+    assert!((Duration::from_millis(4500)..Duration::from_secs(9)).contains(&taken), "{taken:?}");
+    assert_eq!(server.manager.stats().connections, 0);
+}
+
 #[tokio::test]
 async fn a_client_that_never_answers_a_close_is_left_after_five_seconds() {
-    for over in [tests::transport::Transport::Tcp, tests::transport::Transport::Hidden] {
-        let server = probe(over).await;
-        let mut raw = Raw::open(&server, "/probe/ada").await;
-        raw.text(r#"{"type":"close"}"#).await;
-        assert_eq!(raw.closed().await.0, 4001);
-        let begun = Instant::now();
-        // The socket is there for five seconds more, and takes what a client still sends.
-        let ended = async {
-            while raw.try_send(&frame(TEXT, b"{}")).await {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        soon("the socket ends", ended).await;
-        let taken = begun.elapsed();
-        assert!((Duration::from_millis(4500)..Duration::from_secs(9)).contains(&taken), "{over:?}: {taken:?}");
-        assert_eq!(server.manager.stats().connections, 0);
-    }
+    is_left_after_five_seconds(Transport::Tcp).await;
+}
+
+#[tokio::test]
+async fn a_client_of_any_stream_that_never_answers_a_close_is_left_after_five_seconds() {
+    is_left_after_five_seconds(Transport::Hidden).await;
 }
 
 /// The answer to a close is a client's last word: it may come back at once, also where only one place is free.

@@ -1,1 +1,62 @@
-//! soon
+//! What a server does with its connections: groups, presence, faults, limits, slow readers, start and stop.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+use serde_json::{Value, json};
+use tests::client::Client;
+use tests::room::{Gate, Journal, room};
+use tests::server::{Server, settings};
+use tests::wait::until;
+
+mod faults;
+mod groups;
+mod hooks;
+mod limits;
+mod order;
+mod presence;
+mod reading;
+mod rest;
+mod slow;
+mod startup;
+mod stopping;
+mod tasks;
+
+async fn start() -> (Server, Journal, Gate) {
+    let (app, journal, gate) = room(settings());
+    (Server::start(app).await, journal, gate)
+}
+
+async fn connect(server: &Server, user: &str) -> Client {
+    let mut client = Client::connect(server, &format!("/room/{user}")).await;
+    client.settle().await;
+    client
+}
+
+async fn join(client: &mut Client, group: &str) {
+    let answer = client.ask("join", json!({ "group": group })).await;
+    assert_eq!(answer["data"]["names"][0], "true", "{answer}");
+}
+
+/// Posts, and waits until the message is on its way to everyone.
+async fn post(client: &mut Client, to: Value) {
+    let answer = client.ask("post", to).await;
+    assert_eq!(answer["type"], "reply", "{answer}");
+}
+
+/// The texts that have come so far.
+async fn texts(client: &mut Client) -> Vec<Value> {
+    client
+        .settle()
+        .await
+        .iter()
+        .filter(|message| message["type"] == "posted")
+        .map(|m| m["data"]["text"].clone())
+        .collect()
+}
+
+/// Waits until nobody is left, and checks that nothing of anybody is.
+async fn nothing_is_left(server: &Server) {
+    until("all connections are gone", async || server.manager.stats().connections == 0).await;
+    let stats = server.manager.stats();
+    assert_eq!((stats.users, stats.groups), (0, 0), "{stats:?}");
+    assert_eq!(server.manager.online_count().await.expect("a count"), 0);
+}

@@ -159,6 +159,12 @@ impl ChatServer {
         drop(self.process.wait());
     }
 
+    /// Where it listens, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address of `path`, for browsers.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
@@ -382,6 +388,14 @@ impl Talker {
         assert_eq!(reply, Value::Null);
         assert_eq!((before.len(), &before[0]["type"]), (1, &json!("chat_message")), "{before:?}");
         before[0]["data"].clone()
+    }
+
+    /// Posts a line, and reads to the answer, whatever it is: the answer, and what came before.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn try_to_post(&mut self, room: &str, text: &str) -> (Vec<Value>, Value) {
+        self.answered("chat_message", json!({ "room": room, "text": text })).await
     }
 
     /// Closes the connection and waits for the server's end of it.

@@ -1,5 +1,7 @@
 //! A client of tokio-tungstenite that speaks JSON and knows nothing of this project's code.
 
+use std::collections::VecDeque;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
@@ -20,6 +22,8 @@ pub struct Client {
     /// The response to its handshake.
     pub response: Response,
     pings: u64,
+    /// What came while a reply was waited for.
+    kept: VecDeque<Value>,
 }
 
 impl std::fmt::Debug for Box<dyn Stream> {
@@ -73,7 +77,7 @@ impl Client {
         let stream = server.reach().await;
         let (socket, response) =
             soon("a handshake", tokio_tungstenite::client_async(request, stream)).await.map_err(Box::new)?;
-        Ok(Self { socket, response, pings: 0 })
+        Ok(Self { socket, response, pings: 0, kept: VecDeque::new() })
     }
 
     /// Sends a message of `kind` with `data`.
@@ -84,7 +88,7 @@ impl Client {
         self.text(&json!({ "type": kind, "data": data }).to_string()).await;
     }
 
-    /// Sends a request and waits for its reply, over other messages.
+    /// Sends a request and waits for its reply; other messages are kept for [`next`](Self::next).
     ///
     /// # Panics
     /// When no reply comes.
@@ -93,10 +97,11 @@ impl Client {
         let reference = 1_000_000 + self.pings;
         self.text(&json!({ "type": kind, "data": data, "ref": reference }).to_string()).await;
         loop {
-            let answer = self.next().await;
+            let answer = self.arrival().await;
             if answer["ref"] == reference {
                 return answer;
             }
+            self.kept.push_back(answer);
         }
     }
 
@@ -121,6 +126,13 @@ impl Client {
     /// # Panics
     /// When something else comes.
     pub async fn next(&mut self) -> Value {
+        match self.kept.pop_front() {
+            Some(kept) => kept,
+            None => self.arrival().await,
+        }
+    }
+
+    async fn arrival(&mut self) -> Value {
         match self.message().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
             other => panic!("{other:?} instead of a text"),
@@ -185,7 +197,7 @@ impl Client {
     /// # Panics
     /// When the stream ends without one.
     pub async fn closed(&mut self) -> (Vec<Value>, Closed) {
-        let mut before = Vec::new();
+        let mut before: Vec<_> = self.kept.drain(..).collect();
         loop {
             match self.message().await {
                 Some(Message::Text(text)) => before.push(serde_json::from_str(&text).expect("JSON")),

@@ -1,1 +1,432 @@
-//! soon
+//! A second backend: nodes of one process joined by a hub that takes its time.
+//!
+//! It implements the trait as a networked one would: what it decides, it decides in the middle of a delay; messages
+//! reach a node in the order in which they were published; subscriptions are read when it acts.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use agentcore::backend::{
+    Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, PresenceBook, Publish, Question, Refused,
+    ResyncReason,
+};
+use agentcore::message::{Except, Parcel, Recipient};
+use agentcore::{Error, GroupName, Result, UserId};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How long everything takes, there and back.
+pub const DELAY: Duration = Duration::from_millis(20);
+
+/// The queue of what is published is full once in so many times.
+const FULL_EVERY: usize = 8;
+
+/// What the nodes share.
+#[derive(Default, Clone)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Held while presence messages are published, so that they have the order of the changes.
+    presence: tokio::sync::Mutex<PresenceBook>,
+    leaves: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    nodes: Vec<Member>,
+    admitted: HashMap<UserId, usize>,
+    total: usize,
+    broken: bool,
+    published: usize,
+}
+
+/// A node, as the hub knows it.
+struct Member {
+    id: u64,
+    inbox: mpsc::UnboundedSender<(Instant, Parcel)>,
+    deliver: Arc<dyn Deliver>,
+    subscribed: HashSet<GroupName>,
+    waiting: HashMap<GroupName, Vec<oneshot::Sender<()>>>,
+    users: HashMap<UserId, usize>,
+    groups: HashMap<GroupName, usize>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hub")
+    }
+}
+
+impl Hub {
+    /// A node's end of the hub.
+    #[must_use]
+    pub fn backend(&self) -> HubBackend {
+        HubBackend {
+            hub: self.clone(),
+            own: OnceLock::new(),
+            changed: Arc::default(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    /// How many places are taken, over all nodes.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.state().total
+    }
+
+    /// From here on nothing can be handed to the hub, or again everything.
+    pub fn set_broken(&self, broken: bool) {
+        self.state().broken = broken;
+    }
+
+    /// Tells every node that it may have missed something: of these groups, or of all.
+    pub fn lose(&self, groups: Option<&[GroupName]>) {
+        let nodes: Vec<_> = self.state().nodes.iter().map(|node| node.deliver.clone()).collect();
+        for node in nodes {
+            node.resync(groups, ResyncReason::Backend);
+        }
+    }
+
+    /// Hands a text to every node as if another one had sent it.
+    pub fn inject(&self, to: Recipient, envelope: &str) {
+        self.post(None, &Parcel::from_envelope(to, Except::default(), envelope.as_bytes()));
+    }
+
+    /// Lets no presence begin or end while the guard lives.
+    pub async fn hold_presence(&self) -> tokio::sync::MutexGuard<'_, PresenceBook> {
+        self.0.presence.lock().await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a parcel for every node that wants it, but `from`.
+    fn post(&self, from: Option<u64>, parcel: &Parcel) {
+        let due = Instant::now() + DELAY / 2;
+        for node in &self.state().nodes {
+            let wanted = match &parcel.to {
+                Recipient::Group(group) => node.subscribed.contains(group),
+                _ => true,
+            };
+            if Some(node.id) != from && wanted {
+                let _ = node.inbox.send((due, parcel.clone()));
+            }
+        }
+    }
+}
+
+/// One node's backend.
+pub struct HubBackend {
+    hub: Hub,
+    own: OnceLock<(u64, Node)>,
+    /// Groups whose subscription may have changed.
+    changed: Arc<(Mutex<HashSet<GroupName>>, Notify)>,
+    stopped: CancellationToken,
+}
+
+impl fmt::Debug for HubBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBackend").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl HubBackend {
+    fn id(&self) -> Option<u64> {
+        self.own.get().map(|(id, _)| *id)
+    }
+
+    fn change(&self, group: &GroupName) {
+        self.changed.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group.clone());
+        self.changed.1.notify_one();
+    }
+
+    fn member<T>(&self, visit: impl FnOnce(&mut Member) -> T) -> Option<T> {
+        let id = self.id()?;
+        self.hub.state().nodes.iter_mut().find(|node| node.id == id).map(visit)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopped = self.stopped.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled_owned(task).await });
+    }
+}
+
+async fn half() {
+    tokio::time::sleep(DELAY / 2).await;
+}
+
+/// Delivers what comes in, in order.
+async fn receive(mut inbox: mpsc::UnboundedReceiver<(Instant, Parcel)>, deliver: Arc<dyn Deliver>) {
+    while let Some((due, parcel)) = inbox.recv().await {
+        tokio::time::sleep_until(due).await;
+        if let Some(waiting) = deliver.deliver(parcel) {
+            waiting.await;
+        }
+    }
+}
+
+/// Brings the subscriptions of a node in line with what it wants.
+async fn follow(hub: Hub, id: u64, changed: Arc<(Mutex<HashSet<GroupName>>, Notify)>) {
+    loop {
+        changed.1.notified().await;
+        half().await;
+        let groups = std::mem::take(&mut *changed.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut confirmed = Vec::new();
+        {
+            let mut state = hub.state();
+            let Some(node) = state.nodes.iter_mut().find(|node| node.id == id) else { return };
+            for group in groups {
+                // Read now, under the lock under which `subscribe` looks: no event is replayed.
+                if node.deliver.wants(&group) {
+                    node.subscribed.insert(group.clone());
+                } else {
+                    node.subscribed.remove(&group);
+                }
+                confirmed.extend(node.waiting.remove(&group).unwrap_or_default());
+            }
+        }
+        half().await;
+        for waiting in confirmed {
+            let _ = waiting.send(());
+        }
+    }
+}
+
+/// Sends leave messages when they are due.
+async fn send_leaves(hub: Hub) {
+    loop {
+        let due = hub.0.presence.lock().await.next_due();
+        match due {
+            None => hub.0.leaves.notified().await,
+            Some(due) => {
+                tokio::time::sleep_until(due).await;
+                let mut book = hub.0.presence.lock().await;
+                while let Some(parcel) = book.take_due(Instant::now()) {
+                    hub.post(None, &parcel);
+                }
+            }
+        }
+    }
+}
+
+/// Notes a number that was read under the hub's lock: the last one is right.
+fn note<K: Clone + Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K, count: usize) {
+    if count == 0 {
+        counts.remove(key);
+    } else {
+        counts.insert(key.clone(), count);
+    }
+}
+
+impl Backend for HubBackend {
+    fn name(&self) -> &'static str {
+        "hub"
+    }
+
+    fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
+        Box::pin(async move {
+            half().await;
+            let (id, first) = {
+                let mut state = self.hub.state();
+                let id = node.incarnation;
+                let (inbox, received) = mpsc::unbounded_channel();
+                self.spawn(receive(received, deliver.clone()));
+                let first = state.nodes.is_empty();
+                state.nodes.push(Member {
+                    id,
+                    inbox,
+                    deliver,
+                    subscribed: HashSet::new(),
+                    waiting: HashMap::new(),
+                    users: HashMap::new(),
+                    groups: HashMap::new(),
+                });
+                (id, first)
+            };
+            let _ = self.own.set((id, node));
+            self.spawn(follow(self.hub.clone(), id, self.changed.clone()));
+            if first {
+                self.spawn(send_leaves(self.hub.clone()));
+            }
+            half().await;
+            Ok(())
+        })
+    }
+
+    fn stop(&self) -> Async<'_, ()> {
+        Box::pin(async move {
+            half().await;
+            self.stopped.cancel();
+            if let Some(id) = self.id() {
+                self.hub.state().nodes.retain(|node| node.id != id);
+            }
+        })
+    }
+
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+        let confirmed = self.member(|node| {
+            if node.subscribed.contains(group) {
+                return None;
+            }
+            let (confirm, confirmed) = oneshot::channel();
+            node.waiting.entry(group.clone()).or_default().push(confirm);
+            Some(confirmed)
+        });
+        let confirmed = confirmed.flatten()?;
+        self.change(group);
+        Some(Box::pin(async move { drop(confirmed.await) }))
+    }
+
+    fn unsubscribe(&self, group: &GroupName) {
+        self.change(group);
+    }
+
+    fn publish(&self, parcel: &Parcel) -> Publish {
+        let full = {
+            let mut state = self.hub.state();
+            if state.broken {
+                return Publish::Done(Err(Error::backend("the hub is broken")));
+            }
+            state.published += 1;
+            state.published.is_multiple_of(FULL_EVERY)
+        };
+        if !full {
+            self.hub.post(self.id(), parcel);
+            return Publish::Done(Ok(()));
+        }
+        let (hub, own, parcel) = (self.hub.clone(), self.id(), parcel.clone());
+        Publish::Wait(Box::pin(async move {
+            half().await;
+            hub.post(own, &parcel);
+            Ok(())
+        }))
+    }
+
+    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>> {
+        Box::pin(async move {
+            half().await;
+            let limits = match self.own.get() {
+                Some((_, node)) => node.limits,
+                None => return Err(Refused::Total),
+            };
+            let decision = {
+                let mut state = self.hub.state();
+                if state.broken {
+                    return Err(Refused::Backend(Error::backend("the hub is broken")));
+                }
+                let own = state.admitted.get(user).copied().unwrap_or(0);
+                if state.total >= limits.total {
+                    Err(Refused::Total)
+                } else if own >= limits.per_user {
+                    Err(Refused::User)
+                } else {
+                    state.admitted.insert(user.clone(), own + 1);
+                    state.total += 1;
+                    Ok(())
+                }
+            };
+            half().await;
+            decision
+        })
+    }
+
+    fn release(&self, user: &UserId) {
+        let mut state = self.hub.state();
+        state.total -= 1;
+        if let Some(own) = state.admitted.get_mut(user) {
+            *own -= 1;
+            if *own == 0 {
+                state.admitted.remove(user);
+            }
+        }
+    }
+
+    fn record(&self, count: Count<'_>) {
+        self.member(|node| match count {
+            Count::User(user) => note(&mut node.users, user, node.deliver.connection_count(user)),
+            Count::Group(group) => note(&mut node.groups, group, node.deliver.group_count(group)),
+        });
+    }
+
+    fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>> {
+        Box::pin(async move {
+            half().await;
+            let count = self.hub.state().nodes.iter().filter_map(|node| node.groups.get(group)).sum();
+            half().await;
+            Ok(count)
+        })
+    }
+
+    fn online_count(&self) -> Async<'_, Result<usize>> {
+        Box::pin(async move {
+            half().await;
+            let count = {
+                let state = self.hub.state();
+                let users: HashSet<_> = state.nodes.iter().flat_map(|node| node.users.keys()).collect();
+                users.len()
+            };
+            half().await;
+            Ok(count)
+        })
+    }
+
+    fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>> {
+        Box::pin(async move {
+            half().await;
+            let online = self.hub.state().nodes.iter().any(|node| node.users.contains_key(user));
+            half().await;
+            Ok(online)
+        })
+    }
+
+    fn enter(&self, presence: Presence) -> Async<'_, Result<()>> {
+        Box::pin(async move {
+            half().await;
+            if self.hub.state().broken {
+                return Err(Error::backend("the hub is broken"));
+            }
+            let mut book = self.hub.0.presence.lock().await;
+            if let Some(parcel) = book.enter(presence) {
+                self.hub.post(None, &parcel);
+            }
+            drop(book);
+            half().await;
+            Ok(())
+        })
+    }
+
+    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+        Box::pin(async move {
+            half().await;
+            let mut book = self.hub.0.presence.lock().await;
+            if let Some(parcel) = book.exit(&exit, Instant::now()) {
+                self.hub.post(None, &parcel);
+            }
+            drop(book);
+            self.hub.0.leaves.notify_one();
+            half().await;
+            Ok(())
+        })
+    }
+
+    fn ask(&self, question: Question) -> Async<'_, Answers> {
+        Box::pin(async move {
+            half().await;
+            let others: Vec<_> = {
+                let state = self.hub.state();
+                let others = state.nodes.iter().filter(|node| Some(node.id) != self.id());
+                others.map(|node| node.deliver.clone()).collect()
+            };
+            let answers: Vec<Answer> = others.iter().map(|other| other.answer(&question)).collect();
+            half().await;
+            Answers { answers, complete: true }
+        })
+    }
+}

@@ -8,6 +8,7 @@ pub mod client;
 pub mod http;
 pub mod hub;
 pub mod raw;
+pub mod room;
 pub mod server;
 pub mod transport;
 pub mod wait;

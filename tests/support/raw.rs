@@ -118,6 +118,22 @@ impl Raw {
         Self { stream: server.reach().await, read: Vec::new() }
     }
 
+    /// A stream that the test has made.
+    #[must_use]
+    pub fn over(stream: impl Stream + 'static) -> Self {
+        Self { stream: Box::new(stream), read: Vec::new() }
+    }
+
+    /// Opens the connection.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn upgrade(&mut self, path: &str) {
+        self.send(handshake(path).as_bytes()).await;
+        let answer = read_answer(&mut self.stream, &mut self.read).await;
+        assert_eq!(answer.status, 101, "{answer:?}");
+    }
+
     /// Sends `request` and what comes with it, and reads the answer.
     ///
     /// # Panics

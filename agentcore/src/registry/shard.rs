@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ use crate::sync::{Mutex, lock};
 const QUEUE: usize = 1024;
 /// How many of them one turn takes before it writes.
 const TURN: usize = 256;
-/// How many connections are written before new commands are taken: under load, reading then interleaves with writing,
-/// and connections not yet reached get more frames per system call.
-const SLICE: usize = 64;
+/// How many connections of each kind are written before new commands are taken: under load, reading then interleaves
+/// with writing, and connections not yet reached get more frames per system call. Measured on one core, 1,000 members,
+/// CPU per delivery: 34 ns at 32, 38 ns at 64, 45 ns at 128; in 200 rooms of five it makes no difference.
+const SLICE: usize = 32;
 
 /// What a shard is asked to do by a sender or a member.
 #[derive(Debug)]

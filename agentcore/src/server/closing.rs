@@ -8,6 +8,7 @@ use super::connection::{Served, hook};
 use super::http::log;
 use super::inbound::{Ahead, Next};
 use crate::error::{CloseCode, CloseReason, Error};
+use crate::manager::Admitted;
 use crate::registry::Closing;
 use crate::wire::{Decoder, Event, Violation, close_frame};
 
@@ -32,7 +33,7 @@ pub(super) enum End {
 /// Says goodbye, tells the consumer, takes the connection out of all groups and counts, and ends the socket.
 ///
 /// `ahead` is what was read and not handled.
-pub(super) async fn close(mut served: Served, end: End, connected: bool, mut ahead: Ahead) {
+pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, connected: bool, mut ahead: Ahead) {
     let connection = served.connection.clone();
     let (shard, member) = (connection.shard().clone(), connection.member());
     let reason = end.reason();
@@ -47,6 +48,8 @@ pub(super) async fn close(mut served: Served, end: End, connected: bool, mut ahe
         }
     }
     let present = served.manager.end(&connection);
+    // A client that has closed may come back as soon as it hears the answer; any other one still holds its socket.
+    let _admitted = (!matches!(end, End::Peer(_))).then_some(admitted);
     // What the hook has spawned; from here on nothing can be.
     connection.abort_tasks();
     let manager = served.manager.clone();

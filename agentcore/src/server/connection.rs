@@ -43,13 +43,13 @@ pub(super) struct Served {
 ///
 /// What happens once in its life is boxed, so that an idle connection is no larger than its read loop.
 pub(super) async fn serve(arrival: Box<Arrival>) {
-    let Some((mut served, _admitted, read)) = open(arrival) else { return };
+    let Some((mut served, admitted, read)) = open(arrival) else { return };
     let mut ahead = Ahead { next: None, rest: read };
     let (end, connected) = match Box::pin(connect(&mut served)).await {
         Ok(()) => (read_loop(&mut served, &mut ahead).await, true),
         Err(end) => (end, false),
     };
-    Box::pin(close(served, end, connected, ahead)).await;
+    Box::pin(close(served, admitted, end, connected, ahead)).await;
 }
 
 /// Gives the connection its outbox and its consumer.

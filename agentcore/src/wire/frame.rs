@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::payload::may_be_sent;
 use crate::error::CloseReason;
 
 const TEXT: u8 = 0x81;
@@ -102,7 +103,7 @@ pub(crate) fn pong_frame(payload: &[u8]) -> Bytes {
 /// A close frame; a code that must not be sent (1004, 1005, 1006, 1015, none of its own) stands for one without a code.
 /// A reason that does not fit is cut.
 pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
-    if !close.code.is_allowed() {
+    if !may_be_sent(close.code) {
         return control(CLOSE, &[]);
     }
     let CloseReason { code, reason } = CloseReason::new(close.code, close.reason.clone());

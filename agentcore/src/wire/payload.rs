@@ -56,6 +56,11 @@ pub(super) fn checked(data: &[u8], valid: usize) -> Result<usize, Violation> {
     }
 }
 
+/// Whether a close frame may have this code, in either direction.
+pub(super) fn may_be_sent(code: CloseCode) -> bool {
+    code.is_allowed() || code == BAD_GATEWAY
+}
+
 pub(super) fn control(opcode: OpCode, payload: &[u8]) -> Result<Event<'_>, Violation> {
     match opcode {
         OpCode::Control(Control::Ping) => Ok(Event::Ping(payload)),
@@ -64,7 +69,7 @@ pub(super) fn control(opcode: OpCode, payload: &[u8]) -> Result<Event<'_>, Viola
             [] => Ok(Event::Close(None)),
             [high, low, reason @ ..] => {
                 let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
-                if !code.is_allowed() && code != BAD_GATEWAY {
+                if !may_be_sent(code) {
                     return Err(Violation::Protocol("a close code that must not be sent"));
                 }
                 let reason = simdutf8::basic::from_utf8(reason).map_err(|_| Violation::Utf8)?;

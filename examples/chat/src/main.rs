@@ -30,6 +30,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<()> {
     let settings = ChatSettings::from_env();
     let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
-    tracing::warn!("open mode: everybody is who they say they are; this is for trying out");
+    tracing::warn!("open mode: whoever opens /ws/alice is alice; this is for trying out");
     AgentCore::from_env()?.state(store).consumer::<Chat>().routes(page::routes()).routes(rest::routes()).serve().await
 }

@@ -1,0 +1,98 @@
+//! Limits over nodes: exact however many come at once, and nothing is left behind.
+
+use std::sync::Arc;
+
+use tests::client::Client;
+use tests::hub::Hub;
+use tests::raw::{Raw, handshake};
+use tests::server::settings;
+use tests::wait::{until, until_equal};
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::Nodes;
+
+/// Connects so many clients at once; those who got in, and the statuses of those who did not.
+async fn rush(nodes: &Arc<Nodes>, count: usize, user: impl Fn(usize) -> String) -> (Vec<Client>, Vec<u16>) {
+    let rushing: Vec<_> = (0..count)
+        .map(|number| {
+            let (nodes, path) = (nodes.clone(), format!("/room/{}", user(number)));
+            tokio::spawn(async move { Client::offer(nodes.server(number), &path, &[]).await })
+        })
+        .collect();
+    let (mut clients, mut refused) = (Vec::new(), Vec::new());
+    for task in rushing {
+        match task.await.expect("no panic").map_err(|error| *error) {
+            Ok(client) => clients.push(client),
+            Err(Error::Http(response)) => refused.push(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (clients, refused)
+}
+
+on_every_backend! {
+    async fn the_total_is_exact_however_many_come_at_once(cluster) {
+        let mut settings = settings();
+        settings.max_total_connections = 10;
+        let nodes = Arc::new(Nodes::with(cluster, settings).await);
+        for _ in 0..3 {
+            let (mut clients, refused) = rush(&nodes, 60, |number| format!("u{number}")).await;
+            assert_eq!((clients.len(), refused), (10, vec![503; 50]));
+            for client in &mut clients {
+                client.settle().await;
+            }
+            let held: usize = nodes.0.iter().map(|node| node.server.manager.stats().connections).sum();
+            assert_eq!(held, 10);
+            drop(clients);
+            until("all have gone", async || {
+                nodes.0.iter().all(|node| node.server.manager.stats().connections == 0)
+                    && Client::offer(nodes.server(0), "/room/probe", &[]).await.is_ok()
+            })
+            .await;
+            until("the probe has gone", async || nodes.0[0].server.manager.stats().connections == 0).await;
+            // The place of the probe is given back a moment after the connection has gone.
+            until("ten places", async || {
+                let (clients, _) = rush(&nodes, 10, |number| format!("u{number}")).await;
+                clients.len() == 10
+            })
+            .await;
+            until("all have gone", async || nodes.0.iter().all(|node| node.server.manager.stats().connections == 0)).await;
+        }
+    }
+
+    async fn one_user_gets_no_more_than_its_share(cluster) {
+        let mut settings = settings();
+        settings.max_connections_per_client = 3;
+        let nodes = Arc::new(Nodes::with(cluster, settings).await);
+        let (mut clients, refused) = rush(&nodes, 20, |_| "ada".to_owned()).await;
+        assert_eq!((clients.len(), refused), (3, vec![503; 17]));
+        for client in &mut clients {
+            client.settle().await;
+        }
+        assert!(Client::offer(nodes.server(1), "/room/bob", &[]).await.is_ok(), "others are not concerned");
+        let connects: usize = nodes.0.iter().map(|node| node.journal.count("connect ada")).sum();
+        assert_eq!(connects, 3, "a refused one leaves nothing behind");
+    }
+}
+
+/// A client that goes away while the backend decides has its place given back.
+#[tokio::test]
+async fn a_client_that_vanishes_while_it_is_admitted_leaves_no_place_taken() {
+    let hub = Hub::default();
+    let nodes = Nodes::of(&hub).await;
+    for pause in [0, 1, 5, 10, 12, 15, 20, 25] {
+        let mut raws = Vec::new();
+        for number in 0..10 {
+            let mut raw = Raw::reach(nodes.server(number)).await;
+            raw.send(handshake(&format!("/room/u{number}")).as_bytes()).await;
+            raws.push(raw);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        drop(raws);
+    }
+    // Somebody who stays: admitted after all the others were decided on.
+    let mut client = nodes.connect(0, "ada").await;
+    client.settle().await;
+    until_equal("places", 1, async || hub.admitted()).await;
+    until_equal("users", 1, async || nodes.server(1).manager.online_count().await.expect("a count")).await;
+}

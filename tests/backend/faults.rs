@@ -1,0 +1,115 @@
+//! A backend that fails, or hears strange things: who is told, and who has what.
+
+use agentcore::GroupName;
+use agentcore::message::Recipient;
+use serde_json::{Value, json};
+use tests::hub::Hub;
+use tests::raw::{Raw, handshake};
+
+use crate::{Nodes, join, post, texts_before};
+
+#[tokio::test]
+async fn a_send_that_fails_has_reached_nobody_and_says_when_to_try_again() {
+    let hub = Hub::default();
+    let nodes = Nodes::of(&hub).await;
+    let mut clients = nodes.clients(4).await;
+    for client in &mut clients {
+        join(client, "g").await;
+    }
+    hub.set_broken(true);
+    for to in [json!({ "group": "g", "text": 1 }), json!({ "user": "u1", "text": 1 }), json!({ "text": 1 })] {
+        let error = clients[0].ask("post", to.clone()).await;
+        assert_eq!(error["data"]["code"], "BACKEND_UNAVAILABLE", "{to}: {error}");
+        assert_eq!((&error["data"]["category"], &error["data"]["retryable"]), (&json!("backend"), &json!(true)));
+        assert!(error["data"]["retry_after_ms"].as_u64() > Some(0), "{error}");
+    }
+    hub.set_broken(false);
+    post(&mut clients[0], json!({ "group": "g", "text": "end" })).await;
+    for client in &mut clients {
+        assert_eq!(texts_before(client, "end").await, [], "a retry cannot duplicate");
+    }
+}
+
+#[tokio::test]
+async fn while_the_backend_is_broken_nobody_is_let_in_and_nobody_is_closed() {
+    let hub = Hub::default();
+    let nodes = Nodes::of(&hub).await;
+    let mut ada = nodes.connect(0, "ada").await;
+    hub.set_broken(true);
+    let (_, answer) = Raw::handshake(nodes.server(0), handshake("/room/bob").as_bytes()).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.json()["error"]["code"], "BACKEND_UNAVAILABLE");
+    assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    assert_eq!(ada.ask("enter", json!({ "group": "g" })).await["data"]["code"], "BACKEND_UNAVAILABLE");
+    join(&mut ada, "h").await;
+    assert_eq!(ada.ask("me", json!({})).await["data"]["names"][1], "ada");
+    hub.set_broken(false);
+    assert_eq!(ada.ask("enter", json!({ "group": "g" })).await["type"], "reply", "a second try succeeds");
+    assert_eq!(hub.admitted(), 1);
+}
+
+#[tokio::test]
+async fn what_may_have_been_missed_is_told_to_those_concerned() {
+    let hub = Hub::default();
+    let nodes = Nodes::of(&hub).await;
+    let mut clients = nodes.clients(4).await;
+    join(&mut clients[0], "a").await;
+    join(&mut clients[1], "a").await;
+    join(&mut clients[1], "b").await;
+    join(&mut clients[2], "c").await;
+    let groups: Vec<GroupName> = ["a", "b", "empty"].iter().map(|name| name.parse().expect("a name")).collect();
+    hub.lose(Some(&groups));
+    for (number, expected) in [(0, Some(json!(["a"]))), (1, Some(json!(["a", "b"]))), (2, None), (3, None)] {
+        let told: Vec<Value> = clients[number].settle().await;
+        match expected {
+            None => assert_eq!(told, Vec::<Value>::new(), "client {number}"),
+            Some(groups) => {
+                assert_eq!(told.len(), 1, "one message for all groups: {told:?}");
+                assert_eq!(told[0]["type"], "agentcore.resync");
+                assert_eq!(told[0]["data"]["groups"], groups);
+                assert_eq!(told[0]["data"]["reason"], "backend");
+                assert_eq!(told[0]["data"]["spread_ms"], 2000);
+            }
+        }
+    }
+    let mut late = nodes.connect(0, "late").await;
+    hub.lose(None);
+    let told = late.settle().await;
+    assert_eq!((told.len(), &told[0]["data"]["groups"]), (1, &Value::Null), "all");
+}
+
+/// What another node sends travels as it is; it was checked where it came from.
+#[tokio::test]
+async fn an_envelope_of_another_node_reaches_the_members_unchanged() {
+    let hub = Hub::default();
+    let nodes = Nodes::of(&hub).await;
+    let mut clients = nodes.clients(3).await;
+    join(&mut clients[0], "g").await;
+    join(&mut clients[1], "g").await;
+    let envelope = json!({ "type": "posted", "data": { "from": "afar", "text": "x".repeat(70_000) } });
+    hub.inject(Recipient::Group("g".parse().expect("a name")), &envelope.to_string());
+    assert_eq!(clients[0].next().await, envelope);
+    assert_eq!(clients[1].next().await, envelope);
+    hub.inject(Recipient::User("u2".parse().expect("a name")), &envelope.to_string());
+    assert_eq!(clients[2].next().await, envelope);
+}
+
+#[tokio::test]
+async fn a_node_that_has_stopped_is_in_nobodys_counts() {
+    let hub = Hub::default();
+    let mut nodes = Nodes::of(&hub).await;
+    let mut stays = nodes.connect(0, "stays").await;
+    let mut goes = nodes.connect(1, "goes").await;
+    join(&mut stays, "g").await;
+    join(&mut goes, "g").await;
+    let stopped = nodes.0.pop().expect("two nodes").server;
+    let ending = tokio::spawn(stopped.stop());
+    assert_eq!(goes.closed().await.1.code, Some(1012));
+    ending.await.expect("no panic");
+    let manager = &nodes.server(0).manager;
+    assert_eq!(manager.online_count().await.expect("a count"), 1);
+    assert_eq!(manager.group_count("g").await.expect("a count"), 1);
+    assert_eq!(manager.group_members("g").await.expect("a list").items, ["stays"]);
+    assert_eq!(hub.admitted(), 1);
+    assert_eq!(stays.settle().await.len(), 0);
+}

@@ -1,0 +1,132 @@
+//! What is read while a handler runs.
+
+use serde_json::json;
+use tests::client::Client;
+use tests::raw::{PING, PONG, Raw, TEXT, close, frame};
+use tests::wait::until;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{connect, nothing_is_left, start};
+
+#[tokio::test]
+async fn a_ping_is_answered_while_a_handler_runs() {
+    let (server, journal, gate) = start().await;
+    let mut ada = connect(&server, "ada").await;
+    ada.text(r#"{"type":"wait","ref":1}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    for number in 0..5_u8 {
+        ada.send(Message::Ping(vec![number].into())).await;
+        assert_eq!(ada.pong().await, [number]);
+    }
+    assert_eq!(journal.count("wait ends"), 0);
+    gate.open(1);
+    assert_eq!(ada.next().await["ref"], 1);
+}
+
+#[tokio::test]
+async fn messages_that_come_while_a_handler_runs_are_handled_after_it_in_order() {
+    let (server, journal, gate) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    raw.text(r#"{"type":"wait","ref":0}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    let mut bytes = Vec::new();
+    for number in 1..2_000_u32 {
+        bytes.extend(frame(TEXT, format!(r#"{{"type":"me","ref":{number}}}"#).as_bytes()));
+    }
+    // More than is read ahead: the rest waits in the socket.
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    raw.send(first).await;
+    gate.open(1);
+    raw.send(second).await;
+    for number in 0..2_000 {
+        assert_eq!(raw.json().await["ref"], number);
+    }
+}
+
+#[tokio::test]
+async fn handlers_that_wait_one_after_another_keep_the_order() {
+    let (server, _, gate) = start().await;
+    let mut ada = connect(&server, "ada").await;
+    for number in 0..100 {
+        let kind = if number % 2 == 0 { "wait" } else { "me" };
+        ada.text(&json!({ "type": kind, "ref": number }).to_string()).await;
+    }
+    gate.open(50);
+    for number in 0..100 {
+        assert_eq!(ada.next().await["ref"], number);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_cut_off_its_handler() {
+    let (server, journal, gate) = start().await;
+    for closes in [true, false] {
+        let mut raw = Raw::open(&server, "/room/ada").await;
+        raw.text(r#"{"type":"wait"}"#).await;
+        until("the handler runs", async || journal.lines().last().is_some_and(|line| line == "wait begins")).await;
+        if closes {
+            raw.send(&close(1000, "")).await;
+        }
+        drop(raw);
+        gate.open(1);
+        nothing_is_left(&server).await;
+        until("the hook has run", async || journal.lines().last().is_some_and(|line| line == "disconnected ada")).await;
+    }
+    assert_eq!(journal.count("wait ends"), 2);
+    assert_eq!((journal.count("disconnect ada 1000"), journal.count("disconnect ada 1006")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_connection_is_ended_although_its_client_never_pauses() {
+    let (server, journal, gate) = start().await;
+    gate.open(1_000_000);
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    // Handlers that take a moment each, and always more of them than are done.
+    let flood = frame(TEXT, br#"{"type":"wait"}"#).repeat(30_000);
+    let sending = tokio::spawn(async move {
+        raw.try_send(&flood).await;
+        raw.closed().await
+    });
+    until("some are handled", async || journal.count("wait ends") > 10).await;
+    assert_eq!(server.manager.disconnect_user("ada").await.expect("a count"), 1);
+    let (code, _) = sending.await.expect("no panic");
+    assert_eq!(code, 4401);
+    assert!(journal.count("wait ends") < 30_000, "it was ended before all was handled");
+    nothing_is_left(&server).await;
+}
+
+#[tokio::test]
+async fn a_ping_behind_a_message_that_waits_is_answered_after_it() {
+    let (server, journal, gate) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    raw.text(r#"{"type":"wait","ref":1}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    raw.send(&[frame(TEXT, br#"{"type":"me","ref":2}"#), frame(PING, b"behind")].concat()).await;
+    gate.open(1);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let frame = raw.frame().await.expect("a frame");
+        seen.push(if frame.first == PONG { "pong".to_owned() } else { frame.json()["ref"].to_string() });
+    }
+    seen.retain(|what| what != "pong");
+    assert_eq!(seen, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn many_connections_with_waiting_handlers_do_not_hold_up_others() {
+    let (server, journal, gate) = start().await;
+    let mut waiting: Vec<Client> = Vec::new();
+    for number in 0..50 {
+        let mut client = connect(&server, &format!("w{number}")).await;
+        client.say("wait", json!({})).await;
+        waiting.push(client);
+    }
+    until("all wait", async || journal.count("wait begins") == 50).await;
+    let mut ada = connect(&server, "ada").await;
+    assert_eq!(ada.ask("me", json!({})).await["data"]["names"][1], "ada");
+    gate.open(50);
+    for client in &mut waiting {
+        client.settle().await;
+    }
+    assert_eq!(journal.count("wait ends"), 50);
+}

@@ -1,0 +1,109 @@
+//! HTTP beside the connections: states, the manager, errors, status.
+
+use std::sync::Arc;
+
+use agentcore::axum::Router;
+use agentcore::axum::extract::Path;
+use agentcore::axum::routing::get;
+use agentcore::prelude::*;
+use serde_json::json;
+use tests::http;
+use tests::room::{Journal, room};
+use tests::server::{Server, settings};
+
+use crate::connect;
+
+#[message("news")]
+struct News {
+    text: String,
+}
+
+async fn tell(State(manager): State<ConnectionManager>, Path(user): Path<String>) -> Result<String> {
+    manager.user(user).send(&News { text: "from REST".to_owned() }).await?;
+    Ok(manager.online_count().await?.to_string())
+}
+
+async fn greeting(State(greeting): State<Arc<str>>, State(journal): State<Journal>) -> String {
+    journal.note("greeted");
+    greeting.to_string()
+}
+
+async fn missing(State(number): State<u128>) -> String {
+    number.to_string()
+}
+
+async fn refused() -> Result<()> {
+    Err(Error::authorization("not yours"))
+}
+
+async fn broken() -> Result<()> {
+    Err(std::io::Error::other("the password is 1234")).internal()
+}
+
+async fn served() -> (Server, Journal) {
+    let routes = Router::new()
+        .route("/tell/{user}", get(tell))
+        .route("/greeting", get(greeting))
+        .route("/missing", get(missing))
+        .route("/refused", get(refused))
+        .route("/broken", get(broken));
+    let (app, journal, _) = room(settings());
+    (Server::start(app.state::<Arc<str>>("hello".into()).routes(routes)).await, journal)
+}
+
+#[tokio::test]
+async fn a_rest_handler_sends_and_counts_through_the_manager() {
+    let (server, _) = served().await;
+    let mut ada = connect(&server, "ada").await;
+    let answer = http::get(&server, "/tell/ada").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "1"));
+    assert_eq!(ada.next().await, json!({ "type": "news", "data": { "text": "from REST" } }));
+    assert_eq!(http::get(&server, "/tell/nobody").await.status, 200);
+    assert_eq!(http::get(&server, "/tell/a%0Ab").await.status, 400);
+}
+
+#[tokio::test]
+async fn every_state_is_there_for_rest_handlers() {
+    let (server, journal) = served().await;
+    assert_eq!(http::get(&server, "/greeting").await.body, "hello");
+    assert_eq!(journal.lines(), ["greeted"]);
+    let answer = http::get(&server, "/missing").await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
+}
+
+#[tokio::test]
+async fn an_error_of_a_rest_handler_is_the_same_object_under_error() {
+    let (server, _) = served().await;
+    let answer = http::get(&server, "/refused").await;
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["code"], &error["message"]), (403, &json!("FORBIDDEN"), &json!("not yours")));
+    for key in ["category", "severity", "error_id", "timestamp", "retryable", "details"] {
+        assert!(error.get(key).is_some(), "`{key}` is missing: {error}");
+    }
+    let answer = http::get(&server, "/broken").await;
+    assert_eq!(answer.status, 500);
+    assert!(!answer.body.contains("1234"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_status_routes_answer() {
+    let (server, _) = served().await;
+    let health = http::get(&server, "/health").await;
+    assert_eq!((health.status, &health.json()["status"]), (200, &json!("ok")));
+    assert_eq!(health.json()["node"], server.manager.node().as_str());
+    assert_eq!(http::get(&server, "/ready").await.status, 200);
+    assert_eq!(http::get(&server, "/no/such").await.status, 404);
+    let (app, ..) = room(settings());
+    let bare = Server::start(app.without_status_routes()).await;
+    assert_eq!(http::get(&bare, "/health").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_manager_is_there_before_serving() {
+    let (app, ..) = room(settings());
+    let app = app.build().await.expect("an application");
+    let manager = app.manager();
+    assert_eq!(manager.stats().backend_type, "memory");
+    manager.everyone().send(&News { text: "nobody".to_owned() }).await.expect("no error");
+    assert_eq!(manager.online_count().await.expect("a count"), 0);
+}
