@@ -85,8 +85,8 @@ pub use time::{Timestamp, TimestampError};
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
-        AgentCore, CloseReason, ConnectionManager, Context, Error, Internal, Result, Settings, State, Timestamp,
-        UserId, consumer, message, on,
+        AgentCore, CloseCode, CloseReason, ConnectionManager, Context, Error, Internal, Result, Settings, State,
+        Timestamp, UserId, consumer, message, on,
     };
 }
 

@@ -7,7 +7,7 @@ use tests::raw::{Raw, TEXT, frame};
 use tests::room::room;
 use tests::server::{Server, settings};
 use tests::transport::{Transport, dress};
-use tests::wait::until;
+use tests::wait::{until, until_equal};
 use tokio::net::TcpSocket;
 
 use crate::{connect, join, nothing_is_left};
@@ -47,7 +47,7 @@ async fn a_reader_that_stops_is_disconnected_while_others_get_everything(transpo
     }
     // Now it reads: whole frames, and then why.
     let (code, reason) = slow.closed().await;
-    assert_eq!(server.manager.group_count("g").await.expect("a count"), 2);
+    until_equal("members", 2, async || server.manager.group_count("g").await.expect("a count")).await;
     let reason: Value = serde_json::from_str(&reason).expect("JSON");
     assert_eq!((code, &reason["code"]), (1013, &json!("SLOW_CONSUMER")));
     assert!(reason["retry_after_ms"].as_u64() > Some(0), "{reason}");

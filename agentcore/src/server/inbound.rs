@@ -97,9 +97,11 @@ pub(super) fn answer(
             Error::internal(format!("handler `{method}` panicked: {text}")).with_close(CloseCode::Error)
         }
     };
-    // The error is the answer: a clone of the context that has left the handler gives no other one.
-    connection.answer_once(asked.request.serial);
-    send_error(connection, &error, asked.request.reference, Some(asked.handler.message_type));
+    // The error is the answer, unless `cx.reply` gave one: a request with a `ref` has exactly one. A clone of the context
+    // that has left the handler gives no other.
+    let first = connection.answer_once(asked.request.serial);
+    let reference = asked.request.reference.filter(|_| first);
+    send_error(connection, &error, reference, Some(asked.handler.message_type));
     if error.should_disconnect() { Err(error) } else { Ok(()) }
 }
 

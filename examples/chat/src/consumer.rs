@@ -2,7 +2,6 @@
 //!
 //! A method that returns a message answers with it. An error is answered too: `?` is all that it takes.
 
-use agentcore::CloseCode;
 use agentcore::prelude::*;
 
 use crate::messages::{

@@ -25,12 +25,18 @@ pub(crate) struct CreateRoom {
     pub(crate) is_public: bool,
 }
 
+/// Without a `limit`, so many messages are meant.
+fn shown_by_default() -> u32 {
+    50
+}
+
 /// Asks for messages of a room: the last ones, or the first after the one with the id `after`.
 #[message("get_message_history")]
 pub(crate) struct GetMessageHistory {
     #[validate(length(min = 1, max = 50), custom(function = room_name))]
     pub(crate) room: String,
     #[validate(range(min = 1, max = 100))]
+    #[serde(default = "shown_by_default")]
     pub(crate) limit: u32,
     #[validate(length(equal = 36))]
     pub(crate) after: Option<String>,

@@ -1,0 +1,115 @@
+//! A second backend: nodes of one process joined by a hub that takes its time.
+//!
+//! It implements the trait as a networked one would: what it decides, it decides in the middle of a delay; messages
+//! reach a node in the order in which they were published; subscriptions are read when it acts.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agentcore::backend::{Deliver, PresenceBook, ResyncReason};
+use agentcore::message::{Except, Parcel, Recipient};
+use agentcore::{GroupName, UserId};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+
+mod backend;
+
+pub use backend::HubBackend;
+
+/// How long everything takes, there and back.
+pub const DELAY: Duration = Duration::from_millis(20);
+
+/// What the nodes share.
+#[derive(Default, Clone)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Held while presence messages are published, so that they have the order of the changes.
+    presence: tokio::sync::Mutex<PresenceBook>,
+    leaves: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    nodes: Vec<Member>,
+    admitted: HashMap<UserId, usize>,
+    total: usize,
+    broken: bool,
+    published: usize,
+}
+
+/// A node, as the hub knows it.
+struct Member {
+    id: u64,
+    inbox: mpsc::UnboundedSender<(Instant, Parcel)>,
+    deliver: Arc<dyn Deliver>,
+    subscribed: HashSet<GroupName>,
+    waiting: HashMap<GroupName, Vec<oneshot::Sender<()>>>,
+    users: HashMap<UserId, usize>,
+    groups: HashMap<GroupName, usize>,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hub")
+    }
+}
+
+impl Hub {
+    /// A node's end of the hub.
+    #[must_use]
+    pub fn backend(&self) -> HubBackend {
+        HubBackend::new(self.clone())
+    }
+
+    /// How many places are taken, over all nodes.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.state().total
+    }
+
+    /// From here on nothing can be handed to the hub, or again everything.
+    pub fn set_broken(&self, broken: bool) {
+        self.state().broken = broken;
+    }
+
+    /// Tells every node that it may have missed something: of these groups, or of all.
+    pub fn lose(&self, groups: Option<&[GroupName]>) {
+        let nodes: Vec<_> = self.state().nodes.iter().map(|node| node.deliver.clone()).collect();
+        for node in nodes {
+            node.resync(groups, ResyncReason::Backend);
+        }
+    }
+
+    /// Hands a text to every node as if another one had sent it.
+    pub fn inject(&self, to: Recipient, envelope: &str) {
+        self.post(None, &Parcel::from_envelope(to, Except::default(), envelope.as_bytes()));
+    }
+
+    /// Lets no presence begin or end while the guard lives.
+    pub async fn hold_presence(&self) -> tokio::sync::MutexGuard<'_, PresenceBook> {
+        self.0.presence.lock().await
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a parcel for every node that wants it, but `from`.
+    fn post(&self, from: Option<u64>, parcel: &Parcel) {
+        let due = Instant::now() + DELAY / 2;
+        for node in &self.state().nodes {
+            let wanted = match &parcel.to {
+                Recipient::Group(group) => node.subscribed.contains(group),
+                _ => true,
+            };
+            if Some(node.id) != from && wanted {
+                let _ = node.inbox.send((due, parcel.clone()));
+            }
+        }
+    }
+}
