@@ -1,5 +1,5 @@
 //! Settings: what is read, what is refused, and what a program says of it.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+#![expect(clippy::expect_used, reason = "a test stops where it fails")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

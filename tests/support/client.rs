@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
@@ -15,10 +16,12 @@ use crate::server::Server;
 use crate::transport::Stream;
 use crate::wait::soon;
 
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
 /// A connected client.
 #[derive(Debug)]
 pub struct Client {
-    socket: WebSocketStream<Box<dyn Stream>>,
+    socket: Socket,
     /// The response to its handshake.
     pub response: Response,
     pings: u64,
@@ -228,12 +231,7 @@ impl Client {
     }
 
     /// The two halves, for tests that read and write at once.
-    pub fn split(
-        self,
-    ) -> (
-        futures_util::stream::SplitSink<WebSocketStream<Box<dyn Stream>>, Message>,
-        futures_util::stream::SplitStream<WebSocketStream<Box<dyn Stream>>>,
-    ) {
+    pub fn split(self) -> (SplitSink<Socket, Message>, SplitStream<Socket>) {
         self.socket.split()
     }
 }

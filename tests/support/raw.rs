@@ -39,17 +39,14 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The header of a masked frame that announces `length` bytes.
-///
-/// # Panics
-/// Never.
 #[must_use]
 pub fn header(first: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![first];
-    match length {
-        0..=125 => bytes.push(0x80 | length as u8),
-        126..=0xFFFF => {
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ 0..=125), _) => bytes.push(0x80 | length),
+        (_, Ok(length)) => {
             bytes.push(0x80 | 126);
-            bytes.extend((length as u16).to_be_bytes());
+            bytes.extend(length.to_be_bytes());
         }
         _ => {
             bytes.push(0x80 | 127);

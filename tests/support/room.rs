@@ -278,7 +278,7 @@ impl Room {
             }
         }
         let _unlucky = Unlucky;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[on("unlucky")]
@@ -289,13 +289,13 @@ impl Room {
     #[on("stuck", timeout = "50ms")]
     async fn stuck(&mut self) {
         let _guard = Guard(self.journal.clone(), "stuck dropped");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[on("stuck_safely", timeout = "50ms", cancel_safe)]
     async fn stuck_safely(&mut self) {
         let _guard = Guard(self.journal.clone(), "stuck safely dropped");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Waits until the test lets it go on.
@@ -345,7 +345,6 @@ impl Room {
 }
 
 /// An application with the room, and what it writes into.
-#[must_use]
 pub fn room(settings: Settings) -> (AgentCore, Journal, Gate) {
     let (journal, gate) = (Journal::default(), Gate::default());
     let app = AgentCore::new(settings).state(journal.clone()).state(gate.clone()).consumer::<Room>();
