@@ -83,16 +83,14 @@ impl ConnectionRegistry {
 
     /// Forgets a connection; false if it was not known.
     pub(crate) fn deregister(&self, connection: &Connection) -> bool {
-        if self.connections.remove(&connection.id().serial).is_none() {
-            return false;
-        }
+        // The other way round than `register`: whoever counts no connections counts no users either.
         if let Entry::Occupied(mut entry) = self.users.entry(connection.user_id().clone()) {
             entry.get_mut().retain(|other| other.id() != connection.id());
             if entry.get().is_empty() {
                 entry.remove();
             }
         }
-        true
+        self.connections.remove(&connection.id().serial).is_some()
     }
 
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
