@@ -127,14 +127,16 @@ async fn connect(served: &mut Served) -> Result<(), End> {
 }
 
 /// Runs `#[on(connect)]` or `#[on(disconnect)]`: caught, and under the deadline.
-pub(super) async fn hook(future: HandlerFuture<'_>, timeout: std::time::Duration) -> Result<Reply> {
-    match tokio::time::timeout(timeout, guard(future)).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(Panicked(text))) => {
-            Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
-        }
-        Err(_) => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
-    }
+pub(super) async fn hook(mut future: HandlerFuture<'_>, timeout: std::time::Duration) -> Result<Reply> {
+    let outcome = tokio::time::timeout(timeout, guard(future.as_mut())).await;
+    // Dropped inside the guard: a panic in a destructor is the hook's too.
+    let dropped = guard(async move { drop(future) }).await;
+    let Ok(output) = outcome else {
+        return Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error));
+    };
+    dropped.and(output).unwrap_or_else(|Panicked(text)| {
+        Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
+    })
 }
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
