@@ -222,7 +222,11 @@ impl FromStr for ConnectionId {
     type Err = ConnectionIdError;
     fn from_str(text: &str) -> Result<Self, ConnectionIdError> {
         let (incarnation, serial) = text.split_once('-').ok_or(ConnectionIdError)?;
-        let number = |part: &str| u64::from_str_radix(part, 16).map_err(|_| ConnectionIdError);
+        // A sign is not a digit, although the parser below would take it.
+        let number = |part: &str| match part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => u64::from_str_radix(part, 16).map_err(|_| ConnectionIdError),
+            false => Err(ConnectionIdError),
+        };
         Ok(Self { incarnation: number(incarnation)?, serial: number(serial)? })
     }
 }
@@ -230,6 +234,21 @@ impl FromStr for ConnectionId {
 impl Serialize for ConnectionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'_, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for ConnectionId {
+    fn schema_name() -> Cow<'static, str> {
+        "ConnectionId".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{1,16}-[0-9a-f]{1,16}$" })
     }
 }
 

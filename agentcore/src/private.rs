@@ -166,9 +166,6 @@ pub fn mount<C: Construct + Dispatch>() -> Mount {
     Mount::of::<C>()
 }
 
-/// Asks for the impl half.
-pub const fn has_impl_half<C: Dispatch>() {}
-
 /// Asks for the struct half.
 pub const fn has_struct_half<C: Construct>() {}
 

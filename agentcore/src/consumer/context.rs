@@ -172,7 +172,7 @@ impl<C> Context<C> {
 
     /// Closes this connection when the handler has ended; what was sent before still goes out.
     pub fn close(&self, code: CloseCode, reason: impl Into<std::borrow::Cow<'static, str>>) {
-        self.connection.close(Closing::Frame(CloseReason::new(code, reason)));
+        self.connection.close(Closing::AfterHandler(CloseReason::new(code, reason)));
     }
 
     /// Runs a task on this connection's worker, until it ends or the connection does: a streaming answer, a ticker.

@@ -39,6 +39,9 @@ pub trait Construct: Sized + Send + 'static {
     /// The route, in the form of axum: `/ws/{user_id}`.
     const PATH: &'static str;
 
+    /// Mounts the consumer; its impl half must be there too.
+    fn mount() -> Mount;
+
     /// The `#[state]` fields, checked at start.
     fn required() -> Vec<Required>;
 

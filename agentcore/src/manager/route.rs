@@ -60,11 +60,14 @@ impl Inner {
             (!covered).then(|| Command::Direct(connection.member(), parcel.frame().clone()))
         };
         match &parcel.to {
-            Recipient::Group(group) => self.registry.directory().for_each_shard(group, |index| {
-                if let Some(shard) = self.registry.shard(index) {
+            // A list, not a walk: delivering may write to sockets, and nobody who joins should wait for that.
+            Recipient::Group(group) => {
+                for shard in
+                    self.registry.directory().shards(group).into_iter().filter_map(|at| self.registry.shard(at))
+                {
                     submit(shard, Command::Group(group.clone(), parcel.frame().clone(), parcel.except.clone()));
                 }
-            }),
+            }
             Recipient::Everyone => {
                 for shard in self.registry.shards() {
                     submit(shard, Command::Everyone(parcel.frame().clone(), parcel.except.clone()));

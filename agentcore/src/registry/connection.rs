@@ -63,8 +63,10 @@ struct Ending {
 /// A wish to close.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Closing {
-    /// With a close frame.
+    /// With a close frame, at once: also while a handler runs, nothing more is sent.
     Frame(CloseReason),
+    /// With a close frame, after the handler that runs: what it sends still goes out.
+    AfterHandler(CloseReason),
     /// The socket is dead; nothing can be sent.
     Lost,
 }
@@ -157,13 +159,18 @@ impl Connection {
 
     /// Runs a task on the connection's worker, until it ends or the connection does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Taken out of the option under the locks, or dropped after them: its destructor is the application's, and may
+        // ask for the groups.
+        let mut task = Some(task);
         // Holding the groups keeps the connection from ending in between.
         self.with_groups(|_| {
             let Some(runtime) = self.shard.runtime() else { return };
             let mut tasks = lock(&self.tasks);
             let tasks = tasks.get_or_insert_default();
             while tasks.try_join_next().is_some() {}
-            tasks.spawn_on(task, runtime);
+            if let Some(task) = task.take() {
+                tasks.spawn_on(task, runtime);
+            }
         });
     }
 
@@ -172,10 +179,15 @@ impl Connection {
         lock(&self.tasks).take();
     }
 
-    /// Asks the connection's task to close; the first wish counts.
+    /// Asks the connection's task to close; the first wish counts, unless another is more urgent.
     pub(crate) fn close(&self, closing: Closing) {
         let mut ending = lock(&self.ending);
-        if ending.wanted.is_none() || closing == Closing::Lost {
+        let more_urgent = match (&ending.wanted, &closing) {
+            (None, _) | (_, Closing::Lost) => true,
+            (Some(wanted), Closing::Frame(_)) => matches!(wanted, Closing::AfterHandler(_)),
+            (Some(_), Closing::AfterHandler(_)) => false,
+        };
+        if more_urgent {
             ending.wanted = Some(closing);
         }
         wake(&mut ending);

@@ -58,18 +58,9 @@ impl Directory {
         last
     }
 
-    /// Runs `visit` for each shard with members. It must not come back to the directory.
-    pub(crate) fn for_each_shard(&self, group: &GroupName, mut visit: impl FnMut(u16)) {
-        if let Some(shares) = self.groups.get(group) {
-            shares.iter().for_each(|share| visit(share.shard));
-        }
-    }
-
     /// The shards with members.
     pub(crate) fn shards(&self, group: &GroupName) -> Vec<u16> {
-        let mut shards = Vec::new();
-        self.for_each_shard(group, |shard| shards.push(shard));
-        shards
+        self.groups.get(group).map_or_else(Vec::new, |shares| shares.iter().map(|share| share.shard).collect())
     }
 
     /// Whether a connection of this node is in `group`.

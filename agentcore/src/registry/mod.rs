@@ -19,7 +19,7 @@ pub use connection::{Activity, Connection};
 pub(crate) use connection::{Closing, Membership};
 pub(crate) use directory::Directory;
 pub(crate) use outbox::Outbox;
-pub(crate) use shard::{Command, Member, OutboxLimits, Shard};
+pub(crate) use shard::{Berth, Command, Member, OutboxLimits, Shard};
 pub(crate) use sink::Sink;
 
 use std::sync::Arc;

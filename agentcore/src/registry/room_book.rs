@@ -292,7 +292,7 @@ impl RoomBook {
     pub(super) fn close_all(&mut self, reason: &CloseReason) {
         self.settle();
         for (_, seat) in &self.seats {
-            seat.connection.close(Closing::Frame(reason.clone()));
+            seat.connection.close(Closing::AfterHandler(reason.clone()));
         }
     }
 

@@ -111,6 +111,17 @@ impl State {
     }
 }
 
+/// A connection's place on a shard, from the choice of the worker to the end of its socket: a worker that is held up
+/// is not given everybody who comes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Berth(Arc<Shard>);
+
+impl Drop for Berth {
+    fn drop(&mut self) {
+        self.0.load.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Shard {
     pub(crate) fn new(index: u16, runtime: Option<Handle>, embedded: bool, limits: OutboxLimits) -> Arc<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
@@ -133,7 +144,13 @@ impl Shard {
         HERE.set(self.token);
     }
 
-    /// How many connections it has.
+    /// Takes a place for a connection that is on its way.
+    pub(crate) fn berth(self: &Arc<Self>) -> Berth {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        Berth(self.clone())
+    }
+
+    /// How many connections it has, those on their way too.
     pub(crate) fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
     }
@@ -153,7 +170,6 @@ impl Shard {
 
     /// Gives a connection its outbox.
     pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink) -> Arc<Connection> {
-        self.load.fetch_add(1, Ordering::Relaxed);
         let connection = self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
@@ -168,9 +184,7 @@ impl Shard {
 
     /// Takes the outbox away; what it held is dropped and the writing end closes.
     pub(crate) fn remove(&self, member: Member) {
-        if self.direct(|book| book.remove(member)) {
-            self.load.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.direct(|book| book.remove(member));
     }
 
     /// Takes an ended connection out of all its groups; its outbox stays until what it holds is written.

@@ -3,21 +3,26 @@
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::http::{Shared, stopping};
 use crate::error::{CloseReason, Error, Result};
+use crate::worker::{Panicked, guard};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -79,13 +84,14 @@ pub(super) async fn serve(
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(address);
     raise_file_limit(shared.manager().settings().max_total_connections);
+    let http = Http::default();
     tokio::select! {
-        () = accept(&listener, &router) => {}
+        () = accept(&listener, &router, &http) => {}
         () = stop => {}
     }
     drop(listener);
     shared.begin_stop();
-    drain(&shared).await;
+    drain(&shared, &http).await;
     shared.manager().stop().await;
     Ok(())
 }
@@ -109,14 +115,21 @@ fn raise_file_limit(max_total_connections: usize) {
     }
 }
 
-async fn accept(listener: &TcpListener, router: &Router) {
+/// The HTTP connections that were accepted: each is told to end after the request it is at, and waited for.
+#[derive(Default)]
+struct Http {
+    connections: TaskTracker,
+    stopping: CancellationToken,
+}
+
+async fn accept(listener: &TcpListener, router: &Router, http: &Http) {
     let mut pause = Duration::from_millis(5);
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
                 pause = Duration::from_millis(5);
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(speak_http(socket, router.clone()));
+                http.connections.spawn(speak_http(socket, router.clone(), http.stopping.clone()));
             }
             // The client went away again: nothing to wait for.
             Err(error) if is_of_one_connection(&error) => {}
@@ -137,24 +150,40 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn speak_http(socket: TcpStream, router: Router) {
+async fn speak_http(socket: TcpStream, router: Router, stopping: CancellationToken) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
-        async move { Ok::<_, Infallible>(router.call(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<_, Infallible>(match guard(router.call(request.map(Body::new))).await {
+                Ok(response) => response.unwrap_or_else(|never| match never {}),
+                Err(Panicked(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
+            })
+        }
     });
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(socket), service).await {
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = stopping.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
         tracing::debug!(%error, "an HTTP connection ended early");
     }
 }
 
 /// Closes every connection with 1012 and waits until all are gone, at most `SHUTDOWN_TIMEOUT`.
-async fn drain(shared: &Shared) {
+async fn drain(shared: &Shared, http: &Http) {
     let manager = shared.manager();
     let deadline = Instant::now() + manager.settings().shutdown_timeout;
+    http.stopping.cancel();
+    http.connections.close();
     manager.close_all(&CloseReason::of(&stopping()));
     while manager.open_sockets() > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let _ = tokio::time::timeout_at(deadline, http.connections.wait()).await;
 }

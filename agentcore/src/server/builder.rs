@@ -12,7 +12,7 @@ use axum::routing::{MethodFilter, get, on};
 use super::http::{Shared, health, ready};
 use super::{accept, upgrade};
 use crate::backend::{Backend, MemoryBackend};
-use crate::consumer::{Consumer, MessageEntry, Mount, MountEntry};
+use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
@@ -80,8 +80,8 @@ impl AgentCore {
     }
 
     /// Mounts a consumer at its path; mounting one twice is mounting it once.
-    pub fn consumer<C: Consumer>(mut self) -> Self {
-        self.mount(Mount::of::<C>());
+    pub fn consumer<C: Construct>(mut self) -> Self {
+        self.mount(C::mount());
         self
     }
 
@@ -106,7 +106,10 @@ impl AgentCore {
 
     /// Adds HTTP routes; any axum router.
     pub fn routes(mut self, routes: Router) -> Self {
-        self.routes = std::mem::take(&mut self.routes).merge(routes);
+        match with_route(std::mem::take(&mut self.routes), "of the application", |router| router.merge(routes)) {
+            Ok(joined) => self.routes = joined,
+            Err(error) => self.problems.push(error.message().to_owned()),
+        }
         self
     }
 

@@ -12,7 +12,7 @@ use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::manager::{Admitted, ConnectionManager};
 use crate::message::write_envelope;
-use crate::registry::{Closing, Connection, Shard};
+use crate::registry::{Berth, Closing, Connection, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame, text_frame};
 use crate::worker::{Panicked, guard};
 
@@ -26,6 +26,7 @@ pub(super) struct Arrival {
     pub(super) admitted: Admitted,
     pub(super) manager: ConnectionManager,
     pub(super) shard: Arc<Shard>,
+    pub(super) berth: Berth,
     /// The client offered a subprotocol of ours, and so expects a welcome.
     pub(super) ours: bool,
 }
@@ -37,6 +38,8 @@ pub(super) struct Served {
     pub(super) session: Box<dyn Session>,
     pub(super) connection: Arc<Connection>,
     pub(super) manager: ConnectionManager,
+    /// Given back with the rest, at the end of the socket.
+    _berth: Berth,
 }
 
 /// Serves a connection from its arrival to its end.
@@ -55,7 +58,7 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 /// Gives the connection its outbox and its consumer.
 #[expect(clippy::boxed_local, reason = "unboxed, it would make every connection's task as large as itself")]
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
-    let Arrival { socket, prepared, admitted, manager, shard, ours } = *arrival;
+    let Arrival { socket, prepared, admitted, manager, shard, berth, ours } = *arrival;
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -75,7 +78,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     if ours {
         welcome(&connection, &manager);
     }
-    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager };
+    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager, _berth: berth };
     Some((served, admitted, read.to_vec()))
 }
 
@@ -141,7 +144,7 @@ pub(super) async fn hook(mut future: HandlerFuture<'_>, timeout: std::time::Dura
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
 async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, session, connection, manager } = served;
+    let Served { reader, decoder, session, connection, manager, .. } = served;
     let mut serial: u64 = 0;
     loop {
         // What was read while a handler ran comes before the socket.
@@ -245,7 +248,7 @@ impl End {
             Self::Peer(None) => CloseReason::new(CloseCode::Status, ""),
             Self::Violation(violation) => CloseReason::of(&violation_error(*violation)),
             Self::Failed(error) => CloseReason::of(error),
-            Self::Wanted(Closing::Frame(reason)) => reason.clone(),
+            Self::Wanted(Closing::Frame(reason) | Closing::AfterHandler(reason)) => reason.clone(),
             Self::Wanted(Closing::Lost) | Self::Lost => CloseReason::lost(),
         }
     }

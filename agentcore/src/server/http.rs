@@ -111,7 +111,9 @@ pub(crate) fn log(error: &Error) {
     use crate::error::Severity;
     if error.severity() >= Severity::High {
         let (error_id, code) = (error.id(), error.code());
-        tracing::error!(%error_id, code, "{error:?}");
+        // One event is one line: the text of a panic may have more.
+        let text = format!("{error:?}").replace('\n', "\\n").replace('\r', "\\r");
+        tracing::error!(%error_id, code, "{text}");
     }
 }
 

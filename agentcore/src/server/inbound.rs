@@ -13,8 +13,8 @@ use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result};
 use crate::message::{Envelope, write_error};
-use crate::registry::{Command, Connection};
-use crate::wire::{Decoder, Event, Violation, pong_frame, text_frame};
+use crate::registry::{Closing, Command, Connection};
+use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame, text_frame};
 use crate::worker::{Panicked, guard_call, poll_guarded};
 
 /// While a handler runs, at most this many bytes are read ahead.
@@ -219,6 +219,10 @@ pub(super) async fn run<'s>(
         }
         if deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(Err(overdue(asked.handler, timeout))));
+        }
+        if let Poll::Ready(Closing::Frame(reason)) = connection.poll_close(cx) {
+            // Who is to be gone gets nothing more; the handler goes on to its end. A second call changes nothing.
+            connection.shard().finish(connection.member(), Some(close_frame(&reason)));
         }
         while ahead.next.is_none() && read_ahead < MAX_AHEAD {
             match reader.poll_read(cx) {

@@ -36,13 +36,15 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, mut request: Requ
         Err(error) => return error.into_response(),
     };
     let ours = accepted.ours;
+    // Before the answer: a stop that comes now waits for this connection, and closes it.
+    let Some(shard) = shared.manager().registry().choose().cloned() else { return stopping().into_response() };
+    let berth = shard.berth();
     tokio::spawn(async move {
         // A client that went away meanwhile gives its place back here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let Ok(socket) = Socket::of(upgraded) else { return };
         let manager = shared.manager().clone();
-        let Some(shard) = manager.registry().choose().cloned() else { return };
-        let arrival = Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), ours });
+        let arrival = Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), berth, ours });
         if let Some(runtime) = shard.runtime() {
             runtime.spawn(serve(arrival));
         }

@@ -28,8 +28,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
+    let app = AgentCore::from_env()?;
     let settings = ChatSettings::from_env();
     let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
     tracing::warn!("open mode: whoever opens /ws/alice is alice; this is for trying out");
-    AgentCore::from_env()?.state(store).consumer::<Chat>().routes(page::routes()).routes(rest::routes()).serve().await
+    app.state(store).consumer::<Chat>().routes(page::routes()).routes(rest::routes()).serve().await
 }

@@ -8,4 +8,6 @@ struct Say {
 #[consumer(path = "/ws", sends(Say))]
 struct Chat;
 
-fn main() {}
+fn main() {
+    let _ = AgentCore::new(Settings::default()).consumer::<Chat>();
+}

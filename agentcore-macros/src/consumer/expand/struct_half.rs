@@ -13,17 +13,13 @@ pub(in super::super) fn struct_half(half: &StructHalf, correct: bool) -> TokenSt
     let item = &half.item;
     let construct = construct_impl(half, correct);
     let sent_by = sent_by(half);
-    let other_half = match (correct, item.generics.params.is_empty()) {
-        (true, true) => entry(half),
-        (true, false) => check(half),
-        (false, _) => TokenStream::new(),
-    };
+    let entry = (correct && item.generics.params.is_empty()).then(|| entry(half));
     quote! {
         #item
         const _: () = {
             #construct
             #sent_by
-            #other_half
+            #entry
         };
     }
 }
@@ -38,11 +34,17 @@ fn construct_impl(half: &StructHalf, correct: bool) -> TokenStream {
     let sends = sends(half);
     let construct = if correct { construct(half) } else { quote!(loop {}) };
     let user = if correct { user(half) } else { None };
+    // The one place that asks for the impl half: whoever mounts the consumer asks for this half alone.
+    let at = half.paths.private_at(ident.span());
+    let mount = if correct { quote_spanned!(ident.span()=> #at::mount::<Self>()) } else { quote!(loop {}) };
     quote! {
         #[automatically_derived]
         impl #generics #private::Construct for #ident #arguments #clause {
             const NAME: &'static str = #name;
             const PATH: &'static str = #path;
+            fn mount() -> #private::Mount {
+                #mount
+            }
             fn required() -> #private::Vec<#private::Required> {
                 #required
             }
@@ -154,30 +156,13 @@ fn sent_by(half: &StructHalf) -> TokenStream {
     impls
 }
 
-/// The entry of a concrete consumer, which is also the check that the other half is there.
+/// The entry of a concrete consumer; a generic one is mounted explicitly.
 fn entry(half: &StructHalf) -> TokenStream {
     let private = half.paths.private();
     let ident = &half.item.ident;
-    let at = half.paths.private_at(ident.span());
-    let mount = quote_spanned!(ident.span()=> #at::mount::<#ident>);
     quote! {
         #private::inventory::submit! {
-            #private::MountEntry { mount: #mount, module_path: ::core::module_path!() }
-        }
-    }
-}
-
-/// The same check for a generic consumer, which has no entry.
-fn check(half: &StructHalf) -> TokenStream {
-    let ident = &half.item.ident;
-    let private = half.paths.private_at(ident.span());
-    let (generics, arguments, clause) = half.item.generics.split_for_impl();
-    let arguments = respan(arguments, ident.span());
-    let check = quote_spanned!(ident.span()=> #private::has_impl_half::<#ident #arguments>());
-    quote! {
-        #[allow(dead_code)]
-        fn __agentcore_check #generics () #clause {
-            #check
+            #private::MountEntry { mount: <#ident as #private::Construct>::mount, module_path: ::core::module_path!() }
         }
     }
 }
