@@ -8,6 +8,7 @@ use tests::http::Answer;
 use tests::raw::{Raw, TEXT, frame, handshake};
 use tests::server::Server;
 use tests::transport::Transport;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::probe::probe;
@@ -192,6 +193,20 @@ async fn a_client_that_dribbles_its_headers_is_dropped_after_five_seconds() {
     let taken = begun.elapsed();
     assert!(sent > 10, "it was given some time: {taken:?}");
     assert!((Duration::from_millis(4500)..Duration::from_secs(9)).contains(&taken), "{taken:?}");
+}
+
+/// Not even the first byte of a request, or no more than the preface of another protocol.
+#[tokio::test]
+async fn a_client_that_says_nothing_is_dropped_after_five_seconds() {
+    let server = probe(Transport::Tcp).await;
+    let begun = std::time::Instant::now();
+    for said in [&b""[..], b"PRI * H"] {
+        let (mut stream, mut answer) = (server.reach().await, Vec::new());
+        stream.write_all(said).await.expect("the server reads");
+        let read = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut answer));
+        read.await.expect("the server ends it").expect("an orderly end");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(4), "it was given some time: {:?}", begun.elapsed());
 }
 
 #[tokio::test]

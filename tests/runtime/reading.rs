@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::client::Client;
-use tests::raw::{PING, PONG, Raw, TEXT, close, frame};
+use tests::raw::{CLOSE, PING, PONG, Raw, TEXT, close, frame};
 use tests::wait::until;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -129,4 +129,20 @@ async fn many_connections_with_waiting_handlers_do_not_hold_up_others() {
         client.settle().await;
     }
     assert_eq!(journal.count("wait ends"), 50);
+}
+
+#[tokio::test]
+async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handler_ends() {
+    let (server, journal, gate) = start().await;
+    let mut ada = Raw::open(&server, "/room/ada").await;
+    ada.text(r#"{"type":"wait"}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    assert_eq!(server.manager.disconnect_user("ada").await.expect("a count"), 1);
+    // The handler still waits: nothing was let through the gate.
+    let close = ada.frame().await.expect("a frame");
+    assert_eq!((close.first, close.payload.get(..2)), (CLOSE, Some(&4401_u16.to_be_bytes()[..])));
+    assert_eq!(journal.count("wait ends"), 0);
+    gate.open(1);
+    until("the handler has ended", async || journal.count("wait ends") == 1).await;
+    nothing_is_left(&server).await;
 }

@@ -40,9 +40,14 @@ async fn broken() -> Result<()> {
     Err(std::io::Error::other("the password is 1234")).internal()
 }
 
+async fn unlucky() -> String {
+    panic!("the password is 1234")
+}
+
 async fn served() -> (Server, Journal) {
     let routes = Router::new()
         .route("/tell/{user}", get(tell))
+        .route("/unlucky", get(unlucky))
         .route("/greeting", get(greeting))
         .route("/missing", get(missing))
         .route("/refused", get(refused))
@@ -106,4 +111,15 @@ async fn the_manager_is_there_before_serving() {
     assert_eq!(manager.stats().backend_type, "memory");
     manager.everyone().send(&News { text: "nobody".to_owned() }).await.expect("no error");
     assert_eq!(manager.online_count().await.expect("a count"), 0);
+}
+
+#[tokio::test]
+async fn a_rest_handler_that_panics_is_answered_and_the_server_goes_on() {
+    let (server, _) = served().await;
+    for _ in 0..3 {
+        let answer = http::get(&server, "/unlucky").await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
+        assert!(!answer.json().to_string().contains("1234"));
+    }
+    assert_eq!(http::get(&server, "/health").await.status, 200);
 }
