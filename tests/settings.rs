@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use agentcore::{BackendType, Settings};
+use agentcore::{BackendType, Env, Settings};
 use tests::chat::{Folder, program, surroundings};
 
 fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
@@ -59,6 +59,23 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
         assert!(line.starts_with(&format!("{name}={value:?}: must be ")), "{line}");
         assert!(line.contains(allowed), "{line}");
     }
+}
+
+#[test]
+fn an_application_reads_its_own_settings_in_the_same_way() {
+    let values =
+        [("SHOP_BASKET", "7"), ("SHOP_OPEN", "0"), ("SHOP_NAME", ""), ("SHOP_LIMIT", "many"), ("SHOP_KEY", "x")];
+    let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let mut env = Env::from_values(value);
+    assert_eq!(env.number("SHOP_BASKET", 20, 1, 500), 7);
+    assert!(!env.flag("SHOP_OPEN", true));
+    assert_eq!(env.get("SHOP_NAME"), None, "an empty value counts as not set");
+    assert_eq!(env.number("SHOP_LIMIT", 3, 1, 9), 3);
+    env.refuse("SHOP_KEY", "..", "at least 32 characters");
+    let told = env.finish(()).expect_err("two are bad").to_string();
+    let lines = ["bad settings", "SHOP_LIMIT=\"many\": must be a whole number from 1 to 9"];
+    let last = "SHOP_KEY=\"..\": must be at least 32 characters";
+    assert_eq!(told.lines().collect::<Vec<_>>(), [&lines[..], &[last]].concat());
 }
 
 #[test]

@@ -40,6 +40,7 @@
 //! - [`ConnectionManager`] does the same from anywhere else, and answers who is online.
 //! - [`AgentCore`] collects an application and serves it; [`State`] gives its states to REST handlers.
 //! - [`Error`] is what can go wrong, for clients and for the log.
+//! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
 //! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
 //!
 //! # The wire protocol
@@ -49,6 +50,7 @@
 
 pub mod backend;
 pub mod consumer;
+mod env;
 pub mod error;
 mod id;
 mod manager;
@@ -72,6 +74,7 @@ pub use axum;
 pub use tokio;
 
 pub use consumer::{Consumer, Context};
+pub use env::Env;
 pub use error::{CloseCode, CloseReason, Error, ErrorCategory, ErrorResponse, Internal, Result, Severity};
 pub use id::{ConnectionId, ConnectionIdError, GroupName, NameError, NodeId, UserId};
 pub use manager::{AnyConsumer, ConnectionManager, Listing, Sending, SentBy, Stats, To};

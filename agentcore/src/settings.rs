@@ -1,10 +1,9 @@
-//! The settings of a node: from the environment, else from `.env` in the working directory, else the default.
+//! The settings of a node, with their defaults and bounds.
 
-use std::collections::HashMap;
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::env::Env;
 use crate::error::Error;
 use crate::id::NodeId;
 
@@ -84,27 +83,7 @@ impl Settings {
     /// # Errors
     /// All bad variables at once, a line each, with the value and what is allowed.
     pub fn from_env() -> Result<Self, Error> {
-        let mut values = HashMap::new();
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                for line in lines {
-                    let (name, value) =
-                        line.map_err(|error| Error::start(format!("`.env` cannot be read: {error}")))?;
-                    values.insert(name, value);
-                }
-            }
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(Error::start(format!("`.env` cannot be read: {error}"))),
-        }
-        for (name, value) in std::env::vars_os() {
-            // An empty value counts as not set, so the file's holds; one that is no text is shown as it is refused.
-            if let Some(name) = name.to_str()
-                && !value.is_empty()
-            {
-                values.insert(name.to_owned(), value.to_string_lossy().into_owned());
-            }
-        }
-        Self::from_values(|name| values.get(name).cloned())
+        Self::read(Env::load()?)
     }
 
     /// Reads the variables that `value` knows; an empty one counts as not set.
@@ -112,8 +91,11 @@ impl Settings {
     /// # Errors
     /// All bad variables at once, a line each.
     pub fn from_values(value: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        Self::read(Env::from_values(value))
+    }
+
+    fn read(mut read: Env<'_>) -> Result<Self, Error> {
         let default = Self::default();
-        let mut read = Reader { value: &value, problems: Vec::new() };
         let settings = Self {
             host: read.parse("HOST", default.host, "an IP address such as 127.0.0.1 or 0.0.0.0"),
             port: read.parse("PORT", default.port, "0 to 65535"),
@@ -164,75 +146,5 @@ impl Settings {
     /// The node's name: the one that was set, else a new one.
     pub(crate) fn node_id(&self) -> NodeId {
         self.server_instance_id.clone().unwrap_or_else(NodeId::generate)
-    }
-}
-
-struct Reader<'a> {
-    value: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<String>,
-}
-
-impl Reader<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.value)(name).filter(|value| !value.is_empty())
-    }
-
-    fn refuse<T>(&mut self, name: &str, value: &str, allowed: impl Display, default: T) -> T {
-        let shown: String = value.chars().take(64).collect();
-        self.problems.push(format!("{name}={shown:?}: must be {allowed}"));
-        default
-    }
-
-    fn parse<T: std::str::FromStr>(&mut self, name: &str, default: T, allowed: &str) -> T {
-        let Some(value) = self.get(name) else { return default };
-        match value.parse() {
-            Ok(parsed) => parsed,
-            Err(_) => self.refuse(name, &value, allowed, default),
-        }
-    }
-
-    fn optional<T: std::str::FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
-        let value = self.get(name)?;
-        match value.parse() {
-            Ok(parsed) => Some(parsed),
-            Err(error) => self.refuse(name, &value, format!("a name: {error}"), None),
-        }
-    }
-
-    fn number<T>(&mut self, name: &str, default: T, min: T, max: T) -> T
-    where
-        T: std::str::FromStr + PartialOrd + Display + Copy,
-    {
-        let Some(value) = self.get(name) else { return default };
-        match value.parse::<T>() {
-            Ok(number) if number >= min && number <= max => number,
-            _ => self.refuse(name, &value, format!("a whole number from {min} to {max}"), default),
-        }
-    }
-
-    fn seconds(&mut self, name: &str, default: Duration, min: u64, max: u64) -> Duration {
-        let Some(value) = self.get(name) else { return default };
-        match value.parse::<f64>() {
-            Ok(seconds) if seconds >= min as f64 && seconds <= max as f64 => Duration::from_secs_f64(seconds),
-            _ => self.refuse(name, &value, format!("a number of seconds from {min} to {max}"), default),
-        }
-    }
-
-    fn one_of<T: Copy>(&mut self, name: &str, default: T, allowed: &[(&str, T)]) -> T {
-        let Some(value) = self.get(name) else { return default };
-        match allowed.iter().find(|(text, _)| text.eq_ignore_ascii_case(&value)) {
-            Some((_, found)) => *found,
-            None => {
-                let names: Vec<_> = allowed.iter().map(|(text, _)| *text).collect();
-                self.refuse(name, &value, format!("one of: {}", names.join(", ")), default)
-            }
-        }
-    }
-
-    fn finish(self, settings: Settings) -> Result<Settings, Error> {
-        if self.problems.is_empty() {
-            return Ok(settings);
-        }
-        Err(Error::start(format!("bad settings\n{}", self.problems.join("\n"))))
     }
 }
