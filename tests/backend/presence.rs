@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tests::client::Client;
 use tests::hub::Hub;
-use tests::wait::until;
+use tests::wait::{until, until_equal};
 
 use crate::{Nodes, join, post};
 
@@ -87,6 +87,36 @@ on_every_backend! {
         }
         post(&mut ada, json!({ "group": "g", "text": "end" })).await;
         assert_eq!(before_end(&mut watcher).await, ["entered ada"]);
+    }
+
+    async fn present_users_are_counted_each_once_and_the_lost_at_once_no_more(cluster) {
+        let nodes = Nodes::of(cluster).await;
+        let counts = async |number: usize| {
+            nodes.server(number).manager.present_counts(["g", "empty"]).await.expect("counts")
+        };
+        let mut bystander = nodes.connect(0, "bystander").await;
+        join(&mut bystander, "g").await;
+        let mut ada = [nodes.connect(0, "ada").await, nodes.connect(1, "ada").await];
+        let mut bob = nodes.connect(1, "bob").await;
+        for client in ada.iter_mut().chain([&mut bob]) {
+            enter(client).await;
+            enter(client).await;
+        }
+        for number in 0..2 {
+            assert_eq!(counts(number).await, [2, 0], "who only joined is not present");
+        }
+        bob.ask("leave", json!({ "group": "g" })).await;
+        bob.ask("leave", json!({ "group": "g" })).await;
+        let [first, second] = ada;
+        drop(first);
+        assert_eq!(nodes.server(1).manager.present_count("g").await.expect("a count"), 1);
+        drop(second);
+        until_equal("a lost user is not counted while it may come back", vec![0, 0], async || counts(0).await).await;
+        let mut ada = nodes.connect(1, "ada").await;
+        enter(&mut ada).await;
+        assert_eq!(counts(0).await, [1, 0], "back within the grace");
+        drop(ada);
+        until_equal("gone again", vec![0, 0], async || counts(1).await).await;
     }
 
     async fn the_announcements_of_many_users_each_come_once(cluster) {

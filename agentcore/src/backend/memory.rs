@@ -154,6 +154,13 @@ impl Backend for MemoryBackend {
         })
     }
 
+    fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>> {
+        Box::pin(async move {
+            let book = self.presence.book.lock().await;
+            Ok(groups.iter().map(|group| book.count(group)).collect())
+        })
+    }
+
     fn ask(&self, _: Question) -> Async<'_, Answers> {
         Box::pin(std::future::ready(Answers { answers: Vec::new(), complete: true }))
     }

@@ -105,6 +105,10 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// message: at once when the user left, after [`GRACE`] when the connection was lost, so that a reload is no leave.
     fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>>;
 
+    /// How many users are present in each of these groups, over all nodes, in the order of the groups. A user who may
+    /// come back within [`GRACE`] is not.
+    fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>>;
+
     /// Asks every other node that may know.
     fn ask(&self, question: Question) -> Async<'_, Answers>;
 }

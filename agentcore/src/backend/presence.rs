@@ -34,6 +34,8 @@ pub struct PresenceBook {
     present: HashMap<(GroupName, UserId), Entry>,
     /// Leaves that wait, by their time: the grace is the same for all, so the oldest is at the front.
     leaving: VecDeque<(Instant, GroupName, UserId)>,
+    /// How many users have a connection that makes them present, of each group that has one.
+    counts: HashMap<GroupName, usize>,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,9 @@ impl PresenceBook {
         });
         entry.due = None;
         entry.left = left;
+        if entry.connections.is_empty() {
+            *self.counts.entry(group.clone()).or_default() += 1;
+        }
         if !entry.connections.contains(&connection) {
             entry.connections.push(connection);
         }
@@ -66,7 +71,11 @@ impl PresenceBook {
     pub fn exit(&mut self, exit: &Exit<'_>, now: Instant) -> Option<Parcel> {
         let key = (exit.group.clone(), exit.user.clone());
         let entry = self.present.get_mut(&key)?;
+        let was_present = !entry.connections.is_empty();
         entry.connections.retain(|connection| *connection != exit.connection);
+        if was_present && entry.connections.is_empty() {
+            count_down(&mut self.counts, exit.group);
+        }
         if !entry.connections.is_empty() || entry.due.is_some() {
             return None;
         }
@@ -78,6 +87,12 @@ impl PresenceBook {
         }
         let entry = self.present.remove(&key)?;
         Some(to_others(key.0, key.1, &entry.left))
+    }
+
+    /// How many users are present in a group; one who may come back within the grace is not.
+    #[must_use]
+    pub fn count(&self, group: &GroupName) -> usize {
+        self.counts.get(group).copied().unwrap_or(0)
     }
 
     /// When the next leave is due.
@@ -98,6 +113,15 @@ impl PresenceBook {
             }
         }
         None
+    }
+}
+
+fn count_down(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
+    if let Some(count) = counts.get_mut(group) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(group);
+        }
     }
 }
 

@@ -65,6 +65,27 @@ impl ConnectionManager {
         self.inner.backend.group_count(&group).await
     }
 
+    /// How many users [`Context::join_present`](crate::Context::join_present) has made present in a group, over all
+    /// nodes: each user once, whatever their connections. Cheap, however many there are.
+    ///
+    /// # Errors
+    /// When the name is none, or the backend does not answer.
+    pub async fn present_count<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<usize> {
+        Ok(self.present_counts([group]).await?.first().copied().unwrap_or(0))
+    }
+
+    /// As [`present_count`](Self::present_count), for many groups at once, in their order.
+    ///
+    /// # Errors
+    /// When a name is none, or the backend does not answer.
+    pub async fn present_counts<G: TryInto<GroupName, Error: Into<Error>>>(
+        &self,
+        groups: impl IntoIterator<Item = G>,
+    ) -> Result<Vec<usize>> {
+        let groups = groups.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>().map_err(Into::into)?;
+        self.inner.backend.present_counts(&groups).await
+    }
+
     /// The users in a group over all nodes, each once.
     ///
     /// # Errors

@@ -316,6 +316,18 @@ impl Backend for HubBackend {
         })
     }
 
+    fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>> {
+        Box::pin(async move {
+            half().await;
+            let counts = {
+                let book = self.hub.0.presence.lock().await;
+                groups.iter().map(|group| book.count(group)).collect()
+            };
+            half().await;
+            Ok(counts)
+        })
+    }
+
     fn ask(&self, question: Question) -> Async<'_, Answers> {
         Box::pin(async move {
             half().await;
