@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 7] = [
     &["schema", "backend"],
     &["registry", "worker"],
     &["manager"],
-    &["consumer"],
+    &["consumer", "middleware"],
     &["server"],
 ];
 

@@ -38,6 +38,7 @@
 //! - [`consumer`](macro@consumer) on a struct and on its impl block makes it serve connections; [`on`] marks its handlers.
 //! - [`Context`] is what a handler is given: its connection, and everybody it can reach from there.
 //! - [`ConnectionManager`] does the same from anywhere else, and answers who is online.
+//! - [`middleware`] stands between connections and handlers: it logs, checks, limits, changes, answers or refuses.
 //! - [`AgentCore`] collects an application and serves it; [`State`] gives its states to REST handlers.
 //! - [`Error`] is what can go wrong, for clients and for the log.
 //! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
@@ -55,6 +56,7 @@ pub mod error;
 mod id;
 mod manager;
 pub mod message;
+pub mod middleware;
 mod registry;
 pub mod schema;
 mod server;

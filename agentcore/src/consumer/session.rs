@@ -23,6 +23,9 @@ pub(crate) trait Session: Send {
     /// The handler for a message type, with its number.
     fn find(&self, message_type: &str) -> Option<(usize, &'static Handler)>;
 
+    /// All handlers.
+    fn handlers(&self) -> &'static [Handler];
+
     /// Decodes the data and starts the handler.
     fn begin(&mut self, handler: usize, request: Request, data: RawData<'_>) -> Result<HandlerFuture<'_>>;
 
@@ -52,6 +55,10 @@ impl<C: Consumer> Session for Attached<C> {
     fn find(&self, message_type: &str) -> Option<(usize, &'static Handler)> {
         let number = C::find(message_type)?;
         C::HANDLERS.get(number).map(|handler| (number, handler))
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        C::HANDLERS
     }
 
     fn begin(&mut self, handler: usize, request: Request, data: RawData<'_>) -> Result<HandlerFuture<'_>> {

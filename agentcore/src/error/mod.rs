@@ -2,10 +2,12 @@
 
 mod category;
 mod close;
+mod one_line;
 mod response;
 
 pub use category::{ErrorCategory, Severity};
 pub use close::{CloseCode, CloseReason};
+pub(crate) use one_line::one_line;
 pub use response::{ErrorDetail, ErrorResponse};
 
 use std::borrow::Cow;
@@ -114,7 +116,8 @@ impl Error {
         Self::new(ErrorCategory::Validation, "INVALID_ENVELOPE", message)
     }
 
-    pub(crate) fn unknown_message_type(message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn unknown_message_type(message_type: &str) -> Self {
+        let message = format!("there is no message type `{}` here", one_line(message_type));
         Self::new(ErrorCategory::Validation, "UNKNOWN_MESSAGE_TYPE", message)
     }
 

@@ -7,6 +7,7 @@ mod raw;
 pub mod validate;
 
 pub use parcel::{Except, Parcel, Recipient};
+pub(crate) use raw::Data;
 pub use raw::RawData;
 
 pub(crate) use envelope::{Envelope, write_envelope, write_error, write_reply};

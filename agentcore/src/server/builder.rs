@@ -16,6 +16,7 @@ use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
+use crate::middleware::{Middleware, Pipeline, Start};
 use crate::schema::{Catalogue, Direction};
 use crate::settings::{BackendType, Settings};
 use crate::state::States;
@@ -37,10 +38,18 @@ pub struct AgentCore {
     backend: Option<Arc<dyn Backend>>,
     states: States,
     mounts: Vec<Mount>,
+    chain: Option<Set>,
     routes: Router,
     status_routes: bool,
     /// What is wrong so far; told at the start, all at once.
     problems: Vec<String>,
+}
+
+/// A chain that was given.
+struct Set {
+    check: Box<dyn Fn(&mut Start<'_>) + Send + Sync>,
+    /// `None` when it passes everything.
+    pipeline: Option<Arc<dyn Pipeline>>,
 }
 
 impl fmt::Debug for AgentCore {
@@ -65,6 +74,7 @@ impl AgentCore {
             backend: None,
             states: States::default(),
             mounts: Vec::new(),
+            chain: None,
             routes: Router::new(),
             status_routes: true,
             problems: Vec::new(),
@@ -102,6 +112,24 @@ impl AgentCore {
         if self.mounts.iter().all(|other| other.type_id != mount.type_id) {
             self.mounts.push(mount);
         }
+    }
+
+    /// Lets every message pass through `middleware` before its handler: one, or a
+    /// [`Chain`](crate::middleware::Chain) of several. A second call is an error at start, so that the order stands in
+    /// one place.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        if self.chain.is_some() {
+            let problem = "`.middleware(..)` was called twice: join both, `Chain::new() >> first >> second`";
+            self.problems.push(problem.to_owned());
+        }
+        let middleware = Arc::new(middleware);
+        let checked = middleware.clone();
+        self.chain = Some(Set {
+            check: Box::new(move |start| checked.check(start)),
+            // Nothing in it: the messages go straight to their handlers.
+            pipeline: (!middleware.passes_all()).then_some(middleware as Arc<dyn Pipeline>),
+        });
+        self
     }
 
     /// Adds HTTP routes; any axum router.
@@ -142,6 +170,7 @@ impl AgentCore {
         problems.extend(self.missing_states());
         problems.extend(self.shared_paths());
         problems.extend(Self::bad_rules());
+        problems.extend(self.bad_middleware());
         let catalogue = match catalogue(&self.mounts) {
             Ok(catalogue) => catalogue,
             Err(found) => {
@@ -158,7 +187,7 @@ impl AgentCore {
         let settings = Arc::new(self.settings);
         let manager = ConnectionManager::start(settings, backend).await?;
         self.states.insert(manager.clone());
-        let shared = Arc::new(Shared::new(manager, self.states));
+        let shared = Arc::new(Shared::new(manager, self.states, self.chain.and_then(|set| set.pipeline)));
         let router = router(&shared, &self.mounts, self.routes, self.status_routes)?;
         Ok(App { shared, router, catalogue })
     }
@@ -215,6 +244,15 @@ impl AgentCore {
             }
         }
         problems
+    }
+
+    /// What the middlewares say of their own set-up.
+    fn bad_middleware(&self) -> Vec<String> {
+        let Some(set) = &self.chain else { return Vec::new() };
+        let consumers: Vec<_> = self.mounts.iter().map(|mount| (mount.name, mount.handlers)).collect();
+        let mut start = Start::new(&consumers);
+        (set.check)(&mut start);
+        start.into_problems()
     }
 
     /// Patterns that are no regular expression, of all messages: a received one may have others inside.

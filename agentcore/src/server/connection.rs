@@ -6,12 +6,13 @@ use std::task::{Poll, ready};
 
 use super::closing::{End, close};
 use super::http::log;
-use super::inbound::{Ahead, Begun, Next, answer, begin, first_poll, run, send, send_error};
+use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send, send_error};
 use super::socket::{Buffer, Reader, Socket};
 use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::manager::{Admitted, ConnectionManager};
 use crate::message::write_envelope;
+use crate::middleware::Pipeline;
 use crate::registry::{Berth, Closing, Connection, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame, text_frame};
 use crate::worker::{Panicked, guard};
@@ -27,6 +28,7 @@ pub(super) struct Arrival {
     pub(super) manager: ConnectionManager,
     pub(super) shard: Arc<Shard>,
     pub(super) berth: Berth,
+    pub(super) chain: Option<Arc<dyn Pipeline>>,
     /// The client offered a subprotocol of ours, and so expects a welcome.
     pub(super) ours: bool,
 }
@@ -38,6 +40,7 @@ pub(super) struct Served {
     pub(super) session: Box<dyn Session>,
     pub(super) connection: Arc<Connection>,
     pub(super) manager: ConnectionManager,
+    chain: Option<Arc<dyn Pipeline>>,
     /// Given back with the rest, at the end of the socket.
     _berth: Berth,
 }
@@ -58,7 +61,7 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 /// Gives the connection its outbox and its consumer.
 #[expect(clippy::boxed_local, reason = "unboxed, it would make every connection's task as large as itself")]
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
-    let Arrival { socket, prepared, admitted, manager, shard, berth, ours } = *arrival;
+    let Arrival { socket, prepared, admitted, manager, shard, berth, chain, ours } = *arrival;
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -78,7 +81,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     if ours {
         welcome(&connection, &manager);
     }
-    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager, _berth: berth };
+    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager, chain, _berth: berth };
     Some((served, admitted, read.to_vec()))
 }
 
@@ -144,7 +147,8 @@ pub(super) async fn hook(mut future: HandlerFuture<'_>, timeout: std::time::Dura
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
 async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, session, connection, manager, .. } = served;
+    let Served { reader, decoder, session, connection, manager, chain, .. } = served;
+    let (connection, manager, chain) = (&*connection, &*manager, chain.as_deref());
     let mut serial: u64 = 0;
     loop {
         // What was read while a handler ran comes before the socket.
@@ -202,7 +206,8 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                 return ahead.leave(input, End::Wanted(closing));
             }
             serial += 1;
-            let begun = begin(session.as_mut(), connection, text, serial);
+            let way = Way { session: session.as_mut(), chain, connection, manager };
+            let begun = begin(way, text, serial);
             parked = None;
             let (mut future, asked) = match begun {
                 Begun::Answered => continue,

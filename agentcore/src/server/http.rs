@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use crate::error::{CloseCode, Error, ErrorCategory, ErrorResponse};
 use crate::manager::ConnectionManager;
+use crate::middleware::Pipeline;
 use crate::state::States;
 
 /// What all routes of an application share.
 pub(crate) struct Shared {
     manager: ConnectionManager,
     states: States,
+    chain: Option<Arc<dyn Pipeline>>,
     stopping: AtomicBool,
 }
 
@@ -27,8 +29,8 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(manager: ConnectionManager, states: States) -> Self {
-        Self { manager, states, stopping: AtomicBool::new(false) }
+    pub(super) fn new(manager: ConnectionManager, states: States, chain: Option<Arc<dyn Pipeline>>) -> Self {
+        Self { manager, states, chain, stopping: AtomicBool::new(false) }
     }
 
     pub(super) fn manager(&self) -> &ConnectionManager {
@@ -37,6 +39,11 @@ impl Shared {
 
     pub(super) fn states(&self) -> &States {
         &self.states
+    }
+
+    /// What messages pass before their handlers.
+    pub(super) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
+        self.chain.as_ref()
     }
 
     /// From here on nobody new is let in.

@@ -11,8 +11,10 @@ use std::time::Duration;
 use super::http::log;
 use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
-use crate::error::{CloseCode, Error, Result};
+use crate::error::{CloseCode, Error, Result, one_line};
+use crate::manager::ConnectionManager;
 use crate::message::{Envelope, write_error};
+use crate::middleware::{Arrived, Pipeline};
 use crate::registry::{Closing, Command, Connection};
 use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame, text_frame};
 use crate::worker::{Panicked, guard_call, poll_guarded};
@@ -23,7 +25,18 @@ const MAX_AHEAD: usize = 64 * 1024;
 /// Which request a handler answers, for its reply or its error.
 pub(super) struct Asked {
     request: Request,
-    handler: &'static Handler,
+    /// `None` for a message of an unknown type, which only a chain has seen.
+    handler: Option<&'static Handler>,
+    message_type: Cow<'static, str>,
+}
+
+/// What a connection's messages pass through.
+pub(super) struct Way<'s> {
+    pub(super) session: &'s mut dyn Session,
+    /// `None`: straight to the handler.
+    pub(super) chain: Option<&'s dyn Pipeline>,
+    pub(super) connection: &'s Arc<Connection>,
+    pub(super) manager: &'s ConnectionManager,
 }
 
 /// What a message led to.
@@ -36,8 +49,9 @@ pub(super) enum Begun<'s> {
     Failed(Error),
 }
 
-/// Reads an envelope and starts its handler.
-pub(super) fn begin<'s>(session: &'s mut dyn Session, connection: &Connection, text: &str, serial: u64) -> Begun<'s> {
+/// Reads an envelope and starts its handler, or the chain before it.
+pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
+    let Way { session, chain, connection, manager } = way;
     let activity = connection.activity();
     activity.messages_in.fetch_add(1, Ordering::Relaxed);
     activity.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
@@ -50,34 +64,37 @@ pub(super) fn begin<'s>(session: &'s mut dyn Session, connection: &Connection, t
         send(connection, pong(request.reference));
         return Begun::Answered;
     }
-    let Some((number, handler)) = session.find(&envelope.message_type) else {
-        let message_type = shown(&envelope.message_type);
-        let error = Error::unknown_message_type(format!("there is no message type `{message_type}` here"));
-        return refuse(connection, error, request.reference, Some(&message_type));
+    let found = session.find(&envelope.message_type);
+    let handler = found.map(|(_, handler)| handler);
+    if let Some(chain) = chain {
+        let message_type = match handler {
+            Some(handler) => Cow::Borrowed(handler.message_type),
+            None => Cow::Owned(envelope.message_type.into_owned()),
+        };
+        let asked = Asked { request, handler, message_type: message_type.clone() };
+        let (data, bytes) = (envelope.data.keep(), text.len());
+        let arrived = Arrived { manager, connection, message_type, data, request, bytes, handler: found };
+        return Begun::Started(chain.start(session, arrived), asked);
+    }
+    let Some((number, handler)) = found else {
+        let error = Error::unknown_message_type(&envelope.message_type);
+        return refuse(connection, error, request.reference, Some(&envelope.message_type));
     };
     // Decoding and the rules run an application's code too.
     let begun = guard_call(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panicked(text)| {
         let message_type = handler.message_type;
         Err(Error::internal(format!("checking `{message_type}` panicked: {text}")).with_close(CloseCode::Error))
     });
+    let message_type = Cow::Borrowed(handler.message_type);
     match begun {
-        Ok(future) => Begun::Started(future, Asked { request, handler }),
-        Err(error) => refuse(connection, error, request.reference, Some(handler.message_type)),
+        Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type }),
+        Err(error) => refuse(connection, error, request.reference, Some(&message_type)),
     }
 }
 
 fn refuse<'s>(connection: &Connection, error: Error, reference: Option<u64>, message_type: Option<&str>) -> Begun<'s> {
     send_error(connection, &error, reference, message_type);
     if error.should_disconnect() { Begun::Failed(error) } else { Begun::Answered }
-}
-
-/// An unknown type as it may stand in an error: without what would disturb a terminal or a log.
-fn shown(message_type: &str) -> Cow<'_, str> {
-    if message_type.chars().any(char::is_control) {
-        Cow::Owned(message_type.escape_debug().to_string())
-    } else {
-        Cow::Borrowed(message_type)
-    }
 }
 
 /// Sends what a handler returned; an error that ends the connection comes back.
@@ -93,16 +110,25 @@ pub(super) fn answer(
         },
         Ok(Err(error)) => error,
         Err(Panicked(text)) => {
-            let method = asked.handler.method;
-            Error::internal(format!("handler `{method}` panicked: {text}")).with_close(CloseCode::Error)
+            Error::internal(format!("{} panicked: {text}", asked.who())).with_close(CloseCode::Error)
         }
     };
     // The error is the answer, unless `cx.reply` gave one: a request with a `ref` has exactly one. A clone of the context
     // that has left the handler gives no other.
     let first = connection.answer_once(asked.request.serial);
     let reference = asked.request.reference.filter(|_| first);
-    send_error(connection, &error, reference, Some(asked.handler.message_type));
+    send_error(connection, &error, reference, Some(&asked.message_type));
     if error.should_disconnect() { Err(error) } else { Ok(()) }
+}
+
+impl Asked {
+    /// Whose fault it is, for the log.
+    fn who(&self) -> Cow<'static, str> {
+        match self.handler {
+            Some(handler) => format!("handler `{}`, or a middleware before it,", handler.method).into(),
+            None => "a middleware".into(),
+        }
+    }
 }
 
 fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::body::Bytes>) -> Result<()> {
@@ -112,8 +138,7 @@ fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::bod
         (true, None) => asked.request.acknowledge()?.map(crate::wire::Frame::into_bytes),
         (false, None) => None,
         (false, Some(_)) => {
-            let method = asked.handler.method;
-            return Err(Error::internal(format!("handler `{method}` returned a message after `cx.reply`")));
+            return Err(Error::internal(format!("{} returned a message after `cx.reply`", asked.who())));
         }
     };
     if let Some(frame) = frame {
@@ -125,6 +150,8 @@ fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::bod
 /// Tells the client of an error, and the log if it is a bad one.
 pub(super) fn send_error(connection: &Connection, error: &Error, reference: Option<u64>, message_type: Option<&str>) {
     log(error);
+    let message_type = message_type.map(one_line);
+    let message_type = message_type.as_deref();
     if let Ok(frame) = text_frame(|buffer| write_error(buffer, reference, error, message_type)) {
         send(connection, frame.into_bytes());
     }
@@ -210,7 +237,7 @@ pub(super) async fn run<'s>(
     ahead.feed(&mut unread, decoder, connection);
     drop(unread);
     let mut read_ahead = 0;
-    let timeout = asked.handler.timeout.unwrap_or(default_timeout);
+    let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(default_timeout);
     let deadline = tokio::time::sleep(timeout);
     let mut deadline = std::pin::pin!(deadline);
     let output = poll_fn(|cx| {
@@ -218,7 +245,7 @@ pub(super) async fn run<'s>(
             return Poll::Ready(output);
         }
         if deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(Err(overdue(asked.handler, timeout))));
+            return Poll::Ready(Ok(Err(overdue(asked, timeout))));
         }
         if let Poll::Ready(Closing::Frame(reason)) = connection.poll_close(cx) {
             // Who is to be gone gets nothing more; the handler goes on to its end. A second call changes nothing.
@@ -246,9 +273,10 @@ pub(super) async fn run<'s>(
     (dropped.and(output), ahead)
 }
 
-fn overdue(handler: &Handler, timeout: Duration) -> Error {
-    let error = Error::timeout(format!("`{}` took longer than {timeout:?}", handler.message_type));
-    if handler.cancel_safe { error } else { error.with_close(CloseCode::Error) }
+fn overdue(asked: &Asked, timeout: Duration) -> Error {
+    let error = Error::timeout(format!("`{}` took longer than {timeout:?}", one_line(&asked.message_type)));
+    // An unknown type has touched no consumer.
+    if asked.handler.is_none_or(|handler| handler.cancel_safe) { error } else { error.with_close(CloseCode::Error) }
 }
 
 /// Polls a handler once, without giving up the worker: most end here.

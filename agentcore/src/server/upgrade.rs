@@ -43,8 +43,9 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, mut request: Requ
         // A client that went away meanwhile gives its place back here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let Ok(socket) = Socket::of(upgraded) else { return };
-        let manager = shared.manager().clone();
-        let arrival = Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), berth, ours });
+        let (manager, chain) = (shared.manager().clone(), shared.chain().cloned());
+        let arrival =
+            Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), berth, chain, ours });
         if let Some(runtime) = shard.runtime() {
             runtime.spawn(serve(arrival));
         }

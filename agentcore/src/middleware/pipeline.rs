@@ -1,0 +1,70 @@
+//! A chain without its type, and the handler at its end.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Handler, Incoming, Middleware, Next, Reply};
+use crate::consumer::{HandlerFuture, Request, Session};
+use crate::error::{CloseCode, Error, Result};
+use crate::manager::ConnectionManager;
+use crate::message::Data;
+use crate::registry::Connection;
+
+/// A message that was read: what a chain needs of it beyond the read buffer's life.
+pub(crate) struct Arrived<'a> {
+    pub(crate) manager: &'a ConnectionManager,
+    pub(crate) connection: &'a Arc<Connection>,
+    pub(crate) message_type: Cow<'static, str>,
+    pub(crate) data: Data,
+    pub(crate) request: Request,
+    pub(crate) bytes: usize,
+    pub(crate) handler: Option<(usize, &'static Handler)>,
+}
+
+/// A chain behind an object: consumers found at link time cannot be generic over it.
+pub(crate) trait Pipeline: Send + Sync + 'static {
+    /// Starts the chain, whose end starts the handler.
+    fn start<'s>(&'s self, session: &'s mut dyn Session, arrived: Arrived<'s>) -> HandlerFuture<'s>;
+}
+
+impl<M: Middleware> Pipeline for M {
+    fn start<'s>(&'s self, session: &'s mut dyn Session, arrived: Arrived<'s>) -> HandlerFuture<'s> {
+        Box::pin(async move {
+            let Arrived { manager, connection, message_type, data, request, bytes, handler } = arrived;
+            let handlers = session.handlers();
+            let (message_type, running) = (&*message_type, AtomicBool::new(false));
+            let message = Incoming { manager, connection, message_type, data, request, bytes, handler, handlers };
+            let outcome = self.handle(message, Endpoint { session, running: &running }).await;
+            match handler {
+                Some((_, handler)) if running.load(Ordering::Relaxed) && !handler.cancel_safe => {
+                    let method = handler.method;
+                    Err(Error::internal(format!("a middleware dropped the handler `{method}` while it ran"))
+                        .with_close(CloseCode::Error))
+                }
+                _ => outcome,
+            }
+        })
+    }
+}
+
+/// The end of every chain: it decodes the data and runs the handler.
+struct Endpoint<'s> {
+    session: &'s mut dyn Session,
+    /// Whether the handler has begun and not ended: who drops it then may leave the consumer half changed.
+    running: &'s AtomicBool,
+}
+
+impl Next for Endpoint<'_> {
+    async fn run(self, message: Incoming<'_>) -> Result<Reply> {
+        let Some((number, _)) = message.handler else {
+            return Err(Error::unknown_message_type(message.message_type));
+        };
+        let future = self.session.begin(number, message.request, message.data.raw())?;
+        drop(message);
+        self.running.store(true, Ordering::Relaxed);
+        let output = future.await;
+        self.running.store(false, Ordering::Relaxed);
+        output
+    }
+}

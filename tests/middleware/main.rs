@@ -1,0 +1,88 @@
+//! What stands between connections and handlers: order, changes, answers, refusals, limits, logs.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+use agentcore::middleware::Middleware;
+use agentcore::prelude::*;
+use tests::client::Client;
+use tests::room::Journal;
+use tests::server::{Server, settings};
+
+mod chain;
+mod faults;
+
+/// A text.
+#[message]
+pub struct Text {
+    #[serde(default)]
+    #[validate(length(max = 100))]
+    text: String,
+}
+
+/// What comes back.
+#[message("note")]
+pub struct Note {
+    text: String,
+}
+
+/// Does what its messages say.
+#[consumer(path = "/mirror/{user_id}", sends(Note))]
+pub struct Mirror {
+    #[path]
+    #[user]
+    user_id: UserId,
+    #[state]
+    journal: Journal,
+}
+
+#[consumer]
+impl Mirror {
+    #[on("echo")]
+    async fn echo(&mut self, message: Text) -> Note {
+        self.journal.note(format!("echo {}", message.text));
+        Note { text: message.text }
+    }
+
+    #[on("quiet")]
+    async fn quiet(&mut self) {
+        self.journal.note("quiet");
+    }
+
+    #[on("early")]
+    async fn early(&mut self, cx: &Context<Self>) -> Result<()> {
+        cx.reply(&Note { text: "early".to_owned() }).await
+    }
+
+    #[on("refuse")]
+    async fn refuse(&mut self) -> Result<()> {
+        Err(Error::authorization("not you"))
+    }
+
+    #[on("hang", timeout = "50ms")]
+    async fn hang(&mut self) {
+        std::future::pending::<()>().await;
+    }
+
+    #[on("hang_safely", timeout = "50ms", cancel_safe)]
+    async fn hang_safely(&mut self) {
+        std::future::pending::<()>().await;
+    }
+
+    #[on("panic")]
+    async fn panic(&mut self) {
+        panic!("the handler panicked");
+    }
+}
+
+/// A server whose messages pass through `middleware`.
+async fn serve(middleware: impl Middleware) -> (Server, Journal) {
+    let journal = Journal::default();
+    (Server::start(app(journal.clone()).middleware(middleware)).await, journal)
+}
+
+fn app(journal: Journal) -> AgentCore {
+    AgentCore::new(settings()).state(journal).consumer::<Mirror>()
+}
+
+async fn connect(server: &Server, user: &str) -> Client {
+    Client::connect(server, &format!("/mirror/{user}")).await
+}
