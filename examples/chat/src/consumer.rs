@@ -1,29 +1,41 @@
 //! The chat over WebSocket: each connection is one `Chat`, each message type one method.
 //!
-//! A method that returns a message answers with it. An error is answered too: `?` is all that it takes.
+//! A method that returns a message answers with it. An error is answered too: `?` is all that it takes. What more than
+//! one method needs is in `rooms`.
 
 use agentcore::prelude::*;
 
 use crate::messages::{
-    CreateRoom, GetMessageHistory, ListedRoom, MessageHistory, RoomCreated, RoomInfo, RoomJoined, RoomLeft, RoomRef,
-    RoomUser, RoomUsers, RoomsList, Said, Say, UserJoinedRoom, UserLeftRoom, Welcome,
+    CreateRoom, GetMessageHistory, Invite, Invited, MessageHistory, RoomCreated, RoomInfo, RoomJoined, RoomLeft,
+    RoomRef, RoomUsers, RoomsList, Said, Say, UserJoinedRoom, UserLeftRoom, UserTypingStart, UserTypingStop, Welcome,
+    Whisper, WhisperSent, Whispered,
 };
 use crate::names::ChatUser;
 use crate::store::{Creation, Draft, Store};
 
-/// At most so many rooms are listed.
-const LISTED_ROOMS: u32 = 1000;
-/// At most so many users of a room are listed.
-const LISTED_USERS: usize = 1000;
-
 #[consumer(
     path = "/ws/{user_id}",
-    sends(Welcome, Said, RoomJoined, RoomCreated, RoomInfo, MessageHistory, UserJoinedRoom, UserLeftRoom)
+    sends(
+        Welcome,
+        Said,
+        RoomJoined,
+        RoomCreated,
+        RoomInfo,
+        MessageHistory,
+        UserJoinedRoom,
+        UserLeftRoom,
+        UserTypingStart,
+        UserTypingStop,
+        Invited,
+        Whispered
+    )
 )]
 pub(crate) struct Chat {
     #[path("user_id")]
     #[user]
     pub(crate) user: ChatUser,
+    /// The name that others see; known from `hello` on.
+    pub(crate) username: String,
     #[state]
     pub(crate) store: Store,
 }
@@ -32,7 +44,8 @@ pub(crate) struct Chat {
 impl Chat {
     #[on(connect)]
     async fn hello(&mut self, cx: &Context<Self>) -> Result<()> {
-        let (user_id, username) = (self.user.id().clone(), self.user.name().to_owned());
+        self.username = self.user.id().to_string();
+        let (user_id, username) = (self.user.id().clone(), self.username.clone());
         // Without a store there is no chat: who comes now is asked to come again.
         let remembered = self.store.remember_user(user_id.as_str(), &username).await;
         remembered.map_err(|error| Error::from(error).with_close(CloseCode::Again))?;
@@ -45,11 +58,21 @@ impl Chat {
         if !cx.is_in(&room) {
             return Err(Error::authorization("join the room first"));
         }
-        let (user_id, username) = (self.user.id().to_string(), self.user.name().to_owned());
+        let (user_id, username) = (self.user.id().to_string(), self.username.clone());
         // Stored first: what anybody has seen is still there after a restart.
         let message = self.store.append(Draft { room, user_id, username, text }).await?;
         let said = Said::from(message);
         cx.group(&said.room).send(&said).await
+    }
+
+    #[on("private_message")]
+    async fn whisper(&mut self, cx: &Context<Self>, Whisper { target_user_id, text }: Whisper) -> Result<WhisperSent> {
+        let (from_user_id, from_username) = (self.user.id().clone(), self.username.clone());
+        let connections = cx.manager().connections_of(&target_user_id).await?;
+        let whispered =
+            Whispered { from_user_id, from_username, to_user_id: target_user_id, text, timestamp: Timestamp::now() };
+        cx.user(&whispered.to_user_id).send(&whispered).await?;
+        Ok(WhisperSent { delivered: connections.items.len(), complete: connections.complete })
     }
 
     #[on("join_room")]
@@ -79,33 +102,50 @@ impl Chat {
         }
     }
 
-    #[on("list_rooms")]
-    async fn list_rooms(&mut self, cx: &Context<Self>) -> Result<RoomsList> {
-        let visible = self.store.visible_rooms(self.user.id().as_str(), LISTED_ROOMS).await?;
-        let mut rooms = Vec::with_capacity(visible.len());
-        for room in visible {
-            let user_count = cx.manager().group_members(&room.name).await?.items.len();
-            rooms.push(ListedRoom {
-                user_count,
-                name: room.name,
-                created_by: room.created_by,
-                is_public: room.is_public,
-            });
-        }
-        Ok(RoomsList { rooms })
+    #[on("invite")]
+    async fn invite(&mut self, cx: &Context<Self>, Invite { room, user_id }: Invite) -> Result<Invited> {
+        self.must_be_private(&room).await?;
+        // Admitted first: who follows the invitation at once is let in.
+        self.store.admit(&room, &user_id).await?;
+        let invited = Invited { room, from_user_id: self.user.id().clone() };
+        cx.user(user_id).send(&invited).await?;
+        Ok(invited)
     }
 
-    #[on("get_room_users")]
+    // Everybody who types sends these all the time, and no one is harmed when one is lost.
+
+    #[on("typing_start", rate_limit = exempt)]
+    async fn typing_start(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
+        if !cx.is_in(&room) {
+            return Ok(());
+        }
+        let (user_id, username) = (self.user.id().clone(), self.username.clone());
+        let typing = UserTypingStart { room, user_id, username };
+        cx.group(&typing.room).except_user(self.user.id()).send(&typing).await
+    }
+
+    #[on("typing_stop", rate_limit = exempt)]
+    async fn typing_stop(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
+        if !cx.is_in(&room) {
+            return Ok(());
+        }
+        let (user_id, username) = (self.user.id().clone(), self.username.clone());
+        let stopped = UserTypingStop { room, user_id, username };
+        cx.group(&stopped.room).except_user(self.user.id()).send(&stopped).await
+    }
+
+    #[on("list_rooms", rate_limit = exempt)]
+    async fn list_rooms(&mut self, cx: &Context<Self>) -> Result<RoomsList> {
+        self.visible_rooms(cx.manager()).await
+    }
+
+    #[on("get_room_users", rate_limit = exempt)]
     async fn get_room_users(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<RoomUsers> {
         self.may_look_into(&room).await?;
-        let members = cx.manager().group_members(&room).await?.items;
-        let total = members.len();
-        let users = members.into_iter().take(LISTED_USERS);
-        let users = users.map(|user_id| RoomUser { username: user_id.to_string(), user_id }).collect();
-        Ok(RoomUsers { room, users, total })
+        self.users_of(cx.manager(), room).await
     }
 
-    #[on("get_message_history")]
+    #[on("get_message_history", rate_limit = exempt)]
     async fn get_message_history(&mut self, asked: GetMessageHistory) -> Result<MessageHistory> {
         let GetMessageHistory { room, limit, after } = asked;
         self.may_look_into(&room).await?;

@@ -6,6 +6,7 @@
 mod consumer;
 mod errors;
 mod headers;
+mod lists;
 mod messages;
 mod names;
 mod page;
@@ -29,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[agentcore::main]
 async fn main() -> Result<()> {
     let app = AgentCore::from_env()?;
-    let settings = ChatSettings::from_env();
+    let settings = ChatSettings::load()?;
     let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
     tracing::warn!("open mode: whoever opens /ws/alice is alice; this is for trying out");
     app.state(store).consumer::<Chat>().routes(page::routes()).routes(rest::routes()).serve().await

@@ -15,19 +15,14 @@ impl ChatUser {
     pub(crate) fn id(&self) -> &UserId {
         &self.0
     }
-
-    /// The name that others see.
-    pub(crate) fn name(&self) -> &str {
-        self.0.as_str()
-    }
 }
 
 impl FromStr for ChatUser {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match UserId::new(text) {
-            Ok(id) if text.chars().all(is_name_character) => Ok(Self(id)),
+        match (user_name(text), UserId::new(text)) {
+            (Ok(()), Ok(id)) => Ok(Self(id)),
             _ => Err("must be 1 to 64 ASCII letters, digits, `_`, `-` and `.`"),
         }
     }
@@ -36,6 +31,15 @@ impl FromStr for ChatUser {
 impl AsUser for ChatUser {
     fn as_user(&self) -> Option<&UserId> {
         Some(&self.0)
+    }
+}
+
+/// Checks the characters of a user's id; how many there may be stands in the messages.
+pub(crate) fn user_name(name: &str) -> Result<(), &'static str> {
+    if name.chars().all(is_name_character) {
+        Ok(())
+    } else {
+        Err("must consist of ASCII letters, digits, `_`, `-` and `.`")
     }
 }
 
@@ -61,7 +65,7 @@ mod tests {
     #[test]
     fn a_user_has_letters_digits_and_three_signs() {
         for good in ["a", "alice", "Alice_B-2.c", &"x".repeat(64)] {
-            assert_eq!(good.parse::<ChatUser>().map(|user| user.name().to_owned()), Ok(good.to_owned()));
+            assert_eq!(good.parse::<ChatUser>().map(|user| user.id().to_string()), Ok(good.to_owned()));
         }
         for bad in ["", " ", "a b", "a/b", "a:b", "älice", "a\n", "a\u{202e}b", &"x".repeat(65)] {
             assert!(bad.parse::<ChatUser>().is_err(), "{bad:?}");

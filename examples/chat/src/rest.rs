@@ -1,6 +1,7 @@
 //! The chat over HTTP: the history of a room, and how the server does.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use agentcore::axum::extract::{Path, Query};
 use agentcore::axum::http::StatusCode;
@@ -8,8 +9,9 @@ use agentcore::axum::middleware::map_response;
 use agentcore::axum::response::{IntoResponse, Response};
 use agentcore::axum::routing::get;
 use agentcore::axum::{Json, Router};
-use agentcore::error::ErrorDetail;
+use agentcore::error::{ErrorCategory, ErrorDetail};
 use agentcore::prelude::*;
+use agentcore::tokio::sync::Semaphore;
 
 use crate::errors::no_such_room;
 use crate::headers;
@@ -38,6 +40,7 @@ async fn messages(
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response> {
     let limit = limit(query.get("limit"))?;
+    let _place = HISTORIES.try_acquire().map_err(|_all_taken| busy())?;
     let Some(room) = store.room(&name).await? else {
         return Ok((StatusCode::NOT_FOUND, no_such_room(&name)).into_response());
     };
@@ -46,6 +49,15 @@ async fn messages(
     }
     let messages: Vec<_> = store.recent(&name, limit).await?.into_iter().map(Said::from).collect();
     Ok(Json(RoomMessages { room: name, count: messages.len(), messages }).into_response())
+}
+
+/// So many histories are read at once. A page of 1,000 messages is some megabytes, and whoever asks for many at once must
+/// not delay those who chat.
+static HISTORIES: Semaphore = Semaphore::const_new(16);
+
+fn busy() -> Error {
+    let text = "too many histories are being read at the moment";
+    Error::new(ErrorCategory::RateLimit, "TOO_MANY_REQUESTS", text).with_retry_after(Duration::from_secs(1))
 }
 
 fn limit(text: Option<&String>) -> Result<u32> {

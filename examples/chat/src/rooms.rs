@@ -1,4 +1,4 @@
-//! Who may enter a room, and what happens when somebody does. Methods of [`Chat`] that several handlers share.
+//! Who may enter a room, and what happens when somebody does: methods of [`Chat`] that its handlers share.
 
 use agentcore::prelude::*;
 
@@ -26,7 +26,7 @@ impl Chat {
         self.must_be_admitted(&room).await?;
         self.enter(cx, &room.name).await?;
         cx.reply(&RoomJoined { room: room.name.clone(), is_public: room.is_public }).await?;
-        let user_count = cx.manager().group_members(&room.name).await?.items.len();
+        let user_count = cx.manager().present_count(&room.name).await?;
         let Room { name, created_by, is_public, .. } = room;
         cx.send(&RoomInfo { room: name.clone(), user_count, created_by, is_public }).await?;
         // Read after joining: a message of this moment may come twice, but none is missed.
@@ -37,7 +37,7 @@ impl Chat {
     /// Puts the connection into the room's group. The others are told when this is the user's first connection there,
     /// and again when the last one has gone.
     pub(crate) async fn enter(&self, cx: &Context<Self>, room: &str) -> Result<()> {
-        let (room, user_id, username) = (room.to_owned(), self.user.id().clone(), self.user.name().to_owned());
+        let (room, user_id, username) = (room.to_owned(), self.user.id().clone(), self.username.clone());
         let left = UserLeftRoom { room: room.clone(), user_id: user_id.clone(), username: username.clone() };
         let joined = UserJoinedRoom { room, user_id, username, timestamp: Timestamp::now() };
         cx.join_present(&joined.room, &joined, &left).await?;
@@ -48,6 +48,18 @@ impl Chat {
     pub(crate) async fn may_look_into(&self, room: &str) -> Result<()> {
         let found = self.store.room(room).await?;
         self.must_be_admitted(&found.ok_or_else(|| no_such_room(room))?).await
+    }
+
+    /// Only a private room admits, and only who may enter it can open it to others.
+    pub(crate) async fn must_be_private(&self, room: &str) -> Result<()> {
+        let room = self.store.room(room).await?.ok_or_else(|| no_such_room(room))?;
+        if room.is_public {
+            return Err(Error::validation(format!(
+                "`{}` is public: everybody can join without being invited",
+                room.name
+            )));
+        }
+        self.must_be_admitted(&room).await
     }
 
     async fn must_be_admitted(&self, room: &Room) -> Result<()> {

@@ -3,7 +3,7 @@
 //! This module says what the chat needs from a store; `sqlite` is the one that it comes with.
 //! Who is connected, and who has joined which room, is not kept here: that ends with the connection.
 
-use std::{error, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashMap, error, fmt, future::Future, pin::Pin, sync::Arc};
 
 pub(crate) use self::sqlite::Sqlite;
 
@@ -58,7 +58,6 @@ pub(crate) trait ChatStore: Send + Sync {
     /// # Errors
     ///
     /// [`StoreError::NoSuchRoom`] if the room was never created.
-    #[allow(dead_code, reason = "part of what a store must do; so far the chat lets in creators only")]
     fn admit(&self, room: &str, user_id: &str) -> StoreFuture<'_, ()>;
 
     /// Tells whether the room exists and is public or has admitted the user.
@@ -66,6 +65,9 @@ pub(crate) trait ChatStore: Send + Sync {
 
     /// Keeps the user, and the name under which the user came last.
     fn remember_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()>;
+
+    /// Returns the names that are kept of these users, by id; who never came has none.
+    fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>>;
 }
 
 /// A message that is to be stored.

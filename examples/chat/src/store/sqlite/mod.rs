@@ -5,7 +5,7 @@
 //! A message that is stored survives the end of the process at any moment; one of the last moments before a power cut
 //! may be missing, because waiting for the disk would cost each message some milliseconds.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use rusqlite::Connection;
 
@@ -104,5 +104,9 @@ impl ChatStore for Sqlite {
     fn remember_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()> {
         let (user_id, username) = (user_id.to_owned(), username.to_owned());
         self.write(move |db| rooms::remember_user(db, &user_id, &username))
+    }
+
+    fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>> {
+        self.read(move |db| rooms::usernames(db, &user_ids))
     }
 }

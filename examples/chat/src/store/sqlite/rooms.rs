@@ -1,5 +1,7 @@
 //! The statements about rooms and users.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::{error::in_room, messages::now};
@@ -70,6 +72,18 @@ pub(super) fn remember_user(db: &Connection, user_id: &str, username: &str) -> R
     )?;
     upsert.execute(named_params! {":user_id": user_id, ":username": username})?;
     Ok(())
+}
+
+pub(super) fn usernames(db: &Connection, user_ids: &[String]) -> Result<HashMap<String, String>, StoreError> {
+    // One statement for each, prepared once: it is a look into the primary key.
+    let mut select = db.prepare_cached("SELECT username FROM users WHERE user_id = :user_id")?;
+    let mut names = HashMap::with_capacity(user_ids.len());
+    for user_id in user_ids {
+        if let Some(name) = select.query_row(named_params! {":user_id": user_id}, |row| row.get(0)).optional()? {
+            names.insert(user_id.clone(), name);
+        }
+    }
+    Ok(names)
 }
 
 fn room(row: &Row<'_>) -> rusqlite::Result<Room> {

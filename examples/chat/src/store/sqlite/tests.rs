@@ -161,13 +161,9 @@ async fn the_name_a_user_came_with_last_is_kept() {
     let store = Sqlite::open(":memory:").await.unwrap();
     store.remember_user("ada", "Ada").await.unwrap();
     store.remember_user("ada", "Ada L.").await.unwrap();
-    let users: String = store
-        .read(
-            |db| Ok(db.query_row("SELECT group_concat(user_id || '=' || username) FROM users", [], |row| row.get(0))?),
-        )
-        .await
-        .unwrap();
-    assert_eq!(users, "ada=Ada L.");
+    store.remember_user("bob", "Bob").await.unwrap();
+    let names = store.usernames(["ada", "nobody", "' OR 1 --"].map(str::to_owned).into()).await.unwrap();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), [("ada".to_owned(), "Ada L.".to_owned())]);
 }
 
 #[tokio::test]

@@ -1,55 +1,8 @@
-//! Everything that travels between clients and the chat. The attribute on a struct makes its schema, its checks and its
-//! encoding; the name in it is the message's `type`.
+//! What the chat sends.
 
 use agentcore::prelude::*;
 
-use crate::names::room_name;
 use crate::store;
-
-// Client to server.
-
-/// A line that somebody typed.
-#[message("chat_message")]
-pub(crate) struct Say {
-    #[validate(length(min = 1, max = 50), custom(function = room_name))]
-    pub(crate) room: String,
-    #[validate(length(min = 1, max = 4000))]
-    pub(crate) text: String,
-}
-
-/// Asks for a room of one's own. A room that is not public is entered by those it admits, and not listed.
-#[message("create_room")]
-pub(crate) struct CreateRoom {
-    #[validate(length(min = 1, max = 50), custom(function = room_name))]
-    pub(crate) room_name: String,
-    pub(crate) is_public: bool,
-}
-
-/// Without a `limit`, so many messages are meant.
-fn shown_by_default() -> u32 {
-    50
-}
-
-/// Asks for messages of a room: the last ones, or the first after the one with the id `after`.
-#[message("get_message_history")]
-pub(crate) struct GetMessageHistory {
-    #[validate(length(min = 1, max = 50), custom(function = room_name))]
-    pub(crate) room: String,
-    #[validate(range(min = 1, max = 100))]
-    #[serde(default = "shown_by_default")]
-    pub(crate) limit: u32,
-    #[validate(length(equal = 36))]
-    pub(crate) after: Option<String>,
-}
-
-/// A room, and nothing else: several requests look like this, so it has no name of its own.
-#[message]
-pub(crate) struct RoomRef {
-    #[validate(length(min = 1, max = 50), custom(function = room_name))]
-    pub(crate) room: String,
-}
-
-// Server to client.
 
 /// The greeting of a new connection.
 #[message("welcome")]
@@ -129,6 +82,46 @@ pub(crate) struct UserLeftRoom {
     pub(crate) room: String,
     pub(crate) user_id: UserId,
     pub(crate) username: String,
+}
+
+/// For the others: somebody is writing.
+#[message("user_typing_start")]
+pub(crate) struct UserTypingStart {
+    pub(crate) room: String,
+    pub(crate) user_id: UserId,
+    pub(crate) username: String,
+}
+
+/// For the others: somebody has stopped writing.
+#[message("user_typing_stop")]
+pub(crate) struct UserTypingStop {
+    pub(crate) room: String,
+    pub(crate) user_id: UserId,
+    pub(crate) username: String,
+}
+
+/// A line for its receiver's eyes only.
+#[message("private_message")]
+pub(crate) struct Whispered {
+    pub(crate) from_user_id: UserId,
+    pub(crate) from_username: String,
+    pub(crate) to_user_id: String,
+    pub(crate) text: String,
+    pub(crate) timestamp: Timestamp,
+}
+
+/// For the sender of a private message: how many connections took it, and whether every node told so in time.
+#[message("private_message_sent")]
+pub(crate) struct WhisperSent {
+    pub(crate) delivered: usize,
+    pub(crate) complete: bool,
+}
+
+/// The private room is open to whom this is sent to, and to whom it answers.
+#[message("invited")]
+pub(crate) struct Invited {
+    pub(crate) room: String,
+    pub(crate) from_user_id: UserId,
 }
 
 /// The public rooms and those that the user is admitted to.

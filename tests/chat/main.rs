@@ -1,0 +1,27 @@
+//! The chat from outside: its program, its WebSocket protocol and its HTTP routes.
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use serde_json::Value;
+
+mod answers;
+mod keeping;
+mod lists;
+mod mistakes;
+mod presence;
+mod private_messages;
+mod private_rooms;
+mod rest;
+mod rooms;
+mod start;
+mod talking;
+mod typing;
+
+/// Whether a text is a time in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`.
+fn is_timestamp(value: &Value) -> bool {
+    let form: String = value.as_str().unwrap().chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    form == "0000-00-00T00:00:00.000Z"
+}
+
+fn texts(messages: &[Value]) -> Vec<&str> {
+    messages.iter().map(|message| message["text"].as_str().unwrap()).collect()
+}

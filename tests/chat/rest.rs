@@ -1,0 +1,84 @@
+//! The chat over HTTP.
+
+use serde_json::json;
+use tests::chat::{ChatServer, Talker};
+
+#[tokio::test]
+async fn history_is_there_over_http_too() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::in_room(&chat, "alice", "tea room").await;
+    let mut said = Vec::new();
+    for n in 0..60 {
+        said.push(alice.post("tea room", &format!("line {n}")).await);
+    }
+    let answer = chat.get("/api/rooms/tea%20room/messages?limit=2").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!(answer.json(), json!({ "room": "tea room", "messages": said[58..], "count": 2 }));
+    let default = chat.get("/api/rooms/tea%20room/messages").await.json();
+    assert_eq!((&default["messages"], &default["count"]), (&json!(said[10..]), &json!(50)));
+    let all = chat.get("/api/rooms/tea%20room/messages?limit=1000").await.json();
+    assert_eq!(all["count"], 60);
+
+    for limit in ["0", "1001", "-1", "1.5", "ten", "", "99999999999999999999"] {
+        let answer = chat.get(&format!("/api/rooms/tea%20room/messages?limit={limit}")).await;
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/json")), "{limit}");
+        let error = &answer.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains("limit"), "{error}");
+        assert_eq!(error["details"]["errors"][0]["field"], "limit", "{error}");
+    }
+    for room in ["nowhere", "%20", "%27%20OR%201=1%20--", &"x".repeat(500)] {
+        let answer = chat.get(&format!("/api/rooms/{room}/messages")).await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("NO_SUCH_ROOM")), "{room}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_the_server_can_be_asked_for() {
+    let chat = ChatServer::start();
+    let _alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let _again = Talker::in_room(&chat, "alice", "lobby").await;
+    let _bob = Talker::in_room(&chat, "bob", "tea room").await;
+    let status = chat.get("/api/status").await.json();
+    assert!(status["node"].is_string(), "{status}");
+    let expected = json!({
+        "status": "ok", "backend_type": "memory", "node": status["node"], "connections": 3, "users": 2, "groups": 2,
+    });
+    assert_eq!(status, expected);
+    for path in ["/health", "/ready"] {
+        assert_eq!(chat.get(path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_served_whole_and_shut_against_foreign_code() {
+    let chat = ChatServer::start();
+    let page = chat.get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+
+    // All that the page names, and all that its scripts import.
+    let mut wanted = vec!["chat.css".to_owned(), "icon.svg".to_owned(), "chat.js".to_owned()];
+    for name in &wanted {
+        assert!(page.body.contains(name), "{name}");
+    }
+    let mut at = 0;
+    while let Some(name) = wanted.get(at).cloned() {
+        let file = chat.get(&format!("/{name}")).await;
+        let content_type = match name.rsplit_once('.').unwrap().1 {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            _ => "image/svg+xml",
+        };
+        assert_eq!((file.status, file.header("content-type")), (200, Some(content_type)), "{name}");
+        assert_eq!(file.header("x-content-type-options"), Some("nosniff"), "{name}");
+        let imported = file.body.split("from './").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned());
+        let new: Vec<_> = imported.filter(|name| !wanted.contains(name)).collect();
+        wanted.extend(new);
+        at += 1;
+    }
+    assert!(wanted.len() > 5, "{wanted:?}");
+}

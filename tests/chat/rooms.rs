@@ -1,0 +1,103 @@
+//! Joining, leaving and creating rooms, and who sees that.
+
+use serde_json::json;
+use tests::chat::{ChatServer, Talker};
+
+use crate::{is_timestamp, texts};
+
+#[tokio::test]
+async fn joining_is_answered_first_and_then_shows_the_room_and_what_was_said() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::connect(&chat, "alice").await;
+    let joined = alice.reply("join_room", json!({ "room": "lobby" })).await;
+    assert_eq!(joined, json!({ "room": "lobby", "is_public": true }));
+    let info = json!({ "room": "lobby", "user_count": 1, "created_by": "alice", "is_public": true });
+    assert_eq!(alice.expect("room_info").await, info);
+    assert_eq!(alice.expect("message_history").await, json!({ "room": "lobby", "messages": [] }));
+    let said = alice.post("lobby", "first").await;
+
+    let mut bob = Talker::connect(&chat, "bob").await;
+    bob.say("join_room", json!({ "room": "lobby" })).await;
+    assert_eq!(bob.expect("room_joined").await, joined);
+    assert_eq!(bob.expect("room_info").await["user_count"], 2);
+    assert_eq!(bob.expect("message_history").await, json!({ "room": "lobby", "messages": [said] }));
+    bob.hears_nothing().await;
+
+    let arrival = alice.expect("user_joined_room").await;
+    assert!(is_timestamp(&arrival["timestamp"]), "{arrival}");
+    let expected = json!({ "room": "lobby", "user_id": "bob", "username": "bob", "timestamp": arrival["timestamp"] });
+    assert_eq!(arrival, expected);
+    alice.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn joining_shows_the_last_fifty_messages() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    for n in 0..55 {
+        alice.post("lobby", &format!("line {n}")).await;
+    }
+    let mut bob = Talker::connect(&chat, "bob").await;
+    let expected: Vec<_> = (5..55).map(|n| format!("line {n}")).collect();
+    assert_eq!(texts(&bob.join("lobby").await), expected);
+}
+
+#[tokio::test]
+async fn joining_twice_answers_the_same_again_and_tells_nobody() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    alice.expect("user_joined_room").await;
+    let said = bob.post("lobby", "once").await;
+    assert_eq!(bob.join("lobby").await, std::slice::from_ref(&said));
+    // What came first is heard first, so nothing came between.
+    assert_eq!(alice.expect("chat_message").await, said);
+    let second = bob.post("lobby", "and once only").await;
+    assert_eq!(alice.expect("chat_message").await, second);
+}
+
+#[tokio::test]
+async fn leaving_tells_the_others_at_once() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    alice.expect("user_joined_room").await;
+    assert_eq!(bob.reply("leave_room", json!({ "room": "lobby" })).await, json!({ "room": "lobby" }));
+    let left = json!({ "room": "lobby", "user_id": "bob", "username": "bob" });
+    assert_eq!(alice.expect("user_left_room").await, left);
+
+    let error = bob.refused("leave_room", json!({ "room": "lobby" })).await;
+    assert_eq!(error["category"], "authorization", "{error}");
+    alice.post("lobby", "alone").await;
+    bob.hears_nothing().await;
+
+    bob.join("lobby").await;
+    alice.expect("user_joined_room").await;
+    bob.say("leave_room", json!({ "room": "lobby" })).await;
+    assert_eq!(bob.expect("room_left").await, json!({ "room": "lobby" }));
+    assert_eq!(alice.expect("user_left_room").await, left);
+}
+
+#[tokio::test]
+async fn a_room_is_created_once_and_then_joined_by_who_asks_for_it() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::connect(&chat, "alice").await;
+    let room = json!({ "room_name": "tea room", "is_public": true });
+    let created = alice.reply("create_room", room.clone()).await;
+    assert_eq!(created, json!({ "room": "tea room", "is_public": true }));
+    alice.post("tea room", "Milk or lemon?").await;
+
+    let mut bob = Talker::connect(&chat, "bob").await;
+    // Of an existing room it matters what it is, not what was asked for.
+    bob.say("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+    assert_eq!(bob.expect("room_joined").await, created);
+    let info = json!({ "room": "tea room", "user_count": 2, "created_by": "alice", "is_public": true });
+    assert_eq!(bob.expect("room_info").await, info);
+    let history = bob.expect("message_history").await;
+    assert_eq!(texts(history["messages"].as_array().unwrap()), ["Milk or lemon?"]);
+    assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
+
+    bob.say("create_room", json!({ "room_name": "other", "is_public": true })).await;
+    assert_eq!(bob.expect("room_created").await, json!({ "room": "other", "is_public": true }));
+    bob.post("other", "I am in it").await;
+}

@@ -1,0 +1,75 @@
+//! The greeting, the way in, and the start of the program.
+
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+use tests::chat::{ChatServer, Folder, Talker, program, surroundings};
+
+use crate::is_timestamp;
+
+#[tokio::test]
+async fn a_client_is_welcomed_by_its_name() {
+    let chat = ChatServer::start();
+    let alice = Talker::connect(&chat, "Alice_B-2.c").await;
+    assert_eq!(alice.welcome["user_id"], "Alice_B-2.c");
+    assert_eq!(alice.welcome["username"], "Alice_B-2.c");
+    assert!(alice.welcome["message"].is_string());
+    assert!(is_timestamp(&alice.welcome["timestamp"]), "{}", alice.welcome);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_with_its_ref() {
+    let chat = ChatServer::start();
+    let mut alice = Talker::connect(&chat, "alice").await;
+    alice.text(r#"{"type":"ping","ref":7}"#).await;
+    assert_eq!(alice.next().await, json!({ "type": "pong", "ref": 7 }));
+    alice.text(r#"{"type":"ping","data":{}}"#).await;
+    assert_eq!(alice.next().await, json!({ "type": "pong" }));
+}
+
+#[tokio::test]
+async fn a_user_id_outside_the_rule_is_refused_before_the_upgrade() {
+    let chat = ChatServer::start();
+    let (too_long, longest) = ("x".repeat(65), "x".repeat(64));
+    for bad in ["a%20b", "a:b", "a%2Fb", "%C3%A4lice", "a%0A", "a%00", "%E2%80%AEa", "a@b", &too_long] {
+        let answer = chat.ask_for_upgrade(&format!("/ws/{bad}")).await;
+        assert_eq!(answer.status, 400, "{bad}: {answer:?}");
+        let error = &answer.json()["error"];
+        assert_eq!(error["code"], "VALIDATION_FAILED", "{bad}: {error}");
+        assert_eq!(error["details"]["errors"][0]["field"], "user_id", "{bad}: {error}");
+    }
+    for good in ["a", "A.b_c-9", &longest] {
+        assert_eq!(chat.ask_for_upgrade(&format!("/ws/{good}")).await.status, 101, "{good}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
+    let folder = Folder::new();
+    let missing = folder.path().join("missing").join("chat.db");
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "This is a text and no database. ".repeat(100)).unwrap();
+    for place in [&missing, &text] {
+        let mut command = Command::new(program());
+        surroundings(&mut command, folder.path(), 0);
+        let ended = command.env("CHAT_DB", place).stdout(Stdio::piped()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert!(told.contains("cannot open the chat store") && told.contains(place.to_str().unwrap()), "{told}");
+        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+        assert_eq!(ended.stdout, b"", "it must not listen");
+    }
+}
+
+#[test]
+fn the_start_says_that_anybody_can_be_anybody() {
+    let chat = ChatServer::start();
+    let mut command = Command::new(program());
+    let folder = Folder::new();
+    // The address is taken, so this one ends by itself.
+    surroundings(&mut command, folder.path(), chat.port());
+    let ended = command.env("LOG_LEVEL", "INFO").output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("open mode"), "{told}");
+    assert!(told.contains("the port is taken"), "{told}");
+}

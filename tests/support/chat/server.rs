@@ -1,0 +1,227 @@
+//! The program of the chat, running.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::{env, thread};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::Folder;
+use crate::http::{Answer, read_answer};
+use crate::transport::Stream;
+use crate::wait::{PATIENCE, soon, until_equal};
+
+/// The chat's program, built once for each run, in the profile of the tests.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        // This test is `<target>/<profile>/deps/<name>`.
+        let test = env::current_exe().expect("a test has a file");
+        let folder = test.ancestors().nth(2).expect("the folder of the profile");
+        let target = folder.parent().expect("the folder of all profiles");
+        let profile = match folder.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(profile) => profile,
+        };
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
+        cargo.args(["build", "--package", "chat", "--profile", profile, "--message-format", "json-render-diagnostics"]);
+        cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let built = cargo.stderr(Stdio::piped()).output().expect("cargo runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let messages = String::from_utf8(built.stdout).expect("UTF-8");
+        let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let program = messages.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        program.expect("the package has a program")
+    })
+}
+
+/// A running chat; dropping it kills the process.
+#[derive(Debug)]
+pub struct ChatServer {
+    process: Child,
+    port: u16,
+    folder: Folder,
+    settings: Vec<(String, String)>,
+}
+
+impl ChatServer {
+    /// Starts a chat with a new database, on a free port, and without a rate limit that a test would meet.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// As [`start`](Self::start), with these settings; an empty value is that of a user who sets nothing.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::run(Command::new(program()), settings)
+    }
+
+    /// Starts a chat that can write no file beyond `blocks` of 512 bytes.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn with_small_files(blocks: u32) -> Self {
+        let mut shell = Command::new("sh");
+        // Ignored, the signal leaves an error of the write: the program sees what it would on a full disk.
+        shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"")).arg(program());
+        Self::run(shell, &[])
+    }
+
+    fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
+        let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (process, port) = launch(&mut command, folder.path(), 0, &settings);
+        Self { process, port, folder, settings }
+    }
+
+    /// Kills the process as a crash would, and starts it again at the same place with the same database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn crash_and_start(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Asks the process to end, as an operator does, and waits for that.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) -> ExitStatus {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(told.expect("`kill` runs").success());
+        let begun = std::time::Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a child can be waited for") {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the chat did not end within {PATIENCE:?}");
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Starts a chat that has ended, at the same place with the same database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        (self.process, self.port) = launch(&mut Command::new(program()), self.folder.path(), self.port, &self.settings);
+    }
+
+    fn kill(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address of `path`, for browsers.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks for `path` over HTTP.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(path, "Connection: close").await
+    }
+
+    /// Asks for `path` over HTTP, with a token.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn get_with_token(&self, path: &str, token: &str) -> Answer {
+        self.request(path, &format!("Connection: close\r\nAuthorization: Bearer {token}")).await
+    }
+
+    /// Asks for a WebSocket at `path`, and reads what HTTP says to that.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn ask_for_upgrade(&self, path: &str) -> Answer {
+        let key = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        self.request(path, key).await
+    }
+
+    async fn request(&self, path: &str, headers: &str) -> Answer {
+        let stream = soon("a connection", TcpStream::connect(("127.0.0.1", self.port))).await;
+        let mut stream: Box<dyn Stream> = Box::new(stream.expect("the chat listens"));
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n", self.port);
+        soon("sending", stream.write_all(request.as_bytes())).await.expect("the chat reads");
+        read_answer(&mut stream, &mut Vec::new()).await
+    }
+
+    /// Waits until the chat has so many connections.
+    ///
+    /// # Panics
+    /// When it still has another number after a long time.
+    pub async fn until_connections(&self, count: u32) {
+        let ask = async || self.get("/api/status").await.json()["connections"].clone();
+        until_equal("connections", json!(count), ask).await;
+    }
+}
+
+impl Drop for ChatServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The surroundings of a chat of a test: nothing but what is set here.
+pub fn surroundings(command: &mut Command, folder: &Path, port: u16) {
+    command.env_clear().env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("LOG_LEVEL", "ERROR");
+    command.env("CHAT_RATE_MESSAGES", "100000");
+    command.env("CHAT_DB", folder.join("chat.db")).current_dir(folder).stdin(Stdio::null());
+}
+
+fn launch(command: &mut Command, folder: &Path, port: u16, settings: &[(String, String)]) -> (Child, u16) {
+    surroundings(command, folder, port);
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    let mut process = command.stdout(Stdio::piped()).spawn().expect("the chat can be started");
+    let output = process.stdout.take().expect("its output is read here");
+    let (line_read, lines) = mpsc::channel();
+    thread::spawn(move || {
+        // Reads to the end, so that the chat can always write.
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            drop(line_read.send(line));
+        }
+    });
+    loop {
+        let Ok(line) = lines.recv_timeout(PATIENCE) else {
+            drop(process.kill());
+            panic!("the chat does not say where it listens; {:?}", process.wait());
+        };
+        if let Some(address) = line.strip_prefix("listening on http://127.0.0.1:") {
+            return (process, address.parse().expect("a port"));
+        }
+    }
+}
