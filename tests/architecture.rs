@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of `agentcore/src`, by level.
 const LEVELS: [&[&str]; 7] = [
-    &["env", "error", "id", "time", "settings", "state", "sync"],
+    &["env", "error", "guard", "id", "metrics", "settings", "state", "supervise", "sync", "time"],
     &["message", "wire"],
     &["schema", "backend"],
     &["registry", "worker"],

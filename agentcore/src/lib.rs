@@ -53,15 +53,18 @@ pub mod backend;
 pub mod consumer;
 mod env;
 pub mod error;
+mod guard;
 mod id;
 mod manager;
 pub mod message;
+mod metrics;
 pub mod middleware;
 mod registry;
 pub mod schema;
 mod server;
 mod settings;
 mod state;
+mod supervise;
 mod sync;
 mod time;
 mod wire;
@@ -85,6 +88,7 @@ pub use registry::{Activity, Connection};
 pub use schema::Catalogue;
 pub use server::{AgentCore, App, State};
 pub use settings::{BackendType, Settings};
+pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
 pub use time::{Timestamp, TimestampError};
 
 /// What most programs need.

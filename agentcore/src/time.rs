@@ -16,6 +16,11 @@ impl Timestamp {
     pub fn now() -> Self {
         Self(jiff::Timestamp::now())
     }
+
+    /// Seconds since 1970.
+    pub(crate) fn seconds(self) -> f64 {
+        self.0.as_millisecond() as f64 / 1000.0
+    }
 }
 
 impl fmt::Display for Timestamp {

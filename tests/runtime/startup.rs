@@ -106,7 +106,7 @@ async fn a_route_that_is_ours_cannot_be_taken() {
     let error = error_of(app().consumer::<Health>()).await;
     says(&error, &["Health", "`/health`", "status route", ".without_status_routes()"]);
     assert!(app().consumer::<Health>().without_status_routes().build().await.is_ok());
-    for path in ["/health", "/ready"] {
+    for path in ["/health", "/ready", "/metrics"] {
         let routes = Router::new().route(path, get(async || "mine"));
         says(&error_of(app().routes(routes.clone())).await, &[path]);
         assert!(app().routes(routes).without_status_routes().build().await.is_ok());

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::{Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, PresenceBook, Publish, Question, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Parcel;
+use crate::supervise::SupervisedTask;
 
 /// One node, no other process needed.
 ///
@@ -21,12 +21,13 @@ pub struct MemoryBackend {
     started: OnceLock<Started>,
     admitted: Mutex<Admitted>,
     presence: Arc<PresenceDesk>,
-    stopped: CancellationToken,
 }
 
 struct Started {
     node: Node,
     deliver: Arc<dyn Deliver>,
+    /// Sends leave messages when they are due.
+    leaves: SupervisedTask,
 }
 
 #[derive(Debug, Default)]
@@ -67,15 +68,16 @@ impl Backend for MemoryBackend {
     }
 
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
-        let leaves = send_leaves(self.presence.clone(), deliver.clone());
-        let stopped = self.stopped.clone();
-        tokio::spawn(async move { stopped.run_until_cancelled_owned(leaves).await });
-        let started = self.started.set(Started { node, deliver });
+        let (desk, to) = (self.presence.clone(), deliver.clone());
+        let leaves = node.supervisor.spawn("memory.leaves", move || send_leaves(desk.clone(), to.clone()));
+        let started = self.started.set(Started { node, deliver, leaves });
         Box::pin(std::future::ready(started.map_err(|_| Error::start("a backend serves one node only"))))
     }
 
     fn stop(&self) -> Async<'_, ()> {
-        self.stopped.cancel();
+        if let Some(started) = self.started.get() {
+            started.leaves.stop();
+        }
         Box::pin(std::future::ready(()))
     }
 

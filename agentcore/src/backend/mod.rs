@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Parcel;
+use crate::supervise::Supervisor;
 
 /// A boxed future: the trait is used as an object, so that one binary can choose its backend by a setting.
 pub type Async<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -31,6 +32,8 @@ pub struct Node {
     pub incarnation: u64,
     /// The bounds that admission keeps.
     pub limits: AdmissionLimits,
+    /// Runs the background tasks of the backend: one that panics is started again, and shows in `/health`.
+    pub supervisor: Supervisor,
 }
 
 /// How many connections are admitted, over all nodes.

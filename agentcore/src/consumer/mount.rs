@@ -16,6 +16,8 @@ pub struct Mount {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
     pub(crate) handlers: &'static [Handler],
+    /// Its place among the mounted ones, once all are known.
+    pub(crate) number: usize,
     pub(crate) required: fn() -> Vec<Required>,
     pub(crate) sends: fn() -> Vec<Description>,
     open: fn(&Opening<'_>) -> Result<Box<dyn Prepared>>,
@@ -37,6 +39,7 @@ impl Mount {
             name: <C as Construct>::NAME,
             path: <C as Construct>::PATH,
             handlers: <C as Dispatch>::HANDLERS,
+            number: 0,
             required: C::required,
             sends: C::sends,
             open: |opening| Ok(Box::new(Unattached(C::construct(opening)?))),

@@ -7,7 +7,8 @@ use super::{ConnectionManager, Inner};
 use crate::backend::{Count, Refused};
 use crate::error::{CloseCode, Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::registry::{Connection, Sink};
+use crate::metrics::Bound;
+use crate::registry::{Connection, Shard, Sink};
 
 /// A place that was admitted; dropping it gives it back.
 pub(crate) struct Admitted {
@@ -35,7 +36,15 @@ impl ConnectionManager {
             inner.backend.admit(&user).await?;
             Ok(Admitted { inner, user })
         });
-        match admitting.await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed)))) {
+        let admitted = admitting.await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))));
+        if let Err(refused) = &admitted {
+            self.inner.metrics.refused(match refused {
+                Refused::Total => Bound::Total,
+                Refused::User => Bound::User,
+                Refused::Backend(_) => Bound::Backend,
+            });
+        }
+        match admitted {
             Ok(admitted) => Ok(admitted),
             Err(Refused::Total) => Err(limit(format!(
                 "the server is full: {} connections are the most it admits",
@@ -49,10 +58,13 @@ impl ConnectionManager {
     }
 
     /// Gives an admitted connection its outbox and makes it known.
-    pub(crate) fn open(&self, admitted: &Admitted, shard: &Arc<crate::registry::Shard>, sink: Sink) -> Arc<Connection> {
+    /// `consumer` is the number of its consumer.
+    pub(crate) fn open(&self, admitted: &Admitted, shard: &Arc<Shard>, sink: Sink, consumer: usize) -> Arc<Connection> {
         let registry = &self.inner.registry;
-        let connection = shard.open(registry.next_id(), admitted.user.clone(), sink);
+        let meter = self.inner.metrics.meter(shard.index(), consumer);
+        let connection = shard.open(registry.next_id(), admitted.user.clone(), sink, meter);
         registry.register(&connection);
+        connection.meter().opened();
         self.inner.backend.record(Count::User(connection.user_id()));
         connection
     }

@@ -144,7 +144,7 @@ impl ConnectionManager {
         Stats {
             node: self.inner.node.clone(),
             backend_type: self.inner.backend.name(),
-            started_at: self.inner.started_at,
+            started_at: self.inner.metrics.started_at(),
             connections: registry.connection_count(),
             users: registry.user_count(),
             groups: registry.directory().len(),

@@ -24,9 +24,10 @@ use crate::backend::{AdmissionLimits, Backend, Node};
 use crate::error::{CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
+use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
 use crate::registry::{Connection, ConnectionRegistry, OutboxLimits};
 use crate::settings::Settings;
-use crate::time::Timestamp;
+use crate::supervise::Supervisor;
 use crate::worker::{Workers, guard};
 
 /// Sends to connections, users, groups and everyone, over all nodes; joins, leaves and counts.
@@ -40,12 +41,20 @@ pub struct ConnectionManager {
 
 struct Inner {
     node: NodeId,
-    started_at: Timestamp,
     settings: Arc<Settings>,
     registry: ConnectionRegistry,
     backend: Arc<dyn Backend>,
+    metrics: Arc<Metrics>,
+    supervisor: Supervisor,
+    _watchdog: Watchdog,
     /// Their threads end with the manager.
     _workers: Workers,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.supervisor.stop();
+    }
 }
 
 impl fmt::Debug for ConnectionManager {
@@ -56,26 +65,29 @@ impl fmt::Debug for ConnectionManager {
 
 impl ConnectionManager {
     /// Starts the workers and the backend.
-    pub(crate) async fn start(settings: Arc<Settings>, backend: Arc<dyn Backend>) -> Result<Self> {
+    pub(crate) async fn start(settings: Arc<Settings>, backend: Arc<dyn Backend>, labels: Labels) -> Result<Self> {
+        let supervisor = Supervisor::new();
+        let metrics = Arc::new(Metrics::new(labels, settings.workers, supervisor.clone()));
         let limits = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
-        let workers = Workers::start(settings.workers, limits)
-            .map_err(|error| Error::start(format!("the worker threads cannot be started: {error}")))?;
+        let workers = Workers::start(settings.workers, limits).map_err(no_threads)?;
         let incarnation = rand_u64();
         let node = settings.node_id();
         let manager = Self {
             inner: Arc::new(Inner {
                 node: node.clone(),
-                started_at: Timestamp::now(),
                 registry: ConnectionRegistry::new(incarnation, workers.shards()),
                 settings: settings.clone(),
                 backend: backend.clone(),
+                _watchdog: Watchdog::start(metrics.clone()).map_err(no_threads)?,
+                metrics,
+                supervisor: supervisor.clone(),
                 _workers: workers,
             }),
         };
         let limits =
             AdmissionLimits { total: settings.max_total_connections, per_user: settings.max_connections_per_client };
         let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
-        backend.start(Node { id: node, incarnation, limits }, deliver).await?;
+        backend.start(Node { id: node, incarnation, limits, supervisor }, deliver).await?;
         Ok(manager)
     }
 
@@ -88,6 +100,30 @@ impl ConnectionManager {
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.inner.node
+    }
+
+    /// The counts of this node.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.inner.metrics
+    }
+
+    /// The background tasks of this node; tasks of the application may join them, and show in `/health` too.
+    #[must_use]
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.inner.supervisor
+    }
+
+    /// What this node holds, for the figures.
+    pub(crate) fn gauges(&self, draining: bool) -> Gauges {
+        let registry = self.registry();
+        Gauges {
+            node: self.inner.node.to_string(),
+            connections: registry.connection_count(),
+            users: registry.user_count(),
+            groups: registry.directory().len(),
+            draining,
+            outgoing: Outgoing::default(),
+        }
     }
 
     /// The settings it was started with.
@@ -148,6 +184,11 @@ impl ConnectionManager {
     pub fn connection_info(&self, id: ConnectionId) -> Option<Arc<Connection>> {
         self.inner.registry.connection(id)
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+fn no_threads(error: std::io::Error) -> Error {
+    Error::start(format!("the worker threads cannot be started: {error}"))
 }
 
 fn rand_u64() -> u64 {

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::error::{CloseReason, Error};
 use crate::id::{ConnectionId, GroupName, UserId};
+use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 use crate::time::Timestamp;
 
@@ -29,6 +30,7 @@ pub struct Connection {
     /// The serial number of the last request that was answered; see [`Connection::answer_once`].
     answered: AtomicU64,
     activity: Activity,
+    meter: Meter,
     /// Tasks that end with it; `None` while there were none.
     tasks: Mutex<Option<Box<JoinSet<()>>>>,
 }
@@ -79,7 +81,7 @@ impl Closing {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, user: UserId, shard: Arc<Shard>, member: Member) -> Self {
+    pub(super) fn new(id: ConnectionId, user: UserId, shard: Arc<Shard>, member: Member, meter: Meter) -> Self {
         Self {
             id,
             user,
@@ -90,6 +92,7 @@ impl Connection {
             ending: Mutex::default(),
             answered: AtomicU64::new(0),
             activity: Activity::default(),
+            meter,
             tasks: Mutex::new(None),
         }
     }
@@ -116,6 +119,11 @@ impl Connection {
     #[must_use]
     pub fn activity(&self) -> &Activity {
         &self.activity
+    }
+
+    /// What its messages are counted with.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The groups it is in, in the order of joining.

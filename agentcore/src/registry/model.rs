@@ -13,6 +13,7 @@ use super::shard::OutboxLimits;
 use super::{Command, Connection, ConnectionRegistry, Membership, Shard, Sink};
 use crate::id::{GroupName, UserId};
 use crate::message::Except;
+use crate::metrics::Meter;
 
 const ROUNDS: usize = 2_000;
 
@@ -34,7 +35,7 @@ impl World {
         let (sender, written) = mpsc::channel(1);
         let id = self.registry.next_id();
         let shard = self.registry.shard(shard).unwrap();
-        let connection = shard.open(id, UserId::new("alice").unwrap(), Sink::Stream(sender));
+        let connection = shard.open(id, UserId::new("alice").unwrap(), Sink::Stream(sender), Meter::alone());
         self.registry.register(&connection);
         (connection, written)
     }

@@ -16,6 +16,7 @@ use super::{Closing, Connection, Sink};
 use crate::error::CloseReason;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Except;
+use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 
 /// Commands of other threads that may wait; their senders wait beyond it.
@@ -169,11 +170,11 @@ impl Shard {
     }
 
     /// Gives a connection its outbox.
-    pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink) -> Arc<Connection> {
+    pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink, meter: Meter) -> Arc<Connection> {
         let connection = self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
-                Arc::new(Connection::new(id, user, self.clone(), member))
+                Arc::new(Connection::new(id, user, self.clone(), member, meter))
             })
         });
         if let Some(reason) = self.closing.get() {

@@ -56,6 +56,11 @@ impl Catalogue {
         Builder::default()
     }
 
+    /// The types that any consumer sends.
+    pub(crate) fn sent_types(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.entries.keys().filter(|key| key.direction == Direction::Sends).map(|key| key.message_type)
+    }
+
     /// The types that `consumer` receives or sends, by message type.
     fn of<'a>(
         &'a self,

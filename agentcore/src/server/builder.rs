@@ -7,15 +7,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::routing::{MethodFilter, get, on};
+use axum::routing::{MethodFilter, on};
 
-use super::http::{Shared, health, ready};
+use super::http::Shared;
+use super::status::{self, STATUS_PATHS};
 use super::{accept, upgrade};
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
+use crate::metrics::{ConsumerTypes, Labels, Named};
 use crate::middleware::{Middleware, Pipeline, Start};
 use crate::schema::{Catalogue, Direction};
 use crate::settings::{BackendType, Settings};
@@ -147,7 +149,7 @@ impl AgentCore {
         self
     }
 
-    /// Leaves `/health` and `/ready` to the application.
+    /// Leaves `/health`, `/ready` and `/metrics` to the application.
     pub fn without_status_routes(mut self) -> Self {
         self.status_routes = false;
         self
@@ -185,7 +187,11 @@ impl AgentCore {
             BackendType::Memory => Arc::new(MemoryBackend::new()),
         });
         let settings = Arc::new(self.settings);
-        let manager = ConnectionManager::start(settings, backend).await?;
+        for (number, mount) in self.mounts.iter_mut().enumerate() {
+            mount.number = number;
+        }
+        let labels = labels(&self.mounts, &catalogue);
+        let manager = ConnectionManager::start(settings, backend, labels).await?;
         self.states.insert(manager.clone());
         let shared = Arc::new(Shared::new(manager, self.states, self.chain.and_then(|set| set.pipeline)));
         let router = router(&shared, &self.mounts, self.routes, self.status_routes)?;
@@ -235,7 +241,7 @@ impl AgentCore {
                     other.type_name, mount.type_name, mount.path
                 ));
             }
-            if self.status_routes && matches!(mount.path, "/health" | "/ready") {
+            if self.status_routes && STATUS_PATHS.contains(&mount.path) {
                 problems.push(format!(
                     "consumer `{}` has the path `{}`, which is a status route; choose another one, or leave the status \
                      routes out with `.without_status_routes()`",
@@ -269,9 +275,7 @@ impl AgentCore {
 fn catalogue(mounts: &[Mount]) -> Result<Catalogue, Vec<String>> {
     let mut builder = Catalogue::builder();
     for mount in mounts {
-        // Two consumers of one name, in different modules, are told apart by their paths.
-        let namesake = mounts.iter().any(|other| other.name == mount.name && other.type_id != mount.type_id);
-        let consumer = if namesake { mount.type_name } else { mount.name };
+        let consumer = consumer_name(mounts, mount);
         for handler in mount.handlers {
             match handler.receives {
                 None => {
@@ -292,6 +296,30 @@ fn catalogue(mounts: &[Mount]) -> Result<Catalogue, Vec<String>> {
         }
     }
     builder.build()
+}
+
+/// The names that figures are kept by.
+fn labels(mounts: &[Mount], catalogue: &Catalogue) -> Labels {
+    let consumers: Vec<_> = mounts
+        .iter()
+        .map(|mount| ConsumerTypes {
+            consumer: consumer_name(mounts, mount).to_owned(),
+            handlers: mount
+                .handlers
+                .iter()
+                .map(|handler| Named { message_type: handler.message_type, method: handler.method })
+                .collect(),
+        })
+        .collect();
+    // The manager sends any message of the program, also one that no consumer lists.
+    let any = inventory::iter::<MessageEntry>().filter_map(|entry| entry.description.name);
+    Labels::new(&consumers, catalogue.sent_types().chain(any))
+}
+
+/// Two consumers of one name, in different modules, are told apart by their paths.
+fn consumer_name(mounts: &[Mount], mount: &Mount) -> &'static str {
+    let namesake = mounts.iter().any(|other| other.name == mount.name && other.type_id != mount.type_id);
+    if namesake { mount.type_name } else { mount.name }
 }
 
 /// A consumer takes its path for all methods, one by one: with axum's `any`, a route of the application on the same path
@@ -316,10 +344,7 @@ fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, status_routes:
         })?;
     }
     if status_routes {
-        let (for_health, for_ready) = (shared.clone(), shared.clone());
-        ours = ours
-            .route("/health", get(move || health(for_health.clone())))
-            .route("/ready", get(move || ready(for_ready.clone())));
+        ours = status::routes(ours, shared);
     }
     let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
     Ok(joined.layer(axum::Extension(shared.clone())))

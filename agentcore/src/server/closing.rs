@@ -9,8 +9,10 @@ use super::http::log;
 use super::inbound::{Ahead, Next};
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
+use crate::metrics::Kind;
 use crate::registry::Closing;
 use crate::wire::{Decoder, Event, Violation, close_frame};
+use crate::worker::Run;
 
 /// How long the close handshake may take: a peer that reads nothing or never answers is left after it.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -43,7 +45,7 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
     connection.abort_tasks();
     if connected && let Some(future) = served.session.disconnect(reason) {
         let timeout = served.manager.settings().ws_handler_timeout;
-        if let Err(error) = hook(future, timeout).await {
+        if let Err(error) = hook(future, Run::new(connection.meter(), Kind::Disconnect), timeout).await {
             log(&error);
         }
     }

@@ -12,10 +12,11 @@ use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::manager::{Admitted, ConnectionManager};
 use crate::message::write_envelope;
+use crate::metrics::Kind;
 use crate::middleware::Pipeline;
 use crate::registry::{Berth, Closing, Connection, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame, text_frame};
-use crate::worker::{Panicked, guard};
+use crate::worker::{Panicked, Run, guard};
 
 /// How many frames a message may have.
 const MAX_FRAMES: u32 = 16_384;
@@ -29,6 +30,8 @@ pub(super) struct Arrival {
     pub(super) shard: Arc<Shard>,
     pub(super) berth: Berth,
     pub(super) chain: Option<Arc<dyn Pipeline>>,
+    /// The number of its consumer.
+    pub(super) consumer: usize,
     /// The client offered a subprotocol of ours, and so expects a welcome.
     pub(super) ours: bool,
 }
@@ -61,7 +64,7 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 /// Gives the connection its outbox and its consumer.
 #[expect(clippy::boxed_local, reason = "unboxed, it would make every connection's task as large as itself")]
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
-    let Arrival { socket, prepared, admitted, manager, shard, berth, chain, ours } = *arrival;
+    let Arrival { socket, prepared, admitted, manager, shard, berth, chain, consumer, ours } = *arrival;
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -74,7 +77,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
         })
     };
     let (reader, sink, read) = socket.split(settings.ws_write_timeout, written).ok()?;
-    let connection = manager.open(&admitted, &shard, sink);
+    let connection = manager.open(&admitted, &shard, sink, consumer);
     let _ = known.set(connection.clone());
     let limits = Limits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
     let session = prepared.attach(manager.clone(), connection.clone());
@@ -116,7 +119,8 @@ async fn connect(served: &mut Served) -> Result<(), End> {
     let timeout = served.manager.settings().ws_handler_timeout;
     if let Some(future) = served.session.connect() {
         let connection = &served.connection;
-        let error = match hook(future, timeout).await {
+        let handling = Run::new(connection.meter(), Kind::Connect);
+        let error = match hook(future, handling, timeout).await {
             Ok(Reply(None)) => None,
             Ok(Reply(Some(frame))) => {
                 send(connection, frame);
@@ -133,8 +137,12 @@ async fn connect(served: &mut Served) -> Result<(), End> {
 }
 
 /// Runs `#[on(connect)]` or `#[on(disconnect)]`: caught, and under the deadline.
-pub(super) async fn hook(mut future: HandlerFuture<'_>, timeout: std::time::Duration) -> Result<Reply> {
-    let outcome = tokio::time::timeout(timeout, guard(future.as_mut())).await;
+pub(super) async fn hook(
+    mut future: HandlerFuture<'_>,
+    mut handling: Run<'_>,
+    timeout: std::time::Duration,
+) -> Result<Reply> {
+    let outcome = tokio::time::timeout(timeout, poll_fn(|cx| handling.poll(future.as_mut(), cx))).await;
     // Dropped inside the guard: a panic in a destructor is the hook's too.
     let dropped = guard(async move { drop(future) }).await;
     let Ok(output) = outcome else {
@@ -214,7 +222,8 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                 Begun::Failed(error) => return ahead.leave(input, End::Failed(error)),
                 Begun::Started(future, asked) => (future, asked),
             };
-            let output = match first_poll(&mut future).await {
+            let mut handling = Run::new(connection.meter(), asked.kind);
+            let output = match first_poll(&mut future, &mut handling).await {
                 Poll::Ready(output) => {
                     drop(future);
                     output
@@ -224,7 +233,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                     drop(buffer);
                     let timeout = manager.settings().ws_handler_timeout;
                     let (output, read) =
-                        Box::pin(run(future, &asked, timeout, (reader, decoder), connection, unread)).await;
+                        Box::pin(run(future, handling, &asked, timeout, (reader, decoder), connection, unread)).await;
                     *ahead = read;
                     if let Err(error) = answer(connection, &asked, output) {
                         return End::Failed(error);

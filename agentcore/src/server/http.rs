@@ -1,4 +1,4 @@
-//! What HTTP sees: the shared parts of the application, its states, and the status routes.
+//! What HTTP sees: the shared parts of the application, its states, and errors as responses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -124,30 +124,8 @@ pub(crate) fn log(error: &Error) {
     }
 }
 
-fn respond(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
     (status, axum::Json(body)).into_response()
-}
-
-/// `GET /health`: the process lives.
-pub(super) async fn health(shared: Arc<Shared>) -> Response {
-    #[derive(Serialize)]
-    struct Health<'a> {
-        status: &'a str,
-        node: &'a str,
-    }
-    respond(StatusCode::OK, &Health { status: "ok", node: shared.manager().node().as_str() })
-}
-
-/// `GET /ready`: new connections are welcome.
-pub(super) async fn ready(shared: Arc<Shared>) -> Response {
-    if shared.is_stopping() {
-        return stopping().into_response();
-    }
-    #[derive(Serialize)]
-    struct Ready {
-        status: &'static str,
-    }
-    respond(StatusCode::OK, &Ready { status: "ready" })
 }
 
 /// The refusal of a server that is about to end.

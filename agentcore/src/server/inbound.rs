@@ -14,10 +14,11 @@ use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
 use crate::message::{Envelope, write_error};
+use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
 use crate::registry::{Closing, Command, Connection};
 use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame, text_frame};
-use crate::worker::{Panicked, guard_call, poll_guarded};
+use crate::worker::{Panicked, Run, guard_call};
 
 /// While a handler runs, at most this many bytes are read ahead.
 const MAX_AHEAD: usize = 64 * 1024;
@@ -28,6 +29,8 @@ pub(super) struct Asked {
     /// `None` for a message of an unknown type, which only a chain has seen.
     handler: Option<&'static Handler>,
     message_type: Cow<'static, str>,
+    /// What its run is counted as.
+    pub(super) kind: Kind,
 }
 
 /// What a connection's messages pass through.
@@ -55,23 +58,30 @@ pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
     let activity = connection.activity();
     activity.messages_in.fetch_add(1, Ordering::Relaxed);
     activity.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
+    let meter = connection.meter();
     let envelope = match Envelope::parse(text) {
         Ok(envelope) => envelope,
-        Err(error) => return refuse(connection, error, None, None),
+        Err(error) => {
+            meter.received(Kind::Unknown, text.len());
+            return refuse(connection, error, None, None);
+        }
     };
     let request = Request { reference: envelope.reference, serial };
     if envelope.message_type == "ping" {
+        meter.received(Kind::Ping, text.len());
         send(connection, pong(request.reference));
         return Begun::Answered;
     }
     let found = session.find(&envelope.message_type);
     let handler = found.map(|(_, handler)| handler);
+    let kind = found.map_or(Kind::Unknown, |(number, _)| Kind::Handler(number));
+    meter.received(kind, text.len());
     if let Some(chain) = chain {
         let message_type = match handler {
             Some(handler) => Cow::Borrowed(handler.message_type),
             None => Cow::Owned(envelope.message_type.into_owned()),
         };
-        let asked = Asked { request, handler, message_type: message_type.clone() };
+        let asked = Asked { request, handler, message_type: message_type.clone(), kind };
         let (data, bytes) = (envelope.data.keep(), text.len());
         let arrived = Arrived { manager, connection, message_type, data, request, bytes, handler: found };
         return Begun::Started(chain.start(session, arrived), asked);
@@ -87,7 +97,7 @@ pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
     });
     let message_type = Cow::Borrowed(handler.message_type);
     match begun {
-        Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type }),
+        Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type, kind }),
         Err(error) => refuse(connection, error, request.reference, Some(&message_type)),
     }
 }
@@ -150,6 +160,7 @@ fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::bod
 /// Tells the client of an error, and the log if it is a bad one.
 pub(super) fn send_error(connection: &Connection, error: &Error, reference: Option<u64>, message_type: Option<&str>) {
     log(error);
+    connection.meter().error(error);
     let message_type = message_type.map(one_line);
     let message_type = message_type.as_deref();
     if let Ok(frame) = text_frame(|buffer| write_error(buffer, reference, error, message_type)) {
@@ -227,6 +238,7 @@ impl Ahead {
 /// cancels the handler.
 pub(super) async fn run<'s>(
     mut future: HandlerFuture<'s>,
+    mut handling: Run<'_>,
     asked: &Asked,
     default_timeout: Duration,
     (reader, decoder): (&mut Reader, &mut Decoder),
@@ -241,7 +253,7 @@ pub(super) async fn run<'s>(
     let deadline = tokio::time::sleep(timeout);
     let mut deadline = std::pin::pin!(deadline);
     let output = poll_fn(|cx| {
-        if let Poll::Ready(output) = poll_guarded(future.as_mut(), cx) {
+        if let Poll::Ready(output) = handling.poll(future.as_mut(), cx) {
             return Poll::Ready(output);
         }
         if deadline.as_mut().poll(cx).is_ready() {
@@ -280,6 +292,9 @@ fn overdue(asked: &Asked, timeout: Duration) -> Error {
 }
 
 /// Polls a handler once, without giving up the worker: most end here.
-pub(super) async fn first_poll(future: &mut HandlerFuture<'_>) -> Poll<Result<Result<Reply>, Panicked>> {
-    poll_fn(|cx| Poll::Ready(poll_guarded(Pin::as_mut(future), cx))).await
+pub(super) async fn first_poll(
+    future: &mut HandlerFuture<'_>,
+    handling: &mut Run<'_>,
+) -> Poll<Result<Result<Reply>, Panicked>> {
+    poll_fn(|cx| Poll::Ready(handling.poll(Pin::as_mut(future), cx))).await
 }

@@ -8,6 +8,7 @@ mod http;
 mod inbound;
 mod run;
 mod socket;
+mod status;
 mod upgrade;
 
 pub use builder::{AgentCore, App};

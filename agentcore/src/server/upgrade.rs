@@ -13,6 +13,7 @@ use super::socket::Socket;
 use crate::consumer::{Mount, Opening, Prepared};
 use crate::error::{Error, ErrorCategory, Result};
 use crate::id::UserId;
+use crate::metrics::Bound;
 use crate::wire;
 
 /// Users without a name get one with this prefix, which a client cannot claim.
@@ -21,6 +22,7 @@ const ANONYMOUS: &str = "anon-";
 /// Answers a request for a consumer: 101, or the reason why not.
 pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, mut request: Request) -> Response {
     if shared.is_stopping() {
+        shared.manager().metrics().refused(Bound::Stopping);
         return stopping().into_response();
     }
     let accepted = match wire::accept(&request) {
@@ -38,16 +40,16 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, mut request: Requ
     let ours = accepted.ours;
     // Before the answer: a stop that comes now waits for this connection, and closes it.
     let Some(shard) = shared.manager().registry().choose().cloned() else { return stopping().into_response() };
-    let berth = shard.berth();
+    let (berth, consumer) = (shard.berth(), mount.number);
     tokio::spawn(async move {
         // A client that went away meanwhile gives its place back here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let Ok(socket) = Socket::of(upgraded) else { return };
         let (manager, chain) = (shared.manager().clone(), shared.chain().cloned());
         let arrival =
-            Box::new(Arrival { socket, prepared, admitted, manager, shard: shard.clone(), berth, chain, ours });
+            Arrival { socket, prepared, admitted, manager, shard: shard.clone(), berth, chain, consumer, ours };
         if let Some(runtime) = shard.runtime() {
-            runtime.spawn(serve(arrival));
+            runtime.spawn(serve(Box::new(arrival)));
         }
     });
     accepted.response

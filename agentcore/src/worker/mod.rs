@@ -5,9 +5,10 @@
 //! its injection queue starves tasks as soon as more than 256 are ready at once. Measured, one core, 200 rooms of 5 busy
 //! members: 850 k deliveries/s at a p99 of 7 ms here, 280 k at 160 ms there.
 
-mod guard;
+mod run;
 
-pub(crate) use guard::{Panicked, guard, guard_call, poll_guarded};
+pub(crate) use crate::guard::{Panicked, guard, guard_call, poll_guarded};
+pub(crate) use run::Run;
 
 use std::io;
 use std::sync::Arc;

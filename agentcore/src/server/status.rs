@@ -1,0 +1,59 @@
+//! The status routes: `/health`, `/ready` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use super::http::{Shared, respond, stopping};
+use crate::metrics::Format;
+use crate::supervise::TaskStatus;
+
+/// The paths that are ours.
+pub(super) const STATUS_PATHS: [&str; 3] = ["/health", "/ready", "/metrics"];
+
+/// Adds the routes.
+pub(super) fn routes(router: Router, shared: &Arc<Shared>) -> Router {
+    let [for_health, for_ready, for_metrics] = STATUS_PATHS.map(|_| shared.clone());
+    router
+        .route("/health", get(async move || health(&for_health)))
+        .route("/ready", get(async move || ready(&for_ready)))
+        .route("/metrics", get(async move |headers: HeaderMap| metrics(&for_metrics, &headers)))
+}
+
+/// The process lives: always 200, so that nobody ends it for a background task that is being started again.
+fn health(shared: &Shared) -> Response {
+    #[derive(Serialize)]
+    struct Health<'a> {
+        status: &'a str,
+        node: &'a str,
+        tasks: Vec<TaskStatus>,
+    }
+    let manager = shared.manager();
+    let supervisor = manager.supervisor();
+    let status = if supervisor.is_sound() { "ok" } else { "degraded" };
+    respond(StatusCode::OK, &Health { status, node: manager.node().as_str(), tasks: supervisor.tasks() })
+}
+
+/// New connections are welcome: 200, or 503 from the beginning of a stop on.
+fn ready(shared: &Shared) -> Response {
+    if shared.is_stopping() {
+        return stopping().into_response();
+    }
+    #[derive(Serialize)]
+    struct Ready {
+        status: &'static str,
+    }
+    respond(StatusCode::OK, &Ready { status: "ready" })
+}
+
+/// The figures, in the text format of Prometheus, or in OpenMetrics for who asks for it.
+fn metrics(shared: &Shared, headers: &HeaderMap) -> Response {
+    let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let manager = shared.manager();
+    let text = manager.metrics().render(manager.gauges(shared.is_stopping()), format);
+    ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
+}
