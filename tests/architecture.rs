@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The modules of `agentcore/src`, by level.
 const LEVELS: [&[&str]; 7] = [
     &["env", "error", "guard", "id", "metrics", "settings", "state", "supervise", "sync", "time"],
-    &["message", "wire"],
+    &["auth", "message", "wire"],
     &["schema", "backend"],
     &["registry", "worker"],
     &["manager"],

@@ -99,6 +99,15 @@ impl<'a> Env<'a> {
         value.parse().map_err(|error| self.refuse(name, &value, format!("a name: {error}"))).ok()
     }
 
+    /// As [`parse`](Self::parse), for a type whose error says what it must be.
+    pub fn told<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> T {
+        let Some(value) = self.get(name) else { return default };
+        value.parse().unwrap_or_else(|error| {
+            self.refuse(name, &value, error);
+            default
+        })
+    }
+
     /// A number from `min` to `max`.
     pub fn number<T>(&mut self, name: &str, default: T, min: T, max: T) -> T
     where

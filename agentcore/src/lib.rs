@@ -42,6 +42,7 @@
 //! - [`AgentCore`] collects an application and serves it; [`State`] gives its states to REST handlers.
 //! - [`Error`] is what can go wrong, for clients and for the log.
 //! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
+//! - [`Authenticator`] decides who may connect; [`Identity`] is what it found out.
 //! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
 //!
 //! # The wire protocol
@@ -49,6 +50,7 @@
 #![doc = ""]
 #![doc = include_str!("docs/settings.md")]
 
+pub mod auth;
 pub mod backend;
 pub mod consumer;
 mod env;
@@ -78,6 +80,7 @@ pub use agentcore_macros::{consumer, main, message, on};
 pub use axum;
 pub use tokio;
 
+pub use auth::{Authenticator, Identity};
 pub use consumer::{Consumer, Context};
 pub use env::Env;
 pub use error::{CloseCode, CloseReason, Error, ErrorCategory, ErrorResponse, Internal, Result, Severity};
@@ -87,15 +90,15 @@ pub use message::{Message, Payload};
 pub use registry::{Activity, Connection};
 pub use schema::Catalogue;
 pub use server::{AgentCore, App, State};
-pub use settings::{BackendType, Settings};
+pub use settings::{AllowedOrigins, AllowedOriginsError, BackendType, Settings, TrustedProxies, TrustedProxiesError};
 pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
 pub use time::{Timestamp, TimestampError};
 
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
-        AgentCore, CloseCode, CloseReason, ConnectionManager, Context, Error, Internal, Result, Settings, State,
-        Timestamp, UserId, consumer, message, on,
+        AgentCore, Authenticator, CloseCode, CloseReason, ConnectionManager, Context, Error, Identity, Internal,
+        Result, Settings, State, Timestamp, UserId, consumer, message, on,
     };
 }
 

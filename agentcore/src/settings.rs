@@ -1,5 +1,11 @@
 //! The settings of a node, with their defaults and bounds.
 
+mod origins;
+mod proxies;
+
+pub use origins::{AllowedOrigins, AllowedOriginsError};
+pub use proxies::{TrustedProxies, TrustedProxiesError};
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -46,6 +52,14 @@ pub struct Settings {
     pub max_connections_per_client: usize,
     /// `MAX_TOTAL_CONNECTIONS` (200000).
     pub max_total_connections: usize,
+    /// `MAX_CONNECTIONS_PER_IP` (0): connections of one address, of one /64 network with IPv6; 0 for no bound.
+    pub max_connections_per_ip: usize,
+    /// `MAX_TOTAL_GROUPS` (5000000): groups in all; one that has members on three nodes counts three times.
+    pub max_total_groups: usize,
+    /// `ALLOWED_ORIGINS` (the server's own): which pages may connect.
+    pub allowed_origins: AllowedOrigins,
+    /// `TRUSTED_PROXIES` (none): whose `X-Forwarded-For` counts.
+    pub trusted_proxies: TrustedProxies,
     /// `SHUTDOWN_TIMEOUT` (10): how long a stop may take.
     pub shutdown_timeout: Duration,
     /// `LOG_LEVEL` (INFO).
@@ -70,6 +84,10 @@ impl Default for Settings {
             ws_reconnect_delay: Duration::from_secs(5),
             max_connections_per_client: 1000,
             max_total_connections: 200_000,
+            max_connections_per_ip: 0,
+            max_total_groups: 5_000_000,
+            allowed_origins: AllowedOrigins::default(),
+            trusted_proxies: TrustedProxies::default(),
             shutdown_timeout: Duration::from_secs(10),
             log_level: tracing::Level::INFO,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
@@ -125,6 +143,15 @@ impl Settings {
                 10_000_000,
             ),
             max_total_connections: read.number("MAX_TOTAL_CONNECTIONS", default.max_total_connections, 1, 10_000_000),
+            max_connections_per_ip: read.number(
+                "MAX_CONNECTIONS_PER_IP",
+                default.max_connections_per_ip,
+                0,
+                10_000_000,
+            ),
+            max_total_groups: read.number("MAX_TOTAL_GROUPS", default.max_total_groups, 1, 1_000_000_000),
+            allowed_origins: read.told("ALLOWED_ORIGINS", default.allowed_origins),
+            trusted_proxies: read.told("TRUSTED_PROXIES", default.trusted_proxies),
             shutdown_timeout: read.seconds("SHUTDOWN_TIMEOUT", default.shutdown_timeout, 1, 3600),
             log_level: read.one_of(
                 "LOG_LEVEL",

@@ -65,7 +65,7 @@ on_every_backend! {
         settings.max_connections_per_client = 3;
         let nodes = Arc::new(Nodes::with(cluster, settings).await);
         let (mut clients, refused) = rush(&nodes, 20, |_| "ada".to_owned()).await;
-        assert_eq!((clients.len(), refused), (3, vec![503; 17]));
+        assert_eq!((clients.len(), refused), (3, vec![429; 17]));
         for client in &mut clients {
             client.settle().await;
         }

@@ -1,13 +1,15 @@
 //! The backend of a node that is alone: everything is in the process.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, PresenceBook, Publish, Question, Refused};
+use super::{
+    Admission, AdmissionBook, AdmissionLimits, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence,
+    PresenceBook, Publish, Question, Refused,
+};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Parcel;
@@ -19,7 +21,7 @@ use crate::supervise::SupervisedTask;
 #[derive(Default)]
 pub struct MemoryBackend {
     started: OnceLock<Started>,
-    admitted: Mutex<Admitted>,
+    admitted: Mutex<AdmissionBook>,
     presence: Arc<PresenceDesk>,
 }
 
@@ -28,12 +30,6 @@ struct Started {
     deliver: Arc<dyn Deliver>,
     /// Sends leave messages when they are due.
     leaves: SupervisedTask,
-}
-
-#[derive(Debug, Default)]
-struct Admitted {
-    total: usize,
-    users: HashMap<UserId, usize>,
 }
 
 /// The book and the bell that tells the task of a new leave. The lock is held while a message is delivered, so that
@@ -49,6 +45,14 @@ impl MemoryBackend {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn limits(&self) -> Result<AdmissionLimits, Refused> {
+        self.started().map(|started| started.node.limits).map_err(Refused::Backend)
+    }
+
+    fn admitted(&self) -> MutexGuard<'_, AdmissionBook> {
+        self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn started(&self) -> Result<&Started> {
@@ -91,32 +95,22 @@ impl Backend for MemoryBackend {
         Publish::Done(Ok(()))
     }
 
-    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>> {
-        let decide = || {
-            let limits = self.started().map_err(Refused::Backend)?.node.limits;
-            let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-            if admitted.total >= limits.total {
-                return Err(Refused::Total);
-            }
-            let own = admitted.users.get(user).copied().unwrap_or(0);
-            if own >= limits.per_user {
-                return Err(Refused::User);
-            }
-            admitted.users.insert(user.clone(), own + 1);
-            admitted.total += 1;
-            Ok(())
-        };
-        Box::pin(std::future::ready(decide()))
+    fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
+        let limits = self.limits();
+        Box::pin(std::future::ready(limits.and_then(|limits| self.admitted().admit(&limits, admission))))
     }
 
-    fn release(&self, user: &UserId) {
-        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(own) = admitted.users.get_mut(user) else { return };
-        *own -= 1;
-        if *own == 0 {
-            admitted.users.remove(user);
-        }
-        admitted.total -= 1;
+    fn release(&self, admission: &Admission) {
+        self.admitted().release(admission);
+    }
+
+    fn admit_group(&self) -> Async<'_, Result<(), Refused>> {
+        let limits = self.limits();
+        Box::pin(std::future::ready(limits.and_then(|limits| self.admitted().admit_group(&limits))))
+    }
+
+    fn release_group(&self) {
+        self.admitted().release_group();
     }
 
     fn record(&self, _: Count<'_>) {}

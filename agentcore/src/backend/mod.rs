@@ -4,9 +4,11 @@
 //! connections of its own node is not its work: it hands what comes from elsewhere to [`Deliver`], which the
 //! connection manager implements. In one process, [`MemoryBackend`] is all that is needed.
 
+mod admission;
 mod memory;
 mod presence;
 
+pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
 
@@ -15,7 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Parcel;
 use crate::supervise::Supervisor;
@@ -34,15 +36,6 @@ pub struct Node {
     pub limits: AdmissionLimits,
     /// Runs the background tasks of the backend: one that panics is started again, and shows in `/health`.
     pub supervisor: Supervisor,
-}
-
-/// How many connections are admitted, over all nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AdmissionLimits {
-    /// Connections in all.
-    pub total: usize,
-    /// Connections of one user.
-    pub per_user: usize,
 }
 
 /// The other nodes, as one node sees them.
@@ -80,11 +73,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// for a round trip.
     fn publish(&self, parcel: &Parcel) -> Publish;
 
-    /// Takes a place for a connection of `user`, or says which bound is met. A refused one leaves nothing behind.
-    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>>;
+    /// Takes a place for a connection, or says which bound is met. A refused one leaves nothing behind.
+    fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>>;
 
-    /// Gives a place back.
-    fn release(&self, user: &UserId);
+    /// Gives the place of a connection back.
+    fn release(&self, admission: &Admission);
+
+    /// Takes a place for a group that gets its first member on this node, or says that there is none. A backend that
+    /// cannot ask the others now decides by what it knows: joining works without them.
+    fn admit_group(&self) -> Async<'_, Result<(), Refused>>;
+
+    /// Gives the place of a group back: the last member of this node has left it.
+    fn release_group(&self);
 
     /// Notes that a user or a group may have another number of connections of this node now. The backend may batch, and
     /// reads [`Deliver::connection_count`] or [`Deliver::group_count`] when it acts: workers that change a number at the
@@ -131,17 +131,6 @@ impl fmt::Debug for Publish {
             Self::Wait(_) => f.write_str("Wait"),
         }
     }
-}
-
-/// Which bound a connection met.
-#[derive(Debug)]
-pub enum Refused {
-    /// `MAX_TOTAL_CONNECTIONS`.
-    Total,
-    /// `MAX_CONNECTIONS_PER_CLIENT`.
-    User,
-    /// The backend could not decide.
-    Backend(Error),
 }
 
 /// Which number of connections of this node may have changed.

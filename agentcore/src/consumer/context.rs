@@ -3,9 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Request;
+use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To, encode};
@@ -65,6 +67,19 @@ impl<C> Context<C> {
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         self.connection.user_id()
+    }
+
+    /// Who the client is: the user, and what the [`Authenticator`](crate::Authenticator) said of it. After a fresh token
+    /// it is the new one.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.connection.identity()
+    }
+
+    /// The address the client comes from; see [`Connection::ip`](crate::Connection::ip).
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.connection.ip()
     }
 
     /// The manager, for questions and for sends that no `sends(..)` covers.

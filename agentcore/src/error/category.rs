@@ -1,5 +1,6 @@
 //! The kinds of error, and what follows from a kind.
 
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::CloseCode;
@@ -51,6 +52,19 @@ impl ErrorCategory {
             Self::Validation | Self::RateLimit | Self::Authorization => Severity::Low,
             Self::Authentication | Self::Connection | Self::Message => Severity::Medium,
             Self::Backend | Self::System | Self::Timeout => Severity::High,
+        }
+    }
+
+    /// The HTTP status of a refused request.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Authentication => StatusCode::UNAUTHORIZED,
+            Self::Authorization => StatusCode::FORBIDDEN,
+            Self::Validation | Self::Message => StatusCode::BAD_REQUEST,
+            Self::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::Connection | Self::Backend => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::System => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

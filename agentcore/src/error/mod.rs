@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use uuid::Uuid;
 
 use crate::id::{ConnectionIdError, NameError};
@@ -35,6 +36,7 @@ struct Inner {
     retryable: bool,
     retry_after: Option<Duration>,
     close: Option<CloseCode>,
+    status: Option<StatusCode>,
     details: Vec<ErrorDetail>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -54,6 +56,7 @@ impl Error {
             retryable: category.retryable(),
             retry_after: None,
             close: category.close_code(),
+            status: None,
             details: Vec::new(),
             source: None,
         }))
@@ -141,6 +144,20 @@ impl Error {
         self
     }
 
+    /// Answers an HTTP request with this status instead of the one of the category. It changes nothing for a connection.
+    ///
+    /// ```
+    /// # use agentcore::{Error, ErrorCategory, axum::http::StatusCode};
+    /// let error = Error::new(ErrorCategory::Validation, "NO_SUCH_ROOM", "there is no such room")
+    ///     .with_status(StatusCode::NOT_FOUND);
+    /// assert_eq!(error.status(), StatusCode::NOT_FOUND);
+    /// ```
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
     /// Adds the cause: the log says it, the client does not see it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -207,6 +224,13 @@ impl Error {
     #[must_use]
     pub fn should_disconnect(&self) -> bool {
         self.0.close.is_some()
+    }
+
+    /// The status with which it answers an HTTP request: its own, else 401 for authentication, 403 for authorization, 400
+    /// for validation and message, 429 for rate limit, 503 for connection and backend, 504 for timeout, 500 for system.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status.unwrap_or_else(|| self.category().status())
     }
 
     /// The close code when it is; 1008 stands for an error that has none of its own.

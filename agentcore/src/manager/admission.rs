@@ -1,68 +1,71 @@
 //! A connection's place: taken before the upgrade, given back when it ends.
 
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+
 use super::{ConnectionManager, Inner};
-use crate::backend::{Count, Refused};
-use crate::error::{CloseCode, Error, Result};
+use crate::auth::Access;
+use crate::backend::{Admission, Count, Refused};
+use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::metrics::Bound;
-use crate::registry::{Connection, Shard, Sink};
+use crate::registry::{Connection, Place, Shard, Sink};
+use crate::settings::Settings;
+
+/// When whoever met a bound may try again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// A place that was admitted; dropping it gives it back.
 pub(crate) struct Admitted {
     inner: Arc<Inner>,
-    user: UserId,
+    admission: Admission,
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.inner.backend.release(&self.user);
+        self.inner.backend.release(&self.admission);
     }
 }
 
 impl ConnectionManager {
-    /// Takes a place for a connection of `user`.
+    /// Takes a place for a connection of `user` from `ip`.
     ///
     /// # Errors
     /// `LIMIT_EXCEEDED` when a bound is met, `BACKEND_UNAVAILABLE` when nobody could decide.
-    pub(crate) async fn admit(&self, user: UserId) -> Result<Admitted> {
-        let settings = &self.inner.settings;
-        // In a task of its own: a client that goes away while the backend decides drops this future, and what was
-        // decided after that would never be given back.
-        let inner = self.inner.clone();
-        let admitting = tokio::spawn(async move {
-            inner.backend.admit(&user).await?;
-            Ok(Admitted { inner, user })
+    pub(crate) async fn admit(&self, user: UserId, ip: Option<IpAddr>) -> Result<Admitted> {
+        let counted = ip.filter(|_| self.inner.settings.max_connections_per_ip > 0);
+        let (inner, admission) = (self.inner.clone(), Admission::new(user, counted));
+        let admitted = to_its_end(async move {
+            inner.backend.admit(&admission).await?;
+            Ok(Admitted { inner, admission })
         });
-        let admitted = admitting.await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))));
-        if let Err(refused) = &admitted {
-            self.inner.metrics.refused(match refused {
-                Refused::Total => Bound::Total,
-                Refused::User => Bound::User,
-                Refused::Backend(_) => Bound::Backend,
-            });
-        }
-        match admitted {
-            Ok(admitted) => Ok(admitted),
-            Err(Refused::Total) => Err(limit(format!(
-                "the server is full: {} connections are the most it admits",
-                settings.max_total_connections
-            ))),
-            Err(Refused::User) => {
-                Err(limit(format!("a user has at most {} connections", settings.max_connections_per_client)))
-            }
-            Err(Refused::Backend(error)) => Err(error),
-        }
+        admitted.await.map_err(|refused| self.inner.refuse(refused))
+    }
+
+    /// Takes a place for a group that has no member on this node.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub(super) async fn admit_group(&self) -> Result<Place> {
+        let backend = self.inner.backend.clone();
+        let admitted = to_its_end(async move {
+            backend.admit_group().await?;
+            Ok(Place::of(backend))
+        });
+        admitted.await.map_err(|refused| self.inner.refuse(refused))
     }
 
     /// Gives an admitted connection its outbox and makes it known.
     /// `consumer` is the number of its consumer.
-    pub(crate) fn open(&self, admitted: &Admitted, shard: &Arc<Shard>, sink: Sink, consumer: usize) -> Arc<Connection> {
+    pub(crate) fn open(&self, access: Access, shard: &Arc<Shard>, sink: Sink, consumer: usize) -> Arc<Connection> {
         let registry = &self.inner.registry;
         let meter = self.inner.metrics.meter(shard.index(), consumer);
-        let connection = shard.open(registry.next_id(), admitted.user.clone(), sink, meter);
+        let connection = shard.open(registry.next_id(), access, sink, meter);
         registry.register(&connection);
         connection.meter().opened();
         self.inner.backend.record(Count::User(connection.user_id()));
@@ -80,6 +83,50 @@ impl ConnectionManager {
     }
 }
 
-fn limit(message: String) -> Error {
-    Error::limit(message).with_retry_after(Duration::from_secs(5)).with_close(CloseCode::Again)
+/// Runs a decision to its end, also when whoever waits for it goes away meanwhile: what was taken after that would never
+/// be given back. Most are made at once; only one that waits gets a task of its own.
+async fn to_its_end<T: Send + 'static>(
+    deciding: impl Future<Output = Result<T, Refused>> + Send + 'static,
+) -> Result<T, Refused> {
+    let mut deciding = Box::pin(deciding);
+    if let Poll::Ready(decided) = poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await {
+        return decided;
+    }
+    tokio::spawn(deciding).await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))))
+}
+
+impl Inner {
+    /// Counts a refusal, and says what the client hears of it.
+    fn refuse(&self, refused: Refused) -> Error {
+        self.metrics.refused(match refused {
+            Refused::Total => Bound::Total,
+            Refused::User => Bound::User,
+            Refused::Ip => Bound::Ip,
+            Refused::Groups => Bound::Groups,
+            Refused::Backend(_) => Bound::Backend,
+        });
+        self.limit(refused)
+    }
+
+    fn limit(&self, refused: Refused) -> Error {
+        let Settings { max_total_connections, max_connections_per_client, max_connections_per_ip, .. } = *self.settings;
+        let (message, status) = match refused {
+            Refused::Backend(error) => return error,
+            Refused::Total => (
+                format!("the server is full: {max_total_connections} connections are the most it admits"),
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+            Refused::User => {
+                (format!("a user has at most {max_connections_per_client} connections"), StatusCode::TOO_MANY_REQUESTS)
+            }
+            Refused::Ip => {
+                (format!("an address has at most {max_connections_per_ip} connections"), StatusCode::TOO_MANY_REQUESTS)
+            }
+            Refused::Groups => (
+                format!("there are at most {} groups in all", self.settings.max_total_groups),
+                StatusCode::SERVICE_UNAVAILABLE,
+            ),
+        };
+        Error::limit(message).with_status(status).with_retry_after(RETRY)
+    }
 }

@@ -1,18 +1,39 @@
 //! Joining and leaving.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ConnectionManager;
 use crate::backend::{Count, Exit, Presence};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::registry::{Command, Connection, Membership};
+use crate::registry::{Command, Connection, Membership, Place};
 use crate::wire::Frame;
 
 /// The messages that a user's presence in a group begins and ends with.
 pub(crate) struct PresentIn {
     pub(crate) joined: Frame,
     pub(crate) left: Frame,
+}
+
+/// Locks for the first joins of groups, by their names; two groups may share one.
+#[derive(Debug)]
+pub(super) struct FirstJoins([tokio::sync::Mutex<()>; 64]);
+
+impl Default for FirstJoins {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::new(())))
+    }
+}
+
+impl FirstJoins {
+    fn of(&self, group: &GroupName) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        group.hash(&mut hasher);
+        let [first, ..] = &self.0;
+        let at = usize::try_from(hasher.finish() % self.0.len() as u64).unwrap_or(0);
+        self.0.get(at).unwrap_or(first)
+    }
 }
 
 impl ConnectionManager {
@@ -58,24 +79,10 @@ impl ConnectionManager {
         group: GroupName,
         present: Option<PresentIn>,
     ) -> Result<bool> {
-        let shard = connection.shard();
-        // The place in the queue comes first: nothing can wait while the connection's groups are locked.
-        let place = shard.reserve().await;
-        let max = self.inner.settings.ws_max_groups_per_connection;
-        let joined = connection.with_groups(|groups| {
-            if let Some(membership) = groups.iter_mut().find(|membership| membership.group == group) {
-                membership.present |= present.is_some();
-                return Ok(false);
-            }
-            if groups.len() >= max {
-                return Err(Error::limit(format!("a connection is in at most {max} groups; leave one first")));
-            }
-            groups.push(Membership { group: group.clone(), present: present.is_some() });
-            self.registry().directory().add(&group, shard.index());
-            shard.submit_with(place, Command::Join(connection.member(), group.clone()));
-            Ok(true)
-        });
-        let joined = joined.unwrap_or_else(|| Err(gone()))?;
+        let joined = match self.enter(connection, &group, present.is_some(), &mut None).await? {
+            Some(joined) => joined,
+            None => self.enter_first(connection, &group, present.is_some()).await?,
+        };
         // Before anything is waited for: whoever drops this future has joined all the same.
         if joined {
             self.inner.backend.record(Count::Group(&group));
@@ -100,6 +107,49 @@ impl ConnectionManager {
         Ok(joined)
     }
 
+    /// Joins a group that had no member on this node. One at a time for each name: of two that come at once, only the
+    /// first may need a place, and the second must not be refused for it.
+    async fn enter_first(&self, connection: &Arc<Connection>, group: &GroupName, present: bool) -> Result<bool> {
+        let _alone = self.inner.first_joins.of(group).lock().await;
+        let mut place = None;
+        loop {
+            if let Some(joined) = self.enter(connection, group, present, &mut place).await? {
+                return Ok(joined);
+            }
+            place = Some(self.admit_group().await?);
+        }
+    }
+
+    /// Notes that a connection is in a group: false when it was already, `None` when the group needs a place first.
+    async fn enter(
+        &self,
+        connection: &Arc<Connection>,
+        group: &GroupName,
+        present: bool,
+        place: &mut Option<Place>,
+    ) -> Result<Option<bool>> {
+        let shard = connection.shard();
+        // The place in the queue comes first: nothing can wait while the connection's groups are locked.
+        let queued = shard.reserve().await;
+        let max = self.inner.settings.ws_max_groups_per_connection;
+        let joined = connection.with_groups(|groups| {
+            if let Some(membership) = groups.iter_mut().find(|membership| membership.group == *group) {
+                membership.present |= present;
+                return Ok(Some(false));
+            }
+            if groups.len() >= max {
+                return Err(Error::limit(format!("a connection is in at most {max} groups; leave one first")));
+            }
+            if !self.registry().directory().add(group, shard.index(), place) {
+                return Ok(None);
+            }
+            groups.push(Membership { group: group.clone(), present });
+            shard.submit_with(queued, Command::Join(connection.member(), group.clone()));
+            Ok(Some(true))
+        });
+        joined.unwrap_or_else(|| Err(gone()))
+    }
+
     /// Takes a connection out of a group; false when it is not in it.
     pub(crate) async fn leave(&self, connection: &Arc<Connection>, group: &GroupName) -> Result<bool> {
         let shard = connection.shard();
@@ -112,9 +162,10 @@ impl ConnectionManager {
             Some((membership, last))
         });
         let Some((membership, last)) = left.flatten() else { return Ok(false) };
-        if last {
+        if last.is_some() {
             self.inner.backend.unsubscribe(group);
         }
+        drop(last);
         self.inner.backend.record(Count::Group(group));
         if membership.present {
             self.exit(connection, group, false).await?;
@@ -128,13 +179,14 @@ impl ConnectionManager {
         let directory = self.registry().directory();
         let mut last_ones = Vec::new();
         let memberships = connection.end_groups(|membership| {
-            if directory.remove(&membership.group, shard.index()) {
-                last_ones.push(membership.group.clone());
+            if let Some(place) = directory.remove(&membership.group, shard.index()) {
+                last_ones.push((membership.group.clone(), place));
             }
         });
         shard.leave_all(connection.member());
-        for group in &last_ones {
-            self.inner.backend.unsubscribe(group);
+        for (group, place) in last_ones {
+            self.inner.backend.unsubscribe(&group);
+            drop(place);
         }
         for membership in &memberships {
             self.inner.backend.record(Count::Group(&membership.group));

@@ -47,6 +47,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     supervisor: Supervisor,
     _watchdog: Watchdog,
+    first_joins: groups::FirstJoins,
     /// Their threads end with the manager.
     _workers: Workers,
 }
@@ -81,11 +82,16 @@ impl ConnectionManager {
                 _watchdog: Watchdog::start(metrics.clone()).map_err(no_threads)?,
                 metrics,
                 supervisor: supervisor.clone(),
+                first_joins: groups::FirstJoins::default(),
                 _workers: workers,
             }),
         };
-        let limits =
-            AdmissionLimits { total: settings.max_total_connections, per_user: settings.max_connections_per_client };
+        let limits = AdmissionLimits {
+            total: settings.max_total_connections,
+            per_user: settings.max_connections_per_client,
+            per_ip: settings.max_connections_per_ip,
+            groups: settings.max_total_groups,
+        };
         let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
         backend.start(Node { id: node, incarnation, limits, supervisor }, deliver).await?;
         Ok(manager)

@@ -50,13 +50,21 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// A bound that refuses connections.
+/// Why a connection or a group is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
     /// `MAX_TOTAL_CONNECTIONS`.
     Total,
     /// `MAX_CONNECTIONS_PER_CLIENT`.
     User,
+    /// `MAX_CONNECTIONS_PER_IP`.
+    Ip,
+    /// `MAX_TOTAL_GROUPS`.
+    Groups,
+    /// `ALLOWED_ORIGINS`.
+    Origin,
+    /// The authenticator.
+    Identity,
     /// The backend could not decide.
     Backend,
     /// The node is about to end.
@@ -64,12 +72,17 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    const ALL: [Self; 4] = [Self::Total, Self::User, Self::Backend, Self::Stopping];
+    const ALL: [Self; 8] =
+        [Self::Total, Self::User, Self::Ip, Self::Groups, Self::Origin, Self::Identity, Self::Backend, Self::Stopping];
 
     fn label(self) -> &'static str {
         match self {
             Self::Total => "total",
             Self::User => "user",
+            Self::Ip => "ip",
+            Self::Groups => "groups",
+            Self::Origin => "origin",
+            Self::Identity => "identity",
             Self::Backend => "backend",
             Self::Stopping => "stopping",
         }

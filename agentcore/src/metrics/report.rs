@@ -110,7 +110,7 @@ impl Metrics {
             Figure::by("messages_dropped", "Messages dropped from outboxes, by overflow policy", "policy", {
                 outgoing.dropped.into_iter().map(|(policy, count)| (policy.to_owned(), count))
             }),
-            Figure::by("admissions_refused", "Connections refused, by the bound they met", "bound", {
+            Figure::by("admissions_refused", "Connections and groups refused, by the bound they met", "bound", {
                 Bound::ALL.iter().zip(&self.refused).map(|(bound, count)| (bound.label().to_owned(), load(count)))
             }),
             Figure::by("errors", "Errors told to clients, by code", "code", {

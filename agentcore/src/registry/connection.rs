@@ -1,12 +1,14 @@
 //! What is known of one connection, shared by its task, its shard and everybody who sends to it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use tokio::task::JoinSet;
 
+use crate::auth::{Access, Identity};
 use crate::error::{CloseReason, Error};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::metrics::Meter;
@@ -20,6 +22,7 @@ use super::{Member, Shard};
 pub struct Connection {
     id: ConnectionId,
     user: UserId,
+    access: Access,
     connected_at: Timestamp,
     shard: Arc<Shard>,
     member: Member,
@@ -81,10 +84,11 @@ impl Closing {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, user: UserId, shard: Arc<Shard>, member: Member, meter: Meter) -> Self {
+    pub(super) fn new(id: ConnectionId, access: Access, shard: Arc<Shard>, member: Member, meter: Meter) -> Self {
         Self {
             id,
-            user,
+            user: access.identity().user().clone(),
+            access,
             connected_at: Timestamp::now(),
             shard,
             member,
@@ -107,6 +111,19 @@ impl Connection {
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         &self.user
+    }
+
+    /// Who it is, as far as an authenticator has said: the user, the claims, and when that ends.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.access.identity()
+    }
+
+    /// The address it comes from: of the client itself, also behind a proxy of `TRUSTED_PROXIES`. `None` when the server
+    /// that accepted it hands no addresses on; see `App::into_router`.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.access.ip()
     }
 
     /// When it was made.

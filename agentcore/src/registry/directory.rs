@@ -3,6 +3,10 @@
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::Backend;
 use crate::id::GroupName;
 
 /// The groups of this node. A group is here while a connection of this node is in it.
@@ -12,7 +16,13 @@ use crate::id::GroupName;
 /// meets no member there is dropped, as it should be.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    groups: DashMap<GroupName, Vec<Share>>,
+    groups: DashMap<GroupName, Group>,
+}
+
+#[derive(Debug)]
+struct Group {
+    shares: Vec<Share>,
+    place: Place,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -21,28 +31,59 @@ struct Share {
     members: usize,
 }
 
-impl Directory {
-    /// Counts a member in; true when it is the first of this node.
-    pub(crate) fn add(&self, group: &GroupName, shard: u16) -> bool {
-        match self.groups.entry(group.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(vec![Share { shard, members: 1 }]);
-                true
-            }
-            Entry::Occupied(mut entry) => {
-                match entry.get_mut().iter_mut().find(|share| share.shard == shard) {
-                    Some(share) => share.members += 1,
-                    None => entry.get_mut().push(Share { shard, members: 1 }),
-                }
-                false
-            }
-        }
+/// The place of a group with members on this node, among all groups of all nodes; dropping it gives it back.
+pub(crate) struct Place(Option<Arc<dyn Backend>>);
+
+impl Place {
+    /// A place that `backend` has given.
+    pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
+        Self(Some(backend))
     }
 
-    /// Counts a member out; true when it was the last of this node.
-    pub(crate) fn remove(&self, group: &GroupName, shard: u16) -> bool {
-        let Entry::Occupied(mut entry) = self.groups.entry(group.clone()) else { return false };
-        let shares = entry.get_mut();
+    /// A place that nobody counts.
+    #[cfg(all(test, feature = "model"))]
+    pub(super) fn uncounted() -> Self {
+        Self(None)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(backend) = self.0.take() {
+            backend.release_group();
+        }
+    }
+}
+
+impl Directory {
+    /// Counts a member in. The first one of this node takes the `place`; false without one, and nothing has changed.
+    pub(crate) fn add(&self, group: &GroupName, shard: u16, place: &mut Option<Place>) -> bool {
+        match self.groups.entry(group.clone()) {
+            Entry::Vacant(entry) => {
+                let Some(place) = place.take() else { return false };
+                entry.insert(Group { shares: vec![Share { shard, members: 1 }], place });
+            }
+            Entry::Occupied(mut entry) => {
+                let shares = &mut entry.get_mut().shares;
+                match shares.iter_mut().find(|share| share.shard == shard) {
+                    Some(share) => share.members += 1,
+                    None => shares.push(Share { shard, members: 1 }),
+                }
+            }
+        }
+        true
+    }
+
+    /// Counts a member out. The last one of this node gets the place, to drop it when no lock is held.
+    pub(crate) fn remove(&self, group: &GroupName, shard: u16) -> Option<Place> {
+        let Entry::Occupied(mut entry) = self.groups.entry(group.clone()) else { return None };
+        let shares = &mut entry.get_mut().shares;
         if let Some(at) = shares.iter().position(|share| share.shard == shard)
             && let Some(share) = shares.get_mut(at)
         {
@@ -51,16 +92,12 @@ impl Directory {
                 shares.swap_remove(at);
             }
         }
-        let last = shares.is_empty();
-        if last {
-            entry.remove();
-        }
-        last
+        shares.is_empty().then(|| entry.remove().place)
     }
 
     /// The shards with members.
     pub(crate) fn shards(&self, group: &GroupName) -> Vec<u16> {
-        self.groups.get(group).map_or_else(Vec::new, |shares| shares.iter().map(|share| share.shard).collect())
+        self.groups.get(group).map_or_else(Vec::new, |group| group.shares.iter().map(|share| share.shard).collect())
     }
 
     /// Whether a connection of this node is in `group`.
@@ -70,7 +107,7 @@ impl Directory {
 
     /// How many connections of this node are in `group`.
     pub(crate) fn count(&self, group: &GroupName) -> usize {
-        self.groups.get(group).map_or(0, |shares| shares.iter().map(|share| share.members).sum())
+        self.groups.get(group).map_or(0, |group| group.shares.iter().map(|share| share.members).sum())
     }
 
     /// How many groups have members on this node.

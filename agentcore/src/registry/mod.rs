@@ -17,7 +17,7 @@ mod sink;
 
 pub use connection::{Activity, Connection};
 pub(crate) use connection::{Closing, Membership};
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Place};
 pub(crate) use outbox::Outbox;
 pub(crate) use shard::{Berth, Command, Member, OutboxLimits, Shard};
 pub(crate) use sink::Sink;

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use shuttle::thread;
 use tokio::sync::mpsc;
 
+use super::directory::Place;
 use super::shard::OutboxLimits;
 use super::{Command, Connection, ConnectionRegistry, Membership, Shard, Sink};
+use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
 use crate::message::Except;
 use crate::metrics::Meter;
@@ -35,7 +37,8 @@ impl World {
         let (sender, written) = mpsc::channel(1);
         let id = self.registry.next_id();
         let shard = self.registry.shard(shard).unwrap();
-        let connection = shard.open(id, UserId::new("alice").unwrap(), Sink::Stream(sender), Meter::alone());
+        let access = Access::new(Identity::new(UserId::new("alice").unwrap()), None);
+        let connection = shard.open(id, access, Sink::Stream(sender), Meter::alone());
         self.registry.register(&connection);
         (connection, written)
     }
@@ -49,7 +52,7 @@ impl World {
         connection.with_groups(|groups| {
             if groups.is_empty() {
                 groups.push(Membership { group: self.group.clone(), present: false });
-                self.registry.directory().add(&self.group, connection.shard().index());
+                self.registry.directory().add(&self.group, connection.shard().index(), &mut Some(Place::uncounted()));
                 thread::yield_now();
                 self.submit(connection.shard().index(), Command::Join(connection.member(), self.group.clone()));
             }

@@ -13,8 +13,9 @@ use tokio::sync::mpsc;
 
 use super::room_book::RoomBook;
 use super::{Closing, Connection, Sink};
+use crate::auth::Access;
 use crate::error::CloseReason;
-use crate::id::{ConnectionId, GroupName, UserId};
+use crate::id::{ConnectionId, GroupName};
 use crate::message::Except;
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
@@ -170,11 +171,17 @@ impl Shard {
     }
 
     /// Gives a connection its outbox.
-    pub(crate) fn open(self: &Arc<Self>, id: ConnectionId, user: UserId, sink: Sink, meter: Meter) -> Arc<Connection> {
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        id: ConnectionId,
+        access: Access,
+        sink: Sink,
+        meter: Meter,
+    ) -> Arc<Connection> {
         let connection = self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
-                Arc::new(Connection::new(id, user, self.clone(), member, meter))
+                Arc::new(Connection::new(id, access, self.clone(), member, meter))
             })
         });
         if let Some(reason) = self.closing.get() {

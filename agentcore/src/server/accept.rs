@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
@@ -126,10 +127,10 @@ async fn accept(listener: &TcpListener, router: &Router, http: &Http) {
     let mut pause = Duration::from_millis(5);
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 pause = Duration::from_millis(5);
                 let _ = socket.set_nodelay(true);
-                http.connections.spawn(speak_http(socket, router.clone(), http.stopping.clone()));
+                http.connections.spawn(speak_http(socket, peer, router.clone(), http.stopping.clone()));
             }
             // The client went away again: nothing to wait for.
             Err(error) if is_of_one_connection(&error) => {}
@@ -150,9 +151,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn speak_http(socket: TcpStream, router: Router, stopping: CancellationToken) {
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stopping: CancellationToken) {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
+        request.extensions_mut().insert(ConnectInfo(peer));
         async move {
             Ok::<_, Infallible>(match guard(router.call(request.map(Body::new))).await {
                 Ok(response) => response.unwrap_or_else(|never| match never {}),

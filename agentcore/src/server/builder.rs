@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::routing::{MethodFilter, on};
 
+use super::entry::Door;
 use super::http::Shared;
 use super::status::{self, STATUS_PATHS};
 use super::{accept, upgrade};
+use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
@@ -38,6 +40,7 @@ use crate::state::States;
 pub struct AgentCore {
     settings: Settings,
     backend: Option<Arc<dyn Backend>>,
+    authenticator: Option<Arc<dyn AnyAuthenticator>>,
     states: States,
     mounts: Vec<Mount>,
     chain: Option<Set>,
@@ -74,6 +77,7 @@ impl AgentCore {
         Self {
             settings,
             backend: None,
+            authenticator: None,
             states: States::default(),
             mounts: Vec::new(),
             chain: None,
@@ -149,6 +153,16 @@ impl AgentCore {
         self
     }
 
+    /// Asks this authenticator who each client is, before the upgrade.
+    ///
+    /// Without one, the field marked `#[user]` names the user: whoever connects may then be anybody.
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        if self.authenticator.replace(Arc::new(authenticator)).is_some() {
+            self.problems.push("two authenticators were given; one decides".to_owned());
+        }
+        self
+    }
+
     /// Leaves `/health`, `/ready` and `/metrics` to the application.
     pub fn without_status_routes(mut self) -> Self {
         self.status_routes = false;
@@ -193,7 +207,8 @@ impl AgentCore {
         let labels = labels(&self.mounts, &catalogue);
         let manager = ConnectionManager::start(settings, backend, labels).await?;
         self.states.insert(manager.clone());
-        let shared = Arc::new(Shared::new(manager, self.states, self.chain.and_then(|set| set.pipeline)));
+        let chain = self.chain.and_then(|set| set.pipeline);
+        let shared = Arc::new(Shared::new(manager, self.states, chain, Door::new(self.authenticator)));
         let router = router(&shared, &self.mounts, self.routes, self.status_routes)?;
         Ok(App { shared, router, catalogue })
     }

@@ -8,6 +8,7 @@ use super::closing::{End, close};
 use super::http::log;
 use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send, send_error};
 use super::socket::{Buffer, Reader, Socket};
+use crate::auth::Access;
 use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::manager::{Admitted, ConnectionManager};
@@ -25,6 +26,7 @@ const MAX_FRAMES: u32 = 16_384;
 pub(super) struct Arrival {
     pub(super) socket: Socket,
     pub(super) prepared: Box<dyn Prepared>,
+    pub(super) access: Access,
     pub(super) admitted: Admitted,
     pub(super) manager: ConnectionManager,
     pub(super) shard: Arc<Shard>,
@@ -62,9 +64,8 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 }
 
 /// Gives the connection its outbox and its consumer.
-#[expect(clippy::boxed_local, reason = "unboxed, it would make every connection's task as large as itself")]
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
-    let Arrival { socket, prepared, admitted, manager, shard, berth, chain, consumer, ours } = *arrival;
+    let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, ours } = *arrival;
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -77,7 +78,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
         })
     };
     let (reader, sink, read) = socket.split(settings.ws_write_timeout, written).ok()?;
-    let connection = manager.open(&admitted, &shard, sink, consumer);
+    let connection = manager.open(access, &shard, sink, consumer);
     let _ = known.set(connection.clone());
     let limits = Limits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
     let session = prepared.attach(manager.clone(), connection.clone());

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::entry::Door;
 use crate::error::{CloseCode, Error, ErrorCategory, ErrorResponse};
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     manager: ConnectionManager,
     states: States,
     chain: Option<Arc<dyn Pipeline>>,
+    door: Door,
     stopping: AtomicBool,
 }
 
@@ -29,8 +31,13 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(manager: ConnectionManager, states: States, chain: Option<Arc<dyn Pipeline>>) -> Self {
-        Self { manager, states, chain, stopping: AtomicBool::new(false) }
+    pub(super) fn new(
+        manager: ConnectionManager,
+        states: States,
+        chain: Option<Arc<dyn Pipeline>>,
+        door: Door,
+    ) -> Self {
+        Self { manager, states, chain, door, stopping: AtomicBool::new(false) }
     }
 
     pub(super) fn manager(&self) -> &ConnectionManager {
@@ -44,6 +51,11 @@ impl Shared {
     /// What messages pass before their handlers.
     pub(super) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
         self.chain.as_ref()
+    }
+
+    /// Who may come in.
+    pub(super) fn door(&self) -> &Door {
+        &self.door
     }
 
     /// From here on nobody new is let in.
@@ -85,24 +97,19 @@ where
     }
 }
 
-/// An error as an HTTP response: `{"error": {..}}` with the status that fits its category.
+/// An error as an HTTP response: `{"error": {..}}` with its [`status`](Error::status).
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
             error: ErrorResponse<'a>,
         }
-        let status = match self.category() {
-            ErrorCategory::Authentication => StatusCode::UNAUTHORIZED,
-            ErrorCategory::Authorization => StatusCode::FORBIDDEN,
-            ErrorCategory::Validation | ErrorCategory::Message => StatusCode::BAD_REQUEST,
-            ErrorCategory::RateLimit => StatusCode::TOO_MANY_REQUESTS,
-            ErrorCategory::Connection | ErrorCategory::Backend => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorCategory::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            ErrorCategory::System => StatusCode::INTERNAL_SERVER_ERROR,
-        };
         log(&self);
-        let mut response = respond(status, &Body { error: ErrorResponse::new(&self, None) });
+        let mut response = respond(self.status(), &Body { error: ErrorResponse::new(&self, None) });
+        if self.status() == StatusCode::UNAUTHORIZED {
+            // Asked for by RFC 9110 15.5.2.
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(after) = self.retry_after() {
             let seconds = after.as_secs_f64().ceil();
             if let Ok(value) = HeaderValue::try_from(format!("{seconds}")) {

@@ -2,8 +2,10 @@
 
 mod accept;
 mod builder;
+mod capped;
 mod closing;
 mod connection;
+mod entry;
 mod http;
 mod inbound;
 mod run;

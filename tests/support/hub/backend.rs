@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use agentcore::backend::{
-    Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish, Question, Refused,
+    Admission, AdmissionLimits, Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish,
+    Question, Refused,
 };
 use agentcore::message::Parcel;
 use agentcore::{Error, GroupName, Result, UserId};
@@ -13,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{DELAY, Hub, Member};
+use super::{DELAY, Hub, Member, State};
 
 /// The queue of what is published is full once in so many times.
 const FULL_EVERY: usize = 8;
@@ -50,6 +51,23 @@ impl HubBackend {
     fn member<T>(&self, visit: impl FnOnce(&mut Member) -> T) -> Option<T> {
         let id = self.id()?;
         self.hub.state().nodes.iter_mut().find(|node| node.id == id).map(visit)
+    }
+
+    /// Decides in the middle of a delay.
+    async fn decide(
+        &self,
+        decision: impl FnOnce(&mut State, &AdmissionLimits) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        half().await;
+        let decided = {
+            let mut state = self.hub.state();
+            match self.own.get() {
+                None => return Err(Refused::Backend(Error::backend("the hub is not started"))),
+                Some((_, node)) => decision(&mut state, &node.limits),
+            }
+        };
+        half().await;
+        decided
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -209,43 +227,23 @@ impl Backend for HubBackend {
         }))
     }
 
-    fn admit<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<(), Refused>> {
-        Box::pin(async move {
-            half().await;
-            let limits = match self.own.get() {
-                Some((_, node)) => node.limits,
-                None => return Err(Refused::Total),
-            };
-            let decision = {
-                let mut state = self.hub.state();
-                if state.broken {
-                    return Err(Refused::Backend(Error::backend("the hub is broken")));
-                }
-                let own = state.admitted.get(user).copied().unwrap_or(0);
-                if state.total >= limits.total {
-                    Err(Refused::Total)
-                } else if own >= limits.per_user {
-                    Err(Refused::User)
-                } else {
-                    state.admitted.insert(user.clone(), own + 1);
-                    state.total += 1;
-                    Ok(())
-                }
-            };
-            half().await;
-            decision
-        })
+    fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
+        Box::pin(self.decide(|state, limits| match state.broken {
+            true => Err(Refused::Backend(Error::backend("the hub is broken"))),
+            false => state.admitted.admit(limits, admission),
+        }))
     }
 
-    fn release(&self, user: &UserId) {
-        let mut state = self.hub.state();
-        state.total -= 1;
-        if let Some(own) = state.admitted.get_mut(user) {
-            *own -= 1;
-            if *own == 0 {
-                state.admitted.remove(user);
-            }
-        }
+    fn release(&self, admission: &Admission) {
+        self.hub.state().admitted.release(admission);
+    }
+
+    fn admit_group(&self) -> Async<'_, Result<(), Refused>> {
+        Box::pin(self.decide(|state, limits| state.admitted.admit_group(limits)))
+    }
+
+    fn release_group(&self) {
+        self.hub.state().admitted.release_group();
     }
 
     fn record(&self, count: Count<'_>) {

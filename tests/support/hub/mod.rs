@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentcore::backend::{Deliver, PresenceBook, ResyncReason};
+use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, ResyncReason};
 use agentcore::message::{Except, Parcel, Recipient};
 use agentcore::{GroupName, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -36,8 +36,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     nodes: Vec<Member>,
-    admitted: HashMap<UserId, usize>,
-    total: usize,
+    admitted: AdmissionBook,
     broken: bool,
     published: usize,
 }
@@ -69,7 +68,13 @@ impl Hub {
     /// How many places are taken, over all nodes.
     #[must_use]
     pub fn admitted(&self) -> usize {
-        self.state().total
+        self.state().admitted.connections()
+    }
+
+    /// How many groups have a place, over all nodes: one with members on two nodes counts twice.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.state().admitted.groups()
     }
 
     /// From here on nothing can be handed to the hub, or again everything.

@@ -1,0 +1,143 @@
+//! Who asks to come in: the page's origin, the client's address, its identity. All before the upgrade.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::RequestPartsExt;
+use axum::extract::{ConnectInfo, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::capped::Capped;
+use super::http::Shared;
+use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity};
+use crate::consumer::{Mount, Opening, Prepared};
+use crate::error::{Error, Result};
+use crate::metrics::Bound;
+use crate::worker::{Panicked, guard};
+
+/// The most that an authenticator may take, however long a handler may: a client waits for its answer.
+const AUTHENTICATION: Duration = Duration::from_secs(10);
+
+/// Who may come in, and what was logged of those who may not.
+#[derive(Default)]
+pub(super) struct Door {
+    authenticator: Option<Arc<dyn AnyAuthenticator>>,
+    origins: Capped,
+    refusals: Capped,
+    /// The log has said that addresses are unknown.
+    addressless: AtomicBool,
+}
+
+impl Door {
+    pub(super) fn new(authenticator: Option<Arc<dyn AnyAuthenticator>>) -> Self {
+        Self { authenticator, ..Self::default() }
+    }
+}
+
+/// Finds out who asks, and builds the consumer.
+///
+/// # Errors
+/// The refusal: 403 for a page of another origin, what the authenticator says, 403 for a path that names another user
+/// than it does, 400 for a path or a query that cannot be parsed.
+pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -> Result<(Box<dyn Prepared>, Access)> {
+    check_origin(shared, &parts.headers)?;
+    let ip = address(shared, parts);
+    let authenticated = match &shared.door().authenticator {
+        Some(authenticator) => Some(authenticate(shared, &**authenticator, parts).await?),
+        None => None,
+    };
+    let path = path_of(parts).await?;
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let prepared = mount.open(&Opening::new(&path, &query, shared.states()))?;
+    let identity = match (authenticated, prepared.user()) {
+        (Some(identity), Some(user)) if identity.user() != user => {
+            let error = Error::authorization("the request names another user than its credentials do");
+            return Err(refused(shared, error));
+        }
+        (Some(identity), _) => identity,
+        (None, Some(user)) if user.as_str().starts_with(ANONYMOUS) => {
+            return Err(Error::validation(format!("a user id must not start with `{ANONYMOUS}`")));
+        }
+        (None, Some(user)) => Identity::new(user.clone()),
+        (None, None) => Identity::anonymous()?,
+    };
+    Ok((prepared, Access::new(identity, ip)))
+}
+
+/// A browser says which page connects; whoever says nothing is no browser, and no page can make it connect.
+fn check_origin(shared: &Shared, headers: &HeaderMap) -> Result<()> {
+    let mut origins = headers.get_all(header::ORIGIN).into_iter();
+    let Some(origin) = origins.next() else { return Ok(()) };
+    let origin = if origins.next().is_some() { "" } else { text(Some(origin)) };
+    let mut hosts = headers.get_all(header::HOST).into_iter();
+    let host = text(hosts.next().filter(|_| hosts.next().is_none()));
+    let allowed = &shared.manager().settings().allowed_origins;
+    if allowed.allows(origin, host) {
+        return Ok(());
+    }
+    shared.manager().metrics().refused(Bound::Origin);
+    if let Some(left_out) = shared.door().origins.due() {
+        tracing::warn!(?origin, ?host, %allowed, left_out, "origin_rejected");
+    }
+    Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
+}
+
+fn text(value: Option<&HeaderValue>) -> &str {
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Where the client is: the other end of the connection, or whom our proxies name.
+pub(super) fn address(shared: &Shared, parts: &Parts) -> Option<IpAddr> {
+    let settings = shared.manager().settings();
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+        if !shared.door().addressless.swap(true, Ordering::Relaxed) && settings.max_connections_per_ip > 0 {
+            tracing::warn!(
+                "the server that runs the router hands no addresses on, so MAX_CONNECTIONS_PER_IP has no effect; serve \
+                 `router.into_make_service_with_connect_info::<SocketAddr>()`"
+            );
+        }
+        return None;
+    };
+    let forwarded = parts.headers.get_all("x-forwarded-for").into_iter();
+    // A value that is no text ends the chain, as an entry that is no address does.
+    Some(settings.trusted_proxies.client(peer.ip(), forwarded.map(|value| text(Some(value)))))
+}
+
+async fn authenticate(shared: &Shared, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
+    let limit = shared.manager().settings().ws_handler_timeout;
+    let identity = decide(limit, async { authenticator.authenticate(parts).await }).await;
+    identity.and_then(Identity::checked).map_err(|error| refused(shared, error))
+}
+
+/// Lets an authenticator decide: caught, and under a deadline.
+pub(super) async fn decide(limit: Duration, deciding: impl Future<Output = Result<Identity>>) -> Result<Identity> {
+    match tokio::time::timeout(limit.min(AUTHENTICATION), guard(deciding)).await {
+        Ok(Ok(decided)) => decided,
+        Ok(Err(Panicked(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),
+        Err(_) => Err(Error::timeout("finding out who you are took too long")
+            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with_retry_after(Duration::from_secs(1))),
+    }
+}
+
+/// Notes a refusal.
+fn refused(shared: &Shared, error: Error) -> Error {
+    shared.manager().metrics().refused(Bound::Identity);
+    if let Some(left_out) = shared.door().refusals.due() {
+        let error_id = error.id();
+        tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), left_out, "auth_failed");
+    }
+    error
+}
+
+async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>> {
+    let params = parts
+        .extract::<RawPathParams>()
+        .await
+        .map_err(|_| Error::validation("the path is not percent-encoded UTF-8"))?;
+    Ok(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
