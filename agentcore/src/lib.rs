@@ -83,7 +83,9 @@ pub use tokio;
 pub use auth::{Authenticator, Identity};
 pub use consumer::{Consumer, Context};
 pub use env::Env;
-pub use error::{CloseCode, CloseReason, Error, ErrorCategory, ErrorResponse, Internal, Result, Severity};
+pub use error::{
+    CloseCode, CloseReason, Error, ErrorCategory, ErrorContext, ErrorDetail, ErrorResponse, Internal, Result, Severity,
+};
 pub use id::{ConnectionId, ConnectionIdError, GroupName, NameError, NodeId, UserId};
 pub use manager::{AnyConsumer, ConnectionManager, Listing, Sending, SentBy, Stats, To};
 pub use message::{Message, Payload};

@@ -1,6 +1,7 @@
 //! What stands between connections and handlers: order, changes, answers, refusals, limits, logs.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+use agentcore::Severity;
 use agentcore::middleware::Middleware;
 use agentcore::prelude::*;
 use tests::client::Client;
@@ -8,6 +9,7 @@ use tests::room::Journal;
 use tests::server::{Server, settings};
 
 mod chain;
+mod errors;
 mod faults;
 
 /// A text.
@@ -55,6 +57,15 @@ impl Mirror {
     #[on("refuse")]
     async fn refuse(&mut self) -> Result<()> {
         Err(Error::authorization("not you"))
+    }
+
+    #[on("fail")]
+    async fn fail(&mut self) -> Result<()> {
+        Err(Error::internal("secret\ncause")
+            .with_severity(Severity::Critical)
+            .with_component("history")
+            .with_metadata("row", 7)
+            .with_metadata("file", "a\nb"))
     }
 
     #[on("hang", timeout = "50ms")]

@@ -180,7 +180,8 @@ impl Probe {
 
     #[on("own_error")]
     async fn own_error(&mut self) -> Result<()> {
-        let detail = ErrorDetail { field: "room".to_owned(), rule: "capacity", message: "has no seat".to_owned() };
+        let detail =
+            ErrorDetail { field: "room".to_owned(), rule: "capacity".into(), message: "has no seat".to_owned() };
         Err(Error::new(ErrorCategory::Connection, "ROOM_IS_FULL", "no seat is free")
             .with_retry_after(Duration::from_micros(1_500_001))
             .with_details(vec![detail]))

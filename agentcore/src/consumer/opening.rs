@@ -148,11 +148,8 @@ fn parse<T: FromText>(name: &str, text: &str) -> Result<T> {
 }
 
 fn refused(name: &str, rule: &'static str, message: String) -> Error {
-    Error::validation(format!("`{name}`: {message}")).with_details(vec![ErrorDetail {
-        field: name.to_owned(),
-        rule,
-        message,
-    }])
+    let detail = ErrorDetail { field: name.to_owned(), rule: rule.into(), message };
+    Error::validation(format!("`{name}`: {}", detail.message)).with_details(vec![detail])
 }
 
 /// A field that can name the connection's user.

@@ -1,12 +1,15 @@
 //! The kinds of error, and what follows from a kind.
 
+use std::fmt;
+
 use axum::http::StatusCode;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::CloseCode;
 
 /// The kind of an error; clients and dashboards group by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorCategory {
@@ -31,7 +34,7 @@ pub enum ErrorCategory {
 }
 
 /// How bad an error is; `High` and above are logged with the id that the client sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// A client's mistake.
@@ -68,6 +71,28 @@ impl ErrorCategory {
         }
     }
 
+    /// Its name, as clients see it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+            Self::Validation => "validation",
+            Self::RateLimit => "rate_limit",
+            Self::Connection => "connection",
+            Self::Backend => "backend",
+            Self::Message => "message",
+            Self::System => "system",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    /// Whether the client caused it, rather than a fault of ours: those count against the connection.
+    #[must_use]
+    pub fn is_of_client(self) -> bool {
+        !matches!(self, Self::Backend | Self::System | Self::Timeout)
+    }
+
     /// Whether the same request may succeed later.
     pub(super) fn retryable(self) -> bool {
         matches!(self, Self::RateLimit | Self::Connection | Self::Backend | Self::Timeout)
@@ -76,5 +101,22 @@ impl ErrorCategory {
     /// Closes the connection by itself: only when nothing that follows could succeed.
     pub(super) fn close_code(self) -> Option<CloseCode> {
         matches!(self, Self::Authentication).then_some(CloseCode::Library(4401))
+    }
+}
+
+impl fmt::Display for ErrorCategory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
     }
 }

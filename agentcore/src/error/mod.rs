@@ -2,13 +2,18 @@
 
 mod category;
 mod close;
+mod context;
+mod convert;
+mod log;
 mod one_line;
 mod response;
 
 pub use category::{ErrorCategory, Severity};
 pub use close::{CloseCode, CloseReason};
+pub use context::ErrorContext;
+pub use convert::Internal;
 pub(crate) use one_line::one_line;
-pub use response::{ErrorDetail, ErrorResponse};
+pub use response::{Details, ErrorDetail, ErrorResponse};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +22,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use crate::id::{ConnectionIdError, NameError};
+use crate::time::Timestamp;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,12 +30,47 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error with what a client may know (category, code, message, retry hint) and what only the log may (the source).
 ///
 /// A handler makes one with the constructor named after its category, or with `?`: from an own error type through
-/// `impl From<Mine> for agentcore::Error`, from a foreign one with [`.internal()`](Internal::internal).
+/// `impl From<Mine> for agentcore::Error`, from the usual ones of the standard library, serde_json and tokio as they are,
+/// from any other with [`.internal()`](Internal::internal).
+///
+/// | kind | constructor | code |
+/// |---|---|---|
+/// | authentication | [`authentication`](Self::authentication) | `UNAUTHENTICATED` |
+/// | authorization | [`authorization`](Self::authorization) | `FORBIDDEN` |
+/// | validation | [`validation`](Self::validation), [`invalid_field`](Self::invalid_field) | `VALIDATION_FAILED` |
+/// | rate limit | [`rate_limit`](Self::rate_limit) | `RATE_LIMIT_EXCEEDED` |
+/// | connection | [`connection`](Self::connection), [`limit`](Self::limit) | `CONNECTION_ERROR`, `LIMIT_EXCEEDED` |
+/// | backend | [`backend`](Self::backend) | `BACKEND_UNAVAILABLE` |
+/// | message | [`message_error`](Self::message_error) | `MESSAGE_ERROR` |
+/// | system | [`internal`](Self::internal), [`system`](Self::system) | `INTERNAL_ERROR` |
+/// | timeout | [`timeout`](Self::timeout) | `TIMEOUT` |
+///
+/// A value that a client sent and that cannot be read (a number, a UUID, UTF-8) is `VALIDATION_FAILED`; an
+/// [`std::io::Error`], a [`serde_json::Error`] or a failed task is `INTERNAL_ERROR`, of which the client sees only the id.
+///
+/// ```
+/// # use agentcore::prelude::*;
+/// async fn limit_of(text: &str) -> Result<u32> {
+///     let limit: u32 = text.parse()?;
+///     if limit > 1000 {
+///         return Err(Error::invalid_field("limit", "range", "must be 1 to 1000"));
+///     }
+///     let _page = std::fs::read_to_string("page.html")?;
+///     Ok(limit)
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert_eq!(limit_of("many").await.unwrap_err().code(), "VALIDATION_FAILED");
+/// assert_eq!(limit_of("5").await.unwrap_err().code(), "INTERNAL_ERROR");
+/// # }
+/// # use agentcore::tokio;
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
     id: Uuid,
+    timestamp: Timestamp,
     category: ErrorCategory,
+    severity: Severity,
     code: Cow<'static, str>,
     message: Cow<'static, str>,
     retryable: bool,
@@ -38,6 +78,7 @@ struct Inner {
     close: Option<CloseCode>,
     status: Option<StatusCode>,
     details: Vec<ErrorDetail>,
+    context: Option<Box<ErrorContext>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -50,7 +91,9 @@ impl Error {
     ) -> Self {
         Self(Box::new(Inner {
             id: Uuid::new_v4(),
+            timestamp: Timestamp::now(),
             category,
+            severity: category.severity(),
             code: code.into(),
             message: message.into(),
             retryable: category.retryable(),
@@ -58,6 +101,7 @@ impl Error {
             close: category.close_code(),
             status: None,
             details: Vec::new(),
+            context: None,
             source: None,
         }))
     }
@@ -77,6 +121,23 @@ impl Error {
         Self::new(ErrorCategory::Validation, "VALIDATION_FAILED", message)
     }
 
+    /// One value breaks a rule: `VALIDATION_FAILED` that names the field, as the rules of a message do.
+    ///
+    /// ```
+    /// # use agentcore::Error;
+    /// let error = Error::invalid_field("limit", "range", "must be 1 to 1000");
+    /// assert_eq!(error.message(), "`limit` must be 1 to 1000");
+    /// assert_eq!(error.details()[0].rule, "range");
+    /// ```
+    pub fn invalid_field(
+        field: impl Into<String>,
+        rule: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        let detail = ErrorDetail { field: field.into(), rule: rule.into(), message: message.into() };
+        Self::validation(format!("`{}` {}", detail.field, detail.message)).with_details(vec![detail])
+    }
+
     /// The client sent too much: `RATE_LIMIT_EXCEEDED`, to be tried again after `retry_after`.
     #[must_use]
     pub fn rate_limit(retry_after: Duration) -> Self {
@@ -89,6 +150,16 @@ impl Error {
         Self::new(ErrorCategory::Connection, "LIMIT_EXCEEDED", message)
     }
 
+    /// The connection cannot do this now, or is gone: `CONNECTION_ERROR`, to be tried again.
+    pub fn connection(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Connection, "CONNECTION_ERROR", message)
+    }
+
+    /// A message that obeys its rules cannot be taken as it is: `MESSAGE_ERROR`.
+    pub fn message_error(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::Message, "MESSAGE_ERROR", message)
+    }
+
     /// The backend or a store did not answer: `BACKEND_UNAVAILABLE`, to be tried again.
     pub fn backend(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Backend, "BACKEND_UNAVAILABLE", message).with_retry_after(Duration::from_secs(1))
@@ -97,6 +168,12 @@ impl Error {
     /// Something took longer than it may: `TIMEOUT`.
     pub fn timeout(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Timeout, "TIMEOUT", message)
+    }
+
+    /// A fault of ours that the client may read of: `INTERNAL_ERROR` with this message. What it must not know belongs into
+    /// [`internal`](Self::internal), or [`with_source`](Self::with_source).
+    pub fn system(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCategory::System, "INTERNAL_ERROR", message)
     }
 
     /// A fault of ours: `INTERNAL_ERROR`. The client sees the error id, the log sees `source`.
@@ -137,6 +214,23 @@ impl Error {
         self
     }
 
+    /// Says whether the same request may succeed later, where the category does not say it right.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        if !retryable {
+            self.0.retry_after = None;
+        }
+        self
+    }
+
+    /// Says how bad it is, where the category does not say it right: from high on it is logged.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.0.severity = severity;
+        self
+    }
+
     /// Closes the connection with `code` after the error was sent.
     #[must_use]
     pub fn with_close(mut self, code: CloseCode) -> Self {
@@ -155,6 +249,12 @@ impl Error {
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
+        self
+    }
+
+    /// Closes the connection with 1008 if nothing else was said.
+    pub(crate) fn with_default_close(mut self) -> Self {
+        self.0.close.get_or_insert(CloseCode::Policy);
         self
     }
 
@@ -181,7 +281,7 @@ impl Error {
     /// How bad it is; from high on it is logged with its id.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        self.0.category.severity()
+        self.0.severity
     }
 
     /// The code that clients decide by, such as `FORBIDDEN`.
@@ -200,6 +300,12 @@ impl Error {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.0.id
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.0.timestamp
     }
 
     /// Whether the same request may succeed later.
@@ -262,38 +368,5 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<NameError> for Error {
-    fn from(error: NameError) -> Self {
-        Self::validation(error.to_string())
-    }
-}
-
-impl From<ConnectionIdError> for Error {
-    fn from(error: ConnectionIdError) -> Self {
-        Self::validation(error.to_string())
-    }
-}
-
-impl From<std::convert::Infallible> for Error {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
-    }
-}
-
-/// Turns a foreign error into one that the log sees and the client does not.
-pub trait Internal<T> {
-    /// Makes it an [`Error::internal`].
-    ///
-    /// # Errors
-    /// The error itself, wrapped.
-    fn internal(self) -> Result<T>;
-}
-
-impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Internal<T> for std::result::Result<T, E> {
-    fn internal(self) -> Result<T> {
-        self.map_err(Error::internal)
     }
 }

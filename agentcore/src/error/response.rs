@@ -1,54 +1,65 @@
 //! The form in which a client sees an error: in an `error` message, and under `error` in HTTP.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Error, ErrorCategory, Severity, close::millis};
 use crate::time::Timestamp;
 
 /// One broken rule and the field that broke it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDetail {
     /// The path of the field, such as `a.b[2]`; empty for the whole.
     pub field: String,
     /// The rule, such as `length`, `required` or `type`.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// The text for people.
     pub message: String,
 }
 
-/// The data of an `error` message.
-#[derive(Debug, Serialize)]
+/// The data of an `error` message. A client in Rust reads it as `ErrorResponse<'static>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorResponse<'a> {
     /// The code that clients decide by.
-    pub code: &'a str,
+    pub code: Cow<'a, str>,
     /// The kind of error.
     pub category: ErrorCategory,
     /// How bad it is.
     pub severity: Severity,
     /// The text for people.
-    pub message: &'a str,
+    pub message: Cow<'a, str>,
     /// The id under which the log knows it.
+    #[schemars(with = "String")]
     pub error_id: Uuid,
-    /// When it was answered.
+    /// When it came about.
     pub timestamp: Timestamp,
     /// Whether the same request may succeed later.
     pub retryable: bool,
     /// When trying again makes sense.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
     /// The type of the message that caused it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_type: Option<&'a str>,
-    /// The broken rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<Cow<'a, str>>,
+    /// What else is known.
+    #[serde(default)]
     pub details: Details<'a>,
 }
 
 /// `details` of an error: an object, so that it can grow.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Details<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ErrorDetail],
+    /// The broken rules.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub errors: Cow<'a, [ErrorDetail]>,
+}
+
+fn is_empty(errors: &[ErrorDetail]) -> bool {
+    errors.is_empty()
 }
 
 impl<'a> ErrorResponse<'a> {
@@ -56,16 +67,16 @@ impl<'a> ErrorResponse<'a> {
     #[must_use]
     pub fn new(error: &'a Error, message_type: Option<&'a str>) -> Self {
         Self {
-            code: error.code(),
+            code: error.code().into(),
             category: error.category(),
             severity: error.severity(),
-            message: error.message(),
+            message: error.message().into(),
             error_id: error.id(),
-            timestamp: Timestamp::now(),
+            timestamp: error.timestamp(),
             retryable: error.is_retryable(),
             retry_after_ms: error.retry_after().map(millis),
-            message_type,
-            details: Details { errors: error.details() },
+            message_type: message_type.map(Cow::Borrowed),
+            details: Details { errors: error.details().into() },
         }
     }
 }

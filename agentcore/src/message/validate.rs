@@ -66,7 +66,7 @@ impl Report {
 
     /// Notes that the current field breaks `rule`; `message` reads after the field's name.
     pub fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
-        self.errors.push(ErrorDetail { field: self.path(), rule, message: message.into() });
+        self.errors.push(ErrorDetail { field: self.path(), rule: rule.into(), message: message.into() });
     }
 
     /// The path of the current field, such as `a.b[2]`.

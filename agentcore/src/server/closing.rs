@@ -5,7 +5,6 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use super::connection::{Served, hook};
-use super::http::log;
 use super::inbound::{Ahead, Next};
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
@@ -45,8 +44,8 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
     connection.abort_tasks();
     if connected && let Some(future) = served.session.disconnect(reason) {
         let timeout = served.manager.settings().ws_handler_timeout;
-        if let Err(error) = hook(future, Run::new(connection.meter(), Kind::Disconnect), timeout).await {
-            log(&error);
+        if let Err(mut error) = hook(future, Run::new(connection.meter(), Kind::Disconnect), timeout).await {
+            error.log_of(connection.id(), connection.user_id(), None, 0);
         }
     }
     let present = served.manager.end(&connection);

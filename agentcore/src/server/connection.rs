@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
 use super::closing::{End, close};
-use super::http::log;
-use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send, send_error};
+use super::conduct::Conduct;
+use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
 use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
@@ -46,6 +46,7 @@ pub(super) struct Served {
     pub(super) connection: Arc<Connection>,
     pub(super) manager: ConnectionManager,
     chain: Option<Arc<dyn Pipeline>>,
+    conduct: Conduct,
     /// Given back with the rest, at the end of the socket.
     _berth: Berth,
 }
@@ -85,7 +86,16 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     if ours {
         welcome(&connection, &manager);
     }
-    let served = Served { reader, decoder: Decoder::new(limits), session, connection, manager, chain, _berth: berth };
+    let served = Served {
+        reader,
+        decoder: Decoder::new(limits),
+        session,
+        connection,
+        manager,
+        chain,
+        conduct: Conduct::default(),
+        _berth: berth,
+    };
     Some((served, admitted, read.to_vec()))
 }
 
@@ -130,8 +140,8 @@ async fn connect(served: &mut Served) -> Result<(), End> {
             Err(error) => Some(error),
         };
         if let Some(error) = error {
-            send_error(connection, &error, None, None);
-            return Err(End::Failed(error));
+            // Whatever it says of closing: nobody is connected whom `connect` refused.
+            served.conduct.tell(connection, error.with_default_close(), None, None).map_err(End::Failed)?;
         }
     }
     Ok(())
@@ -156,7 +166,7 @@ pub(super) async fn hook(
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
 async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, session, connection, manager, chain, .. } = served;
+    let Served { reader, decoder, session, connection, manager, chain, conduct, .. } = served;
     let (connection, manager, chain) = (&*connection, &*manager, chain.as_deref());
     let mut serial: u64 = 0;
     loop {
@@ -200,6 +210,9 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                     Ok(Some(Event::Text(text))) => text,
                     Ok(Some(Event::Ping(payload))) => {
                         connection.shard().pong(connection.member(), pong_frame(payload));
+                        if let Err(error) = conduct.pinged(connection) {
+                            return ahead.leave(input, End::Failed(error));
+                        }
                         continue;
                     }
                     Ok(Some(Event::Pong)) => continue,
@@ -216,7 +229,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
             }
             serial += 1;
             let way = Way { session: session.as_mut(), chain, connection, manager };
-            let begun = begin(way, text, serial);
+            let begun = begin(way, conduct, text, serial);
             parked = None;
             let (mut future, asked) = match begun {
                 Begun::Answered => continue,
@@ -236,13 +249,13 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                     let (output, read) =
                         Box::pin(run(future, handling, &asked, timeout, (reader, decoder), connection, unread)).await;
                     *ahead = read;
-                    if let Err(error) = answer(connection, &asked, output) {
+                    if let Err(error) = answer(conduct, connection, &asked, output) {
                         return End::Failed(error);
                     }
                     break;
                 }
             };
-            if let Err(error) = answer(connection, &asked, output) {
+            if let Err(error) = answer(conduct, connection, &asked, output) {
                 return ahead.leave(input, End::Failed(error));
             }
         }
@@ -252,7 +265,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
 impl End {
     fn binary() -> Self {
         let error = Error::validation("this connection speaks JSON in text frames").with_close(CloseCode::Unsupported);
-        log(&error);
+        error.log();
         Self::Failed(error)
     }
 

@@ -104,7 +104,7 @@ impl IntoResponse for Error {
         struct Body<'a> {
             error: ErrorResponse<'a>,
         }
-        log(&self);
+        self.log();
         let mut response = respond(self.status(), &Body { error: ErrorResponse::new(&self, None) });
         if self.status() == StatusCode::UNAUTHORIZED {
             // Asked for by RFC 9110 15.5.2.
@@ -117,17 +117,6 @@ impl IntoResponse for Error {
             }
         }
         response
-    }
-}
-
-/// Logs an error whose severity asks for it, under the id that the client sees.
-pub(crate) fn log(error: &Error) {
-    use crate::error::Severity;
-    if error.severity() >= Severity::High {
-        let (error_id, code) = (error.id(), error.code());
-        // One event is one line: the text of a panic may have more.
-        let text = format!("{error:?}").replace('\n', "\\n").replace('\r', "\\r");
-        tracing::error!(%error_id, code, "{text}");
     }
 }
 

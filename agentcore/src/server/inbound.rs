@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::http::log;
+use super::conduct::Conduct;
 use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
-use crate::message::{Envelope, write_error};
+use crate::message::Envelope;
 use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
 use crate::registry::{Closing, Command, Connection};
@@ -53,7 +53,7 @@ pub(super) enum Begun<'s> {
 }
 
 /// Reads an envelope and starts its handler, or the chain before it.
-pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
+pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, text: &str, serial: u64) -> Begun<'s> {
     let Way { session, chain, connection, manager } = way;
     let activity = connection.activity();
     activity.messages_in.fetch_add(1, Ordering::Relaxed);
@@ -63,14 +63,14 @@ pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
         Ok(envelope) => envelope,
         Err(error) => {
             meter.received(Kind::Unknown, text.len());
-            return refuse(connection, error, None, None);
+            return refuse(conduct, connection, error, None, None);
         }
     };
     let request = Request { reference: envelope.reference, serial };
     if envelope.message_type == "ping" {
         meter.received(Kind::Ping, text.len());
         send(connection, pong(request.reference));
-        return Begun::Answered;
+        return conduct.pinged(connection).map_or_else(Begun::Failed, |()| Begun::Answered);
     }
     let found = session.find(&envelope.message_type);
     let handler = found.map(|(_, handler)| handler);
@@ -88,7 +88,7 @@ pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
     }
     let Some((number, handler)) = found else {
         let error = Error::unknown_message_type(&envelope.message_type);
-        return refuse(connection, error, request.reference, Some(&envelope.message_type));
+        return refuse(conduct, connection, error, request.reference, Some(&envelope.message_type));
     };
     // Decoding and the rules run an application's code too.
     let begun = guard_call(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panicked(text)| {
@@ -98,17 +98,25 @@ pub(super) fn begin<'s>(way: Way<'s>, text: &str, serial: u64) -> Begun<'s> {
     let message_type = Cow::Borrowed(handler.message_type);
     match begun {
         Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type, kind }),
-        Err(error) => refuse(connection, error, request.reference, Some(&message_type)),
+        Err(error) => refuse(conduct, connection, error, request.reference, Some(&message_type)),
     }
 }
 
-fn refuse<'s>(connection: &Connection, error: Error, reference: Option<u64>, message_type: Option<&str>) -> Begun<'s> {
-    send_error(connection, &error, reference, message_type);
-    if error.should_disconnect() { Begun::Failed(error) } else { Begun::Answered }
+fn refuse<'s>(
+    conduct: &mut Conduct,
+    connection: &Connection,
+    error: Error,
+    reference: Option<u64>,
+    message_type: Option<&str>,
+) -> Begun<'s> {
+    let message_type = message_type.map(one_line);
+    let told = conduct.tell(connection, error, reference, message_type.as_deref());
+    told.map_or_else(Begun::Failed, |()| Begun::Answered)
 }
 
 /// Sends what a handler returned; an error that ends the connection comes back.
 pub(super) fn answer(
+    conduct: &mut Conduct,
     connection: &Connection,
     asked: &Asked,
     output: Result<Result<Reply>, Panicked>,
@@ -127,8 +135,7 @@ pub(super) fn answer(
     // that has left the handler gives no other.
     let first = connection.answer_once(asked.request.serial);
     let reference = asked.request.reference.filter(|_| first);
-    send_error(connection, &error, reference, Some(&asked.message_type));
-    if error.should_disconnect() { Err(error) } else { Ok(()) }
+    conduct.tell(connection, error, reference, Some(&one_line(&asked.message_type)))
 }
 
 impl Asked {
@@ -155,17 +162,6 @@ fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::bod
         send(connection, frame);
     }
     Ok(())
-}
-
-/// Tells the client of an error, and the log if it is a bad one.
-pub(super) fn send_error(connection: &Connection, error: &Error, reference: Option<u64>, message_type: Option<&str>) {
-    log(error);
-    connection.meter().error(error);
-    let message_type = message_type.map(one_line);
-    let message_type = message_type.as_deref();
-    if let Ok(frame) = text_frame(|buffer| write_error(buffer, reference, error, message_type)) {
-        send(connection, frame.into_bytes());
-    }
 }
 
 /// Puts a frame into the outbox. This runs on the connection's own worker, so there is no queue that could be full.

@@ -4,6 +4,7 @@ mod accept;
 mod builder;
 mod capped;
 mod closing;
+mod conduct;
 mod connection;
 mod entry;
 mod http;

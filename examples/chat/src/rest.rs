@@ -9,7 +9,7 @@ use agentcore::axum::middleware::map_response;
 use agentcore::axum::response::{IntoResponse, Response};
 use agentcore::axum::routing::get;
 use agentcore::axum::{Json, Router};
-use agentcore::error::{ErrorCategory, ErrorDetail};
+use agentcore::error::ErrorCategory;
 use agentcore::prelude::*;
 use agentcore::tokio::sync::Semaphore;
 
@@ -64,11 +64,7 @@ fn limit(text: Option<&String>) -> Result<u32> {
     let Some(text) = text else { return Ok(50) };
     match text.parse() {
         Ok(limit) if (1..=1000).contains(&limit) => Ok(limit),
-        _ => {
-            let message = "must be a whole number from 1 to 1000".to_owned();
-            let details = vec![ErrorDetail { field: "limit".to_owned(), rule: "range", message: message.clone() }];
-            Err(Error::validation(format!("`limit` {message}")).with_details(details))
-        }
+        _ => Err(Error::invalid_field("limit", "range", "must be a whole number from 1 to 1000")),
     }
 }
 

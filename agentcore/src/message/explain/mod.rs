@@ -29,7 +29,7 @@ pub(super) fn shape_error<P: Payload>(json: &str, error: &serde_json::Error) -> 
 /// The error for data that are a list: messages are objects.
 pub(super) fn list() -> Error {
     let message = "the data must be an object, not a list".to_owned();
-    validate::failed(vec![ErrorDetail { field: String::new(), rule: "type", message }])
+    validate::failed(vec![ErrorDetail { field: String::new(), rule: "type".into(), message }])
 }
 
 /// The mistakes in `json`, at least one.
@@ -37,7 +37,7 @@ fn details<T: DeserializeOwned>(json: &str, error: &serde_json::Error) -> Vec<Er
     let text = error.to_string();
     if text.starts_with("recursion limit exceeded") {
         let message = "the data is nested deeper than 128 levels".to_owned();
-        return vec![ErrorDetail { field: String::new(), rule: "depth", message }];
+        return vec![ErrorDetail { field: String::new(), rule: "depth".into(), message }];
     }
     let found = tree::read(json).map(search::mistakes::<T>).unwrap_or_default();
     if !found.is_empty() {
@@ -45,7 +45,7 @@ fn details<T: DeserializeOwned>(json: &str, error: &serde_json::Error) -> Vec<Er
     }
     vec![ErrorDetail {
         field: String::new(),
-        rule: "value",
+        rule: "value".into(),
         message: format!("the data is not valid: {}", wording::cut(&text, 200)),
     }]
 }

@@ -90,7 +90,7 @@ pub(super) fn detail(root: &Node, place: &[usize], key: Option<usize>, kind: &Ki
     if field.is_empty() {
         message = format!("the data {message}");
     }
-    ErrorDetail { field, rule, message }
+    ErrorDetail { field, rule: rule.into(), message }
 }
 
 fn must_be(expected: &str, got: &Got, quote: bool) -> String {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The texts of the rules that `check` breaks, each with its field and its rule.
-fn broken(check: impl FnOnce(&mut Report)) -> Vec<(String, &'static str, String)> {
+fn broken(check: impl FnOnce(&mut Report)) -> Vec<(String, std::borrow::Cow<'static, str>, String)> {
     let mut report = Report::default();
     report.field("field", check);
     let details = report.into_result().err().map(|error| error.details().to_vec()).unwrap_or_default();

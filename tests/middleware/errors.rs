@@ -1,0 +1,119 @@
+//! Errors: what the client is told, what the log says, and when a connection has caused too many.
+
+use agentcore::prelude::*;
+use agentcore::{ErrorCategory, ErrorResponse, Severity};
+use serde_json::{Value, json};
+use tests::log::Log;
+use tests::room::Journal;
+use tests::server::{Server, settings};
+use tracing::Level;
+
+use crate::{Mirror, app, connect};
+
+/// A server on the thread of its test, whose log can be captured.
+async fn serve() -> Server {
+    let mut settings = settings();
+    settings.workers = 0;
+    Server::start(AgentCore::new(settings).state(Journal::default()).consumer::<Mirror>()).await
+}
+
+#[tokio::test]
+async fn the_sixty_first_error_of_a_client_closes_with_1008() {
+    let server = Server::start(app(Journal::default())).await;
+    // Of every kind that a client causes: no JSON, no envelope, an unknown type, a bad payload, a refusal.
+    let mistakes = [
+        "no JSON",
+        r#"{"data":{}}"#,
+        r#"{"type":"no_such"}"#,
+        r#"{"type":"echo","data":{"text":7}}"#,
+        r#"{"type":"refuse"}"#,
+    ];
+    let mut ada = connect(&server, "ada").await;
+    for number in 0..60 {
+        ada.text(mistakes[number % mistakes.len()]).await;
+        assert_eq!(ada.next().await["type"], "error");
+    }
+    assert_eq!(ada.settle().await, Vec::<Value>::new(), "sixty are borne");
+    ada.text(mistakes[0]).await;
+    let (before, closed) = ada.closed().await;
+    assert_eq!(before.len(), 1, "the last one is told too: {before:?}");
+    assert_eq!((closed.code, closed.json()["code"].clone()), (Some(1008), json!("TOO_MANY_ERRORS")));
+    let mut again = connect(&server, "ada").await;
+    assert_eq!(again.ask("echo", json!({ "text": "x" })).await["data"]["text"], "x", "it may come back");
+}
+
+#[tokio::test]
+async fn errors_of_ours_do_not_count_against_the_client() {
+    let server = Server::start(app(Journal::default())).await;
+    let mut ada = connect(&server, "ada").await;
+    for _ in 0..100 {
+        assert_eq!(ada.ask("fail", json!({})).await["data"]["code"], "INTERNAL_ERROR");
+    }
+    assert_eq!(ada.ask("echo", json!({ "text": "x" })).await["data"]["text"], "x");
+}
+
+#[tokio::test]
+async fn a_bad_error_is_one_line_in_the_log_with_its_circumstances_and_no_secret_reaches_the_client() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    let mut ada = connect(&server, "%C3%A9%E2%80%AEada").await;
+    let error = ada.ask("fail", json!({})).await;
+    assert!(!error.to_string().contains("secret"), "{error}");
+    let id = error["data"]["error_id"].as_str().expect("an id");
+    let lines = log.lines_with(id);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in [
+        "ERROR",
+        "code=\"INTERNAL_ERROR\"",
+        "category=system",
+        "severity=critical",
+        "user=é\\u{202e}ada",
+        "message_type=fail",
+        "component=history",
+        "metadata=row=7 file=a\\nb",
+        "secret\\ncause",
+        "connection=",
+    ] {
+        assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
+    }
+    // A mistake of the client is not the log's business.
+    ada.ask("refuse", json!({})).await;
+    assert_eq!(log.lines_with("FORBIDDEN"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_kind_of_error_gets_at_most_a_line_in_a_second_per_connection() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    let (mut ada, mut bob) = (connect(&server, "ada").await, connect(&server, "bob").await);
+    let started = std::time::Instant::now();
+    for _ in 0..50 {
+        ada.ask("fail", json!({})).await;
+    }
+    let seconds = usize::try_from(started.elapsed().as_secs()).expect("not long");
+    let lines = log.lines_with("user=ada").len();
+    assert!((1..=1 + seconds).contains(&lines), "{lines} lines in {seconds} seconds");
+    bob.ask("fail", json!({})).await;
+    assert_eq!(log.lines_with("user=bob").len(), 1, "another connection has its own lines");
+    tests::wait::until("the next line", async || {
+        ada.ask("fail", json!({})).await;
+        log.lines_with("user=ada").iter().any(|line| line.contains("untold="))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_in_rust_reads_an_error() {
+    let server = Server::start(app(Journal::default())).await;
+    let mut ada = connect(&server, "ada").await;
+    let text = "x".repeat(101);
+    let answer = ada.ask("echo", json!({ "text": text })).await;
+    let error: ErrorResponse<'static> = serde_json::from_value(answer["data"].clone()).expect("an error");
+    assert_eq!(
+        (&*error.code, error.category, error.severity),
+        ("VALIDATION_FAILED", ErrorCategory::Validation, Severity::Low)
+    );
+    assert_eq!((&*error.details.errors[0].field, &*error.details.errors[0].rule), ("text", "length"));
+    assert_eq!(error.message_type.as_deref(), Some("echo"));
+    assert_eq!(serde_json::to_value(&error).expect("JSON"), answer["data"], "and writes it as it came");
+}
