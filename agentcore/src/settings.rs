@@ -42,6 +42,13 @@ pub struct Settings {
     pub ws_write_timeout: Duration,
     /// `WS_HANDLER_TIMEOUT` (30): the deadline of a handler that has none of its own.
     pub ws_handler_timeout: Duration,
+    /// `WS_ENABLE_HEARTBEAT` (true): whether connections are pinged, and silent ones closed.
+    pub ws_enable_heartbeat: bool,
+    /// `WS_HEARTBEAT_INTERVAL` (30): how often a connection is pinged.
+    pub ws_heartbeat_interval: Duration,
+    /// `WS_HEARTBEAT_TIMEOUT` (60): how long nothing may be heard of a client; it is closed with 4408 at most one interval
+    /// later.
+    pub ws_heartbeat_timeout: Duration,
     /// `WS_MAX_GROUPS_PER_CONNECTION` (128).
     pub ws_max_groups_per_connection: usize,
     /// `WS_RECONNECT_MAX_ATTEMPTS` (5): told to clients in the welcome.
@@ -79,6 +86,9 @@ impl Default for Settings {
             ws_max_outbox_bytes: 1_048_576,
             ws_write_timeout: Duration::from_secs(10),
             ws_handler_timeout: Duration::from_secs(30),
+            ws_enable_heartbeat: true,
+            ws_heartbeat_interval: Duration::from_secs(30),
+            ws_heartbeat_timeout: Duration::from_secs(60),
             ws_max_groups_per_connection: 128,
             ws_reconnect_max_attempts: 5,
             ws_reconnect_delay: Duration::from_secs(5),
@@ -123,6 +133,9 @@ impl Settings {
             ws_max_outbox_bytes: read.number("WS_MAX_OUTBOX_BYTES", default.ws_max_outbox_bytes, 1024, 1 << 30),
             ws_write_timeout: read.seconds("WS_WRITE_TIMEOUT", default.ws_write_timeout, 1, 3600),
             ws_handler_timeout: read.seconds("WS_HANDLER_TIMEOUT", default.ws_handler_timeout, 1, 86_400),
+            ws_enable_heartbeat: read.flag("WS_ENABLE_HEARTBEAT", default.ws_enable_heartbeat),
+            ws_heartbeat_interval: read.seconds("WS_HEARTBEAT_INTERVAL", default.ws_heartbeat_interval, 1, 3600),
+            ws_heartbeat_timeout: read.seconds("WS_HEARTBEAT_TIMEOUT", default.ws_heartbeat_timeout, 1, 86_400),
             ws_max_groups_per_connection: read.number(
                 "WS_MAX_GROUPS_PER_CONNECTION",
                 default.ws_max_groups_per_connection,
@@ -167,7 +180,17 @@ impl Settings {
             ),
             workers: read.number("WORKERS", default.workers, 0, 1024),
         };
+        if settings.ws_enable_heartbeat && settings.ws_heartbeat_timeout < settings.ws_heartbeat_interval {
+            let timeout = settings.ws_heartbeat_timeout.as_secs_f64().to_string();
+            let least = format!("at least WS_HEARTBEAT_INTERVAL ({} s)", settings.ws_heartbeat_interval.as_secs_f64());
+            read.refuse("WS_HEARTBEAT_TIMEOUT", &timeout, least);
+        }
         read.finish(settings)
+    }
+
+    /// The heartbeat, unless it is switched off.
+    pub(crate) fn heartbeat(&self) -> Option<(Duration, Duration)> {
+        self.ws_enable_heartbeat.then_some((self.ws_heartbeat_interval, self.ws_heartbeat_timeout))
     }
 
     /// The node's name: the one that was set, else a new one.

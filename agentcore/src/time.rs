@@ -21,6 +21,12 @@ impl Timestamp {
     pub(crate) fn seconds(self) -> f64 {
         self.0.as_millisecond() as f64 / 1000.0
     }
+
+    /// The moment so much earlier; at most the earliest that can be written.
+    #[must_use]
+    pub fn before(self, duration: std::time::Duration) -> Self {
+        Self(self.0.checked_sub(duration).unwrap_or(jiff::Timestamp::MIN))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -113,7 +113,7 @@ async fn a_connection_id_is_unique_and_names_its_connection() {
         assert_eq!(me[1], "ada");
         assert!(seen.insert(id.clone()), "{id} was there before");
         let known = server.manager.connection_info(id.parse().expect("an id")).expect("it is known");
-        assert_eq!((known.id().to_string(), known.user_id().as_str()), (id, "ada"), "{number}");
+        assert_eq!((known.id.to_string(), known.user_id.as_str()), (id, "ada"), "{number}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -157,7 +158,7 @@ impl Backend for MemoryBackend {
         })
     }
 
-    fn ask(&self, _: Question) -> Async<'_, Answers> {
+    fn ask(&self, _: Question, _: Duration) -> Async<'_, Answers> {
         Box::pin(std::future::ready(Answers { answers: Vec::new(), complete: true }))
     }
 }

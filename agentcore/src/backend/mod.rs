@@ -16,6 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
@@ -112,8 +113,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// come back within [`GRACE`] is not.
     fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>>;
 
-    /// Asks every other node that may know.
-    fn ask(&self, question: Question) -> Async<'_, Answers>;
+    /// Asks every other node that may know, and waits for their answers no longer than `within`.
+    fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers>;
 }
 
 /// What became of a parcel.
@@ -156,7 +157,7 @@ pub struct Exit<'a> {
 }
 
 /// What a node asks the others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Question {
     /// Which users are in a group.
     Members(GroupName),
@@ -164,6 +165,21 @@ pub enum Question {
     ConnectionsOf(UserId),
     /// To close a user's connections.
     Disconnect(UserId),
+    /// To deliver a parcel, and to say how many connections took it.
+    Deliver(Parcel),
+    /// To bring connections into a group.
+    Join(Whose, GroupName),
+    /// To take connections out of a group.
+    Leave(Whose, GroupName),
+}
+
+/// Which connections join or leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// One.
+    Connection(ConnectionId),
+    /// All of a user's.
+    User(UserId),
 }
 
 /// What one node answers.
@@ -173,8 +189,8 @@ pub enum Answer {
     Members(Vec<UserId>),
     /// The user's connections.
     Connections(Vec<ConnectionId>),
-    /// How many connections were told to close.
-    Disconnected(usize),
+    /// How many connections it concerned: that were told to close, that took a message, that joined or left.
+    Count(usize),
 }
 
 /// What the other nodes answered.
@@ -216,7 +232,7 @@ pub trait Deliver: Send + Sync + 'static {
     fn user_count(&self) -> usize;
 
     /// Answers a question of another node.
-    fn answer(&self, question: &Question) -> Answer;
+    fn answer(&self, question: Question) -> Async<'static, Answer>;
 
     /// Tells connections that something may be missing: those in `groups`, or all.
     fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason);

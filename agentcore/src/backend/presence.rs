@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::message::{Except, Parcel, Recipient};
+use crate::message::{Except, Overflow, Parcel, Recipient};
 
 use super::Exit;
 
@@ -127,5 +127,5 @@ fn count_down(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
 
 fn to_others(group: GroupName, user: UserId, envelope: &[u8]) -> Parcel {
     let except = Except { connection: None, users: vec![user] };
-    Parcel::from_envelope(Recipient::Group(group), except, envelope)
+    Parcel::from_envelope(Recipient::Group(group), except, Overflow::Disconnect, envelope)
 }

@@ -10,9 +10,9 @@ use super::Request;
 use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To, encode};
+use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To, body, unencodable};
 use crate::message::Recipient;
-use crate::registry::{Closing, Connection};
+use crate::registry::{Closing, Connection, Fate, Metadata};
 
 /// The connection of a handler of consumer `C`, and its ways to send.
 ///
@@ -82,6 +82,20 @@ impl<C> Context<C> {
         self.connection.ip()
     }
 
+    /// What the application noted about this connection, such as the kind of device.
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        self.connection.metadata()
+    }
+
+    /// Notes a value about this connection; it is in its [`ConnectionInfo`](crate::ConnectionInfo), and ends with it.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the value cannot be serialized.
+    pub fn set_metadata<T: serde::Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        self.connection.set_metadata(name, value)
+    }
+
     /// The manager, for questions and for sends that no `sends(..)` covers.
     #[must_use]
     pub fn manager(&self) -> &ConnectionManager {
@@ -93,7 +107,8 @@ impl<C> Context<C> {
     /// # Errors
     /// When the message cannot be encoded.
     pub fn send<M: SentBy<C>>(&self, message: &M) -> Sending {
-        Sending::direct(&self.connection, encode(message))
+        let frame = self.connection.codec().encode(M::TYPE, None, Some(message)).map_err(unencodable::<M>);
+        Sending::direct(&self.connection, frame, Fate::from(&message.overflow()))
     }
 
     /// Answers the request now, where the answer must come before other messages or has one of several types; the
@@ -107,7 +122,7 @@ impl<C> Context<C> {
         } else {
             Err(Error::internal("a request is answered once, by its own handler"))
         };
-        Sending::direct(&self.connection, answer)
+        Sending::direct(&self.connection, answer, Fate::Stays)
     }
 
     /// Another connection, on whichever node.
@@ -160,7 +175,7 @@ impl<C> Context<C> {
         L: SentBy<C>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        let present = PresentIn { joined: encode(joined)?, left: encode(left)? };
+        let present = PresentIn { joined: body(joined)?, left: body(left)? };
         self.manager.join(&self.connection, group, Some(present)).await
     }
 

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::manager::{encode, unencodable};
-use crate::message::{Description, Message, write_reply};
-use crate::wire::{Frame, text_frame};
+use crate::manager::unencodable;
+use crate::message::{Codec, Description, Message};
+use crate::wire::Frame;
 
 /// The request that a handler answers.
 #[derive(Debug, Clone, Copy)]
@@ -14,17 +14,19 @@ pub struct Request {
     pub(crate) reference: Option<u64>,
     /// Counts the requests of the connection from 1; 0 stands for none.
     pub(crate) serial: u64,
+    /// How the answer is written.
+    pub(crate) codec: Codec,
 }
 
 impl Request {
     /// Not a request: `connect`, `disconnect`, or a task.
-    pub(crate) const NONE: Self = Self { reference: None, serial: 0 };
+    pub(crate) const NONE: Self = Self { reference: None, serial: 0, codec: Codec::Json };
 
     /// Encodes `message` as the answer: a reply to a request with a `ref`, a message under its own type otherwise.
     pub(crate) fn answer<M: Message>(&self, message: &M) -> Result<Frame> {
         match self.reference {
-            Some(reference) => text_frame(|buffer| write_reply(buffer, reference, Some(message))),
-            None => return encode(message),
+            Some(reference) => self.codec.reply(reference, Some(message)),
+            None => self.codec.encode(M::TYPE, None, Some(message)),
         }
         .map_err(unencodable::<M>)
     }
@@ -32,7 +34,7 @@ impl Request {
     /// Encodes the answer of a handler that returned no message: `null` for a request with a `ref`, else nothing.
     pub(crate) fn acknowledge(&self) -> Result<Option<Frame>> {
         let Some(reference) = self.reference else { return Ok(None) };
-        text_frame(|buffer| write_reply::<()>(buffer, reference, None)).map(Some).map_err(Error::internal)
+        self.codec.reply::<()>(reference, None).map(Some).map_err(Error::internal)
     }
 }
 

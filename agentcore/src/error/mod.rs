@@ -181,6 +181,12 @@ impl Error {
         Self::new(ErrorCategory::System, "INTERNAL_ERROR", "something went wrong on our side").with_source(source)
     }
 
+    /// Nothing was heard of the client for `WS_HEARTBEAT_TIMEOUT`: `HEARTBEAT_LOST`, closes with 4408.
+    pub(crate) fn heartbeat_lost() -> Self {
+        Self::new(ErrorCategory::Connection, "HEARTBEAT_LOST", "nothing was heard of the client for too long")
+            .with_close(CloseCode::Library(4408))
+    }
+
     /// The client reads too slowly: `SLOW_CONSUMER`, closes with 1013.
     pub(crate) fn slow_consumer(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Connection, "SLOW_CONSUMER", message)

@@ -13,6 +13,7 @@ use crate::auth::Access;
 use crate::backend::{Admission, Count, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
+use crate::message::Codec;
 use crate::metrics::Bound;
 use crate::registry::{Connection, Place, Shard, Sink};
 use crate::settings::Settings;
@@ -62,10 +63,17 @@ impl ConnectionManager {
 
     /// Gives an admitted connection its outbox and makes it known.
     /// `consumer` is the number of its consumer.
-    pub(crate) fn open(&self, access: Access, shard: &Arc<Shard>, sink: Sink, consumer: usize) -> Arc<Connection> {
+    pub(crate) fn open(
+        &self,
+        access: Access,
+        shard: &Arc<Shard>,
+        codec: Codec,
+        sink: Sink,
+        consumer: usize,
+    ) -> Arc<Connection> {
         let registry = &self.inner.registry;
         let meter = self.inner.metrics.meter(shard.index(), consumer);
-        let connection = shard.open(registry.next_id(), access, sink, meter);
+        let connection = shard.open(registry.next_id(), access, codec, sink, meter);
         registry.register(&connection);
         connection.meter().opened();
         self.inner.backend.record(Count::User(connection.user_id()));

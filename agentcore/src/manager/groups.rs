@@ -4,16 +4,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ConnectionManager;
-use crate::backend::{Count, Exit, Presence};
+use crate::backend::{Count, Exit, Presence, Question, Whose};
 use crate::error::{Error, Result};
-use crate::id::{GroupName, UserId};
+use crate::id::{ConnectionId, GroupName, UserId};
+use crate::message::Body;
 use crate::registry::{Command, Connection, Membership, Place};
-use crate::wire::Frame;
 
 /// The messages that a user's presence in a group begins and ends with.
 pub(crate) struct PresentIn {
-    pub(crate) joined: Frame,
-    pub(crate) left: Frame,
+    pub(crate) joined: Body,
+    pub(crate) left: Body,
 }
 
 /// Locks for the first joins of groups, by their names; two groups may share one.
@@ -37,39 +37,114 @@ impl FirstJoins {
 }
 
 impl ConnectionManager {
-    /// Brings all connections that a user has on this node into a group.
+    /// Brings all connections that a user has, on whichever node, into a group; returns how many were not in it.
     ///
     /// # Errors
-    /// `LIMIT_EXCEEDED` when one of them is in as many groups as it may be.
+    /// A name that is none; `LIMIT_EXCEEDED` when a connection of this node is in as many groups as it may be: the others
+    /// have joined.
     ///
     /// # Cancel safety
     /// Dropping the future leaves each connection either in the group or not.
-    pub async fn join_user<U, G>(&self, user: U, group: G) -> Result<()>
+    pub async fn join_user<U, G>(&self, user: U, group: G) -> Result<usize>
     where
         U: TryInto<UserId, Error: Into<Error>>,
         G: TryInto<GroupName, Error: Into<Error>>,
     {
-        let (user, group) = (user.try_into().map_err(Into::into)?, group.try_into().map_err(Into::into)?);
-        for connection in self.registry().of_user(&user) {
-            self.join(&connection, group.clone(), None).await?;
-        }
-        Ok(())
+        self.join_all(Whose::User(user.try_into().map_err(Into::into)?), group.try_into().map_err(Into::into)?).await
     }
 
-    /// Takes all connections that a user has on this node out of a group.
+    /// Takes all connections that a user has, on whichever node, out of a group; returns how many were in it.
     ///
     /// # Errors
-    /// When the name is none.
-    pub async fn leave_user<U, G>(&self, user: U, group: G) -> Result<()>
+    /// A name that is none, or `BACKEND_UNAVAILABLE` when a presence could not be taken back.
+    pub async fn leave_user<U, G>(&self, user: U, group: G) -> Result<usize>
     where
         U: TryInto<UserId, Error: Into<Error>>,
         G: TryInto<GroupName, Error: Into<Error>>,
     {
-        let (user, group) = (user.try_into().map_err(Into::into)?, group.try_into().map_err(Into::into)?);
-        for connection in self.registry().of_user(&user) {
-            self.leave(&connection, &group).await?;
+        self.leave_all_of(Whose::User(user.try_into().map_err(Into::into)?), group.try_into().map_err(Into::into)?)
+            .await
+    }
+
+    /// Brings a connection, on whichever node, into a group; false when it is in it already or there is no such
+    /// connection.
+    ///
+    /// # Errors
+    /// As [`join_user`](Self::join_user).
+    pub async fn join_connection<G>(&self, connection: ConnectionId, group: G) -> Result<bool>
+    where
+        G: TryInto<GroupName, Error: Into<Error>>,
+    {
+        let group = group.try_into().map_err(Into::into)?;
+        self.join_all(Whose::Connection(connection), group).await.map(|joined| joined > 0)
+    }
+
+    /// Takes a connection, on whichever node, out of a group; false when it is not in it.
+    ///
+    /// # Errors
+    /// As [`leave_user`](Self::leave_user).
+    pub async fn leave_connection<G>(&self, connection: ConnectionId, group: G) -> Result<bool>
+    where
+        G: TryInto<GroupName, Error: Into<Error>>,
+    {
+        let group = group.try_into().map_err(Into::into)?;
+        self.leave_all_of(Whose::Connection(connection), group).await.map(|left| left > 0)
+    }
+
+    async fn join_all(&self, whose: Whose, group: GroupName) -> Result<usize> {
+        let (here, refused) = self.join_here(&whose, &group).await;
+        let there = match self.is_elsewhere(&whose) {
+            true => self.count_elsewhere(Question::Join(whose, group)).await,
+            false => 0,
+        };
+        refused.map_or(Ok(here + there), Err)
+    }
+
+    async fn leave_all_of(&self, whose: Whose, group: GroupName) -> Result<usize> {
+        let (here, failed) = self.leave_here(&whose, &group).await;
+        let there = match self.is_elsewhere(&whose) {
+            true => self.count_elsewhere(Question::Leave(whose, group)).await,
+            false => 0,
+        };
+        failed.map_or(Ok(here + there), Err)
+    }
+
+    /// Whether other nodes may have some of the connections.
+    fn is_elsewhere(&self, whose: &Whose) -> bool {
+        !matches!(whose, Whose::Connection(id) if self.registry().is_own(*id))
+    }
+
+    fn connections_here(&self, whose: &Whose) -> Vec<Arc<Connection>> {
+        match whose {
+            Whose::Connection(id) => self.registry().connection(*id).into_iter().collect(),
+            Whose::User(user) => self.registry().of_user(user),
         }
-        Ok(())
+    }
+
+    /// Brings connections of this node into a group: how many have joined, and the first refusal.
+    pub(super) async fn join_here(&self, whose: &Whose, group: &GroupName) -> (usize, Option<Error>) {
+        let (mut count, mut refused) = (0, None);
+        for connection in self.connections_here(whose) {
+            match self.join(&connection, group.clone(), None).await {
+                Ok(joined) => count += usize::from(joined),
+                // It ended meanwhile: there is nothing to bring into the group.
+                Err(_) if connection.has_ended() => {}
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        (count, refused)
+    }
+
+    /// Takes connections of this node out of a group: how many have left, and the first failure.
+    pub(super) async fn leave_here(&self, whose: &Whose, group: &GroupName) -> (usize, Option<Error>) {
+        let (mut count, mut failed) = (0, None);
+        for connection in self.connections_here(whose) {
+            match self.leave(&connection, group).await {
+                Ok(left) => count += usize::from(left),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        (count, failed)
     }
 
     /// Brings a connection into a group; false when it is in it already.
@@ -95,8 +170,8 @@ impl ConnectionManager {
                 group: group.clone(),
                 user: connection.user_id().clone(),
                 connection: connection.id(),
-                joined: joined.payload(),
-                left: left.payload(),
+                joined: joined.envelope(),
+                left: left.envelope(),
             };
             self.inner.backend.enter(presence).await?;
             // A connection that has ended meanwhile has exited too early: nobody would take this back.

@@ -1,12 +1,18 @@
 //! Questions: who is online, who is in a group, how many.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::ConnectionManager;
+use super::{Confirmed, ConnectionManager};
 use crate::backend::{Answer, Answers, Question};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
+use crate::message::Parcel;
 use crate::time::Timestamp;
+
+/// How long the answers of other nodes are waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// A list gathered from all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +39,18 @@ pub struct Stats {
     pub users: usize,
     /// The groups with a connection of this node.
     pub groups: usize,
+    /// Messages that went into outboxes since the start.
+    pub messages_out: u64,
+    /// Bytes of those messages, with their frames.
+    pub bytes_out: u64,
+    /// Bytes that wait to be written.
+    pub outbox_bytes: u64,
+    /// Messages that were dropped for connections that did not read fast enough; a newer one was not in their place.
+    pub dropped: u64,
+    /// Connections that were closed because they did not read fast enough.
+    pub slow_consumers: u64,
+    /// Connections that were closed because nothing was heard of them.
+    pub heartbeats_lost: u64,
 }
 
 impl ConnectionManager {
@@ -93,7 +111,7 @@ impl ConnectionManager {
     pub async fn group_members<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<Listing<UserId>> {
         let group = group.try_into().map_err(Into::into)?;
         let mut items = self.inner.users_in(&group);
-        let Answers { answers, complete } = self.inner.backend.ask(Question::Members(group)).await;
+        let Answers { answers, complete } = self.inner.backend.ask(Question::Members(group), ANSWER_WITHIN).await;
         items.extend(answers.into_iter().flat_map(|answer| match answer {
             Answer::Members(users) => users,
             _ => Vec::new(),
@@ -111,7 +129,7 @@ impl ConnectionManager {
     ) -> Result<Listing<ConnectionId>> {
         let user = user.try_into().map_err(Into::into)?;
         let mut items: Vec<_> = self.registry().of_user(&user).iter().map(|connection| connection.id()).collect();
-        let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user)).await;
+        let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user), ANSWER_WITHIN).await;
         items.extend(answers.into_iter().flat_map(|answer| match answer {
             Answer::Connections(ids) => ids,
             _ => Vec::new(),
@@ -126,21 +144,31 @@ impl ConnectionManager {
     pub async fn disconnect_user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<usize> {
         let user = user.try_into().map_err(Into::into)?;
         let here = self.inner.disconnect(&user);
-        let Answers { answers, .. } = self.inner.backend.ask(Question::Disconnect(user)).await;
-        let there: usize = answers
-            .into_iter()
-            .map(|answer| match answer {
-                Answer::Disconnected(count) => count,
-                _ => 0,
-            })
-            .sum();
-        Ok(here + there)
+        Ok(here + self.count_elsewhere(Question::Disconnect(user)).await)
+    }
+
+    /// Asks the other nodes for a number, and adds what they answer.
+    pub(super) async fn count_elsewhere(&self, question: Question) -> usize {
+        count(self.inner.backend.ask(question, ANSWER_WITHIN).await).0
+    }
+
+    /// Delivers a parcel everywhere, and waits for the numbers of who took it.
+    pub(super) async fn confirm(&self, parcel: Parcel, within: Duration) -> Result<Confirmed> {
+        // Both at once: what the others take does not wait for this node.
+        let (here, there) = tokio::join!(
+            self.inner.deliver_confirmed(&parcel),
+            self.inner.backend.ask(Question::Deliver(parcel.clone()), within)
+        );
+        let (there, complete) = count(there);
+        Ok(Confirmed { delivered: here + there, complete })
     }
 
     /// What this node holds.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let registry = self.registry();
+        let tally = registry.tally();
+        let sent = tally.total();
         Stats {
             node: self.inner.node.clone(),
             backend_type: self.inner.backend.name(),
@@ -148,8 +176,22 @@ impl ConnectionManager {
             connections: registry.connection_count(),
             users: registry.user_count(),
             groups: registry.directory().len(),
+            messages_out: sent.messages,
+            bytes_out: sent.bytes,
+            outbox_bytes: tally.outbox_bytes,
+            dropped: tally.dropped.newest + tally.dropped.oldest + tally.dropped.latest,
+            slow_consumers: tally.slow,
+            heartbeats_lost: tally.reaped,
         }
     }
+}
+
+fn count(Answers { answers, complete }: Answers) -> (usize, bool) {
+    let numbers = answers.into_iter().map(|answer| match answer {
+        Answer::Count(number) => number,
+        _ => 0,
+    });
+    (numbers.sum(), complete)
 }
 
 fn sorted<T: Ord>(mut items: Vec<T>, complete: bool) -> Listing<T> {

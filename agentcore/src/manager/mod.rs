@@ -4,6 +4,7 @@
 //! speak HTTP.
 
 mod admission;
+mod batches;
 mod groups;
 mod members;
 mod resync;
@@ -11,10 +12,11 @@ mod route;
 mod sending;
 
 pub(crate) use admission::Admitted;
+pub use batches::Batches;
 pub(crate) use groups::PresentIn;
 pub use members::{Listing, Stats};
-pub use sending::{AnyConsumer, Sending, SentBy, To};
-pub(crate) use sending::{encode, unencodable};
+pub use sending::{AnyConsumer, Confirmed, Sending, SentBy, To};
+pub(crate) use sending::{body, unencodable};
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +27,7 @@ use crate::error::{CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
 use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
-use crate::registry::{Connection, ConnectionRegistry, OutboxLimits};
+use crate::registry::{Connection, ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
 use crate::worker::{Workers, guard};
@@ -69,8 +71,9 @@ impl ConnectionManager {
     pub(crate) async fn start(settings: Arc<Settings>, backend: Arc<dyn Backend>, labels: Labels) -> Result<Self> {
         let supervisor = Supervisor::new();
         let metrics = Arc::new(Metrics::new(labels, settings.workers, supervisor.clone()));
-        let limits = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
-        let workers = Workers::start(settings.workers, limits).map_err(no_threads)?;
+        let outbox = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
+        let heartbeat = settings.heartbeat().map(|(interval, timeout)| Heartbeat { interval, timeout });
+        let workers = Workers::start(settings.workers, ShardSettings { outbox, heartbeat }).map_err(no_threads)?;
         let incarnation = rand_u64();
         let node = settings.node_id();
         let manager = Self {
@@ -183,12 +186,6 @@ impl ConnectionManager {
 
     pub(crate) fn registry(&self) -> &ConnectionRegistry {
         &self.inner.registry
-    }
-
-    /// What this node knows of one of its connections.
-    #[must_use]
-    pub fn connection_info(&self, id: ConnectionId) -> Option<Arc<Connection>> {
-        self.inner.registry.connection(id)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Parcel, Recipient};
-use crate::registry::{Closing, Command, Connection, Shard};
+use crate::registry::{Closing, Command, Connection, Receipt, Shard, Target};
 
 /// What became of a parcel.
 pub(super) enum Routed {
@@ -57,7 +57,8 @@ impl Inner {
         };
         let direct = |connection: &Arc<Connection>| {
             let covered = parcel.except.covers(connection.id(), connection.user_id());
-            (!covered).then(|| Command::Direct(connection.member(), parcel.frame().clone()))
+            let frame = parcel.body().frame(connection.codec())?.clone();
+            (!covered).then(|| Command::Direct(connection.member(), frame, parcel.overflow().into()))
         };
         match &parcel.to {
             // A list, not a walk: delivering may write to sockets, and nobody who joins should wait for that.
@@ -65,12 +66,12 @@ impl Inner {
                 for shard in
                     self.registry.directory().shards(group).into_iter().filter_map(|at| self.registry.shard(at))
                 {
-                    submit(shard, Command::Group(group.clone(), parcel.frame().clone(), parcel.except.clone()));
+                    submit(shard, Command::Group(group.clone(), parcel.body().clone(), parcel.except.clone()));
                 }
             }
             Recipient::Everyone => {
                 for shard in self.registry.shards() {
-                    submit(shard, Command::Everyone(parcel.frame().clone(), parcel.except.clone()));
+                    submit(shard, Command::Everyone(parcel.body().clone(), parcel.except.clone()));
                 }
             }
             Recipient::User(user) => {
@@ -89,6 +90,45 @@ impl Inner {
             }
         }
         waiting
+    }
+}
+
+impl Inner {
+    /// Gives a parcel to the connections of this node, and waits until it is known how many took it.
+    pub(super) async fn deliver_confirmed(&self, parcel: &Parcel) -> usize {
+        let mut targets: Vec<(Arc<Shard>, Target)> = Vec::new();
+        let covered = |connection: &Connection| parcel.except.covers(connection.id(), connection.user_id());
+        let member = |connection: Arc<Connection>| (connection.shard().clone(), Target::Member(connection.member()));
+        match &parcel.to {
+            Recipient::Group(group) => {
+                let shards = self.registry.directory().shards(group);
+                let shards = shards.into_iter().filter_map(|at| self.registry.shard(at).cloned());
+                targets.extend(shards.map(|shard| (shard, Target::Group(group.clone()))));
+            }
+            Recipient::Everyone => {
+                targets.extend(self.registry.shards().iter().map(|shard| (shard.clone(), Target::Everyone)));
+            }
+            Recipient::User(user) => {
+                let connections = self.registry.of_user(user).into_iter();
+                targets.extend(connections.filter(|connection| !covered(connection)).map(member));
+            }
+            Recipient::Connection(id) => {
+                targets.extend(self.registry.connection(*id).filter(|connection| !covered(connection)).map(member));
+            }
+        }
+        let (receipt, mut numbers) = Receipt::new();
+        for (shard, target) in targets {
+            let command = Command::Confirm(target, parcel.body().clone(), parcel.except.clone(), receipt.clone());
+            if let Err(command) = shard.submit(command) {
+                shard.wait(command).await;
+            }
+        }
+        drop(receipt);
+        let mut taken = 0;
+        while let Some(number) = numbers.recv().await {
+            taken += number;
+        }
+        taken
     }
 }
 
@@ -127,15 +167,33 @@ impl Deliver for Local {
         self.0.upgrade().map_or(0, |inner| inner.registry.user_count())
     }
 
-    fn answer(&self, question: &Question) -> Answer {
+    fn answer(&self, question: Question) -> Async<'static, Answer> {
         let inner = self.0.upgrade();
-        match question {
-            Question::Members(group) => Answer::Members(inner.map(|inner| inner.users_in(group)).unwrap_or_default()),
-            Question::ConnectionsOf(user) => Answer::Connections(
-                inner.iter().flat_map(|inner| inner.registry.of_user(user)).map(|connection| connection.id()).collect(),
-            ),
-            Question::Disconnect(user) => Answer::Disconnected(inner.map_or(0, |inner| inner.disconnect(user))),
-        }
+        Box::pin(async move {
+            match question {
+                Question::Members(group) => {
+                    Answer::Members(inner.map(|inner| inner.users_in(&group)).unwrap_or_default())
+                }
+                Question::ConnectionsOf(user) => {
+                    let connections = inner.iter().flat_map(|inner| inner.registry.of_user(&user));
+                    Answer::Connections(connections.map(|connection| connection.id()).collect())
+                }
+                Question::Disconnect(user) => Answer::Count(inner.map_or(0, |inner| inner.disconnect(&user))),
+                Question::Deliver(parcel) => Answer::Count(match inner {
+                    Some(inner) => inner.deliver_confirmed(&parcel).await,
+                    None => 0,
+                }),
+                Question::Join(whose, group) => Answer::Count(match inner {
+                    // What a connection's own bound refuses is not counted.
+                    Some(inner) => ConnectionManager { inner }.join_here(&whose, &group).await.0,
+                    None => 0,
+                }),
+                Question::Leave(whose, group) => Answer::Count(match inner {
+                    Some(inner) => ConnectionManager { inner }.leave_here(&whose, &group).await.0,
+                    None => 0,
+                }),
+            }
+        })
     }
 
     fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason) {

@@ -6,15 +6,16 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::ConnectionManager;
 use super::route::Routed;
 use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
-use crate::message::{Except, Message, Parcel, Recipient, write_envelope};
-use crate::registry::{Command, Connection};
-use crate::wire::{Frame, text_frame};
+use crate::message::{Body, EncodeError, Except, Message, Parcel, Recipient};
+use crate::registry::{Command, Connection, Fate};
+use crate::wire::Frame;
 
 /// A message that a consumer may send: one of its `sends(..)`.
 #[diagnostic::on_unimplemented(
@@ -78,20 +79,52 @@ impl<'a, C> To<'a, C> {
     /// # Cancel safety
     /// Dropped before its end, the message may have reached some, none, or all.
     pub fn send<M: SentBy<C>>(self, message: &M) -> Sending {
-        let parcel = self.to.and_then(|to| Ok(Parcel::new(to, self.except, encode(message)?)));
-        match parcel {
-            Ok(parcel) => Sending(State::Parcel(self.manager.clone(), parcel)),
+        let manager = self.manager.clone();
+        match self.parcel(message) {
+            Ok(parcel) => Sending(State::Parcel(manager, parcel)),
             Err(error) => Sending(State::Failed(error)),
         }
     }
+
+    /// Sends a message and tells how many connections took it, over all nodes: those whose outbox has it now. What the
+    /// other nodes answer is waited for no longer than `within`.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the message may have reached some, none, or all.
+    pub fn send_confirmed<M: SentBy<C>>(
+        self,
+        message: &M,
+        within: Duration,
+    ) -> impl Future<Output = Result<Confirmed>> + Send + use<C, M> {
+        let manager = self.manager.clone();
+        let parcel = self.parcel(message);
+        async move { manager.confirm(parcel?, within).await }
+    }
+
+    fn parcel<M: SentBy<C>>(self, message: &M) -> Result<Parcel> {
+        let to = self.to?;
+        Ok(Parcel::new(to, self.except, body(message)?))
+    }
 }
 
-/// Encodes a message under its own type.
-pub(crate) fn encode<M: Message>(message: &M) -> Result<Frame> {
-    text_frame(|buffer| write_envelope(buffer, M::TYPE, message)).map_err(unencodable::<M>)
+/// What became of a message whose sender wanted to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmed {
+    /// How many connections took it: 0 when the user is offline or the group empty.
+    pub delivered: usize,
+    /// Whether every node answered in time; otherwise there may be more.
+    pub complete: bool,
 }
 
-pub(crate) fn unencodable<M: Message>(error: serde_json::Error) -> Error {
+/// Encodes a message for many.
+pub(crate) fn body<M: Message>(message: &M) -> Result<Body> {
+    Body::of(message).map_err(unencodable::<M>)
+}
+
+pub(crate) fn unencodable<M: Message>(error: EncodeError) -> Error {
     Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
 }
 
@@ -102,16 +135,17 @@ pub struct Sending(State);
 enum State {
     Failed(Error),
     /// To one connection of this node.
-    Direct(Arc<Connection>, Frame),
+    Direct(Arc<Connection>, Frame, Fate),
     Parcel(ConnectionManager, Parcel),
     Waiting(Async<'static, Result<()>>),
     Done,
 }
 
 impl Sending {
-    pub(crate) fn direct(connection: &Arc<Connection>, frame: Result<Frame>) -> Self {
+    /// To a connection of this node: a frame in its codec.
+    pub(crate) fn direct(connection: &Arc<Connection>, frame: Result<Frame>, fate: Fate) -> Self {
         Self(match frame {
-            Ok(frame) => State::Direct(connection.clone(), frame),
+            Ok(frame) => State::Direct(connection.clone(), frame, fate),
             Err(error) => State::Failed(error),
         })
     }
@@ -131,8 +165,8 @@ impl Future for Sending {
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         let result = match std::mem::replace(&mut self.0, State::Done) {
             State::Failed(error) => Poll::Ready(Err(error)),
-            State::Direct(connection, frame) => {
-                let command = Command::Direct(connection.member(), frame.into_bytes());
+            State::Direct(connection, frame, fate) => {
+                let command = Command::Direct(connection.member(), frame.into_bytes(), fate);
                 match connection.shard().submit(command) {
                     Ok(()) => Poll::Ready(Ok(())),
                     Err(command) => self.wait(

@@ -1,16 +1,20 @@
 //! What travels: messages with a name and a schema, the envelope around them, and the rules they obey.
 
-mod envelope;
+mod codec;
 mod explain;
+mod overflow;
 mod parcel;
 mod raw;
 pub mod validate;
 
+pub use codec::Codec;
+pub use overflow::{Overflow, OverflowKey};
 pub use parcel::{Except, Parcel, Recipient};
 pub(crate) use raw::Data;
 pub use raw::RawData;
 
-pub(crate) use envelope::{Envelope, write_envelope, write_error, write_reply};
+pub(crate) use codec::{EncodeError, Envelope, Input};
+pub(crate) use parcel::Body;
 
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
@@ -48,6 +52,11 @@ pub trait Payload: Serialize + DeserializeOwned + schemars::JsonSchema + Validat
 pub trait Message: Payload {
     /// The message type, the `type` of the envelope.
     const TYPE: &'static str;
+
+    /// What happens to it where a connection does not read fast enough; `overflow` of `#[message]` says it.
+    fn overflow(&self) -> Overflow {
+        Overflow::Disconnect
+    }
 }
 
 /// What the catalogue knows of a payload type.

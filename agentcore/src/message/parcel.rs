@@ -1,9 +1,12 @@
 //! A message on its way: encoded once, with who gets it and who does not.
 
 use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::codec::{Codec, EncodeError, packed};
+use super::{Message, Overflow};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
 
@@ -50,32 +53,88 @@ pub struct Parcel {
     pub to: Recipient,
     /// Who does not.
     pub except: Except,
-    frame: Frame,
+    body: Arc<Body>,
 }
 
 impl Parcel {
-    pub(crate) fn new(to: Recipient, except: Except, frame: Frame) -> Self {
-        Self { to, except, frame }
+    pub(crate) fn new(to: Recipient, except: Except, body: Body) -> Self {
+        Self { to, except, body: Arc::new(body) }
     }
 
     /// A parcel that came from another node: `envelope` is the complete JSON envelope.
     #[must_use]
-    pub fn from_envelope(to: Recipient, except: Except, envelope: &[u8]) -> Self {
-        let Ok(frame) = text_frame(|buffer| {
+    pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {
+        let Ok(json) = text_frame(|buffer| {
             buffer.extend_from_slice(envelope);
             Ok::<_, Infallible>(())
         });
-        Self { to, except, frame }
+        Self::new(to, except, Body { json, packed: OnceLock::new(), overflow })
     }
 
     /// The complete JSON envelope, as other nodes get it.
     #[must_use]
     pub fn envelope(&self) -> Bytes {
-        self.frame.payload()
+        self.body.json.payload()
     }
 
-    /// The frame, as sockets get it.
-    pub(crate) fn frame(&self) -> &Bytes {
-        self.frame.bytes()
+    /// What happens to it where a connection does not read fast enough.
+    #[must_use]
+    pub fn overflow(&self) -> &Overflow {
+        &self.body.overflow
+    }
+
+    pub(crate) fn body(&self) -> &Arc<Body> {
+        &self.body
+    }
+}
+
+/// An encoded message without its address. It is JSON first, as other nodes get it; MessagePack is made of that when the
+/// first member wants it, once for the node.
+#[derive(Debug)]
+pub(crate) struct Body {
+    json: Frame,
+    packed: OnceLock<Option<Frame>>,
+    overflow: Overflow,
+}
+
+impl Body {
+    /// Encodes a message under its own type.
+    pub(crate) fn of<M: Message>(message: &M) -> Result<Self, EncodeError> {
+        let json = Codec::Json.encode(M::TYPE, None, Some(message))?;
+        Ok(Self { json, packed: OnceLock::new(), overflow: message.overflow() })
+    }
+
+    /// Bytes that stand for a frame in the model checks.
+    #[cfg(all(test, feature = "model"))]
+    pub(crate) fn raw(bytes: &'static [u8]) -> Self {
+        let json = Frame::raw(Bytes::from_static(bytes));
+        Self { json, packed: OnceLock::new(), overflow: Overflow::Disconnect }
+    }
+
+    /// The complete JSON envelope.
+    pub(crate) fn envelope(&self) -> Bytes {
+        self.json.payload()
+    }
+
+    /// The frame for connections of a codec; `None` when what came from outside is no JSON.
+    pub(crate) fn frame(&self, codec: Codec) -> Option<&Bytes> {
+        match codec {
+            Codec::Json => Some(self.json.bytes()),
+            Codec::MessagePack => {
+                let packed = self.packed.get_or_init(|| packed(self.json.payload_bytes()));
+                packed.as_ref().map(Frame::bytes)
+            }
+        }
+    }
+
+    pub(crate) fn overflow(&self) -> &Overflow {
+        &self.overflow
+    }
+
+    /// The type in the envelope, if it stands where we write it; for counting.
+    pub(crate) fn message_type(&self) -> Option<&str> {
+        let rest = self.json.payload_bytes().strip_prefix(b"{\"type\":\"")?;
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        std::str::from_utf8(rest.get(..end)?).ok()
     }
 }

@@ -2,57 +2,99 @@
 
 use serde::Serialize;
 
+use super::EncodeError;
+use super::codec::{Codec, decode_json, decode_packed, pack_data, unpacked};
 use super::{Payload, explain};
 use crate::error::Error;
 use crate::message::validate::Report;
 
 /// The data of a message, kept beyond the life of the read buffer.
 #[derive(Debug, Clone)]
-pub(crate) struct Data {
-    json: String,
+pub(crate) enum Data {
+    Json(String),
+    Packed(Vec<u8>),
 }
 
 impl Data {
     /// The span.
     pub(crate) fn raw(&self) -> RawData<'_> {
-        RawData { json: &self.json }
+        match self {
+            Self::Json(text) => RawData::json(Some(text)),
+            Self::Packed(bytes) => RawData::packed(Some(bytes)),
+        }
     }
 
     /// Encodes `value` in the codec of these data.
-    pub(crate) fn of_same_codec<T: Serialize>(&self, value: &T) -> Result<Self, serde_json::Error> {
-        let json = serde_json::to_string(value)?;
-        let raw = RawData::new(Some(&json));
-        Ok(if raw.json.len() == json.len() { Self { json } } else { raw.keep() })
+    pub(crate) fn of_same_codec<T: Serialize>(&self, value: &T) -> Result<Self, EncodeError> {
+        Ok(match self {
+            Self::Json(_) => Self::Json(serde_json::to_string(value)?),
+            Self::Packed(_) => Self::Packed(pack_data(value)?),
+        })
     }
 }
 
-/// The `data` of a message as it came: a span of JSON that nobody has parsed yet.
+/// The `data` of a message as it came: a span of JSON or MessagePack that nobody has parsed yet.
 #[derive(Debug, Clone, Copy)]
-pub struct RawData<'a> {
-    json: &'a str,
+pub struct RawData<'a>(Raw<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Raw<'a> {
+    Json(&'a str),
+    Packed(&'a [u8]),
 }
+
+/// The marker of an empty map.
+const EMPTY: &[u8] = &[0x80];
+/// The marker of null.
+const NIL: &[u8] = &[0xc0];
 
 impl<'a> RawData<'a> {
     /// Takes the text of a JSON value; absent and null data are the empty object.
-    pub(crate) fn new(json: Option<&'a str>) -> Self {
-        Self { json: json.filter(|text| *text != "null").unwrap_or("{}") }
+    pub(crate) fn json(text: Option<&'a str>) -> Self {
+        Self(Raw::Json(text.filter(|text| *text != "null").unwrap_or("{}")))
+    }
+
+    /// Takes a value of MessagePack; absent and null data are the empty object.
+    pub(crate) fn packed(bytes: Option<&'a [u8]>) -> Self {
+        Self(Raw::Packed(bytes.filter(|bytes| *bytes != NIL).unwrap_or(EMPTY)))
+    }
+
+    /// The format it is in.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        match self.0 {
+            Raw::Json(_) => Codec::Json,
+            Raw::Packed(_) => Codec::MessagePack,
+        }
+    }
+
+    /// The bytes as they came.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        match self.0 {
+            Raw::Json(text) => text.as_bytes(),
+            Raw::Packed(bytes) => bytes,
+        }
     }
 
     /// Copies the data out of the read buffer.
     pub(crate) fn keep(self) -> Data {
-        Data { json: self.json.to_owned() }
+        match self.0 {
+            Raw::Json(text) => Data::Json(text.to_owned()),
+            Raw::Packed(bytes) => Data::Packed(bytes.to_vec()),
+        }
     }
 
     /// The length in bytes as it came.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.json.len()
+        self.as_bytes().len()
     }
 
     /// Whether there is no byte of data; never, as absent data are the empty object.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.json.is_empty()
+        self.as_bytes().is_empty()
     }
 
     /// Decodes and validates.
@@ -60,17 +102,30 @@ impl<'a> RawData<'a> {
     /// # Errors
     /// `VALIDATION_FAILED` with every broken rule in its details.
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
-        if self.json.starts_with('[') {
-            // serde would fill the fields of a struct in their order.
-            return Err(explain::list());
-        }
-        let payload: P = match serde_json::from_str(self.json) {
-            Ok(payload) => payload,
-            Err(error) => return Err(explain::shape_error::<P>(self.json, &error)),
+        let payload: P = match self.0 {
+            Raw::Json(text) => shaped(text)?,
+            Raw::Packed(bytes) if is_list(bytes) => return Err(explain::list()),
+            Raw::Packed(bytes) => match decode_packed(bytes) {
+                Some(payload) => payload,
+                // The same words for the same mistake, whatever the codec.
+                None => shaped(&unpacked(bytes)?)?,
+            },
         };
         let mut report = Report::default();
         payload.validate(&mut report);
         report.into_result()?;
         Ok(payload)
     }
+}
+
+fn shaped<P: Payload>(text: &str) -> Result<P, Error> {
+    if text.starts_with('[') {
+        // serde would fill the fields of a struct in their order.
+        return Err(explain::list());
+    }
+    decode_json(text).map_err(|error| explain::shape_error::<P>(text, &error))
+}
+
+fn is_list(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(0x90..=0x9f | 0xdc | 0xdd))
 }

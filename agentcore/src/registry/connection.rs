@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::auth::{Access, Identity};
-use crate::error::{CloseReason, Error};
+use crate::error::{CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
+use crate::message::Codec;
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 use crate::time::Timestamp;
 
-use super::{Member, Shard};
+use super::{ConnectionInfo, Member, Metadata, Shard};
 
 /// One connection of this node.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub struct Connection {
     id: ConnectionId,
     user: UserId,
     access: Access,
+    codec: Codec,
     connected_at: Timestamp,
     shard: Arc<Shard>,
     member: Member,
@@ -34,6 +37,8 @@ pub struct Connection {
     answered: AtomicU64,
     activity: Activity,
     meter: Meter,
+    /// `None` while nothing was noted.
+    metadata: Mutex<Option<Box<Metadata>>>,
     /// Tasks that end with it; `None` while there were none.
     tasks: Mutex<Option<Box<JoinSet<()>>>>,
 }
@@ -46,13 +51,24 @@ pub(crate) struct Membership {
     pub(crate) present: bool,
 }
 
-/// Counts of one connection, written by its task and its shard, read by anybody.
+/// What came in, written by the connection's task, read by anybody.
 #[derive(Debug, Default)]
-pub struct Activity {
-    /// Messages that came in.
-    pub messages_in: AtomicU64,
-    /// Bytes that came in.
-    pub bytes_in: AtomicU64,
+pub(crate) struct Activity {
+    messages_in: AtomicU64,
+    bytes_in: AtomicU64,
+}
+
+impl Activity {
+    /// A message came in.
+    pub(crate) fn note(&self, bytes: usize) {
+        self.messages_in.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Messages that came in, and their bytes.
+    pub(super) fn received(&self) -> (u64, u64) {
+        (self.messages_in.load(Ordering::Relaxed), self.bytes_in.load(Ordering::Relaxed))
+    }
 }
 
 /// How far the end of a connection has come.
@@ -84,11 +100,19 @@ impl Closing {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, access: Access, shard: Arc<Shard>, member: Member, meter: Meter) -> Self {
+    pub(super) fn new(
+        id: ConnectionId,
+        access: Access,
+        codec: Codec,
+        shard: Arc<Shard>,
+        member: Member,
+        meter: Meter,
+    ) -> Self {
         Self {
             id,
             user: access.identity().user().clone(),
             access,
+            codec,
             connected_at: Timestamp::now(),
             shard,
             member,
@@ -97,6 +121,7 @@ impl Connection {
             answered: AtomicU64::new(0),
             activity: Activity::default(),
             meter,
+            metadata: Mutex::new(None),
             tasks: Mutex::new(None),
         }
     }
@@ -126,15 +151,47 @@ impl Connection {
         self.access.ip()
     }
 
+    /// The format that its client chose.
+    #[must_use]
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
     /// When it was made.
     #[must_use]
     pub fn connected_at(&self) -> Timestamp {
         self.connected_at
     }
 
-    /// What came in so far.
+    /// All that is known of it, as a copy.
     #[must_use]
-    pub fn activity(&self) -> &Activity {
+    pub fn info(&self) -> ConnectionInfo {
+        ConnectionInfo::of(self)
+    }
+
+    /// What the application noted about it.
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        lock(&self.metadata).as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Notes a value under a name, in the place of the one that was there. It stays on this node and ends with the
+    /// connection.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the value cannot be serialized.
+    pub fn set_metadata<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        lock(&self.metadata).get_or_insert_default().set(name, value)
+    }
+
+    /// Forgets the value of this name.
+    pub fn remove_metadata(&self, name: &str) {
+        if let Some(metadata) = lock(&self.metadata).as_mut() {
+            metadata.remove(name);
+        }
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
         &self.activity
     }
 
@@ -153,6 +210,11 @@ impl Connection {
     #[must_use]
     pub fn is_in(&self, group: &str) -> bool {
         lock(&self.groups).iter().flatten().any(|membership| membership.group.as_str() == group)
+    }
+
+    /// Whether it is in no group any more, for good.
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.groups).is_none()
     }
 
     pub(crate) fn shard(&self) -> &Arc<Shard> {

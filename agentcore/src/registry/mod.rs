@@ -6,6 +6,10 @@
 
 mod connection;
 mod directory;
+mod heartbeat;
+mod info;
+mod metadata;
+mod missed;
 #[cfg(all(test, feature = "model"))]
 mod model;
 mod outbox;
@@ -14,13 +18,21 @@ mod room_book;
 mod seat;
 mod shard;
 mod sink;
+mod tally;
+mod turns;
+mod world;
 
-pub use connection::{Activity, Connection};
+pub use connection::Connection;
 pub(crate) use connection::{Closing, Membership};
 pub(crate) use directory::{Directory, Place};
-pub(crate) use outbox::Outbox;
-pub(crate) use shard::{Berth, Command, Member, OutboxLimits, Shard};
+pub(crate) use heartbeat::Heartbeat;
+pub use info::ConnectionInfo;
+pub use metadata::Metadata;
+pub(crate) use missed::{Cause, Gaps};
+pub(crate) use outbox::{Fate, Outbox};
+pub(crate) use shard::{Berth, Command, Member, OutboxLimits, Receipt, Shard, ShardSettings, Target};
 pub(crate) use sink::Sink;
+pub(crate) use tally::Tally;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,8 +105,13 @@ impl ConnectionRegistry {
         self.connections.remove(&connection.id().serial).is_some()
     }
 
+    /// Whether an id is of this node, in this life of it.
+    pub(crate) fn is_own(&self, id: ConnectionId) -> bool {
+        id.incarnation == self.incarnation
+    }
+
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
-        if id.incarnation != self.incarnation {
+        if !self.is_own(id) {
             return None;
         }
         self.connections.get(&id.serial).map(|entry| entry.clone())
@@ -122,9 +139,18 @@ impl ConnectionRegistry {
         self.users.len()
     }
 
-    /// Every connection, a snapshot.
-    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
-        self.connections.iter().map(|entry| entry.value().clone()).collect()
+    /// The ids of all connections, a snapshot.
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        self.connections.iter().map(|entry| entry.value().id()).collect()
+    }
+
+    /// What all shards have counted.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut sum = Tally::default();
+        for shard in &self.shards {
+            sum.merge(shard.tally());
+        }
+        sum
     }
 
     /// The connections of this node that are in `group`.

@@ -10,11 +10,11 @@ use shuttle::thread;
 use tokio::sync::mpsc;
 
 use super::directory::Place;
-use super::shard::OutboxLimits;
-use super::{Command, Connection, ConnectionRegistry, Membership, Shard, Sink};
+use super::shard::{OutboxLimits, ShardSettings};
+use super::{Command, Connection, ConnectionRegistry, Fate, Membership, Shard, Sink};
 use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
-use crate::message::Except;
+use crate::message::{Body, Codec, Except};
 use crate::metrics::Meter;
 
 const ROUNDS: usize = 2_000;
@@ -26,9 +26,10 @@ struct World {
 
 impl World {
     fn new(shards: u16) -> Arc<Self> {
-        let limits = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
+        let outbox = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
+        let settings = ShardSettings { outbox, heartbeat: None };
         // No thread owns these shards, so every command goes through the queues, as between workers.
-        let shards = (0..shards).map(|index| Shard::new(index, None, false, limits)).collect();
+        let shards = (0..shards).map(|index| Shard::new(index, None, false, settings)).collect();
         let group = GroupName::new("lobby").unwrap();
         Arc::new(Self { registry: ConnectionRegistry::new(1, shards), group })
     }
@@ -38,7 +39,7 @@ impl World {
         let id = self.registry.next_id();
         let shard = self.registry.shard(shard).unwrap();
         let access = Access::new(Identity::new(UserId::new("alice").unwrap()), None);
-        let connection = shard.open(id, access, Sink::Stream(sender), Meter::alone());
+        let connection = shard.open(id, access, Codec::Json, Sink::Stream(sender), Meter::alone());
         self.registry.register(&connection);
         (connection, written)
     }
@@ -72,8 +73,8 @@ impl World {
     fn send(&self, text: &'static str) {
         for shard in self.registry.directory().shards(&self.group) {
             thread::yield_now();
-            let frame = Bytes::from_static(text.as_bytes());
-            self.submit(shard, Command::Group(self.group.clone(), frame, Except::default()));
+            let body = Arc::new(Body::raw(text.as_bytes()));
+            self.submit(shard, Command::Group(self.group.clone(), body, Except::default()));
         }
     }
 
@@ -145,12 +146,12 @@ fn what_one_sender_does_reaches_a_member_in_order() {
                 world.send("lost;");
                 world.join(&member);
                 world.send("a;");
-                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"b;")));
+                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"b;"), Fate::Stays));
                 world.send("c;");
                 world.send("d;");
                 world.leave(&member);
                 world.send("lost;");
-                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"e;")));
+                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"e;"), Fate::Stays));
             })
         };
         let writer = {

@@ -1,47 +1,114 @@
 //! Messages of one group on their way into the members' outboxes.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
-use crate::message::Except;
+use super::outbox::{Chunk, Fate};
+use crate::message::{Body, Codec, Except, Overflow};
 
 /// Frames are joined up to this many bytes, so that a stalled tail keeps little alive.
 const MAX_CHUNK: usize = 64 * 1024;
 
-/// Frames for one group since it was last settled: one shared chunk goes to every member.
+/// Frames for one group since it was last settled: one shared chunk for each codec goes to every member.
 #[derive(Debug)]
 pub(super) struct Pending {
-    room: u32,
-    except: Except,
-    first: Bytes,
-    /// Begins with `first` as soon as a second frame is there.
-    joined: BytesMut,
+    pub(super) room: u32,
+    pub(super) except: Except,
+    first: Arc<Body>,
+    frames: u32,
+    json: Joined,
+    /// Only while the group has members who speak it.
+    packed: Option<Joined>,
+}
+
+/// Begins with the first frame as soon as a second one is there.
+#[derive(Debug, Default)]
+struct Joined(BytesMut);
+
+impl Joined {
+    fn join(&mut self, first: &Bytes, next: &Bytes) {
+        if self.0.is_empty() {
+            // Bursts are common once there are two; growing by doubling from here costs a few copies at most.
+            self.0.reserve((first.len() + next.len()) * 4);
+            self.0.extend_from_slice(first);
+        }
+        self.0.extend_from_slice(next);
+    }
 }
 
 impl Pending {
-    pub(super) fn new(room: u32, frame: Bytes, except: Except) -> Self {
-        Self { room, except, first: frame, joined: BytesMut::new() }
+    pub(super) fn new(room: u32, body: Arc<Body>, except: Except, packs: bool) -> Self {
+        let packed = packs.then(Joined::default);
+        Self { room, except, first: body, frames: 1, json: Joined::default(), packed }
     }
 
-    /// Joins another frame; false when it must begin a chunk of its own.
-    pub(super) fn join(&mut self, frame: &Bytes, except: &Except) -> bool {
-        if !self.except.is_empty() || !except.is_empty() || self.len() + frame.len() > MAX_CHUNK {
+    /// Joins another message; false when it must begin a chunk of its own: only what goes to everybody, and has the same
+    /// fate, travels together.
+    pub(super) fn join(&mut self, body: &Body, except: &Except) -> bool {
+        let Some(next) = body.frame(Codec::Json) else { return false };
+        let alike = self.first.overflow() == body.overflow() && !matches!(body.overflow(), Overflow::Latest(_));
+        if !alike || !self.except.is_empty() || !except.is_empty() || self.len() + next.len() > MAX_CHUNK {
             return false;
         }
-        if self.joined.is_empty() {
-            // Bursts are common once there are two; growing by doubling from here costs a few copies at most.
-            self.joined.reserve((self.first.len() + frame.len()) * 4);
-            self.joined.extend_from_slice(&self.first);
+        if let Some(packed) = &mut self.packed {
+            let (Some(first), Some(next)) = (self.first.frame(Codec::MessagePack), body.frame(Codec::MessagePack))
+            else {
+                return false;
+            };
+            packed.join(first, next);
         }
-        self.joined.extend_from_slice(frame);
+        if let Some(first) = self.first.frame(Codec::Json) {
+            self.json.join(first, next);
+        }
+        self.frames += 1;
         true
     }
 
+    /// Its bytes in JSON.
     pub(super) fn len(&self) -> usize {
-        if self.joined.is_empty() { self.first.len() } else { self.joined.len() }
+        match self.frames {
+            1 => self.first.frame(Codec::Json).map_or(0, Bytes::len),
+            _ => self.json.0.len(),
+        }
     }
 
-    pub(super) fn into_parts(self) -> (u32, Except, Bytes) {
-        let chunk = if self.joined.is_empty() { self.first } else { self.joined.freeze() };
-        (self.room, self.except, chunk)
+    /// The message, when it is only one.
+    pub(super) fn single(&self) -> Option<&Arc<Body>> {
+        (self.frames == 1).then_some(&self.first)
+    }
+
+    /// The chunks for the members; the second is there when the group has members who speak MessagePack.
+    pub(super) fn chunks(&mut self) -> Chunks {
+        let chunk = |bytes| Chunk {
+            bytes,
+            frames: self.frames,
+            room: Some(self.room),
+            fate: Fate::from(self.first.overflow()),
+        };
+        if self.frames == 1 {
+            let of = |codec| self.first.frame(codec).cloned().map(chunk);
+            let packed = self.packed.as_ref().and_then(|_| of(Codec::MessagePack));
+            return Chunks { json: of(Codec::Json), packed };
+        }
+        let json = Some(chunk(std::mem::take(&mut self.json.0).freeze()));
+        let packed = self.packed.take().map(|Joined(joined)| chunk(joined.freeze()));
+        Chunks { json, packed }
+    }
+}
+
+/// A portion of a group's messages, once for each codec.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    json: Option<Chunk>,
+    packed: Option<Chunk>,
+}
+
+impl Chunks {
+    pub(super) fn of(&self, codec: Codec) -> Option<&Chunk> {
+        match codec {
+            Codec::Json => self.json.as_ref(),
+            Codec::MessagePack => self.packed.as_ref(),
+        }
     }
 }

@@ -1,23 +1,23 @@
 //! The members of a shard, the groups they are in, and the order in which they are written.
 
+mod delivering;
+mod writing;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use slab::Slab;
 
+use super::heartbeat::Wheel;
 use super::pending::Pending;
-use super::seat::{Blocked, Phase, Place, Seat, Turns};
-use super::shard::{Command, Member, OutboxLimits, Shard};
-use super::{Closing, Connection, Sink};
-use crate::error::CloseReason;
+use super::seat::{Place, Seat};
+use super::shard::{Command, Member, Shard, ShardSettings};
+use super::tally::{Sent, Tally};
+use super::turns::Turns;
+use super::{Connection, Sink};
 use crate::id::GroupName;
-use crate::message::Except;
+use crate::message::Codec;
 
-/// Groups of at most this many members are written with direct messages, before the bulk of big groups.
-const SMALL_GROUP: usize = 64;
-/// Messages that wait to be settled are settled at once above this many bytes.
-const MAX_PENDING: usize = 256 * 1024;
 /// The room that every connection is in.
 const EVERYONE: u32 = 0;
 
@@ -25,19 +25,27 @@ const EVERYONE: u32 = 0;
 #[derive(Debug)]
 pub(super) struct RoomBook {
     shard: Weak<Shard>,
-    limits: OutboxLimits,
+    settings: ShardSettings,
     seats: Slab<Seat>,
     rooms: Slab<Room>,
     names: HashMap<GroupName, u32>,
     pending: Vec<Pending>,
     pending_bytes: usize,
     turns: Turns,
+    wheel: Wheel,
+    tally: Tally,
+    /// Connections that are to be told that they have missed something, as soon as that may be.
+    owed: Vec<Member>,
 }
 
+/// The members of a group, or everyone.
 #[derive(Debug)]
-struct Room {
-    name: Option<GroupName>,
+pub(super) struct Room {
+    /// `None` for the room of everyone.
+    pub(super) name: Option<GroupName>,
     members: Vec<Occupant>,
+    /// How many of them speak MessagePack.
+    packed: usize,
     /// The last entry of `pending` for this room.
     pending: Option<usize>,
 }
@@ -54,18 +62,21 @@ fn index(at: usize) -> u32 {
 }
 
 impl RoomBook {
-    pub(super) fn new(shard: Weak<Shard>, limits: OutboxLimits) -> Self {
+    pub(super) fn new(shard: Weak<Shard>, settings: ShardSettings) -> Self {
         let mut rooms = Slab::new();
-        rooms.insert(Room { name: None, members: Vec::new(), pending: None });
+        rooms.insert(Room::new(None));
         Self {
             shard,
-            limits,
+            settings,
             seats: Slab::new(),
             rooms,
             names: HashMap::new(),
             pending: Vec::new(),
             pending_bytes: 0,
             turns: Turns::default(),
+            wheel: Wheel::new(settings.heartbeat),
+            tally: Tally::default(),
+            owed: Vec::new(),
         }
     }
 
@@ -79,7 +90,8 @@ impl RoomBook {
         let entry = self.seats.vacant_entry();
         let seat = index(entry.key());
         let connection = make(seat);
-        entry.insert(Seat::new(connection.clone(), sink, self.limits));
+        self.wheel.add(connection.member());
+        entry.insert(Seat::new(connection.clone(), sink, self.settings.outbox, self.wheel.now()));
         self.enter(seat, EVERYONE);
         connection
     }
@@ -103,13 +115,17 @@ impl RoomBook {
         match command {
             Command::Join(member, group) => self.join(member, group),
             Command::Leave(member, group) => self.leave(member, &group),
-            Command::Group(group, frame, except) => {
+            Command::Group(group, body, except) => {
                 if let Some(room) = self.names.get(&group).copied() {
-                    self.publish(room, frame, except);
+                    self.publish(room, body, except);
                 }
             }
-            Command::Everyone(frame, except) => self.publish(EVERYONE, frame, except),
-            Command::Direct(member, frame) => self.send(member, frame),
+            Command::Everyone(body, except) => self.publish(EVERYONE, body, except),
+            Command::Direct(member, frame, fate) => {
+                self.send(member, frame, fate);
+            }
+            Command::Confirm(to, body, except, receipt) => self.confirm(&to, &body, &except, &receipt),
+            Command::Resync(gaps, cause) => self.resync(gaps, cause),
         }
     }
 
@@ -126,8 +142,7 @@ impl RoomBook {
         let room = match self.names.get(&group) {
             Some(room) => *room,
             None => {
-                let room = Room { name: Some(group.clone()), members: Vec::new(), pending: None };
-                let room = index(self.rooms.insert(room));
+                let room = index(self.rooms.insert(Room::new(Some(group.clone()))));
                 self.names.insert(group, room);
                 room
             }
@@ -153,6 +168,7 @@ impl RoomBook {
         };
         who.rooms.push(Place { room, at: index(into.members.len()) });
         into.members.push(Occupant { seat, place: index(who.rooms.len() - 1) });
+        into.packed += usize::from(who.codec() == Codec::MessagePack);
     }
 
     /// Takes a seat out of a room. Both lists fill the gap with their last entry, whose other side is told.
@@ -160,6 +176,8 @@ impl RoomBook {
         let Some(room) = self.rooms.get_mut(place.room as usize) else { return };
         let Some(gone) = room.members.get(place.at as usize).copied() else { return };
         room.members.swap_remove(place.at as usize);
+        let packs = self.seats.get(seat as usize).is_some_and(|seat| seat.codec() == Codec::MessagePack);
+        room.packed -= usize::from(packs);
         if let Some(moved) = room.members.get(place.at as usize)
             && let Some(entry) =
                 self.seats.get_mut(moved.seat as usize).and_then(|seat| seat.rooms.get_mut(moved.place as usize))
@@ -189,115 +207,22 @@ impl RoomBook {
         }
     }
 
-    fn publish(&mut self, room: u32, frame: Bytes, except: Except) {
-        let Some(target) = self.rooms.get_mut(room as usize) else { return };
-        self.pending_bytes += frame.len();
-        let last = target.pending.and_then(|at| self.pending.get_mut(at));
-        if !last.is_some_and(|last| last.join(&frame, &except)) {
-            target.pending = Some(self.pending.len());
-            self.pending.push(Pending::new(room, frame, except));
-        }
-        if self.pending_bytes > MAX_PENDING {
-            self.settle();
-        }
+    /// What a connection was sent so far, and when something was heard of it.
+    pub(super) fn activity(&mut self, member: Member) -> Option<(Sent, std::time::Duration)> {
+        let heard_at = self.seat(member)?.heard_at;
+        let silent = self.wheel.since(heard_at);
+        self.seat(member).map(|seat| (seat.sent, silent))
     }
 
-    /// Gives the pending chunks to the members. It runs before anything that changes who is a member or that goes to
-    /// one connection, so that joins, leaves, direct and group messages of one sender keep their order.
-    pub(super) fn settle(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        self.pending_bytes = 0;
-        let mut pending = std::mem::take(&mut self.pending);
-        for entry in pending.drain(..) {
-            let (number, except, chunk) = entry.into_parts();
-            let everybody = except.is_empty();
-            let Some(room) = self.rooms.get_mut(number as usize) else { continue };
-            room.pending = None;
-            let urgent = room.members.len() <= SMALL_GROUP;
-            // The members are taken out for the walk: delivering needs the rest of the book.
-            let members = std::mem::take(&mut room.members);
-            for occupant in &members {
-                let Some(seat) = self.seats.get_mut(occupant.seat as usize) else { continue };
-                if !everybody && except.covers(seat.connection.id(), seat.connection.user_id()) {
-                    continue;
-                }
-                seat.deliver(&chunk, &self.shard, occupant.seat);
-                let urgent = urgent || seat.heard;
-                self.turns.queue(seat, occupant.seat, urgent);
-            }
-            if let Some(room) = self.rooms.get_mut(number as usize) {
-                room.members = members;
-            }
-        }
-        self.pending = pending;
+    /// The counts of the shard.
+    pub(super) fn tally(&self) -> Tally {
+        let outbox_bytes = self.seats.iter().map(|(_, seat)| seat.outbox.bytes() as u64).sum();
+        Tally { outbox_bytes, ..self.tally.clone() }
     }
+}
 
-    fn send(&mut self, member: Member, frame: Bytes) {
-        self.settle();
-        let shard = self.shard.clone();
-        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial == member.serial {
-            seat.deliver(&frame, &shard, member.index);
-            self.turns.queue(seat, member.index, true);
-        }
-    }
-
-    /// Notes that something was read from a connection: it is written before the bulk of big groups. Who speaks hears
-    /// back soon and speaks again, and those not yet reached get more frames per system call.
-    pub(super) fn heard(&mut self, member: Member) {
-        if let Some(seat) = self.seat(member) {
-            seat.heard = true;
-        }
-    }
-
-    pub(super) fn pong(&mut self, member: Member, frame: Bytes) {
-        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial == member.serial && seat.phase == Phase::Open {
-            seat.pong = Some(frame);
-            self.turns.queue(seat, member.index, true);
-        }
-    }
-
-    pub(super) fn finish(&mut self, member: Member, last: Option<Bytes>) {
-        self.settle();
-        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial != member.serial || seat.phase == Phase::Finishing {
-            return;
-        }
-        seat.phase = Phase::Finishing;
-        let pong = seat.pong.take();
-        match last {
-            // Nothing follows a close frame (RFC 6455 5.5.1), not even the pong that waits.
-            Some(last) => pong.into_iter().chain([last]).for_each(|frame| seat.outbox.push(frame)),
-            // Without a last frame the socket is dead, and what waits with it.
-            None => seat.outbox.clear(),
-        }
-        self.turns.queue(seat, member.index, true);
-    }
-
-    pub(super) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
-        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial != member.serial {
-            return;
-        }
-        seat.blocked = Blocked::No;
-        if let Err(closing) = result {
-            seat.give_up(closing);
-        }
-        self.turns.queue(seat, member.index, true);
-    }
-
-    pub(super) fn close_all(&mut self, reason: &CloseReason) {
-        self.settle();
-        for (_, seat) in &self.seats {
-            seat.connection.close(Closing::AfterHandler(reason.clone()));
-        }
-    }
-
-    /// Writes up to `slice` connections of each kind.
-    pub(super) fn flush(&mut self, slice: usize) {
-        self.turns.take(&mut self.seats, slice, |seat, at| seat.flush(&self.shard, at));
+impl Room {
+    fn new(name: Option<GroupName>) -> Self {
+        Self { name, members: Vec::new(), packed: 0, pending: None }
     }
 }

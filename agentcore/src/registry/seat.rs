@@ -1,16 +1,21 @@
-//! One connection in its shard: its outbox, its socket, and its turn to be written.
+//! One connection in its shard: its outbox, its socket, and what was heard of it.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use slab::Slab;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
+use super::missed::{Gaps, Missed, Resync};
+use super::outbox::{Chunk, Full};
 use super::shard::{Member, OutboxLimits, Shard};
 use super::sink::Written;
-use super::{Closing, Connection, Outbox, Sink};
+use super::tally::Sent;
+use super::turns::Queued;
+use super::world::World;
+use super::{Cause, Closing, Connection, Outbox, Sink};
 use crate::error::{CloseReason, Error};
+use crate::message::Codec;
 
 /// One connection.
 #[derive(Debug)]
@@ -23,10 +28,18 @@ pub(super) struct Seat {
     pub(super) queued: Queued,
     /// Something was read from it since it was last written.
     pub(super) heard: bool,
+    /// When something was read from it last, in ticks of the shard.
+    pub(super) heard_at: u32,
+    /// Nothing is read from it, because its handler runs: the silence is ours.
+    pub(super) held: bool,
     pub(super) blocked: Blocked,
     /// A pong that waits for its turn: only the newest ping is answered (RFC 6455 5.5.3).
     pub(super) pong: Option<Bytes>,
     pub(super) phase: Phase,
+    /// What went into the outbox so far.
+    pub(super) sent: Sent,
+    /// What it may have missed, once it has.
+    pub(super) missed: Option<Box<Missed>>,
 }
 
 /// A room that a seat is in, and its position among the members.
@@ -34,13 +47,6 @@ pub(super) struct Seat {
 pub(super) struct Place {
     pub(super) room: u32,
     pub(super) at: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Queued {
-    No,
-    Bulk,
-    Urgent,
 }
 
 #[derive(Debug)]
@@ -70,7 +76,7 @@ impl Drop for Seat {
 }
 
 impl Seat {
-    pub(super) fn new(connection: Arc<Connection>, sink: Sink, limits: OutboxLimits) -> Self {
+    pub(super) fn new(connection: Arc<Connection>, sink: Sink, limits: OutboxLimits, now: u32) -> Self {
         Self {
             connection,
             sink,
@@ -78,26 +84,46 @@ impl Seat {
             rooms: Vec::new(),
             queued: Queued::No,
             heard: false,
+            heard_at: now,
+            held: false,
             blocked: Blocked::No,
             pong: None,
             phase: Phase::Open,
+            sent: Sent::default(),
+            missed: None,
         }
     }
 
-    /// Appends a chunk. Over the bound, a socket that was not tried yet is written first: only a reader that is
-    /// really slow is disconnected.
-    pub(super) fn deliver(&mut self, chunk: &Bytes, shard: &Weak<Shard>, at: u32) {
+    /// Appends a chunk; true when the outbox took it. Over the bound, a socket that was not tried yet is written first:
+    /// only a reader that is really slow loses something or is disconnected.
+    pub(super) fn deliver(&mut self, chunk: &Chunk, at: u32, world: &mut World<'_>) -> bool {
         if self.phase != Phase::Open {
-            return;
+            return false;
         }
-        if !self.outbox.fits(chunk.len()) {
-            self.flush(shard, at);
+        let (frames, bytes) = (chunk.frames as usize, chunk.bytes.len());
+        if !self.outbox.fits(bytes) {
+            self.flush(world.shard, at);
         }
-        if self.outbox.fits(chunk.len()) {
-            self.outbox.push(chunk.clone());
-        } else {
-            let error = Error::slow_consumer("the connection did not read fast enough");
-            self.give_up(Closing::Frame(CloseReason::of(&error)));
+        let missed = &mut self.missed;
+        match self.outbox.offer(chunk.clone(), |lost| world.note(lost, missed)) {
+            Ok(true) => {
+                self.sent.add(frames, bytes);
+                true
+            }
+            Ok(false) => false,
+            Err(Full) => {
+                world.tally.slow += 1;
+                let error = Error::slow_consumer("the connection did not read fast enough");
+                self.give_up(Closing::Frame(CloseReason::of(&error)));
+                false
+            }
+        }
+    }
+
+    /// Notes that something may be missing.
+    pub(super) fn miss(&mut self, gaps: Gaps, reason: Cause) {
+        if self.phase == Phase::Open {
+            self.missed.get_or_insert_with(|| Box::new(Missed::new())).note(gaps, reason);
         }
     }
 
@@ -114,12 +140,30 @@ impl Seat {
         self.connection.close(closing);
     }
 
+    /// The format it speaks.
+    pub(super) fn codec(&self) -> Codec {
+        self.connection.codec()
+    }
+
+    /// Whether it has missed something that it was not told.
+    pub(super) fn owes(&self) -> bool {
+        self.phase == Phase::Open && self.missed.as_ref().is_some_and(|missed| missed.is_open())
+    }
+
+    /// What it has missed, when it is to be told now: there is room again, and the last time is long enough ago.
+    pub(super) fn owed(&mut self, now: impl FnOnce() -> Instant) -> Option<Resync> {
+        if !self.owes() || !self.outbox.has_room() {
+            return None;
+        }
+        self.missed.as_mut()?.take(now())
+    }
+
     pub(super) fn flush(&mut self, shard: &Weak<Shard>, at: u32) {
         if !matches!(self.blocked, Blocked::No) {
             return;
         }
         if let Some(pong) = self.pong.take() {
-            self.outbox.push(pong);
+            self.outbox.push_own(pong);
         }
         match self.sink.write(&mut self.outbox) {
             Written::All => {
@@ -151,51 +195,5 @@ impl Seat {
             shard.ready(member, result);
         });
         self.blocked = Blocked::Waiting(task.abort_handle());
-    }
-}
-
-/// The connections that have something to be written, in two queues: a message to 50,000 does not delay a room of five.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    /// Connections with direct messages or messages of small groups.
-    urgent: VecDeque<u32>,
-    /// Connections with messages of big groups only. A seat that became urgent leaves a stale entry here.
-    bulk: VecDeque<u32>,
-}
-
-impl Turns {
-    pub(super) fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.bulk.is_empty()
-    }
-
-    /// Gives a seat a turn, unless it has one that is as early.
-    pub(super) fn queue(&mut self, seat: &mut Seat, at: u32, urgent: bool) {
-        match (seat.queued, urgent) {
-            (Queued::No | Queued::Bulk, true) => {
-                seat.queued = Queued::Urgent;
-                self.urgent.push_back(at);
-            }
-            (Queued::No, false) => {
-                seat.queued = Queued::Bulk;
-                self.bulk.push_back(at);
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes up to `slice` seats from each queue, the urgent ones first; `write` is called for each.
-    pub(super) fn take(&mut self, seats: &mut Slab<Seat>, slice: usize, mut write: impl FnMut(&mut Seat, u32)) {
-        for (queue, from) in [(&mut self.urgent, Queued::Urgent), (&mut self.bulk, Queued::Bulk)] {
-            let mut taken = 0;
-            while taken < slice {
-                let Some(at) = queue.pop_front() else { break };
-                // Stale entries cost nothing of the slice, or they would pile up.
-                let Some(seat) = seats.get_mut(at as usize).filter(|seat| seat.queued == from) else { continue };
-                seat.queued = Queued::No;
-                seat.heard = false;
-                write(seat, at);
-                taken += 1;
-            }
-        }
     }
 }

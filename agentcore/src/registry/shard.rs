@@ -10,13 +10,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
+use super::heartbeat::{Heartbeat, tick};
+use super::missed::Gaps;
+use super::outbox::Fate;
 use super::room_book::RoomBook;
-use super::{Closing, Connection, Sink};
+use super::tally::{Sent, Tally};
+use super::{Cause, Closing, Connection, Sink};
 use crate::auth::Access;
 use crate::error::CloseReason;
 use crate::id::{ConnectionId, GroupName};
-use crate::message::Except;
+use crate::message::{Body, Codec, Except};
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 
@@ -37,11 +42,40 @@ pub(crate) enum Command {
     /// A connection leaves a group.
     Leave(Member, GroupName),
     /// A message for the members of a group.
-    Group(GroupName, Bytes, Except),
+    Group(GroupName, Arc<Body>, Except),
     /// A message for all connections.
-    Everyone(Bytes, Except),
-    /// A message for one connection.
-    Direct(Member, Bytes),
+    Everyone(Arc<Body>, Except),
+    /// A frame for one connection, in its codec.
+    Direct(Member, Bytes, Fate),
+    /// A message whose sender wants to know how many took it.
+    Confirm(Target, Arc<Body>, Except, Receipt),
+    /// The members of groups, or everyone, may have missed something.
+    Resync(Gaps, Cause),
+}
+
+/// Whom a command is for.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    Member(Member),
+    Group(GroupName),
+    Everyone,
+}
+
+/// Says how many connections took a message; each shard has a clone, and the last to go ends the waiting.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt(mpsc::UnboundedSender<usize>);
+
+impl Receipt {
+    /// A receipt, and the numbers that come in on it.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<usize>) {
+        let (sender, numbers) = mpsc::unbounded_channel();
+        (Self(sender), numbers)
+    }
+
+    pub(super) fn note(&self, taken: usize) {
+        // Who asked may have stopped waiting.
+        let _ = self.0.send(taken);
+    }
 }
 
 /// A connection as its shard knows it: the serial number shows that the place was not given to another one since.
@@ -58,6 +92,14 @@ pub(crate) struct OutboxLimits {
     pub(crate) max_bytes: usize,
     /// How long a socket may take nothing.
     pub(crate) write_timeout: Duration,
+}
+
+/// What a shard is told of the settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardSettings {
+    pub(crate) outbox: OutboxLimits,
+    /// `None` when it is switched off.
+    pub(crate) heartbeat: Option<Heartbeat>,
 }
 
 thread_local! {
@@ -79,7 +121,7 @@ pub(crate) struct Shard {
     /// With no thread of its own, every thread changes it directly.
     embedded: bool,
     load: AtomicUsize,
-    limits: OutboxLimits,
+    settings: ShardSettings,
     /// The runtime of its worker; `None` in model checks, which have none.
     runtime: Option<Handle>,
     /// Set once all connections were told to close: who opens after that is told too.
@@ -125,7 +167,7 @@ impl Drop for Berth {
 }
 
 impl Shard {
-    pub(crate) fn new(index: u16, runtime: Option<Handle>, embedded: bool, limits: OutboxLimits) -> Arc<Self> {
+    pub(crate) fn new(index: u16, runtime: Option<Handle>, embedded: bool, settings: ShardSettings) -> Arc<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let (queue, waiting) = mpsc::channel(QUEUE);
         Arc::new_cyclic(|this| Self {
@@ -133,11 +175,11 @@ impl Shard {
             token: NEXT.fetch_add(1, Ordering::Relaxed),
             embedded,
             load: AtomicUsize::new(0),
-            limits,
+            settings,
             runtime,
             closing: OnceLock::new(),
             queue,
-            state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), limits), waker: None }),
+            state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), settings), waker: None }),
         })
     }
 
@@ -175,13 +217,14 @@ impl Shard {
         self: &Arc<Self>,
         id: ConnectionId,
         access: Access,
+        codec: Codec,
         sink: Sink,
         meter: Meter,
     ) -> Arc<Connection> {
         let connection = self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
-                Arc::new(Connection::new(id, access, self.clone(), member, meter))
+                Arc::new(Connection::new(id, access, codec, self.clone(), member, meter))
             })
         });
         if let Some(reason) = self.closing.get() {
@@ -208,6 +251,21 @@ impl Shard {
     /// Something was read from a connection.
     pub(crate) fn heard(&self, member: Member) {
         self.direct(|book| book.heard(member));
+    }
+
+    /// Nothing is read from a connection, or again something may be: its silence meanwhile does not count.
+    pub(crate) fn hold(&self, member: Member, held: bool) {
+        self.direct(|book| book.hold(member, held));
+    }
+
+    /// What a connection was sent so far, and how long nothing was read from it.
+    pub(crate) fn activity(&self, member: Member) -> Option<(Sent, Duration)> {
+        self.direct(|book| book.activity(member))
+    }
+
+    /// What its connections were sent, and what they were not.
+    pub(crate) fn tally(&self) -> Tally {
+        self.direct(|book| book.tally())
     }
 
     /// Answers a ping: at most one pong waits, for the newest ping.
@@ -261,8 +319,16 @@ impl Shard {
     /// Takes commands and writes, until the end of its worker.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut batch = Vec::new();
+        let mut timer = tokio::time::interval(tick(self.settings.heartbeat));
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            poll_fn(|cx| self.poll_work(cx, &mut batch)).await;
+            poll_fn(|cx| {
+                while timer.poll_tick(cx).is_ready() {
+                    lock(&self.state).book.tick();
+                }
+                self.poll_work(cx, &mut batch)
+            })
+            .await;
             let more = {
                 let mut state = lock(&self.state);
                 state.book.settle();
@@ -303,7 +369,7 @@ impl Shard {
     }
 
     pub(crate) fn limits(&self) -> OutboxLimits {
-        self.limits
+        self.settings.outbox
     }
 
     #[cfg(all(test, feature = "model"))]

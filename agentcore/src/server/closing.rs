@@ -99,7 +99,7 @@ impl Served {
     fn hears_farewell(&mut self, ahead: &mut Ahead) -> bool {
         match &ahead.next {
             Some(Next::Close(_) | Next::Violation(_) | Next::Lost) => return true,
-            Some(Next::Text(_) | Next::Binary) | None => {}
+            Some(Next::Message(_)) | None => {}
         }
         is_farewell(&mut self.decoder, &mut ahead.rest)
     }

@@ -7,9 +7,7 @@ use tokio::time::Instant;
 
 use super::inbound::send;
 use crate::error::{CloseCode, Error, ErrorCategory};
-use crate::message::write_error;
 use crate::registry::Connection;
-use crate::wire::text_frame;
 
 /// So many errors of its own a client may cause in a [`MINUTE`]; one more closes its connection.
 const MAX_ERRORS: usize = 60;
@@ -63,7 +61,7 @@ impl Conduct {
             error.log_of(connection.id(), connection.user_id(), message_type, untold);
         }
         connection.meter().error(&error);
-        if let Ok(frame) = text_frame(|buffer| write_error(buffer, reference, &error, message_type)) {
+        if let Ok(frame) = connection.codec().error(reference, &error, message_type) {
             send(connection, frame.into_bytes());
         }
         if error.should_disconnect() {

@@ -12,11 +12,11 @@ use crate::auth::Access;
 use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::manager::{Admitted, ConnectionManager};
-use crate::message::write_envelope;
+use crate::message::{Codec, Input};
 use crate::metrics::Kind;
 use crate::middleware::Pipeline;
 use crate::registry::{Berth, Closing, Connection, Shard};
-use crate::wire::{Decoder, Event, Limits, pong_frame, text_frame};
+use crate::wire::{Decoder, Event, Limits, pong_frame};
 use crate::worker::{Panicked, Run, guard};
 
 /// How many frames a message may have.
@@ -34,8 +34,8 @@ pub(super) struct Arrival {
     pub(super) chain: Option<Arc<dyn Pipeline>>,
     /// The number of its consumer.
     pub(super) consumer: usize,
-    /// The client offered a subprotocol of ours, and so expects a welcome.
-    pub(super) ours: bool,
+    /// The format that the client chose; `None`: it offered no subprotocol of ours, speaks JSON and expects no welcome.
+    pub(super) chosen: Option<Codec>,
 }
 
 /// A connection that is being served.
@@ -66,7 +66,7 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 
 /// Gives the connection its outbox and its consumer.
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
-    let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, ours } = *arrival;
+    let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen } = *arrival;
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -79,11 +79,11 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
         })
     };
     let (reader, sink, read) = socket.split(settings.ws_write_timeout, written).ok()?;
-    let connection = manager.open(access, &shard, sink, consumer);
+    let connection = manager.open(access, &shard, chosen.unwrap_or_default(), sink, consumer);
     let _ = known.set(connection.clone());
     let limits = Limits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
     let session = prepared.attach(manager.clone(), connection.clone());
-    if ours {
+    if chosen.is_some() {
         welcome(&connection, &manager);
     }
     let served = Served {
@@ -104,6 +104,9 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
     struct Welcome<'a> {
         connection_id: crate::id::ConnectionId,
         node: &'a str,
+        /// Absent without a heartbeat.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        heartbeat_ms: Option<u128>,
         reconnect: Reconnect,
     }
     #[derive(serde::Serialize)]
@@ -115,12 +118,13 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
     let data = Welcome {
         connection_id: connection.id(),
         node: manager.node().as_str(),
+        heartbeat_ms: settings.heartbeat().map(|(interval, _)| interval.as_millis()),
         reconnect: Reconnect {
             max_attempts: settings.ws_reconnect_max_attempts,
             delay_ms: settings.ws_reconnect_delay.as_millis(),
         },
     };
-    if let Ok(frame) = text_frame(|buffer| write_envelope(buffer, "agentcore.welcome", &data)) {
+    if let Ok(frame) = connection.codec().encode("agentcore.welcome", None, Some(&data)) {
         send(connection, frame.into_bytes());
     }
 }
@@ -173,8 +177,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
         // What was read while a handler ran comes before the socket.
         let parked = match ahead.next.take() {
             None => None,
-            Some(Next::Text(text)) => Some(text),
-            Some(Next::Binary) => return End::binary(),
+            Some(Next::Message(message)) => Some(message),
             Some(Next::Close(close)) => return End::Peer(close),
             Some(Next::Violation(violation)) => return End::Violation(violation),
             Some(Next::Lost) => return End::Lost,
@@ -203,11 +206,12 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
         }
         let mut parked = parked;
         loop {
-            let text = match &parked {
-                Some(text) => text.as_str(),
+            let message = match &parked {
+                Some(message) => message.as_input(),
                 None => match decoder.next(&mut input) {
                     Ok(None) => break,
-                    Ok(Some(Event::Text(text))) => text,
+                    Ok(Some(Event::Text(text))) => Input::Text(text),
+                    Ok(Some(Event::Binary(bytes))) => Input::Binary(bytes),
                     Ok(Some(Event::Ping(payload))) => {
                         connection.shard().pong(connection.member(), pong_frame(payload));
                         if let Err(error) = conduct.pinged(connection) {
@@ -216,7 +220,6 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                         continue;
                     }
                     Ok(Some(Event::Pong)) => continue,
-                    Ok(Some(Event::Binary(_))) => return ahead.leave(input, End::binary()),
                     Ok(Some(Event::Close(close))) => {
                         return End::Peer(close.map(|(code, reason)| (code, reason.to_owned())));
                     }
@@ -227,9 +230,12 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
             if let Some(closing) = connection.wanted() {
                 return ahead.leave(input, End::Wanted(closing));
             }
+            if message.codec() != connection.codec() {
+                return ahead.leave(input, End::of_another_codec(connection.codec()));
+            }
             serial += 1;
             let way = Way { session: session.as_mut(), chain, connection, manager };
-            let begun = begin(way, conduct, text, serial);
+            let begun = begin(way, conduct, message, serial);
             parked = None;
             let (mut future, asked) = match begun {
                 Begun::Answered => continue,
@@ -263,8 +269,12 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
 }
 
 impl End {
-    fn binary() -> Self {
-        let error = Error::validation("this connection speaks JSON in text frames").with_close(CloseCode::Unsupported);
+    fn of_another_codec(codec: Codec) -> Self {
+        let spoken = match codec {
+            Codec::Json => "this connection speaks JSON in text frames",
+            Codec::MessagePack => "this connection speaks MessagePack in binary frames",
+        };
+        let error = Error::validation(spoken).with_close(CloseCode::Unsupported);
         error.log();
         Self::Failed(error)
     }

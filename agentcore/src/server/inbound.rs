@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,11 +12,11 @@ use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
-use crate::message::Envelope;
+use crate::message::{Envelope, Input};
 use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
-use crate::registry::{Closing, Command, Connection};
-use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame, text_frame};
+use crate::registry::{Closing, Command, Connection, Fate};
+use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame};
 use crate::worker::{Panicked, Run, guard_call};
 
 /// While a handler runs, at most this many bytes are read ahead.
@@ -53,36 +52,34 @@ pub(super) enum Begun<'s> {
 }
 
 /// Reads an envelope and starts its handler, or the chain before it.
-pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, text: &str, serial: u64) -> Begun<'s> {
+pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>, serial: u64) -> Begun<'s> {
     let Way { session, chain, connection, manager } = way;
-    let activity = connection.activity();
-    activity.messages_in.fetch_add(1, Ordering::Relaxed);
-    activity.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
+    connection.activity().note(message.len());
     let meter = connection.meter();
-    let envelope = match Envelope::parse(text) {
+    let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
         Err(error) => {
-            meter.received(Kind::Unknown, text.len());
+            meter.received(Kind::Unknown, message.len());
             return refuse(conduct, connection, error, None, None);
         }
     };
-    let request = Request { reference: envelope.reference, serial };
+    let request = Request { reference: envelope.reference, serial, codec: connection.codec() };
     if envelope.message_type == "ping" {
-        meter.received(Kind::Ping, text.len());
-        send(connection, pong(request.reference));
+        meter.received(Kind::Ping, message.len());
+        send_pong(connection, request.reference);
         return conduct.pinged(connection).map_or_else(Begun::Failed, |()| Begun::Answered);
     }
     let found = session.find(&envelope.message_type);
     let handler = found.map(|(_, handler)| handler);
     let kind = found.map_or(Kind::Unknown, |(number, _)| Kind::Handler(number));
-    meter.received(kind, text.len());
+    meter.received(kind, message.len());
     if let Some(chain) = chain {
         let message_type = match handler {
             Some(handler) => Cow::Borrowed(handler.message_type),
             None => Cow::Owned(envelope.message_type.into_owned()),
         };
         let asked = Asked { request, handler, message_type: message_type.clone(), kind };
-        let (data, bytes) = (envelope.data.keep(), text.len());
+        let (data, bytes) = (envelope.data.keep(), message.len());
         let arrived = Arrived { manager, connection, message_type, data, request, bytes, handler: found };
         return Begun::Started(chain.start(session, arrived), asked);
     }
@@ -166,19 +163,13 @@ fn acknowledged(connection: &Connection, asked: &Asked, answer: Option<axum::bod
 
 /// Puts a frame into the outbox. This runs on the connection's own worker, so there is no queue that could be full.
 pub(super) fn send(connection: &Connection, frame: axum::body::Bytes) {
-    let _ = connection.shard().submit(Command::Direct(connection.member(), frame));
+    let _ = connection.shard().submit(Command::Direct(connection.member(), frame, Fate::Stays));
 }
 
-fn pong(reference: Option<u64>) -> axum::body::Bytes {
-    let Ok(frame) = text_frame(|buffer| {
-        buffer.extend_from_slice(b"{\"type\":\"pong\"");
-        if let Some(reference) = reference {
-            buffer.extend_from_slice(format!(",\"ref\":{reference}").as_bytes());
-        }
-        buffer.push(b'}');
-        Ok::<_, std::convert::Infallible>(())
-    });
-    frame.into_bytes()
+fn send_pong(connection: &Connection, reference: Option<u64>) {
+    if let Ok(frame) = connection.codec().encode::<()>("pong", reference, None) {
+        send(connection, frame.into_bytes());
+    }
 }
 
 /// What was read while a handler ran.
@@ -190,11 +181,26 @@ pub(super) struct Ahead {
     pub(super) rest: Vec<u8>,
 }
 
+/// A message that waits for the handler before it.
+#[derive(Debug)]
+pub(super) enum Parked {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Parked {
+    pub(super) fn as_input(&self) -> Input<'_> {
+        match self {
+            Self::Text(text) => Input::Text(text),
+            Self::Binary(bytes) => Input::Binary(bytes),
+        }
+    }
+}
+
 /// What comes next, after the handler has ended.
 #[derive(Debug)]
 pub(super) enum Next {
-    Text(String),
-    Binary,
+    Message(Parked),
     Close(Option<(CloseCode, String)>),
     Violation(Violation),
     Lost,
@@ -217,8 +223,8 @@ impl Ahead {
                     None
                 }
                 Ok(Some(Event::Pong)) => None,
-                Ok(Some(Event::Text(text))) => Some(Next::Text(text.to_owned())),
-                Ok(Some(Event::Binary(_))) => Some(Next::Binary),
+                Ok(Some(Event::Text(text))) => Some(Next::Message(Parked::Text(text.to_owned()))),
+                Ok(Some(Event::Binary(bytes))) => Some(Next::Message(Parked::Binary(bytes.to_vec()))),
                 Ok(Some(Event::Close(close))) => {
                     Some(Next::Close(close.map(|(code, reason)| (code, reason.to_owned()))))
                 }
@@ -245,6 +251,7 @@ pub(super) async fn run<'s>(
     ahead.feed(&mut unread, decoder, connection);
     drop(unread);
     let mut read_ahead = 0;
+    let mut held = false;
     let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(default_timeout);
     let deadline = tokio::time::sleep(timeout);
     let mut deadline = std::pin::pin!(deadline);
@@ -259,6 +266,11 @@ pub(super) async fn run<'s>(
             // Who is to be gone gets nothing more; the handler goes on to its end. A second call changes nothing.
             connection.shard().finish(connection.member(), Some(close_frame(&reason)));
         }
+        let full = ahead.next.is_some() || read_ahead >= MAX_AHEAD;
+        if full != held {
+            held = full;
+            connection.shard().hold(connection.member(), held);
+        }
         while ahead.next.is_none() && read_ahead < MAX_AHEAD {
             match reader.poll_read(cx) {
                 Poll::Pending => break,
@@ -269,6 +281,7 @@ pub(super) async fn run<'s>(
                         ahead.next = Some(Next::Lost);
                     }
                     read_ahead += filled.len();
+                    connection.shard().heard(connection.member());
                     ahead.feed(filled, decoder, connection);
                 }
             }
@@ -276,6 +289,9 @@ pub(super) async fn run<'s>(
         Poll::Pending
     })
     .await;
+    if held {
+        connection.shard().hold(connection.member(), false);
+    }
     // Dropped here, inside the guard: a panic in a destructor is the handler's too.
     let dropped = crate::worker::guard(async move { drop(future) }).await;
     (dropped.and(output), ahead)

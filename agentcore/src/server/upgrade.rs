@@ -34,7 +34,7 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request)
         Ok(admitted) => admitted,
         Err(error) => return error.into_response(),
     };
-    let ours = accepted.ours;
+    let chosen = accepted.chosen;
     // Before the answer: a stop that comes now waits for this connection, and closes it.
     let Some(shard) = shared.manager().registry().choose().cloned() else { return stopping().into_response() };
     let (berth, consumer) = (shard.berth(), mount.number);
@@ -45,7 +45,7 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request)
         let Ok(socket) = Socket::of(upgraded) else { return };
         let (manager, chain) = (shared.manager().clone(), shared.chain().cloned());
         let Some(runtime) = shard.runtime().cloned() else { return };
-        let arrival = Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, ours };
+        let arrival = Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen };
         runtime.spawn(serve(Box::new(arrival)));
     });
     accepted.response

@@ -6,7 +6,9 @@ use super::payload::may_be_sent;
 use crate::error::CloseReason;
 
 const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
 const PONG: u8 = 0x8A;
 
 /// The longest header of a server's frame: 2 bytes and 8 of length.
@@ -20,6 +22,12 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Bytes that stand for a frame in the model checks.
+    #[cfg(all(test, feature = "model"))]
+    pub(crate) fn raw(bytes: Bytes) -> Self {
+        Self { bytes, header: 0 }
+    }
+
     /// All of it, as it goes to a socket.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -33,6 +41,11 @@ impl Frame {
     pub(crate) fn payload(&self) -> Bytes {
         self.bytes.slice(usize::from(self.header)..)
     }
+
+    /// The payload, to be read.
+    pub(crate) fn payload_bytes(&self) -> &[u8] {
+        self.bytes.get(usize::from(self.header)..).unwrap_or_default()
+    }
 }
 
 thread_local! {
@@ -45,13 +58,22 @@ const KEEP: usize = 64 * 1024;
 
 /// A text frame of what `write` puts into the buffer: one allocation of the exact size.
 pub(crate) fn text_frame<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
+    data_frame(TEXT, write)
+}
+
+/// A binary frame, in the same way.
+pub(crate) fn binary_frame<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
+    data_frame(BINARY, write)
+}
+
+fn data_frame<E>(first: u8, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
     let mut scratch = SCRATCH.take();
     scratch.clear();
     scratch.resize(MAX_HEADER, 0);
     let written = write(&mut scratch);
     let frame = written.map(|()| {
         let (gap, payload) = scratch.split_at_mut(MAX_HEADER);
-        let (header, len) = header(TEXT, payload.len());
+        let (header, len) = header(first, payload.len());
         let start = MAX_HEADER - len;
         for (slot, byte) in gap.iter_mut().skip(start).zip(header) {
             *slot = byte;
@@ -98,6 +120,11 @@ fn control(first: u8, payload: &[u8]) -> Bytes {
 /// A pong that gives back the payload of a ping: at most 125 bytes.
 pub(crate) fn pong_frame(payload: &[u8]) -> Bytes {
     control(PONG, payload)
+}
+
+/// A ping without a payload, the server's heartbeat.
+pub(crate) fn ping_frame() -> Bytes {
+    Bytes::from_static(&[PING, 0])
 }
 
 /// A close frame; a code that must not be sent (1004, 1005, 1006, 1015, none of its own) stands for one without a code.

@@ -5,10 +5,26 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tungstenite::error::{Error as HandshakeError, ProtocolError};
 use tungstenite::handshake::server::create_response_with_body;
 
-/// The envelope as JSON in text frames: the default.
-pub(crate) const JSON: &str = "agentcore.v1.json";
-/// Everything of ours begins so.
-const OURS: &str = "agentcore.v1.";
+/// The format that one connection speaks; its client chooses it by a subprotocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Codec {
+    /// `agentcore.v1.json`, in text frames; also what a client speaks that offers no subprotocol.
+    #[default]
+    Json,
+    /// `agentcore.v1.msgpack`, in binary frames.
+    MessagePack,
+}
+
+impl Codec {
+    /// The subprotocol that chooses it.
+    #[must_use]
+    pub fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => "agentcore.v1.json",
+            Self::MessagePack => "agentcore.v1.msgpack",
+        }
+    }
+}
 
 /// Why a request is not upgraded.
 #[derive(Debug)]
@@ -22,8 +38,8 @@ pub(crate) struct Refusal {
 pub(crate) struct Accepted {
     /// The 101 response.
     pub(crate) response: Response<Body>,
-    /// Whether the client offered a subprotocol of ours, and so expects a welcome.
-    pub(crate) ours: bool,
+    /// The codec that the client chose; `None`: it offered no subprotocol.
+    pub(crate) chosen: Option<Codec>,
 }
 
 /// Checks an upgrade request.
@@ -35,14 +51,12 @@ pub(crate) fn accept<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
             message: "`Sec-WebSocket-Key` must be 16 bytes in base64".to_owned(),
         });
     }
-    let ours = match choose(request.headers())? {
-        Some(protocol) => {
-            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-            true
-        }
-        None => false,
-    };
-    Ok(Accepted { response, ours })
+    let chosen = choose(request.headers())?;
+    if let Some(codec) = chosen {
+        let subprotocol = HeaderValue::from_static(codec.subprotocol());
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    Ok(Accepted { response, chosen })
 }
 
 fn refusal(error: &HandshakeError) -> Refusal {
@@ -75,21 +89,25 @@ fn key_is_sound(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Chooses among the offered subprotocols; `None` when the client offered none.
-fn choose(headers: &HeaderMap) -> Result<Option<&'static str>, Refusal> {
+/// Chooses among the offered subprotocols the first that is known; `None` when the client offered none.
+fn choose(headers: &HeaderMap) -> Result<Option<Codec>, Refusal> {
+    const KNOWN: [Codec; 2] = [Codec::Json, Codec::MessagePack];
     let mut offered_any = false;
     for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
         for offered in value.to_str().unwrap_or_default().split(',') {
             offered_any = true;
-            if offered.trim() == JSON {
-                return Ok(Some(JSON));
+            if let Some(codec) = KNOWN.into_iter().find(|codec| codec.subprotocol() == offered.trim()) {
+                return Ok(Some(codec));
             }
         }
     }
     if offered_any {
         return Err(Refusal {
             status: StatusCode::BAD_REQUEST,
-            message: format!("none of the offered subprotocols is known here; known is `{OURS}json`"),
+            message: format!(
+                "none of the offered subprotocols is known here; known are {}",
+                KNOWN.map(|codec| format!("`{}`", codec.subprotocol())).join(" and ")
+            ),
         });
     }
     Ok(None)

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::registry::{OutboxLimits, Shard};
+use crate::registry::{Shard, ShardSettings};
 
 /// The workers of a node.
 #[derive(Debug)]
@@ -40,14 +40,14 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or its runtime cannot be made.
-    pub(crate) fn start(count: usize, limits: OutboxLimits) -> io::Result<Self> {
+    pub(crate) fn start(count: usize, settings: ShardSettings) -> io::Result<Self> {
         if count == 0 {
-            let shard = Shard::new(0, Some(Handle::current()), true, limits);
+            let shard = Shard::new(0, Some(Handle::current()), true, settings);
             let task = tokio::spawn(shard.clone().run());
             let worker = Worker { shard, stop: None, thread: None, task: Some(task) };
             return Ok(Self { workers: vec![worker] });
         }
-        let workers = (0..count).map(|index| start_thread(index, limits)).collect::<io::Result<_>>()?;
+        let workers = (0..count).map(|index| start_thread(index, settings)).collect::<io::Result<_>>()?;
         Ok(Self { workers })
     }
 
@@ -56,10 +56,10 @@ impl Workers {
     }
 }
 
-fn start_thread(index: usize, limits: OutboxLimits) -> io::Result<Worker> {
+fn start_thread(index: usize, settings: ShardSettings) -> io::Result<Worker> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle), false, limits);
+    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle), false, settings);
     let (stop, stopped) = oneshot::channel::<()>();
     let own = shard.clone();
     let thread = std::thread::Builder::new().name(format!("agentcore-{index}")).spawn(move || {

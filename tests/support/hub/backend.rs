@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use agentcore::backend::{
     Admission, AdmissionLimits, Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish,
@@ -165,6 +166,7 @@ impl Backend for HubBackend {
                     waiting: HashMap::new(),
                     users: HashMap::new(),
                     groups: HashMap::new(),
+                    deaf: false,
                 });
                 (id, first)
             };
@@ -326,17 +328,29 @@ impl Backend for HubBackend {
         })
     }
 
-    fn ask(&self, question: Question) -> Async<'_, Answers> {
+    fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {
         Box::pin(async move {
             half().await;
             let others: Vec<_> = {
                 let state = self.hub.state();
                 let others = state.nodes.iter().filter(|node| Some(node.id) != self.id());
-                others.map(|node| node.deliver.clone()).collect()
+                others.map(|node| (node.deliver.clone(), node.deaf)).collect()
             };
-            let answers: Vec<Answer> = others.iter().map(|other| other.answer(&question)).collect();
+            let asked = others.len();
+            let deadline = Instant::now() + within;
+            let mut answers: Vec<Answer> = Vec::new();
+            for (other, deaf) in others {
+                let answering = async {
+                    match deaf {
+                        true => std::future::pending().await,
+                        false => other.answer(question.clone()).await,
+                    }
+                };
+                answers.extend(tokio::time::timeout_at(deadline, answering).await.ok());
+            }
             half().await;
-            Answers { answers, complete: true }
+            let complete = answers.len() == asked;
+            Answers { answers, complete }
         })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, ResyncReason};
-use agentcore::message::{Except, Parcel, Recipient};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::{GroupName, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
@@ -50,6 +50,8 @@ struct Member {
     waiting: HashMap<GroupName, Vec<oneshot::Sender<()>>>,
     users: HashMap<UserId, usize>,
     groups: HashMap<GroupName, usize>,
+    /// It answers no questions.
+    deaf: bool,
 }
 
 impl fmt::Debug for Hub {
@@ -82,6 +84,11 @@ impl Hub {
         self.state().broken = broken;
     }
 
+    /// From here on the nodes answer no questions of the others.
+    pub fn deafen(&self) {
+        self.state().nodes.iter_mut().for_each(|node| node.deaf = true);
+    }
+
     /// Tells every node that it may have missed something: of these groups, or of all.
     pub fn lose(&self, groups: Option<&[GroupName]>) {
         let nodes: Vec<_> = self.state().nodes.iter().map(|node| node.deliver.clone()).collect();
@@ -92,7 +99,7 @@ impl Hub {
 
     /// Hands a text to every node as if another one had sent it.
     pub fn inject(&self, to: Recipient, envelope: &str) {
-        self.post(None, &Parcel::from_envelope(to, Except::default(), envelope.as_bytes()));
+        self.post(None, &Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()));
     }
 
     /// Lets no presence begin or end while the guard lives.

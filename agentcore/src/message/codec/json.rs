@@ -1,31 +1,22 @@
-//! The envelope around every message: `{"type": .., "data": .., "ref": ..}`.
+//! Envelopes in JSON: `{"type": .., "data": .., "ref": ..}`.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::RawData;
-use crate::error::{Error, ErrorResponse};
+use super::{Envelope, MAX_TYPE};
+use crate::error::Error;
+use crate::message::RawData;
 
-/// A message of a client, its data not parsed yet.
-#[derive(Debug)]
-pub(crate) struct Envelope<'a> {
-    pub(crate) message_type: Cow<'a, str>,
-    pub(crate) data: RawData<'a>,
-    pub(crate) reference: Option<u64>,
+pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
+    serde_json::from_str(text).map_err(|error| explain(text, &error))
 }
 
-impl<'a> Envelope<'a> {
-    /// Reads the envelope; unknown keys are ignored, so it can grow.
-    ///
-    /// # Errors
-    /// `INVALID_JSON` or `INVALID_ENVELOPE`.
-    pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(|error| explain(text, &error))
-    }
+pub(super) fn decode<T: DeserializeOwned>(data: &str) -> serde_json::Result<T> {
+    serde_json::from_str(data)
 }
 
 fn explain(text: &str, error: &serde_json::Error) -> Error {
@@ -42,9 +33,6 @@ fn shown(error: &serde_json::Error) -> String {
     let cut: String = text.chars().take(200).collect();
     if cut.len() < text.len() { format!("{cut}…") } else { cut }
 }
-
-/// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
-const MAX_TYPE: usize = 64;
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -114,54 +102,28 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         if message_type.len() > MAX_TYPE {
             return Err(A::Error::custom("`type` has more than 64 characters"));
         }
-        Ok(Envelope { message_type, data: RawData::new(data.map(RawValue::get)), reference: reference.flatten() })
+        Ok(Envelope { message_type, data: RawData::json(data.map(RawValue::get)), reference: reference.flatten() })
     }
 }
 
-/// Writes a message under its own type.
-pub(crate) fn write_envelope<T: Serialize>(
+pub(super) fn write<T: Serialize>(
     buffer: &mut Vec<u8>,
     message_type: &str,
-    data: &T,
+    reference: Option<u64>,
+    data: Option<&T>,
 ) -> Result<(), serde_json::Error> {
     // Message types are checked at compile time: there is nothing in them to escape.
     buffer.extend_from_slice(b"{\"type\":\"");
     buffer.extend_from_slice(message_type.as_bytes());
-    buffer.extend_from_slice(b"\",\"data\":");
-    serde_json::to_writer(&mut *buffer, data)?;
-    buffer.push(b'}');
-    Ok(())
-}
-
-/// Writes the answer to the request with `reference`.
-pub(crate) fn write_reply<T: Serialize>(
-    buffer: &mut Vec<u8>,
-    reference: u64,
-    data: Option<&T>,
-) -> Result<(), serde_json::Error> {
-    buffer.extend_from_slice(b"{\"type\":\"reply\",\"ref\":");
-    serde_json::to_writer(&mut *buffer, &reference)?;
-    buffer.extend_from_slice(b",\"data\":");
-    serde_json::to_writer(&mut *buffer, &data)?;
-    buffer.push(b'}');
-    Ok(())
-}
-
-/// Writes an error that a message of type `message_type` caused.
-pub(crate) fn write_error(
-    buffer: &mut Vec<u8>,
-    reference: Option<u64>,
-    error: &Error,
-    message_type: Option<&str>,
-) -> Result<(), serde_json::Error> {
-    buffer.extend_from_slice(b"{\"type\":\"error\",");
+    buffer.push(b'"');
     if let Some(reference) = reference {
-        buffer.extend_from_slice(b"\"ref\":");
+        buffer.extend_from_slice(b",\"ref\":");
         serde_json::to_writer(&mut *buffer, &reference)?;
-        buffer.push(b',');
     }
-    buffer.extend_from_slice(b"\"data\":");
-    serde_json::to_writer(&mut *buffer, &ErrorResponse::new(error, message_type))?;
+    if let Some(data) = data {
+        buffer.extend_from_slice(b",\"data\":");
+        serde_json::to_writer(&mut *buffer, data)?;
+    }
     buffer.push(b'}');
     Ok(())
 }
@@ -173,18 +135,17 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> (String, String) {
-        let error = Envelope::parse(text).unwrap_err();
+        let error = read(text).unwrap_err();
         (error.code().to_owned(), error.message().to_owned())
     }
 
     #[test]
     fn an_envelope_is_read_in_any_order_with_unknown_keys() {
-        let envelope =
-            Envelope::parse(r#" {"v": [1, {}], "ref": 7, "data" : {"a":1} , "type": "ch\u0061t"} "#).unwrap();
+        let envelope = read(r#" {"v": [1, {}], "ref": 7, "data" : {"a":1} , "type": "ch\u0061t"} "#).unwrap();
         assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
         assert_eq!(envelope.data.len(), r#"{"a":1}"#.len());
         for text in [r#"{"type":"a"}"#, r#"{"type":"a","data":null,"ref":null}"#, r#"{"type":"a","data":{}}"#] {
-            let envelope = Envelope::parse(text).unwrap();
+            let envelope = read(text).unwrap();
             assert_eq!((envelope.data.len(), envelope.reference), (2, None), "{text}");
         }
     }
@@ -224,7 +185,7 @@ mod tests {
         }
         let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
         for text in [format!(r#"{{"type":"a","data":{deep}}}"#), format!(r#"{{"x":{deep},"type":"a"}}"#)] {
-            assert!(Envelope::parse(&text).is_ok());
+            assert!(read(&text).is_ok());
         }
         assert_eq!(refused(&"[".repeat(1 << 20)).0, "INVALID_JSON");
         assert_eq!(refused(&deep).0, "INVALID_ENVELOPE");

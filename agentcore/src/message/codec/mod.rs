@@ -1,0 +1,132 @@
+//! How envelopes are written: as JSON in text frames, or as MessagePack in binary frames.
+//!
+//! Both have the same shape, so a message that was encoded as JSON is turned into MessagePack without its type. There is
+//! no codec for a format that can run code when it is read, such as Python's pickle.
+
+mod json;
+mod msgpack;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::RawData;
+use crate::error::{Error, ErrorResponse};
+use crate::wire::{Frame, binary_frame, text_frame};
+
+pub use crate::wire::Codec;
+
+/// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
+const MAX_TYPE: usize = 64;
+
+/// A message of a client, its data not parsed yet.
+#[derive(Debug)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) message_type: Cow<'a, str>,
+    pub(crate) data: RawData<'a>,
+    pub(crate) reference: Option<u64>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the envelope; unknown keys are ignored, so it can grow.
+    ///
+    /// # Errors
+    /// `INVALID_JSON` or `INVALID_ENVELOPE`.
+    pub(crate) fn parse(message: Input<'a>) -> Result<Self, Error> {
+        match message {
+            Input::Text(text) => json::read(text),
+            Input::Binary(bytes) => msgpack::read(bytes),
+        }
+    }
+}
+
+/// A whole message as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input<'a> {
+    /// JSON.
+    Text(&'a str),
+    /// MessagePack.
+    Binary(&'a [u8]),
+}
+
+impl Input<'_> {
+    pub(crate) fn codec(&self) -> Codec {
+        match self {
+            Self::Text(_) => Codec::Json,
+            Self::Binary(_) => Codec::MessagePack,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// Why a message cannot be encoded: its own `Serialize` failed, or it has a key that is no text.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EncodeError {
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    MessagePack(#[from] rmp_serde::encode::Error),
+}
+
+impl Codec {
+    /// A frame with the envelope around `data`; without `data`, the envelope has none.
+    pub(crate) fn encode<T: Serialize>(
+        self,
+        message_type: &str,
+        reference: Option<u64>,
+        data: Option<&T>,
+    ) -> Result<Frame, EncodeError> {
+        match self {
+            Self::Json => text_frame(|buffer| Ok(json::write(buffer, message_type, reference, data)?)),
+            Self::MessagePack => binary_frame(|buffer| Ok(msgpack::write(buffer, message_type, reference, data)?)),
+        }
+    }
+
+    /// The answer to the request with `reference`; `null` when there is nothing to say.
+    pub(crate) fn reply<T: Serialize>(self, reference: u64, data: Option<&T>) -> Result<Frame, EncodeError> {
+        self.encode("reply", Some(reference), Some(&data))
+    }
+
+    /// What a client may know of an error that a message of type `message_type` caused.
+    pub(crate) fn error(
+        self,
+        reference: Option<u64>,
+        error: &Error,
+        message_type: Option<&str>,
+    ) -> Result<Frame, EncodeError> {
+        self.encode("error", reference, Some(&ErrorResponse::new(error, message_type)))
+    }
+}
+
+/// Turns an envelope in JSON into a binary frame of MessagePack; `None` for what is no JSON.
+pub(crate) fn packed(json: &[u8]) -> Option<Frame> {
+    binary_frame(|buffer| msgpack::transcode(json, buffer)).ok()
+}
+
+/// Encodes data alone as MessagePack.
+pub(super) fn pack_data<T: Serialize>(data: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut buffer = Vec::new();
+    msgpack::write_data(&mut buffer, data)?;
+    Ok(buffer)
+}
+
+/// Turns MessagePack into JSON, for the cold paths that explain what is wrong.
+pub(super) fn unpacked(data: &[u8]) -> Result<String, Error> {
+    msgpack::to_json(data)
+}
+
+/// Decodes data of MessagePack.
+pub(super) fn decode_packed<T: serde::de::DeserializeOwned>(data: &[u8]) -> Option<T> {
+    msgpack::decode(data)
+}
+
+/// Decodes data of JSON.
+pub(super) fn decode_json<T: serde::de::DeserializeOwned>(data: &str) -> serde_json::Result<T> {
+    json::decode(data)
+}

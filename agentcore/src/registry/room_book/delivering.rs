@@ -1,0 +1,179 @@
+//! From messages to outboxes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{EVERYONE, RoomBook, index};
+use crate::message::{Body, Codec, Except};
+use crate::registry::Cause;
+use crate::registry::missed::Gaps;
+use crate::registry::outbox::{Chunk, Fate};
+use crate::registry::pending::{Chunks, Pending};
+use crate::registry::shard::{Member, Receipt, Target};
+use crate::registry::world::World;
+
+/// Groups of at most this many members are written with direct messages, before the bulk of big groups.
+const SMALL_GROUP: usize = 64;
+/// Messages that wait to be settled are settled at once above this many bytes.
+const MAX_PENDING: usize = 256 * 1024;
+
+impl RoomBook {
+    pub(super) fn publish(&mut self, room: u32, body: Arc<Body>, except: Except) {
+        let Some(target) = self.rooms.get_mut(room as usize) else { return };
+        let members = target.members.len();
+        let everybody = except.is_empty();
+        let message_type = body.message_type();
+        if let Some(last) = target.pending.and_then(|at| self.pending.get_mut(at)) {
+            let before = last.len();
+            if last.join(&body, &except) {
+                let more = last.len() - before;
+                self.tally.count(message_type, members, more * members);
+                self.pending_bytes += more;
+                if self.pending_bytes > MAX_PENDING {
+                    self.settle();
+                }
+                return;
+            }
+        }
+        let len = body.frame(Codec::Json).map_or(0, Bytes::len);
+        if everybody {
+            self.tally.count(message_type, members, len * members);
+        }
+        target.pending = Some(self.pending.len());
+        self.pending.push(Pending::new(room, body, except, target.packed > 0));
+        self.pending_bytes += len;
+        if self.pending_bytes > MAX_PENDING {
+            self.settle();
+        }
+    }
+
+    /// Gives the pending chunks to the members. It runs before anything that changes who is a member or that goes to
+    /// one connection, so that joins, leaves, direct and group messages of one sender keep their order.
+    pub(in crate::registry) fn settle(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        self.pending_bytes = 0;
+        let mut pending = std::mem::take(&mut self.pending);
+        for mut entry in pending.drain(..) {
+            if let Some(room) = self.rooms.get_mut(entry.room as usize) {
+                room.pending = None;
+            }
+            let chunks = entry.chunks();
+            let len = entry.len();
+            let taken = self.give(entry.room, &chunks, &entry.except);
+            // What goes to everybody was counted when it came: it may have been joined with others since.
+            if !entry.except.is_empty()
+                && let Some(body) = entry.single()
+            {
+                self.tally.count(body.message_type(), taken, len * taken);
+            }
+        }
+        self.pending = pending;
+    }
+
+    /// Gives chunks to the members of a room; returns how many took theirs.
+    fn give(&mut self, number: u32, chunks: &Chunks, except: &Except) -> usize {
+        let Some(room) = self.rooms.get_mut(number as usize) else { return 0 };
+        let everybody = except.is_empty();
+        let urgent = room.members.len() <= SMALL_GROUP;
+        // The members are taken out for the walk: delivering needs the names of the rooms.
+        let members = std::mem::take(&mut room.members);
+        let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
+        let mut taken = 0;
+        for occupant in &members {
+            let Some(seat) = self.seats.get_mut(occupant.seat as usize) else { continue };
+            if !everybody && except.covers(seat.connection.id(), seat.connection.user_id()) {
+                continue;
+            }
+            match chunks.of(seat.codec()) {
+                Some(chunk) => taken += usize::from(seat.deliver(chunk, occupant.seat, &mut world)),
+                // It came from outside and cannot be said in this codec.
+                None => seat.miss(Gaps::All, Cause::Backend),
+            }
+            if seat.owes() {
+                self.owed.push(Member { index: occupant.seat, serial: seat.connection.id().serial });
+            }
+            let urgent = urgent || seat.heard;
+            self.turns.queue(seat, occupant.seat, urgent);
+        }
+        if let Some(room) = self.rooms.get_mut(number as usize) {
+            room.members = members;
+        }
+        taken
+    }
+
+    /// Gives a frame to one connection; true when its outbox took it.
+    pub(super) fn send(&mut self, member: Member, frame: Bytes, fate: Fate) -> bool {
+        self.settle();
+        let chunk = Chunk { bytes: frame, frames: 1, room: None, fate };
+        let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
+        let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
+        if seat.connection.id().serial != member.serial {
+            return false;
+        }
+        let taken = seat.deliver(&chunk, member.index, &mut world);
+        if taken {
+            self.tally.direct.add(1, chunk.bytes.len());
+        }
+        if seat.owes() {
+            self.owed.push(member);
+        }
+        self.turns.queue(seat, member.index, true);
+        taken
+    }
+
+    /// Gives a message to its recipients now, and says how many took it.
+    pub(super) fn confirm(&mut self, to: &Target, body: &Arc<Body>, except: &Except, receipt: &Receipt) {
+        self.settle();
+        let room = match to {
+            Target::Group(group) => self.names.get(group).copied(),
+            Target::Everyone => Some(EVERYONE),
+            Target::Member(member) => {
+                let codec = self.seat(*member).map(|seat| seat.codec());
+                if let Some(frame) = codec.and_then(|codec| body.frame(codec)) {
+                    let taken = self.send(*member, frame.clone(), body.overflow().into());
+                    receipt.note(usize::from(taken));
+                }
+                return;
+            }
+        };
+        let Some(room) = room else { return };
+        let packs = self.rooms.get(room as usize).is_some_and(|room| room.packed > 0);
+        let mut pending = Pending::new(room, body.clone(), except.clone(), packs);
+        let chunks = pending.chunks();
+        let taken = self.give(room, &chunks, except);
+        self.tally.count(body.message_type(), taken, pending.len() * taken);
+        receipt.note(taken);
+    }
+
+    /// Notes that connections may have missed something; each is told once of all its groups, as soon as that may be.
+    pub(super) fn resync(&mut self, gaps: Gaps, cause: Cause) {
+        self.settle();
+        match gaps {
+            Gaps::All => {
+                let seats: Vec<_> = self.seats.iter().map(|(at, _)| index(at)).collect();
+                self.miss(&seats, &Gaps::All, cause);
+            }
+            Gaps::These(groups) => {
+                for group in groups {
+                    let room = self.names.get(&group).and_then(|room| self.rooms.get(*room as usize));
+                    let members = room.iter().flat_map(|room| &room.members);
+                    let seats: Vec<_> = members.map(|occupant| occupant.seat).collect();
+                    self.miss(&seats, &Gaps::These(vec![group]), cause);
+                }
+            }
+        }
+        self.pay();
+    }
+
+    fn miss(&mut self, seats: &[u32], gaps: &Gaps, cause: Cause) {
+        for at in seats {
+            if let Some(seat) = self.seats.get_mut(*at as usize) {
+                seat.miss(gaps.clone(), cause);
+                self.owed.push(Member { index: *at, serial: seat.connection.id().serial });
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! From outboxes to sockets, and what is heard of them.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::RoomBook;
+use crate::error::{CloseReason, Error};
+use crate::registry::Closing;
+use crate::registry::missed::Resync;
+use crate::registry::seat::{Blocked, Phase};
+use crate::registry::shard::Member;
+use crate::wire::ping_frame;
+
+impl RoomBook {
+    /// Notes that something was read from a connection: it is written before the bulk of big groups. Who speaks hears
+    /// back soon and speaks again, and those not yet reached get more frames per system call.
+    pub(in crate::registry) fn heard(&mut self, member: Member) {
+        let now = self.wheel.now();
+        if let Some(seat) = self.seat(member) {
+            seat.heard = true;
+            seat.heard_at = now;
+        }
+    }
+
+    /// Nothing is read from a connection while its handler runs, or again something may be: that silence is ours.
+    pub(in crate::registry) fn hold(&mut self, member: Member, held: bool) {
+        let now = self.wheel.now();
+        if let Some(seat) = self.seat(member) {
+            seat.held = held;
+            seat.heard_at = now;
+        }
+    }
+
+    /// The timer rang: pings the connections whose turn it is, and gives up those of which nothing was heard.
+    pub(in crate::registry) fn tick(&mut self) {
+        let mut members = self.wheel.turn();
+        members.retain(|member| {
+            let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
+            if seat.connection.id().serial != member.serial {
+                return false;
+            }
+            if seat.phase != Phase::Open {
+                return true;
+            }
+            if seat.held {
+                seat.heard_at = self.wheel.now();
+            }
+            if self.wheel.is_gone(seat.heard_at) {
+                self.tally.reaped += 1;
+                seat.give_up(Closing::Frame(CloseReason::of(&Error::heartbeat_lost())));
+            } else if matches!(seat.blocked, Blocked::No) {
+                // A blocked socket has enough to do; whether it takes something is watched already.
+                seat.outbox.push_own(ping_frame());
+            }
+            self.turns.queue(seat, member.index, true);
+            true
+        });
+        self.wheel.put_back(members);
+        self.pay();
+    }
+
+    /// Tells connections that they have missed something, those that may be told now.
+    pub(in crate::registry) fn pay(&mut self) {
+        if self.owed.is_empty() {
+            return;
+        }
+        let mut owed = std::mem::take(&mut self.owed);
+        owed.sort_unstable_by_key(|member| member.serial);
+        owed.dedup();
+        owed.retain(|member| {
+            let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
+            if seat.connection.id().serial != member.serial {
+                return false;
+            }
+            if let Some(resync) = seat.owed(Instant::now) {
+                if let Ok(frame) = seat.codec().encode(Resync::TYPE, None, Some(&resync)) {
+                    seat.outbox.push_own(frame.into_bytes());
+                }
+                self.turns.queue(seat, member.index, true);
+            }
+            seat.owes()
+        });
+        self.owed = owed;
+    }
+
+    pub(in crate::registry) fn pong(&mut self, member: Member, frame: Bytes) {
+        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
+        if seat.connection.id().serial == member.serial && seat.phase == Phase::Open {
+            seat.pong = Some(frame);
+            self.turns.queue(seat, member.index, true);
+        }
+    }
+
+    pub(in crate::registry) fn finish(&mut self, member: Member, last: Option<Bytes>) {
+        self.settle();
+        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
+        if seat.connection.id().serial != member.serial || seat.phase == Phase::Finishing {
+            return;
+        }
+        seat.phase = Phase::Finishing;
+        let pong = seat.pong.take();
+        match last {
+            // Nothing follows a close frame (RFC 6455 5.5.1), not even the pong that waits.
+            Some(last) => pong.into_iter().chain([last]).for_each(|frame| seat.outbox.push_own(frame)),
+            // Without a last frame the socket is dead, and what waits with it.
+            None => seat.outbox.clear(),
+        }
+        self.turns.queue(seat, member.index, true);
+    }
+
+    pub(in crate::registry) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
+        let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
+        if seat.connection.id().serial != member.serial {
+            return;
+        }
+        seat.blocked = Blocked::No;
+        if let Err(closing) = result {
+            seat.give_up(closing);
+        }
+        self.turns.queue(seat, member.index, true);
+    }
+
+    pub(in crate::registry) fn close_all(&mut self, reason: &CloseReason) {
+        self.settle();
+        for (_, seat) in &self.seats {
+            seat.connection.close(Closing::AfterHandler(reason.clone()));
+        }
+    }
+
+    /// Writes up to `slice` connections of each kind.
+    pub(in crate::registry) fn flush(&mut self, slice: usize) {
+        self.turns.take(&mut self.seats, slice, |seat, at| seat.flush(&self.shard, at));
+        self.pay();
+    }
+}
