@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use agentcore::{BackendType, Env, Settings};
+use agentcore::{BackendType, Env, Settings, TrustedProxies};
 use tests::chat::{Folder, program, surroundings};
 
 fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
@@ -27,6 +27,8 @@ fn nothing_set_is_the_table_of_defaults() {
     assert_eq!(settings.ws_max_groups_per_connection, 128);
     assert_eq!((settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay), (5, Duration::from_secs(5)));
     assert_eq!((settings.max_connections_per_client, settings.max_total_connections), (1000, 200_000));
+    assert_eq!((settings.max_connections_per_ip, settings.max_total_groups), (0, 5_000_000));
+    assert!(settings.allowed_origins.is_same() && settings.trusted_proxies == TrustedProxies::default());
     assert_eq!(settings.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(settings.log_level.to_string(), "INFO");
     assert!(settings.workers >= 1);
@@ -48,6 +50,10 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
         ("WS_RECONNECT_DELAY", "-1", "seconds from 0 to 3600"),
         ("MAX_CONNECTIONS_PER_CLIENT", "0", "from 1 to"),
         ("MAX_TOTAL_CONNECTIONS", "1e5", "from 1 to"),
+        ("MAX_CONNECTIONS_PER_IP", "-1", "from 0 to"),
+        ("MAX_TOTAL_GROUPS", "0", "from 1 to"),
+        ("ALLOWED_ORIGINS", "https://a.com,b.com", "\"b.com\" is none"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "\"10.0.0.0/33\" is none"),
         ("SHUTDOWN_TIMEOUT", "nan", "seconds from 1 to 3600"),
         ("LOG_LEVEL", "LOUD", "one of: ERROR, WARN"),
         ("WORKERS", "1.5", "from 0 to 1024"),

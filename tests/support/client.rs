@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -77,7 +77,17 @@ impl Client {
             let value = protocols.join(", ").parse().expect("a header");
             request.headers_mut().insert("sec-websocket-protocol", value);
         }
-        let stream = server.reach().await;
+        Self::over(server.reach().await, request).await
+    }
+
+    /// Sends a request of one's own over a stream.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn over(stream: Box<dyn Stream>, request: Request) -> Result<Self, Box<Error>> {
         let (socket, response) =
             soon("a handshake", tokio_tungstenite::client_async(request, stream)).await.map_err(Box::new)?;
         Ok(Self { socket, response, pings: 0, kept: VecDeque::new() })

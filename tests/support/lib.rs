@@ -7,6 +7,7 @@ pub mod chat;
 pub mod client;
 pub mod http;
 pub mod hub;
+pub mod inside;
 pub mod log;
 pub mod raw;
 pub mod room;

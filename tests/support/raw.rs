@@ -142,6 +142,24 @@ impl Raw {
         (raw, answer)
     }
 
+    /// Asks for an upgrade with more headers, and reads the answer.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn shake(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = handshake(path);
+        request.truncate(request.len() - 2);
+        for (name, value) in headers {
+            if name.eq_ignore_ascii_case("host") {
+                request = request.replace("Host: localhost\r\n", "");
+            }
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        self.send(request.as_bytes()).await;
+        read_answer(&mut self.stream, &mut self.read).await
+    }
+
     /// An open connection.
     ///
     /// # Panics

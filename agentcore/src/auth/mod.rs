@@ -6,10 +6,16 @@
 
 mod access;
 mod identity;
+#[cfg(feature = "jwt")]
+mod jwt;
+mod renewal;
 mod token;
 
 pub(crate) use access::Access;
 pub use identity::Identity;
+#[cfg(feature = "jwt")]
+pub use jwt::JwtAuthenticator;
+pub(crate) use renewal::Renewal;
 pub use token::token;
 
 use std::future::Future;
@@ -58,6 +64,19 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The refusal, as the client is to see it: with the HTTP status of its category, 401 for
     /// [`Error::authentication`] and 403 for [`Error::authorization`], or the one of [`Error::with_status`].
     fn authenticate(&self, request: &Parts) -> impl Future<Output = Result<Identity>> + Send;
+
+    /// Finds out who a connected client is from now on, by a fresh token that it has sent as `agentcore.auth`. It must
+    /// be the same user.
+    ///
+    /// Unless an authenticator says otherwise, it knows no tokens and refuses every one.
+    ///
+    /// # Errors
+    /// The refusal. One that closes, as [`Error::authentication`] does, ends the connection; after another one the
+    /// client may try again within its grace.
+    fn refresh(&self, identity: &Identity, token: &str) -> impl Future<Output = Result<Identity>> + Send {
+        let _ = (identity, token);
+        std::future::ready(Err(Error::authentication("this server takes no fresh tokens; connect again")))
+    }
 }
 
 /// A boxed future of an identity.
@@ -66,11 +85,17 @@ type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Identity>> + Send + 'a>>;
 /// An authenticator without its type.
 pub(crate) trait AnyAuthenticator: Send + Sync {
     fn authenticate<'a>(&'a self, request: &'a Parts) -> Deciding<'a>;
+
+    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> Deciding<'a>;
 }
 
 impl<A: Authenticator> AnyAuthenticator for A {
     fn authenticate<'a>(&'a self, request: &'a Parts) -> Deciding<'a> {
         Box::pin(Authenticator::authenticate(self, request))
+    }
+
+    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> Deciding<'a> {
+        Box::pin(Authenticator::refresh(self, identity, token))
     }
 }
 

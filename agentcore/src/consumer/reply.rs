@@ -22,6 +22,11 @@ impl Request {
     /// Not a request: `connect`, `disconnect`, or a task.
     pub(crate) const NONE: Self = Self { reference: None, serial: 0, codec: Codec::Json };
 
+    /// The `ref` of the envelope.
+    pub(crate) fn reference(&self) -> Option<u64> {
+        self.reference
+    }
+
     /// Encodes `message` as the answer: a reply to a request with a `ref`, a message under its own type otherwise.
     pub(crate) fn answer<M: Message>(&self, message: &M) -> Result<Frame> {
         match self.reference {

@@ -9,6 +9,7 @@ mod one_line;
 mod response;
 
 pub use category::{ErrorCategory, Severity};
+pub(crate) use close::millis;
 pub use close::{CloseCode, CloseReason};
 pub use context::ErrorContext;
 pub use convert::Internal;

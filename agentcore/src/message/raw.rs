@@ -85,6 +85,14 @@ impl<'a> RawData<'a> {
         }
     }
 
+    /// Reads a type of our own, without explaining what is wrong with other data.
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        match self.0 {
+            Raw::Json(text) => decode_json(text).ok(),
+            Raw::Packed(bytes) => decode_packed(bytes),
+        }
+    }
+
     /// The length in bytes as it came.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -151,6 +151,10 @@ impl Connection {
         self.access.ip()
     }
 
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// The format that its client chose.
     #[must_use]
     pub fn codec(&self) -> Codec {

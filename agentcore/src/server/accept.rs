@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -29,6 +29,11 @@ use crate::worker::{Panicked, guard};
 const BACKLOG: u32 = 4096;
 /// How long a client may take for its request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the path and query of a request may be, in bytes.
+const MAX_TARGET: usize = 8 * 1024;
+/// How long a request's line and headers may be together, in bytes; hyper answers 431, also to more than 100 headers.
+const MAX_HEADERS: usize = 64 * 1024;
 
 /// Listens, or says why not.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -156,6 +161,9 @@ async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stoppin
         let mut router = router.clone();
         request.extensions_mut().insert(ConnectInfo(peer));
         async move {
+            if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
+                return Ok(too_long().into_response());
+            }
             Ok::<_, Infallible>(match guard(router.call(request.map(Body::new))).await {
                 Ok(response) => response.unwrap_or_else(|never| match never {}),
                 Err(Panicked(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
@@ -163,7 +171,7 @@ async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stoppin
         }
     });
     let mut builder = Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,
@@ -175,6 +183,11 @@ async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stoppin
     if let Err(error) = served {
         tracing::debug!(%error, "an HTTP connection ended early");
     }
+}
+
+fn too_long() -> Error {
+    Error::validation(format!("the path and query of a request have at most {MAX_TARGET} bytes"))
+        .with_status(StatusCode::URI_TOO_LONG)
 }
 
 /// Closes every connection with 1012 and waits until all are gone, at most `SHUTDOWN_TIMEOUT`.

@@ -12,7 +12,7 @@ use axum::routing::{MethodFilter, on};
 use super::entry::Door;
 use super::http::Shared;
 use super::status::{self, STATUS_PATHS};
-use super::{accept, upgrade};
+use super::{accept, cors, upgrade};
 use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
@@ -41,6 +41,7 @@ pub struct AgentCore {
     settings: Settings,
     backend: Option<Arc<dyn Backend>>,
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
+    credentials: bool,
     states: States,
     mounts: Vec<Mount>,
     chain: Option<Set>,
@@ -78,6 +79,7 @@ impl AgentCore {
             settings,
             backend: None,
             authenticator: None,
+            credentials: false,
             states: States::default(),
             mounts: Vec::new(),
             chain: None,
@@ -163,6 +165,13 @@ impl AgentCore {
         self
     }
 
+    /// Lets pages of the origins that `ALLOWED_ORIGINS` lists call the application's routes with cookies and other
+    /// credentials (`Access-Control-Allow-Credentials`). With `*` it is refused at the start.
+    pub fn allow_credentials(mut self) -> Self {
+        self.credentials = true;
+        self
+    }
+
     /// Leaves `/health`, `/ready` and `/metrics` to the application.
     pub fn without_status_routes(mut self) -> Self {
         self.status_routes = false;
@@ -185,6 +194,7 @@ impl AgentCore {
         let mut problems = std::mem::take(&mut self.problems);
         problems.extend(self.missing_states());
         problems.extend(self.shared_paths());
+        problems.extend(cors::contradiction(&self.settings.allowed_origins, self.credentials));
         problems.extend(Self::bad_rules());
         problems.extend(self.bad_middleware());
         let catalogue = match catalogue(&self.mounts) {
@@ -200,6 +210,7 @@ impl AgentCore {
         let backend = self.backend.take().unwrap_or_else(|| match self.settings.backend_type {
             BackendType::Memory => Arc::new(MemoryBackend::new()),
         });
+        let routes = cors::layer(self.routes, &self.settings.allowed_origins, self.credentials);
         let settings = Arc::new(self.settings);
         for (number, mount) in self.mounts.iter_mut().enumerate() {
             mount.number = number;
@@ -209,7 +220,7 @@ impl AgentCore {
         self.states.insert(manager.clone());
         let chain = self.chain.and_then(|set| set.pipeline);
         let shared = Arc::new(Shared::new(manager, self.states, chain, Door::new(self.authenticator)));
-        let router = router(&shared, &self.mounts, self.routes, self.status_routes)?;
+        let router = router(&shared, &self.mounts, routes, self.status_routes)?;
         Ok(App { shared, router, catalogue })
     }
 
@@ -406,6 +417,10 @@ impl App {
 
     /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows; ending
     /// the upgraded ones is then the caller's work.
+    ///
+    /// That server must say where each connection comes from, as the extension `ConnectInfo<SocketAddr>` of its requests:
+    /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
+    /// no address, and `MAX_CONNECTIONS_PER_IP` no effect.
     pub fn into_router(self) -> Router {
         self.router
     }

@@ -7,6 +7,7 @@ use std::task::{Poll, ready};
 use super::closing::{End, close};
 use super::conduct::Conduct;
 use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
+use super::renewal;
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
 use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
@@ -86,6 +87,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     if chosen.is_some() {
         welcome(&connection, &manager);
     }
+    renewal::watch(&manager, &connection);
     let served = Served {
         reader,
         decoder: Decoder::new(limits),

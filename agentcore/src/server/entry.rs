@@ -1,18 +1,18 @@
 //! Who asks to come in: the page's origin, the client's address, its identity. All before the upgrade.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::RequestPartsExt;
-use axum::extract::{ConnectInfo, RawPathParams};
+use axum::extract::RawPathParams;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::address::address;
 use super::capped::Capped;
 use super::http::Shared;
-use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity};
+use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, Opening, Prepared};
 use crate::error::{Error, Result};
 use crate::metrics::Bound;
@@ -44,7 +44,10 @@ impl Door {
 /// than it does, 400 for a path or a query that cannot be parsed.
 pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -> Result<(Box<dyn Prepared>, Access)> {
     check_origin(shared, &parts.headers)?;
-    let ip = address(shared, parts);
+    let ip = address(shared.manager().settings(), parts);
+    if ip.is_none() {
+        note_missing_address(shared);
+    }
     let authenticated = match &shared.door().authenticator {
         Some(authenticator) => Some(authenticate(shared, &**authenticator, parts).await?),
         None => None,
@@ -65,7 +68,12 @@ pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -
         (None, Some(user)) => Identity::new(user.clone()),
         (None, None) => Identity::anonymous()?,
     };
-    Ok((prepared, Access::new(identity, ip)))
+    let access = Access::new(identity, ip);
+    let access = match &shared.door().authenticator {
+        Some(authenticator) => access.with_renewal(Renewal::new(authenticator.clone())),
+        None => access,
+    };
+    Ok((prepared, access))
 }
 
 /// A browser says which page connects; whoever says nothing is no browser, and no page can make it connect.
@@ -90,21 +98,15 @@ fn text(value: Option<&HeaderValue>) -> &str {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Where the client is: the other end of the connection, or whom our proxies name.
-pub(super) fn address(shared: &Shared, parts: &Parts) -> Option<IpAddr> {
-    let settings = shared.manager().settings();
-    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
-        if !shared.door().addressless.swap(true, Ordering::Relaxed) && settings.max_connections_per_ip > 0 {
-            tracing::warn!(
-                "the server that runs the router hands no addresses on, so MAX_CONNECTIONS_PER_IP has no effect; serve \
-                 `router.into_make_service_with_connect_info::<SocketAddr>()`"
-            );
-        }
-        return None;
-    };
-    let forwarded = parts.headers.get_all("x-forwarded-for").into_iter();
-    // A value that is no text ends the chain, as an entry that is no address does.
-    Some(settings.trusted_proxies.client(peer.ip(), forwarded.map(|value| text(Some(value)))))
+/// Says once that addresses are not known, where that matters.
+fn note_missing_address(shared: &Shared) {
+    let matters = shared.manager().settings().max_connections_per_ip > 0;
+    if matters && !shared.door().addressless.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "the server that runs the router hands no addresses on, so MAX_CONNECTIONS_PER_IP has no effect; serve \
+             `router.into_make_service_with_connect_info::<SocketAddr>()`"
+        );
+    }
 }
 
 async fn authenticate(shared: &Shared, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::conduct::Conduct;
+use super::renewal;
 use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
@@ -68,6 +69,15 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
         meter.received(Kind::Ping, message.len());
         send_pong(connection, request.reference);
         return conduct.pinged(connection).map_or_else(Begun::Failed, |()| Begun::Answered);
+    }
+    if envelope.message_type == renewal::TYPE
+        && let Some(renewal) = connection.access().renewal()
+    {
+        meter.received(Kind::Ping, text.len());
+        return match renewal::renew(manager, connection, renewal, request, envelope.data) {
+            Ok(()) => Begun::Answered,
+            Err(error) => refuse(conduct, connection, error, request.reference, Some(renewal::TYPE)),
+        };
     }
     let found = session.find(&envelope.message_type);
     let handler = found.map(|(_, handler)| handler);

@@ -1,19 +1,23 @@
 //! The application: what the builder collects, how it starts, serves and stops.
 
 mod accept;
+mod address;
 mod builder;
 mod capped;
 mod closing;
 mod conduct;
 mod connection;
+mod cors;
 mod entry;
 mod http;
 mod inbound;
+mod renewal;
 mod run;
 mod socket;
 mod status;
 mod upgrade;
 
+pub use address::ClientIp;
 pub use builder::{AgentCore, App};
 pub use http::State;
 pub use run::run_main;

@@ -1,0 +1,38 @@
+//! Which pages may call the application's own routes: the origins that may connect, as browsers are told by CORS.
+
+use axum::Router;
+use axum::http::HeaderValue;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use crate::settings::AllowedOrigins;
+
+/// What is wrong with the settings together, if anything is.
+pub(super) fn contradiction(allowed: &AllowedOrigins, credentials: bool) -> Option<String> {
+    (credentials && allowed.is_any()).then(|| {
+        "`.allow_credentials()` and ALLOWED_ORIGINS=* do not go together: every page could act as its visitor; list the \
+         origins, such as ALLOWED_ORIGINS=https://example.com"
+            .to_owned()
+    })
+}
+
+/// Adds the headers of CORS. Without listed origins there are none: only pages of the server itself may call.
+pub(super) fn layer(routes: Router, allowed: &AllowedOrigins, credentials: bool) -> Router {
+    if allowed.is_same() {
+        return routes;
+    }
+    let origins = if allowed.is_any() {
+        AllowOrigin::any()
+    } else {
+        let allowed = allowed.clone();
+        AllowOrigin::predicate(move |origin: &HeaderValue, _| {
+            origin.to_str().is_ok_and(|origin| allowed.allows(origin, ""))
+        })
+    };
+    routes.layer(
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods(AllowMethods::mirror_request())
+            .allow_headers(AllowHeaders::mirror_request())
+            .allow_credentials(credentials),
+    )
+}
