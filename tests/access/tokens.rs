@@ -35,8 +35,8 @@ async fn what_an_authenticator_found_out_is_the_identity() {
     assert_eq!(journal.lines(), ["connect ada", "connect bob"]);
     let ids = server.manager.connections_of("ada").await.expect("a list").items;
     let connection = server.manager.connection_info(ids[0]).expect("it is here");
-    assert_eq!(connection.identity().claim::<String>("role").as_deref(), Some("admin"));
-    assert_eq!(connection.ip(), Some(PEER.ip()));
+    assert_eq!(connection.identity.claim::<String>("role").as_deref(), Some("admin"));
+    assert_eq!(connection.ip, Some(PEER.ip()));
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! What is known of one connection, as a copy that can be kept and shown.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::{Connection, Metadata};
+use crate::auth::Identity;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Codec;
 use crate::time::Timestamp;
@@ -15,6 +18,11 @@ pub struct ConnectionInfo {
     pub id: ConnectionId,
     /// Whose it is.
     pub user_id: UserId,
+    /// What an authenticator said of it.
+    #[serde(skip)]
+    pub identity: Identity,
+    /// The address it comes from; see [`Connection::ip`].
+    pub ip: Option<IpAddr>,
     /// The format it speaks.
     #[serde(skip)]
     pub codec: Codec,
@@ -43,6 +51,8 @@ impl ConnectionInfo {
         Self {
             id: connection.id(),
             user_id: connection.user_id().clone(),
+            identity: connection.identity(),
+            ip: connection.ip(),
             codec: connection.codec(),
             connected_at: connection.connected_at(),
             last_activity: Timestamp::now().before(silent).max(connection.connected_at()),

@@ -73,7 +73,7 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
     if envelope.message_type == renewal::TYPE
         && let Some(renewal) = connection.access().renewal()
     {
-        meter.received(Kind::Ping, text.len());
+        meter.received(Kind::Ping, message.len());
         return match renewal::renew(manager, connection, renewal, request, envelope.data) {
             Ok(()) => Begun::Answered,
             Err(error) => refuse(conduct, connection, error, request.reference, Some(renewal::TYPE)),
