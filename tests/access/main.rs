@@ -14,7 +14,12 @@ use tests::room::Journal;
 use tests::server::settings;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+mod address;
 mod expiry;
+mod http;
+mod jwt;
+mod limits;
+mod origin;
 mod tokens;
 
 /// Reads a token such as `ada?lasts=10&grace=5&role=admin`; some words do other things.
@@ -150,6 +155,8 @@ async fn guarded() -> (Inside, Journal) {
 fn embedded() -> Settings {
     let mut settings = settings();
     settings.workers = 0;
+    // A client that waits for an hour of a paused clock answers no pings meanwhile.
+    settings.ws_enable_heartbeat = false;
     settings
 }
 
@@ -165,6 +172,13 @@ async fn refusal(server: &Inside, path: &str, headers: &[(&str, &str)]) -> (u16,
 async fn shake(server: &Inside, path: &str, headers: &[(&str, &str)]) -> (Raw, tests::http::Answer) {
     let mut raw = Raw::over(server.reach(Some(PEER)));
     let answer = raw.shake(path, headers).await;
+    (raw, answer)
+}
+
+/// A client from an address.
+async fn from(server: &Inside, peer: &str) -> (Raw, tests::http::Answer) {
+    let mut raw = Raw::over(server.reach(Some(peer.parse().expect("an address"))));
+    let answer = raw.shake("/ws", &[]).await;
     (raw, answer)
 }
 

@@ -156,7 +156,15 @@ impl Raw {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
-        self.send(request.as_bytes()).await;
+        self.answer(request.as_bytes()).await
+    }
+
+    /// Sends a request and reads the answer.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn answer(&mut self, request: &[u8]) -> Answer {
+        self.send(request).await;
         read_answer(&mut self.stream, &mut self.read).await
     }
 

@@ -32,7 +32,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the path and query of a request may be, in bytes.
 const MAX_TARGET: usize = 8 * 1024;
-/// How long a request's line and headers may be together, in bytes; hyper answers 431, also to more than 100 headers.
+/// How much of a request's line and headers is kept until they are complete, in bytes; to more, and to more than 100
+/// headers, hyper answers 431.
 const MAX_HEADERS: usize = 64 * 1024;
 
 /// Listens, or says why not.

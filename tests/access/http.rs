@@ -1,0 +1,50 @@
+//! Bounds of HTTP, before anything is known of a client.
+
+use tests::raw::handshake;
+use tests::server::Server;
+
+use crate::*;
+
+async fn answer_to(server: &Server, request: &str) -> u16 {
+    Raw::handshake(server, request.as_bytes()).await.1.status
+}
+
+#[tokio::test]
+async fn a_long_target_and_many_or_large_headers_are_refused() {
+    let server = Server::start(open(settings()).0).await;
+    let with = |headers: &str| format!("{}{headers}\r\n", handshake("/ws").trim_end().to_owned() + "\r\n");
+    assert_eq!(answer_to(&server, &handshake(&format!("/ws?token={}", "x".repeat(8_000)))).await, 101);
+    assert_eq!(answer_to(&server, &handshake(&format!("/ws?token={}", "x".repeat(9_000)))).await, 414);
+    assert_eq!(answer_to(&server, &handshake(&format!("/{}", "x".repeat(9_000)))).await, 414);
+    assert_eq!(answer_to(&server, &with(&format!("X-A: {}\r\n", "x".repeat(50_000)))).await, 101);
+    assert_eq!(answer_to(&server, &with(&format!("X-A: {}\r\n", "x".repeat(200_000)))).await, 431);
+    let many: String = (0..95).map(|number| format!("X-{number}: x\r\n")).collect();
+    assert_eq!(answer_to(&server, &with(&many)).await, 101);
+    let many: String = (0..101).map(|number| format!("X-{number}: x\r\n")).collect();
+    assert_eq!(answer_to(&server, &with(&many)).await, 431);
+}
+
+#[tokio::test]
+async fn an_error_has_the_status_it_was_given() {
+    use agentcore::ErrorCategory::{Authentication, Authorization, Backend, Connection, Message, RateLimit};
+    use agentcore::ErrorCategory::{System, Timeout, Validation};
+    use agentcore::axum::http::StatusCode;
+    use agentcore::axum::response::IntoResponse;
+    for (category, status) in [
+        (Authentication, 401),
+        (Authorization, 403),
+        (Validation, 400),
+        (Message, 400),
+        (RateLimit, 429),
+        (Connection, 503),
+        (Backend, 503),
+        (Timeout, 504),
+        (System, 500),
+    ] {
+        let error = Error::new(category, "A_CODE", "a text");
+        assert_eq!(error.status().as_u16(), status, "{category:?}");
+        assert_eq!(error.into_response().status().as_u16(), status, "{category:?}");
+        let error = Error::new(category, "A_CODE", "a text").with_status(StatusCode::NOT_FOUND);
+        assert_eq!(error.into_response().status(), StatusCode::NOT_FOUND);
+    }
+}
