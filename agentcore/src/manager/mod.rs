@@ -5,6 +5,7 @@
 
 mod admission;
 mod batches;
+mod drain;
 mod groups;
 mod members;
 mod resync;
@@ -13,6 +14,7 @@ mod sending;
 
 pub(crate) use admission::Admitted;
 pub use batches::Batches;
+pub(crate) use drain::Active;
 pub(crate) use groups::PresentIn;
 pub use members::{Listing, Stats};
 pub use sending::{AnyConsumer, Confirmed, Sending, SentBy, To};
@@ -23,11 +25,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::backend::{AdmissionLimits, Backend, Node};
-use crate::error::{CloseReason, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
 use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
-use crate::registry::{Connection, ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings};
+use crate::registry::{Connection, ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings, Tally};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
 use crate::worker::{Workers, guard};
@@ -48,6 +50,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
     metrics: Arc<Metrics>,
     supervisor: Supervisor,
+    drain: drain::Drain,
     _watchdog: Watchdog,
     first_joins: groups::FirstJoins,
     /// Their threads end with the manager.
@@ -73,7 +76,8 @@ impl ConnectionManager {
         let metrics = Arc::new(Metrics::new(labels, settings.workers, supervisor.clone()));
         let outbox = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
         let heartbeat = settings.heartbeat().map(|(interval, timeout)| Heartbeat { interval, timeout });
-        let workers = Workers::start(settings.workers, ShardSettings { outbox, heartbeat }).map_err(no_threads)?;
+        let shards = ShardSettings { outbox, heartbeat };
+        let workers = Workers::start(settings.workers, shards, &supervisor).map_err(no_threads)?;
         let incarnation = rand_u64();
         let node = settings.node_id();
         let manager = Self {
@@ -82,6 +86,7 @@ impl ConnectionManager {
                 registry: ConnectionRegistry::new(incarnation, workers.shards()),
                 settings: settings.clone(),
                 backend: backend.clone(),
+                drain: drain::Drain::default(),
                 _watchdog: Watchdog::start(metrics.clone()).map_err(no_threads)?,
                 metrics,
                 supervisor: supervisor.clone(),
@@ -98,11 +103,6 @@ impl ConnectionManager {
         let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
         backend.start(Node { id: node, incarnation, limits, supervisor }, deliver).await?;
         Ok(manager)
-    }
-
-    /// Stops the backend; to be called when no connection is left.
-    pub(crate) async fn stop(&self) {
-        self.inner.backend.stop().await;
     }
 
     /// The name of this node.
@@ -123,15 +123,15 @@ impl ConnectionManager {
     }
 
     /// What this node holds, for the figures.
-    pub(crate) fn gauges(&self, draining: bool) -> Gauges {
+    pub(crate) fn gauges(&self) -> Gauges {
         let registry = self.registry();
         Gauges {
             node: self.inner.node.to_string(),
             connections: registry.connection_count(),
             users: registry.user_count(),
             groups: registry.directory().len(),
-            draining,
-            outgoing: Outgoing::default(),
+            draining: self.is_draining(),
+            outgoing: outgoing(registry.tally()),
         }
     }
 
@@ -161,13 +161,6 @@ impl ConnectionManager {
         To::new(self, Ok(Recipient::Everyone), None)
     }
 
-    /// Tells every connection of this node to close.
-    pub(crate) fn close_all(&self, reason: &CloseReason) {
-        for shard in self.inner.registry.shards() {
-            shard.close_all(reason);
-        }
-    }
-
     /// How many sockets are open on this node: its connections, and those whose end is on its way to the client.
     pub(crate) fn open_sockets(&self) -> usize {
         self.inner.registry.shards().iter().map(|shard| shard.load()).sum()
@@ -186,6 +179,25 @@ impl ConnectionManager {
 
     pub(crate) fn registry(&self) -> &ConnectionRegistry {
         &self.inner.registry
+    }
+}
+
+/// What the shards have counted, under the names of the figures.
+fn outgoing(tally: Tally) -> Outgoing {
+    let by_type = tally.sent.into_iter().map(|(name, sent)| (name.into_string(), sent));
+    // To single connections: no type can have this name.
+    let direct = ("(direct)".to_owned(), tally.direct);
+    Outgoing {
+        outbox_bytes: tally.outbox_bytes,
+        sent: by_type.chain([direct]).map(|(name, sent)| (name, sent.messages, sent.bytes)).collect(),
+        dropped: vec![
+            ("drop_newest", tally.dropped.newest),
+            ("drop_oldest", tally.dropped.oldest),
+            ("latest", tally.dropped.latest),
+        ],
+        replaced: tally.dropped.replaced,
+        slow_disconnects: tally.slow,
+        heartbeat_reaps: tally.reaped,
     }
 }
 

@@ -10,7 +10,7 @@ const DISCONNECT: &str = "on(disconnect)";
 /// What a consumer has beside its handlers.
 const BESIDE: [&str; 4] = [UNKNOWN, "ping", CONNECT, DISCONNECT];
 /// What the framework itself sends.
-const OURS: [&str; 5] = ["reply", "error", "pong", "agentcore.resync", "agentcore.welcome"];
+const OURS: [&str; 6] = ["reply", "error", "pong", "agentcore.resync", "agentcore.welcome", "(direct)"];
 
 /// A consumer and the message types that it handles, in the order of its handlers.
 #[derive(Debug, Clone)]

@@ -35,6 +35,8 @@ pub(crate) struct Outgoing {
     pub(crate) outbox_bytes: u64,
     /// Messages that were dropped, by the name of the policy.
     pub(crate) dropped: Vec<(&'static str, u64)>,
+    /// Messages whose place a newer one of the same key took.
+    pub(crate) replaced: u64,
     /// Connections that were closed because they read too slowly.
     pub(crate) slow_disconnects: u64,
     /// Connections that were closed because nothing came from them.
@@ -104,6 +106,7 @@ impl Metrics {
         report.figures.extend(self.sent(&outgoing.sent));
         report.figures.extend([
             Figure::plain("connections_opened", "Connections that were opened", load(&self.connections)),
+            Figure::plain("messages_replaced", "Messages whose place a newer one of their key took", outgoing.replaced),
             Figure::plain("slow_disconnects", "Connections closed for reading too slowly", outgoing.slow_disconnects),
             Figure::plain("heartbeat_reaps", "Connections closed for being silent", outgoing.heartbeat_reaps),
             Figure::plain("rate_limited", "Messages that met a rate limit", load(&self.rate_limited)),

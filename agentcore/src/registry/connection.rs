@@ -76,6 +76,8 @@ impl Activity {
 struct Ending {
     /// Somebody wants it closed.
     wanted: Option<Closing>,
+    /// The handler that runs is to be cancelled.
+    cancelled: bool,
     /// Its shard wrote all that waited, or gave the socket up.
     drained: bool,
     waker: Option<Waker>,
@@ -88,8 +90,19 @@ pub(crate) enum Closing {
     Frame(CloseReason),
     /// With a close frame, after the handler that runs: what it sends still goes out.
     AfterHandler(CloseReason),
+    /// The node is about to end: no handler starts any more, and the close frame waits for its turn.
+    Drain,
     /// The socket is dead; nothing can be sent.
     Lost,
+}
+
+/// What a connection's task must hear of while something else runs.
+#[derive(Debug)]
+pub(crate) enum Urgent {
+    /// To drop the handler that runs.
+    Cancel,
+    /// To close, for another reason than the end of the node.
+    Close(Closing),
 }
 
 impl Closing {
@@ -275,12 +288,20 @@ impl Connection {
         let mut ending = lock(&self.ending);
         let more_urgent = match (&ending.wanted, &closing) {
             (None, _) | (_, Closing::Lost) => true,
-            (Some(wanted), Closing::Frame(_)) => matches!(wanted, Closing::AfterHandler(_)),
-            (Some(_), Closing::AfterHandler(_)) => false,
+            (Some(wanted), Closing::AfterHandler(_)) => matches!(wanted, Closing::Drain),
+            (Some(wanted), Closing::Frame(_)) => matches!(wanted, Closing::AfterHandler(_) | Closing::Drain),
+            (Some(_), Closing::Drain) => false,
         };
         if more_urgent {
             ending.wanted = Some(closing);
         }
+        wake(&mut ending);
+    }
+
+    /// Asks the connection's task to cancel the handler that runs.
+    pub(crate) fn cancel(&self) {
+        let mut ending = lock(&self.ending);
+        ending.cancelled = true;
         wake(&mut ending);
     }
 
@@ -311,6 +332,18 @@ impl Connection {
         match ending.wanted.clone() {
             Some(closing) => Poll::Ready(closing),
             None => park(&mut ending, cx),
+        }
+    }
+
+    /// Waits for what cannot wait until a handler has ended, or the node. To be polled by the connection's task alone,
+    /// which hears of each further wish too.
+    pub(crate) fn poll_urgent(&self, cx: &mut Context<'_>) -> Poll<Urgent> {
+        let mut ending = lock(&self.ending);
+        let _: Poll<()> = park(&mut ending, cx);
+        match &ending.wanted {
+            _ if ending.cancelled => Poll::Ready(Urgent::Cancel),
+            None | Some(Closing::Drain) => Poll::Pending,
+            Some(closing) => Poll::Ready(Urgent::Close(closing.clone())),
         }
     }
 

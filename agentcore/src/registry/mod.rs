@@ -23,7 +23,7 @@ mod turns;
 mod world;
 
 pub use connection::Connection;
-pub(crate) use connection::{Closing, Membership};
+pub(crate) use connection::{Closing, Membership, Urgent};
 pub(crate) use directory::{Directory, Place};
 pub(crate) use heartbeat::Heartbeat;
 pub use info::ConnectionInfo;

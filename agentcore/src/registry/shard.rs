@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +19,6 @@ use super::room_book::RoomBook;
 use super::tally::{Sent, Tally};
 use super::{Cause, Closing, Connection, Sink};
 use crate::auth::Access;
-use crate::error::CloseReason;
 use crate::id::{ConnectionId, GroupName};
 use crate::message::{Body, Codec, Except};
 use crate::metrics::Meter;
@@ -124,8 +123,6 @@ pub(crate) struct Shard {
     settings: ShardSettings,
     /// The runtime of its worker; `None` in model checks, which have none.
     runtime: Option<Handle>,
-    /// Set once all connections were told to close: who opens after that is told too.
-    closing: OnceLock<CloseReason>,
     queue: mpsc::Sender<Command>,
     state: Mutex<State>,
 }
@@ -177,7 +174,6 @@ impl Shard {
             load: AtomicUsize::new(0),
             settings,
             runtime,
-            closing: OnceLock::new(),
             queue,
             state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), settings), waker: None }),
         })
@@ -221,16 +217,12 @@ impl Shard {
         sink: Sink,
         meter: Meter,
     ) -> Arc<Connection> {
-        let connection = self.direct(|book| {
+        self.direct(|book| {
             book.open(sink, |index| {
                 let member = Member { index, serial: id.serial };
                 Arc::new(Connection::new(id, access, codec, self.clone(), member, meter))
             })
-        });
-        if let Some(reason) = self.closing.get() {
-            connection.close(Closing::Frame(reason.clone()));
-        }
-        connection
+        })
     }
 
     /// Takes the outbox away; what it held is dropped and the writing end closes.
@@ -353,10 +345,9 @@ impl Shard {
         Poll::Pending
     }
 
-    /// Tells every connection to close.
-    pub(crate) fn close_all(&self, reason: &CloseReason) {
-        let _ = self.closing.set(reason.clone());
-        self.direct(|book| book.close_all(reason));
+    /// Does something with every connection.
+    pub(crate) fn for_each(&self, act: impl Fn(&Connection)) {
+        self.direct(|book| book.for_each(act));
     }
 
     pub(crate) fn index(&self) -> u16 {

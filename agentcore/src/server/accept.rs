@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::http::{Shared, stopping};
-use crate::error::{CloseReason, Error, Result};
+use super::http::Shared;
+use crate::error::{Error, Result};
 use crate::worker::{Panicked, guard};
 
 /// How many connections may wait to be accepted.
@@ -35,6 +35,8 @@ const MAX_TARGET: usize = 8 * 1024;
 /// How much of a request's line and headers is kept until they are complete, in bytes; to more, and to more than 100
 /// headers, hyper answers 431.
 const MAX_HEADERS: usize = 64 * 1024;
+/// How long a connection that has not asked for anything may still do so when the node is about to end.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Listens, or says why not.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
@@ -57,31 +59,47 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Ends at Ctrl-C or SIGTERM.
-pub(super) async fn stop_signal() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// The signals that end the process: Ctrl-C, and SIGTERM where there is one.
+pub(super) struct Signals {
     #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    /// Listens from now on, so that none is missed between two calls of [`next`](Self::next).
+    pub(super) fn listen() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        let terminate = async {
+            match &mut self.terminate {
+                Some(signal) => {
+                    signal.recv().await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        #[cfg(not(unix))]
+        let terminate = std::future::pending::<()>();
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
     }
 }
 
-/// Accepts until `stop` ends, then closes all connections and waits for them.
+/// Accepts until `stop` ends, then drains the node; while that takes, new connections hear 503.
 pub(super) async fn serve(
     shared: Arc<Shared>,
     router: Router,
@@ -90,16 +108,22 @@ pub(super) async fn serve(
 ) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(address);
-    raise_file_limit(shared.manager().settings().max_total_connections);
+    let manager = shared.manager();
+    raise_file_limit(manager.settings().max_total_connections);
     let http = Http::default();
+    let end = async {
+        stop.await;
+        let deadline = Instant::now() + manager.settings().shutdown_timeout;
+        http.requests.close();
+        http.stopping.cancel();
+        manager.shutdown_after(http.requests.wait()).await;
+        http.connections.close();
+        let _ = tokio::time::timeout_at(deadline, http.connections.wait()).await;
+    };
     tokio::select! {
         () = accept(&listener, &router, &http) => {}
-        () = stop => {}
+        () = end => {}
     }
-    drop(listener);
-    shared.begin_stop();
-    drain(&shared, &http).await;
-    shared.manager().stop().await;
     Ok(())
 }
 
@@ -123,9 +147,11 @@ fn raise_file_limit(max_total_connections: usize) {
 }
 
 /// The HTTP connections that were accepted: each is told to end after the request it is at, and waited for.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Http {
     connections: TaskTracker,
+    /// The requests whose handler runs.
+    requests: TaskTracker,
     stopping: CancellationToken,
 }
 
@@ -136,7 +162,7 @@ async fn accept(listener: &TcpListener, router: &Router, http: &Http) {
             Ok((socket, peer)) => {
                 pause = Duration::from_millis(5);
                 let _ = socket.set_nodelay(true);
-                http.connections.spawn(speak_http(socket, peer, router.clone(), http.stopping.clone()));
+                http.connections.spawn(speak_http(socket, peer, router.clone(), http.clone()));
             }
             // The client went away again: nothing to wait for.
             Err(error) if is_of_one_connection(&error) => {}
@@ -157,15 +183,21 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stopping: CancellationToken) {
+async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, http: Http) {
+    let asked = CancellationToken::new();
+    let (requests, first) = (http.requests.clone(), asked.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         let mut router = router.clone();
         request.extensions_mut().insert(ConnectInfo(peer));
+        let running = requests.token();
+        first.cancel();
         async move {
             if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
                 return Ok(too_long().into_response());
             }
-            Ok::<_, Infallible>(match guard(router.call(request.map(Body::new))).await {
+            let answer = guard(router.call(request.map(Body::new))).await;
+            drop(running);
+            Ok::<_, Infallible>(match answer {
                 Ok(response) => response.unwrap_or_else(|never| match never {}),
                 Err(Panicked(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
             })
@@ -174,9 +206,14 @@ async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stoppin
     let mut builder = Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
+    let stopping = async {
+        http.stopping.cancelled().await;
+        // Told to end before its first request, it would end without an answer, and nobody would hear why.
+        let _ = tokio::time::timeout(FIRST_REQUEST, asked.cancelled()).await;
+    };
     let served = tokio::select! {
         served = serving.as_mut() => served,
-        () = stopping.cancelled() => {
+        () = stopping => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -189,17 +226,4 @@ async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, stoppin
 fn too_long() -> Error {
     Error::validation(format!("the path and query of a request have at most {MAX_TARGET} bytes"))
         .with_status(StatusCode::URI_TOO_LONG)
-}
-
-/// Closes every connection with 1012 and waits until all are gone, at most `SHUTDOWN_TIMEOUT`.
-async fn drain(shared: &Shared, http: &Http) {
-    let manager = shared.manager();
-    let deadline = Instant::now() + manager.settings().shutdown_timeout;
-    http.stopping.cancel();
-    http.connections.close();
-    manager.close_all(&CloseReason::of(&stopping()));
-    while manager.open_sockets() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let _ = tokio::time::timeout_at(deadline, http.connections.wait()).await;
 }

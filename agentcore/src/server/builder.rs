@@ -415,8 +415,8 @@ impl App {
         &self.catalogue
     }
 
-    /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows; ending
-    /// the upgraded ones is then the caller's work.
+    /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows, which the
+    /// upgraded ones are not: [`ConnectionManager::shutdown`] ends those.
     ///
     /// That server must say where each connection comes from, as the extension `ConnectInfo<SocketAddr>` of its requests:
     /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
@@ -425,17 +425,35 @@ impl App {
         self.router
     }
 
-    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM.
+    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM, then ends as
+    /// [`ConnectionManager::shutdown`] says; a second signal ends it at once.
     ///
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn serve(self) -> Result<()> {
         let settings = self.shared.manager().settings();
         let listener = accept::listen((settings.host, settings.port).into())?;
-        self.serve_on(listener, accept::stop_signal()).await
+        let mut signals = accept::Signals::listen();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let again = async {
+            signals.next().await;
+            let _ = stop.send(());
+            signals.next().await;
+        };
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        tokio::select! {
+            served = self.serve_on(listener, stopped) => served,
+            () = again => {
+                tracing::warn!("a second signal: the node ends at once, whoever is still connected");
+                Ok(())
+            }
+        }
     }
 
-    /// Serves on a listener until `stop` ends, then closes all connections with 1012.
+    /// Serves on a listener until `stop` ends, then as [`ConnectionManager::shutdown`] says. The listener stays open until
+    /// that is over: new requests for an upgrade are answered with 503, all others as ever.
     ///
     /// # Errors
     /// When the listener has no address.

@@ -1,15 +1,19 @@
 //! The end of a connection: the last frame, the consumer's hook, the close handshake (RFC 6455 7).
 
 use std::future::{Future, poll_fn};
-use std::task::{Poll, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::connection::{Served, hook};
+use super::attend::hook;
+use super::connection::Served;
 use super::inbound::{Ahead, Next};
+use super::reading::Reading;
+use super::socket::Reader;
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
 use crate::metrics::Kind;
-use crate::registry::Closing;
+use crate::registry::{Closing, Urgent};
 use crate::wire::{Decoder, Event, Violation, close_frame};
 use crate::worker::Run;
 
@@ -34,7 +38,12 @@ pub(super) enum End {
 /// Says goodbye, tells the consumer, takes the connection out of all groups and counts, and ends the socket.
 ///
 /// `ahead` is what was read and not handled.
-pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, connected: bool, mut ahead: Ahead) {
+pub(super) async fn close(mut served: Served, admitted: Admitted, mut end: End, connected: bool, mut ahead: Ahead) {
+    // No handler starts from here on.
+    drop(served.active.take());
+    if let End::Wanted(Closing::Drain) = end {
+        end = hold(&mut served, &mut ahead).await;
+    }
     let connection = served.connection.clone();
     let (shard, member) = (connection.shard().clone(), connection.member());
     let reason = end.reason();
@@ -42,11 +51,10 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
     shard.finish(member, (!lost).then(|| close_frame(&echo(&end, &reason))));
     let deadline = tokio::time::sleep(HANDSHAKE);
     connection.abort_tasks();
-    if connected && let Some(future) = served.session.disconnect(reason) {
-        let timeout = served.manager.settings().ws_handler_timeout;
-        if let Err(mut error) = hook(future, Run::new(connection.meter(), Kind::Disconnect), timeout).await {
-            error.log_of(connection.id(), connection.user_id(), None, 0);
-        }
+    let decodes = !matches!(end, End::Violation(_));
+    let mut heard = lost || matches!(end, End::Peer(_)) || (decodes && served.hears_farewell(&mut ahead));
+    if connected {
+        disconnect(&mut served, reason, decodes, &mut heard).await;
     }
     let present = served.manager.end(&connection);
     // A client that has closed may come back as soon as it hears the answer; any other one still holds its socket.
@@ -56,7 +64,7 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
     let manager = served.manager.clone();
     let handshake = async {
         if !lost {
-            let mut deadline = std::pin::pin!(deadline);
+            let mut deadline = pin!(deadline);
             let finished = poll_fn(|cx| {
                 if connection.poll_drained(cx).is_ready() {
                     return Poll::Ready(true);
@@ -67,12 +75,9 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
                 // The last writer drops the socket's writing end: the peer sees the end of the stream after the close
                 // frame.
                 shard.remove(member);
-                let decodes = !matches!(end, End::Violation(_));
-                let heard = decodes && served.hears_farewell(&mut ahead);
-                let waits = !heard && !matches!(end, End::Peer(_));
                 poll_fn(|cx| {
-                    if waits && deadline.as_mut().poll(cx).is_pending() {
-                        return served.poll_farewell(cx, decodes);
+                    if !heard && deadline.as_mut().poll(cx).is_pending() {
+                        return poll_farewell(&mut served.reader, &mut served.decoder, cx, decodes);
                     }
                     Poll::Ready(())
                 })
@@ -84,6 +89,41 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, end: End, conn
     };
     // A backend that takes its time holds up neither the peer nor the counts of this node.
     tokio::join!(handshake, manager.exit_all(&connection, &present));
+}
+
+/// Keeps a connection of a node that is about to end until its turn has come: what running handlers send, also those of
+/// others, still reaches it. Meanwhile the socket is read, but no message is handled.
+async fn hold(served: &mut Served, ahead: &mut Ahead) -> End {
+    let Served { reader, decoder, connection, manager, .. } = served;
+    let mut reading = Reading::new((reader, decoder), connection, ahead);
+    let mut turn = pin!(manager.turn_to_close());
+    poll_fn(|cx| {
+        if turn.as_mut().poll(cx).is_ready() {
+            let reason = CloseReason::of(&manager.restarting());
+            return Poll::Ready(End::Wanted(Closing::Frame(reason)));
+        }
+        if let Poll::Ready(Urgent::Close(closing)) = connection.poll_urgent(cx) {
+            return Poll::Ready(End::Wanted(closing));
+        }
+        reading.poll(cx);
+        reading.ended().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+/// Runs `#[on(disconnect)]`. What the peer still sends is thrown away meanwhile; `heard` says whether its farewell came.
+async fn disconnect(served: &mut Served, reason: CloseReason, decodes: bool, heard: &mut bool) {
+    let Served { reader, decoder, session, connection, manager, .. } = served;
+    let Some(future) = session.disconnect(reason) else { return };
+    let mut last_call = pin!(manager.last_call());
+    let meanwhile = |cx: &mut Context<'_>| {
+        *heard = *heard || poll_farewell(reader, decoder, cx, decodes).is_ready();
+        last_call.as_mut().poll(cx)
+    };
+    let handling = Run::new(connection.meter(), Kind::Disconnect);
+    if let Err(mut error) = hook(manager, future, handling, meanwhile).await {
+        error.log_of(connection.id(), connection.user_id(), None, 0);
+    }
 }
 
 /// The close frame that answers: the peer's own code comes back to it, without a reason.
@@ -103,16 +143,16 @@ impl Served {
         }
         is_farewell(&mut self.decoder, &mut ahead.rest)
     }
+}
 
-    /// Throws away what the peer still sends, until its close frame or the end of the stream. Closing a socket with
-    /// unread data would reset it, and the peer might lose our close frame.
-    fn poll_farewell(&mut self, cx: &mut std::task::Context<'_>, decodes: bool) -> Poll<()> {
-        loop {
-            let Ok(mut buffer) = ready!(self.reader.poll_read(cx)) else { return Poll::Ready(()) };
-            let input = buffer.filled();
-            if input.is_empty() || (decodes && is_farewell(&mut self.decoder, input)) {
-                return Poll::Ready(());
-            }
+/// Throws away what the peer still sends, until its close frame or the end of the stream. Closing a socket with unread
+/// data would reset it, and the peer might lose our close frame.
+fn poll_farewell(reader: &mut Reader, decoder: &mut Decoder, cx: &mut Context<'_>, decodes: bool) -> Poll<()> {
+    loop {
+        let Ok(mut buffer) = ready!(reader.poll_read(cx)) else { return Poll::Ready(()) };
+        let input = buffer.filled();
+        if input.is_empty() || (decodes && is_farewell(decoder, input)) {
+            return Poll::Ready(());
         }
     }
 }

@@ -4,21 +4,23 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
+use super::attend::{beside, hook};
 use super::closing::{End, close};
 use super::conduct::Conduct;
 use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
+use super::reading::Reading;
 use super::renewal;
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
-use crate::consumer::{HandlerFuture, Prepared, Reply, Session};
+use crate::consumer::{Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result};
-use crate::manager::{Admitted, ConnectionManager};
+use crate::manager::{Active, Admitted, ConnectionManager};
 use crate::message::{Codec, Input};
 use crate::metrics::Kind;
 use crate::middleware::Pipeline;
 use crate::registry::{Berth, Closing, Connection, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame};
-use crate::worker::{Panicked, Run, guard};
+use crate::worker::Run;
 
 /// How many frames a message may have.
 const MAX_FRAMES: u32 = 16_384;
@@ -46,6 +48,8 @@ pub(super) struct Served {
     pub(super) session: Box<dyn Session>,
     pub(super) connection: Arc<Connection>,
     pub(super) manager: ConnectionManager,
+    /// Until it is clear that no handler of it starts any more.
+    pub(super) active: Option<Active>,
     chain: Option<Arc<dyn Pipeline>>,
     conduct: Conduct,
     /// Given back with the rest, at the end of the socket.
@@ -58,7 +62,7 @@ pub(super) struct Served {
 pub(super) async fn serve(arrival: Box<Arrival>) {
     let Some((mut served, admitted, read)) = open(arrival) else { return };
     let mut ahead = Ahead { next: None, rest: read };
-    let (end, connected) = match Box::pin(connect(&mut served)).await {
+    let (end, connected) = match Box::pin(connect(&mut served, &mut ahead)).await {
         Ok(()) => (read_loop(&mut served, &mut ahead).await, true),
         Err(end) => (end, false),
     };
@@ -68,6 +72,8 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
 /// Gives the connection its outbox and its consumer.
 fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
     let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen } = *arrival;
+    // Before anybody asks whether the node is about to end.
+    let active = Some(manager.active());
     let settings = manager.settings();
     // The writer of a stream must know its connection, which needs the writer first.
     let known: Arc<OnceLock<Arc<Connection>>> = Arc::default();
@@ -94,6 +100,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
         session,
         connection,
         manager,
+        active,
         chain,
         conduct: Conduct::default(),
         _berth: berth,
@@ -131,43 +138,26 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
     }
 }
 
-/// Runs `#[on(connect)]`. An error of it is told, and closes with its code.
-async fn connect(served: &mut Served) -> Result<(), End> {
-    let timeout = served.manager.settings().ws_handler_timeout;
-    if let Some(future) = served.session.connect() {
-        let connection = &served.connection;
-        let handling = Run::new(connection.meter(), Kind::Connect);
-        let error = match hook(future, handling, timeout).await {
-            Ok(Reply(None)) => None,
-            Ok(Reply(Some(frame))) => {
+/// Runs `#[on(connect)]`, and reads on meanwhile as with a handler. An error of it is told, and closes with its code.
+async fn connect(served: &mut Served, ahead: &mut Ahead) -> Result<(), End> {
+    let Served { reader, decoder, session, connection, manager, conduct, .. } = served;
+    if manager.is_draining() {
+        return Err(End::Wanted(Closing::Drain));
+    }
+    let Some(future) = session.connect() else { return Ok(()) };
+    let meanwhile = beside(connection, Reading::new((reader, decoder), connection, ahead));
+    match hook(manager, future, Run::new(connection.meter(), Kind::Connect), meanwhile).await {
+        Ok(Reply(answer)) => {
+            if let Some(frame) = answer {
                 send(connection, frame);
-                None
             }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = error {
+            Ok(())
+        }
+        Err(error) => {
             // Whatever it says of closing: nobody is connected whom `connect` refused.
-            served.conduct.tell(connection, error.with_default_close(), None, None).map_err(End::Failed)?;
+            conduct.tell(connection, error.with_default_close(), None, None).map_err(End::Failed)
         }
     }
-    Ok(())
-}
-
-/// Runs `#[on(connect)]` or `#[on(disconnect)]`: caught, and under the deadline.
-pub(super) async fn hook(
-    mut future: HandlerFuture<'_>,
-    mut handling: Run<'_>,
-    timeout: std::time::Duration,
-) -> Result<Reply> {
-    let outcome = tokio::time::timeout(timeout, poll_fn(|cx| handling.poll(future.as_mut(), cx))).await;
-    // Dropped inside the guard: a panic in a destructor is the hook's too.
-    let dropped = guard(async move { drop(future) }).await;
-    let Ok(output) = outcome else {
-        return Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error));
-    };
-    dropped.and(output).unwrap_or_else(|Panicked(text)| {
-        Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
-    })
 }
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
@@ -253,9 +243,8 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                 Poll::Pending => {
                     let unread = input.to_vec();
                     drop(buffer);
-                    let timeout = manager.settings().ws_handler_timeout;
                     let (output, read) =
-                        Box::pin(run(future, handling, &asked, timeout, (reader, decoder), connection, unread)).await;
+                        Box::pin(run(future, handling, &asked, manager, (reader, decoder), connection, unread)).await;
                     *ahead = read;
                     if let Err(error) = answer(conduct, connection, &asked, output) {
                         return End::Failed(error);
@@ -289,7 +278,7 @@ impl End {
             Self::Violation(violation) => CloseReason::of(&violation_error(*violation)),
             Self::Failed(error) => CloseReason::of(error),
             Self::Wanted(Closing::Frame(reason) | Closing::AfterHandler(reason)) => reason.clone(),
-            Self::Wanted(Closing::Lost) | Self::Lost => CloseReason::lost(),
+            Self::Wanted(Closing::Lost | Closing::Drain) | Self::Lost => CloseReason::lost(),
         }
     }
 }

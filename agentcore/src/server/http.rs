@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -10,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::entry::Door;
-use crate::error::{CloseCode, Error, ErrorCategory, ErrorResponse};
+use crate::error::{Error, ErrorResponse};
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
 use crate::state::States;
@@ -21,7 +20,6 @@ pub(crate) struct Shared {
     states: States,
     chain: Option<Arc<dyn Pipeline>>,
     door: Door,
-    stopping: AtomicBool,
 }
 
 impl fmt::Debug for Shared {
@@ -37,7 +35,7 @@ impl Shared {
         chain: Option<Arc<dyn Pipeline>>,
         door: Door,
     ) -> Self {
-        Self { manager, states, chain, door, stopping: AtomicBool::new(false) }
+        Self { manager, states, chain, door }
     }
 
     pub(super) fn manager(&self) -> &ConnectionManager {
@@ -56,15 +54,6 @@ impl Shared {
     /// Who may come in.
     pub(super) fn door(&self) -> &Door {
         &self.door
-    }
-
-    /// From here on nobody new is let in.
-    pub(super) fn begin_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -122,11 +111,4 @@ impl IntoResponse for Error {
 
 pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
     (status, axum::Json(body)).into_response()
-}
-
-/// The refusal of a server that is about to end.
-pub(super) fn stopping() -> Error {
-    Error::new(ErrorCategory::Connection, "RESTARTING", "the server is restarting")
-        .with_retry_after(std::time::Duration::from_secs(1))
-        .with_close(CloseCode::Restart)
 }

@@ -1,13 +1,15 @@
 //! One message of a client: envelope, handler, answer.
 
 use std::borrow::Cow;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::attend::{Attended, attend, beside};
 use super::conduct::Conduct;
+use super::reading::Reading;
 use super::renewal;
 use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
@@ -16,12 +18,9 @@ use crate::manager::ConnectionManager;
 use crate::message::{Envelope, Input};
 use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
-use crate::registry::{Closing, Command, Connection, Fate};
-use crate::wire::{Decoder, Event, Violation, close_frame, pong_frame};
+use crate::registry::{Command, Connection, Fate};
+use crate::wire::{Decoder, Event, Violation, pong_frame};
 use crate::worker::{Panicked, Run, guard_call};
-
-/// While a handler runs, at most this many bytes are read ahead.
-const MAX_AHEAD: usize = 64 * 1024;
 
 /// Which request a handler answers, for its reply or its error.
 pub(super) struct Asked {
@@ -224,7 +223,7 @@ impl Ahead {
     }
 
     /// Decodes `bytes` until something must wait for the handler; pings are answered at once.
-    fn feed(&mut self, mut bytes: &mut [u8], decoder: &mut Decoder, connection: &Connection) {
+    pub(super) fn feed(&mut self, mut bytes: &mut [u8], decoder: &mut Decoder, connection: &Connection) {
         while self.next.is_none() {
             self.next = match decoder.next(&mut bytes) {
                 Ok(None) => return,
@@ -245,66 +244,25 @@ impl Ahead {
     }
 }
 
-/// Runs a handler that did not end at its first poll, until its end or its deadline. Meanwhile the socket is read until
-/// one message is complete or 64 KiB are there, so pings are answered and a vanished peer is noticed; nothing of that
-/// cancels the handler.
+/// Runs a handler that did not end at its first poll, until its end or its deadline; meanwhile the socket is read.
 pub(super) async fn run<'s>(
-    mut future: HandlerFuture<'s>,
-    mut handling: Run<'_>,
+    future: HandlerFuture<'s>,
+    handling: Run<'_>,
     asked: &Asked,
-    default_timeout: Duration,
-    (reader, decoder): (&mut Reader, &mut Decoder),
+    manager: &ConnectionManager,
+    socket: (&mut Reader, &mut Decoder),
     connection: &Arc<Connection>,
-    mut unread: Vec<u8>,
+    unread: Vec<u8>,
 ) -> (Result<Result<Reply>, Panicked>, Ahead) {
-    let mut ahead = Ahead::default();
-    ahead.feed(&mut unread, decoder, connection);
-    drop(unread);
-    let mut read_ahead = 0;
-    let mut held = false;
-    let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(default_timeout);
-    let deadline = tokio::time::sleep(timeout);
-    let mut deadline = std::pin::pin!(deadline);
-    let output = poll_fn(|cx| {
-        if let Poll::Ready(output) = handling.poll(future.as_mut(), cx) {
-            return Poll::Ready(output);
-        }
-        if deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(Err(overdue(asked, timeout))));
-        }
-        if let Poll::Ready(Closing::Frame(reason)) = connection.poll_close(cx) {
-            // Who is to be gone gets nothing more; the handler goes on to its end. A second call changes nothing.
-            connection.shard().finish(connection.member(), Some(close_frame(&reason)));
-        }
-        let full = ahead.next.is_some() || read_ahead >= MAX_AHEAD;
-        if full != held {
-            held = full;
-            connection.shard().hold(connection.member(), held);
-        }
-        while ahead.next.is_none() && read_ahead < MAX_AHEAD {
-            match reader.poll_read(cx) {
-                Poll::Pending => break,
-                Poll::Ready(Err(_)) => ahead.next = Some(Next::Lost),
-                Poll::Ready(Ok(mut buffer)) => {
-                    let filled = buffer.filled();
-                    if filled.is_empty() {
-                        ahead.next = Some(Next::Lost);
-                    }
-                    read_ahead += filled.len();
-                    connection.shard().heard(connection.member());
-                    ahead.feed(filled, decoder, connection);
-                }
-            }
-        }
-        Poll::Pending
-    })
-    .await;
-    if held {
-        connection.shard().hold(connection.member(), false);
-    }
-    // Dropped here, inside the guard: a panic in a destructor is the handler's too.
-    let dropped = crate::worker::guard(async move { drop(future) }).await;
-    (dropped.and(output), ahead)
+    let mut ahead = Ahead { next: None, rest: unread };
+    let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(manager.settings().ws_handler_timeout);
+    let meanwhile = beside(connection, Reading::new(socket, connection, &mut ahead));
+    let output = match attend(future, handling, timeout, meanwhile).await {
+        Attended::Ended(output) => output,
+        Attended::Overdue => Ok(Err(overdue(asked, timeout))),
+        Attended::Cancelled => Ok(Err(manager.cancelled(&one_line(&asked.message_type)))),
+    };
+    (output, ahead)
 }
 
 fn overdue(asked: &Asked, timeout: Duration) -> Error {

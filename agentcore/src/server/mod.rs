@@ -2,6 +2,7 @@
 
 mod accept;
 mod address;
+mod attend;
 mod builder;
 mod capped;
 mod closing;
@@ -11,6 +12,7 @@ mod cors;
 mod entry;
 mod http;
 mod inbound;
+mod reading;
 mod renewal;
 mod run;
 mod socket;

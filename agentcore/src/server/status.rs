@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-use super::http::{Shared, respond, stopping};
+use super::http::{Shared, respond};
 use crate::metrics::Format;
 use crate::supervise::TaskStatus;
 
@@ -40,8 +40,8 @@ fn health(shared: &Shared) -> Response {
 
 /// New connections are welcome: 200, or 503 from the beginning of a stop on.
 fn ready(shared: &Shared) -> Response {
-    if shared.is_stopping() {
-        return stopping().into_response();
+    if shared.manager().is_draining() {
+        return shared.manager().restarting().into_response();
     }
     #[derive(Serialize)]
     struct Ready {
@@ -54,6 +54,6 @@ fn ready(shared: &Shared) -> Response {
 fn metrics(shared: &Shared, headers: &HeaderMap) -> Response {
     let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
     let manager = shared.manager();
-    let text = manager.metrics().render(manager.gauges(shared.is_stopping()), format);
+    let text = manager.metrics().render(manager.gauges(), format);
     ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::connection::{Arrival, serve};
 use super::entry::identify;
-use super::http::{Shared, stopping};
+use super::http::Shared;
 use super::socket::Socket;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
@@ -17,9 +17,9 @@ use crate::wire;
 
 /// Answers a request for a consumer: 101, or the reason why not.
 pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request) -> Response {
-    if shared.is_stopping() {
+    if shared.manager().is_draining() {
         shared.manager().metrics().refused(Bound::Stopping);
-        return stopping().into_response();
+        return shared.manager().restarting().into_response();
     }
     let accepted = match wire::accept(&request) {
         Ok(accepted) => accepted,
@@ -36,7 +36,9 @@ pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request)
     };
     let chosen = accepted.chosen;
     // Before the answer: a stop that comes now waits for this connection, and closes it.
-    let Some(shard) = shared.manager().registry().choose().cloned() else { return stopping().into_response() };
+    let Some(shard) = shared.manager().registry().choose().cloned() else {
+        return shared.manager().restarting().into_response();
+    };
     let (berth, consumer) = (shard.berth(), mount.number);
     let request = Request::from_parts(parts, body);
     tokio::spawn(async move {

@@ -13,11 +13,17 @@ pub(crate) use run::Run;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::registry::{Shard, ShardSettings};
+use crate::error::{CloseCode, CloseReason, Error, ErrorCategory};
+use crate::registry::{Closing, Shard, ShardSettings};
+use crate::supervise::{SupervisedTask, Supervisor};
+
+/// How long the end of a node waits for a worker that a handler holds.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The workers of a node.
 #[derive(Debug)]
@@ -31,8 +37,8 @@ struct Worker {
     /// Dropping it ends the thread; `None` on the caller's runtime.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// The shard's task on the caller's runtime.
-    task: Option<tokio::task::JoinHandle<()>>,
+    /// The shard's writer.
+    writer: SupervisedTask,
 }
 
 impl Workers {
@@ -40,14 +46,14 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or its runtime cannot be made.
-    pub(crate) fn start(count: usize, settings: ShardSettings) -> io::Result<Self> {
+    pub(crate) fn start(count: usize, settings: ShardSettings, supervisor: &Supervisor) -> io::Result<Self> {
         if count == 0 {
             let shard = Shard::new(0, Some(Handle::current()), true, settings);
-            let task = tokio::spawn(shard.clone().run());
-            let worker = Worker { shard, stop: None, thread: None, task: Some(task) };
+            let writer = start_writer(&shard, &Handle::current(), supervisor);
+            let worker = Worker { shard, stop: None, thread: None, writer };
             return Ok(Self { workers: vec![worker] });
         }
-        let workers = (0..count).map(|index| start_thread(index, settings)).collect::<io::Result<_>>()?;
+        let workers = (0..count).map(|index| start_thread(index, settings, supervisor)).collect::<io::Result<_>>()?;
         Ok(Self { workers })
     }
 
@@ -56,37 +62,57 @@ impl Workers {
     }
 }
 
-fn start_thread(index: usize, settings: ShardSettings) -> io::Result<Worker> {
+fn start_thread(index: usize, settings: ShardSettings, supervisor: &Supervisor) -> io::Result<Worker> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle), false, settings);
+    let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle.clone()), false, settings);
+    let writer = start_writer(&shard, &handle, supervisor);
     let (stop, stopped) = oneshot::channel::<()>();
     let own = shard.clone();
     let thread = std::thread::Builder::new().name(format!("agentcore-{index}")).spawn(move || {
         own.claim_thread();
-        runtime.block_on(async move {
-            let writing = tokio::spawn(own.run());
-            // Only the sender's end can end this.
-            let _ = stopped.await;
-            writing.abort();
-        });
+        // Only the sender's end can end this.
+        runtime.block_on(async move { drop(stopped.await) });
     })?;
-    Ok(Worker { shard, stop: Some(stop), thread: Some(thread), task: None })
+    Ok(Worker { shard, stop: Some(stop), thread: Some(thread), writer })
+}
+
+/// The writer never panics as far as we know. If it does, what it had in hand may be lost, so its connections are told to
+/// come back, which no client takes for "nothing was missed"; then it goes on.
+fn start_writer(shard: &Arc<Shard>, runtime: &Handle, supervisor: &Supervisor) -> SupervisedTask {
+    let (shard, mut panicked) = (shard.clone(), false);
+    supervisor.spawn_on(runtime, format!("writer.{}", shard.index()), move || {
+        if std::mem::replace(&mut panicked, true) {
+            let error = Error::new(ErrorCategory::Connection, "RESTARTING", "the worker is restarting");
+            let error = error.with_retry_after(Duration::from_secs(1)).with_close(CloseCode::Restart);
+            let closing = Closing::Frame(CloseReason::of(&error));
+            shard.for_each(|connection| connection.close(closing.clone()));
+        }
+        shard.clone().run()
+    })
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
         for worker in &mut self.workers {
             worker.stop = None;
-            if let Some(task) = &worker.task {
-                task.abort();
-            }
+            worker.writer.stop();
         }
+        let patient = Instant::now() + PATIENCE;
         for worker in &mut self.workers {
             // The last owner may be a task of a worker, which cannot wait for its own thread.
-            let Some(thread) = worker.thread.take() else { continue };
-            if thread.thread().id() != std::thread::current().id() {
+            let Some(thread) =
+                worker.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id())
+            else {
+                continue;
+            };
+            while !thread.is_finished() && Instant::now() < patient {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
                 let _ = thread.join();
+            } else {
+                tracing::warn!(worker = worker.shard.index(), "a handler holds its worker, which is not waited for");
             }
         }
     }

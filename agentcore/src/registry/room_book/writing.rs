@@ -5,10 +5,10 @@ use tokio::time::Instant;
 
 use super::RoomBook;
 use crate::error::{CloseReason, Error};
-use crate::registry::Closing;
 use crate::registry::missed::Resync;
 use crate::registry::seat::{Blocked, Phase};
 use crate::registry::shard::Member;
+use crate::registry::{Closing, Connection};
 use crate::wire::ping_frame;
 
 impl RoomBook {
@@ -120,11 +120,8 @@ impl RoomBook {
         self.turns.queue(seat, member.index, true);
     }
 
-    pub(in crate::registry) fn close_all(&mut self, reason: &CloseReason) {
-        self.settle();
-        for (_, seat) in &self.seats {
-            seat.connection.close(Closing::AfterHandler(reason.clone()));
-        }
+    pub(in crate::registry) fn for_each(&self, act: impl Fn(&Connection)) {
+        self.seats.iter().for_each(|(_, seat)| act(&seat.connection));
     }
 
     /// Writes up to `slice` connections of each kind.
