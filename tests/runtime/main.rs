@@ -7,10 +7,13 @@ use tests::room::{Gate, Journal, room};
 use tests::server::{Server, settings};
 use tests::wait::until;
 
+mod draining;
 mod faults;
 mod groups;
+mod health;
 mod hooks;
 mod limits;
+mod metrics;
 mod order;
 mod presence;
 mod reading;
@@ -19,6 +22,7 @@ mod slow;
 mod startup;
 mod stopping;
 mod tasks;
+mod watchdog;
 
 async fn start() -> (Server, Journal, Gate) {
     let (app, journal, gate) = room(settings());

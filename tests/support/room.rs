@@ -306,6 +306,13 @@ impl Room {
         self.journal.note("wait ends");
     }
 
+    /// Holds its worker for so many milliseconds.
+    #[on("block")]
+    async fn block(&mut self, message: Post) {
+        self.journal.note("block begins");
+        std::thread::sleep(std::time::Duration::from_millis(message.text.as_u64().unwrap_or_default()));
+    }
+
     #[on("tick")]
     async fn tick(&mut self, cx: &Context<Self>) {
         let (own, guard) = (cx.clone(), Guard(self.journal.clone(), "ticker dropped"));

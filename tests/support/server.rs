@@ -70,6 +70,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let manager = app.manager();
+        let draining = manager.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let stopped = async {
@@ -82,9 +83,13 @@ impl Server {
                 Transport::Tcp => app.serve_on(listener, stopped).await,
                 other => {
                     let router = app.into_router();
+                    let end = async {
+                        stopped.await;
+                        draining.shutdown().await;
+                    };
                     tokio::select! {
                         () = accept(other, &listener, router) => {}
-                        () = stopped => {}
+                        () = end => {}
                     }
                     Ok(())
                 }
