@@ -1,7 +1,7 @@
 //! `#[on(..)]`: what it says of a handler, and what it is outside a `#[consumer]` impl block.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, Lit, LitStr, Meta};
+use syn::{Attribute, Expr, ExprCall, ExprLit, Lit, LitStr, Meta};
 
 use crate::args::{self, Arg, Named};
 use crate::diagnostics::{Diagnostic, Errors, refuse};
@@ -27,6 +27,8 @@ pub(crate) enum Event {
 pub(crate) enum Rate {
     Chain,
     Exempt,
+    /// Each as so many messages.
+    Cost(u32),
     /// So many messages in so many milliseconds.
     Own(u32, u64),
 }
@@ -151,11 +153,14 @@ impl Rate {
             return Ok(Self::Exempt);
         }
         let wrong = |at: &dyn quote::ToTokens, what: &str| {
-            Err(Diagnostic::new(at, what).help("`\"10/s\"`, `\"30/1m\"` or `exempt`"))
+            Err(Diagnostic::new(at, what).help("`\"10/s\"`, `\"30/1m\"`, `cost(5)` or `exempt`"))
         };
         let expr = arg.expr(EXAMPLE)?;
+        if let Expr::Call(call) = expr {
+            return Self::cost(call);
+        }
         let Ok(text) = arg.text(EXAMPLE) else {
-            return wrong(expr, "a rate limit is `exempt`, or a number of messages and a time");
+            return wrong(expr, "a rate limit is `exempt`, `cost(..)`, or a number of messages and a time");
         };
         let limit = text.value();
         let Some((messages, window)) = limit.split_once('/') else {
@@ -170,6 +175,26 @@ impl Rate {
             (Ok(_), None) => {
                 wrong(&text, "what is after the `/` of a rate limit must be a time with a unit: `ms`, `s`, `m` or `h`")
             }
+        }
+    }
+}
+
+impl Rate {
+    fn cost(call: &ExprCall) -> Result<Self, Diagnostic> {
+        let wrong = |at: &dyn quote::ToTokens, what: &str| Err(Diagnostic::new(at, what).help("`cost(5)`"));
+        if !matches!(&*call.func, Expr::Path(path) if path.path.is_ident("cost")) {
+            return wrong(&call.func, "a rate limit is `exempt`, `cost(..)`, or a number of messages and a time");
+        }
+        let mut args = call.args.iter();
+        match (args.next(), args.next()) {
+            (Some(Expr::Lit(ExprLit { lit: Lit::Int(cost), .. })), None) => match cost.base10_parse() {
+                Ok(0) => Err(Diagnostic::new(cost, "a message costs at least 1")
+                    .help("`rate_limit = exempt` for one that is not counted among the others")),
+                Ok(cost) => Ok(Self::Cost(cost)),
+                Err(_) => wrong(cost, "a cost is a whole number of messages, at most 4294967295"),
+            },
+            (Some(argument), None) => wrong(argument, "a cost is a whole number of messages"),
+            _ => wrong(call, "a cost is one whole number of messages"),
         }
     }
 }

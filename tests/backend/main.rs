@@ -53,11 +53,16 @@ impl Nodes {
         Self::with(cluster, settings()).await
     }
 
-    async fn with<C: Cluster>(cluster: &C, settings: Settings) -> Self {
+    async fn with(cluster: &impl Cluster, settings: Settings) -> Self {
+        Self::through(cluster, settings, |app| app).await
+    }
+
+    /// Nodes whose applications have more than the room.
+    async fn through<C: Cluster>(cluster: &C, settings: Settings, more: impl Fn(AgentCore) -> AgentCore) -> Self {
         let mut nodes = Vec::new();
         for _ in 0..C::NODES {
             let (app, journal, gate) = room(settings.clone());
-            nodes.push(Node { server: Server::start(cluster.admit(app)).await, journal, gate });
+            nodes.push(Node { server: Server::start(cluster.admit(more(app))).await, journal, gate });
         }
         Self(nodes)
     }
@@ -135,3 +140,4 @@ mod counts;
 mod delivery;
 mod faults;
 mod presence;
+mod rates;

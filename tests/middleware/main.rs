@@ -11,6 +11,9 @@ use tests::server::{Server, settings};
 mod chain;
 mod errors;
 mod faults;
+mod logging;
+mod rate;
+mod validation;
 
 /// A text.
 #[message]
@@ -48,6 +51,15 @@ impl Mirror {
     async fn quiet(&mut self) {
         self.journal.note("quiet");
     }
+
+    #[on("typing", rate_limit = exempt)]
+    async fn typing(&mut self) {}
+
+    #[on("search", rate_limit = "2/1h")]
+    async fn search(&mut self) {}
+
+    #[on("export", rate_limit = cost(3))]
+    async fn export(&mut self) {}
 
     #[on("early")]
     async fn early(&mut self, cx: &Context<Self>) -> Result<()> {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Admission, AdmissionBook, AdmissionLimits, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence,
-    PresenceBook, Publish, Question, Refused,
+    PresenceBook, Publish, Question, RateAnswer, RateAsk, RateDesk, Refused,
 };
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
@@ -18,11 +18,12 @@ use crate::supervise::SupervisedTask;
 
 /// One node, no other process needed.
 ///
-/// There is nobody to carry messages to; admission and presence are decided here, under a lock each.
+/// There is nobody to carry messages to; admission, rates and presence are decided here, under a lock each.
 #[derive(Default)]
 pub struct MemoryBackend {
     started: OnceLock<Started>,
     admitted: Mutex<AdmissionBook>,
+    rates: RateDesk,
     presence: Arc<PresenceDesk>,
 }
 
@@ -112,6 +113,10 @@ impl Backend for MemoryBackend {
 
     fn release_group(&self) {
         self.admitted().release_group();
+    }
+
+    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+        RateAnswer::Done(Ok(self.rates.take(ask)))
     }
 
     fn record(&self, _: Count<'_>) {}

@@ -7,10 +7,13 @@
 mod admission;
 mod memory;
 mod presence;
+mod rate;
 
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
+pub(crate) use rate::RateDesk;
+pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 
 use std::fmt;
 use std::future::Future;
@@ -48,6 +51,7 @@ pub struct Node {
 /// - **Order**: parcels for one recipient that one task publishes one after another reach each other node in that
 ///   order, and none twice.
 /// - **Loss** is signalled: what could not be carried leads to [`Deliver::resync`], never to silence.
+/// - **Rates** are exact: a subject's messages never pass faster than its quotas say, whichever nodes they come to.
 /// - **Admission** is exact: check and count are one step, however many ask at once.
 /// - **Cancel safety**: dropping a returned future leaves the backend whole; what it was asked may or may not be done.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
@@ -86,6 +90,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Gives the place of a group back: the last member of this node has left it.
     fn release_group(&self);
+
+    /// Decides whether a message of a user, an address or a key may pass, and counts it if so: in one step over all quotas
+    /// and all nodes, all of them or none, by the clock of the backend. [`RateBook`] has the rules. When it cannot decide,
+    /// it answers with an error, and the node that asked decides by what it has seen itself.
+    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer;
 
     /// Notes that a user or a group may have another number of connections of this node now. The backend may batch, and
     /// reads [`Deliver::connection_count`] or [`Deliver::group_count`] when it acts: workers that change a number at the

@@ -114,13 +114,22 @@ pub struct Handler {
     pub returns: Option<Description>,
 }
 
+impl Handler {
+    /// Whether it asks for a limit that differs from that of the chain.
+    pub(crate) fn is_limited(&self) -> bool {
+        matches!(self.rate_limit, Rate::Own { .. } | Rate::Cost(_))
+    }
+}
+
 /// How the rate limiter counts the messages of one handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
     /// As the limiter in the chain says.
     Chain,
-    /// Not at all (`rate_limit = exempt`).
+    /// Not among the others (`rate_limit = exempt`); there is a ceiling for all that are exempt.
     Exempt,
+    /// As so many messages (`rate_limit = cost(5)`).
+    Cost(u32),
     /// By a limit of its own (`rate_limit = "10/s"`).
     Own {
         /// How many messages.

@@ -122,7 +122,8 @@ impl Error {
         Self::new(ErrorCategory::Validation, "VALIDATION_FAILED", message)
     }
 
-    /// One value breaks a rule: `VALIDATION_FAILED` that names the field, as the rules of a message do.
+    /// One value breaks a rule: `VALIDATION_FAILED` that names the field, as the rules of a message do. An empty field is
+    /// the whole.
     ///
     /// ```
     /// # use agentcore::Error;
@@ -136,7 +137,11 @@ impl Error {
         message: impl Into<String>,
     ) -> Self {
         let detail = ErrorDetail { field: field.into(), rule: rule.into(), message: message.into() };
-        Self::validation(format!("`{}` {}", detail.field, detail.message)).with_details(vec![detail])
+        let text = match detail.field.as_str() {
+            "" => detail.message.clone(),
+            field => format!("`{field}` {}", detail.message),
+        };
+        Self::validation(text).with_details(vec![detail])
     }
 
     /// The client sent too much: `RATE_LIMIT_EXCEEDED`, to be tried again after `retry_after`.
@@ -256,6 +261,12 @@ impl Error {
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
+        self
+    }
+
+    /// Says it in other words.
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.0.message = message.into();
         self
     }
 

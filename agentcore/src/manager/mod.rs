@@ -24,7 +24,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::backend::{AdmissionLimits, Backend, Node};
+use crate::backend::{AdmissionLimits, Backend, Node, RateAnswer, RateAsk};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
@@ -175,6 +175,11 @@ impl ConnectionManager {
             }
         };
         connection.spawn(guarded);
+    }
+
+    /// Decides whether a message may pass; an error when the backend cannot.
+    pub(crate) fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+        self.inner.backend.take(ask)
     }
 
     pub(crate) fn registry(&self) -> &ConnectionRegistry {

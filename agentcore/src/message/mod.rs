@@ -1,6 +1,7 @@
 //! What travels: messages with a name and a schema, the envelope around them, and the rules they obey.
 
 mod codec;
+mod depth;
 mod explain;
 mod overflow;
 mod parcel;

@@ -1,11 +1,13 @@
 //! A message on its way to its handler.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Handler, RawData, Reply};
+use crate::auth::Identity;
 use crate::consumer::{IntoReply, Request};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
@@ -63,6 +65,11 @@ impl<'a> Incoming<'a> {
         Ok(())
     }
 
+    /// Counts the messages of the connection from 1.
+    pub(super) fn serial(&self) -> u64 {
+        self.request.serial
+    }
+
     /// The size of the whole message as it came, in bytes, envelope included.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -97,6 +104,18 @@ impl<'a> Incoming<'a> {
     #[must_use]
     pub fn user_id(&self) -> &'a UserId {
         self.connection.user_id()
+    }
+
+    /// The address of the client; see [`Connection::ip`].
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.connection.ip()
+    }
+
+    /// Who it is, as far as an authenticator has said.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.connection.identity()
     }
 
     /// Sends, counts and closes; see [`ConnectionManager`].

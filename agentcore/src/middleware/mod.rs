@@ -2,16 +2,23 @@
 
 mod chain;
 mod incoming;
+mod logging;
 mod pipeline;
+mod rate_limit;
 mod start;
+mod validation;
 
 pub use chain::{After, Chain, Passing, Stack};
 pub use incoming::Incoming;
+pub use logging::Logging;
 pub(crate) use pipeline::{Arrived, Pipeline};
+pub use rate_limit::RateLimit;
 pub use start::Start;
+pub use validation::Validation;
 
 pub use crate::consumer::{Handler, Rate, Reply};
 pub use crate::message::RawData;
+pub use tracing::Level;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -280,10 +280,23 @@ impl AgentCore {
 
     /// What the middlewares say of their own set-up.
     fn bad_middleware(&self) -> Vec<String> {
-        let Some(set) = &self.chain else { return Vec::new() };
         let consumers: Vec<_> = self.mounts.iter().map(|mount| (mount.name, mount.handlers)).collect();
         let mut start = Start::new(&consumers);
-        (set.check)(&mut start);
+        if let Some(set) = &self.chain {
+            (set.check)(&mut start);
+        }
+        if !start.has_limits() {
+            // No error: a test of the consumer alone has no chain.
+            for (consumer, handler) in start.handlers().filter(|(_, handler)| handler.is_limited()) {
+                let (message_type, method) = (handler.message_type, handler.method);
+                tracing::warn!(
+                    consumer,
+                    message_type,
+                    method,
+                    "`rate_limit` has no effect: no `RateLimit` is in the middleware of the application"
+                );
+            }
+        }
         start.into_problems()
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use agentcore::backend::{
     Admission, AdmissionLimits, Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish,
-    Question, Refused,
+    Question, RateAnswer, RateAsk, RateBook, Refused,
 };
 use agentcore::message::Parcel;
 use agentcore::{Error, GroupName, Result, UserId};
@@ -246,6 +246,24 @@ impl Backend for HubBackend {
 
     fn release_group(&self) {
         self.hub.state().admitted.release_group();
+    }
+
+    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+        let (hub, subject, quotas, cost) = (self.hub.clone(), ask.subject.clone(), ask.quotas.to_vec(), ask.cost);
+        RateAnswer::Wait(Box::pin(async move {
+            half().await;
+            let decision = {
+                let mut state = hub.state();
+                if state.broken {
+                    return Err(Error::backend("the hub is broken"));
+                }
+                let now = Instant::now();
+                let book = state.rates.get_or_insert_with(|| RateBook::new(now));
+                book.take(&RateAsk { subject: &subject, quotas: &quotas, cost }, now)
+            };
+            half().await;
+            Ok(decision)
+        }))
     }
 
     fn record(&self, count: Count<'_>) {

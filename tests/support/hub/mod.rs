@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, ResyncReason};
+use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, RateBook, ResyncReason};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::{GroupName, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -37,6 +37,7 @@ struct Shared {
 struct State {
     nodes: Vec<Member>,
     admitted: AdmissionBook,
+    rates: Option<RateBook>,
     broken: bool,
     published: usize,
 }

@@ -131,6 +131,7 @@ fn entry(half: &ImplHalf, message_type: &LitStr, handler: &Handler<'_>) -> Token
     let rate = match on.rate {
         Rate::Chain => quote!(#private::Rate::Chain),
         Rate::Exempt => quote!(#private::Rate::Exempt),
+        Rate::Cost(cost) => quote!(#private::Rate::Cost(#cost)),
         Rate::Own(messages, window) => {
             let window = duration(window);
             quote!(#private::Rate::Own { messages: #messages, window: #window })

@@ -116,6 +116,11 @@ pub(super) fn pack_data<T: Serialize>(data: &T) -> Result<Vec<u8>, EncodeError> 
     Ok(buffer)
 }
 
+/// Whether arrays and maps stand in each other more than `levels` deep.
+pub(super) fn packed_is_deeper(data: &[u8], levels: usize) -> bool {
+    msgpack::is_deeper(data, levels)
+}
+
 /// Turns MessagePack into JSON, for the cold paths that explain what is wrong.
 pub(super) fn unpacked(data: &[u8]) -> Result<String, Error> {
     msgpack::to_json(data)

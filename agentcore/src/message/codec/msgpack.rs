@@ -81,16 +81,29 @@ fn text<'a>(input: &mut &'a [u8]) -> Result<&'a str, Option<Error>> {
 /// The bytes of the next value, whatever it is: nothing of it is decoded, or believed that is not there.
 fn span<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Error> {
     let mut rest = *input;
-    // How many values are still to come on each level.
-    let mut open = [0_u64; MAX_DEPTH];
+    pass(&mut rest, &mut [0; MAX_DEPTH])?;
+    let (value, rest) = input.split_at_checked(input.len() - rest.len()).ok_or_else(cut_off)?;
+    *input = rest;
+    Ok(value)
+}
+
+/// Whether arrays and maps stand in each other more than `levels` deep, in a value that was spanned.
+pub(super) fn is_deeper(mut data: &[u8], levels: usize) -> bool {
+    let mut open = [0; MAX_DEPTH];
+    open.get_mut(..levels).is_some_and(|open| pass(&mut data, open).is_err())
+}
+
+/// Passes a value by. `open` says how many values are still to come on each level, and so how many levels there may be.
+fn pass(rest: &mut &[u8], open: &mut [u64]) -> Result<(), Error> {
     let mut depth = 0;
     loop {
-        let values = skip(&mut rest)?;
-        if values > 0 {
+        if let Some(values) = skip(rest)? {
             let level = open.get_mut(depth).ok_or_else(|| malformed("it is nested deeper than 128 levels"))?;
-            *level = values;
-            depth += 1;
-            continue;
+            if values > 0 {
+                *level = values;
+                depth += 1;
+                continue;
+            }
         }
         while let Some(level) = depth.checked_sub(1).and_then(|above| open.get_mut(above)) {
             *level -= 1;
@@ -100,41 +113,38 @@ fn span<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Error> {
             depth -= 1;
         }
         if depth == 0 {
-            break;
+            return Ok(());
         }
     }
-    let (value, rest) = input.split_at_checked(input.len() - rest.len()).ok_or_else(cut_off)?;
-    *input = rest;
-    Ok(value)
 }
 
-/// Skips a marker and the bytes that belong to it; returns how many values follow inside.
-fn skip(input: &mut &[u8]) -> Result<u64, Error> {
+/// Skips a marker and the bytes that belong to it; of an array or a map, returns how many values follow inside.
+fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
     let marker = rmp::decode::read_marker(input).map_err(|_| cut_off())?;
     let (bytes, values) = match marker {
-        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => (0, 0),
-        Marker::U8 | Marker::I8 => (1, 0),
-        Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, 0),
-        Marker::FixExt2 => (3, 0),
-        Marker::U32 | Marker::I32 | Marker::F32 => (4, 0),
-        Marker::FixExt4 => (5, 0),
-        Marker::U64 | Marker::I64 | Marker::F64 => (8, 0),
-        Marker::FixExt8 => (9, 0),
-        Marker::FixExt16 => (17, 0),
-        Marker::FixStr(length) => (u64::from(length), 0),
-        Marker::Str8 | Marker::Bin8 => (length(input, 1)?, 0),
-        Marker::Str16 | Marker::Bin16 => (length(input, 2)?, 0),
-        Marker::Str32 | Marker::Bin32 => (length(input, 4)?, 0),
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => (0, None),
+        Marker::U8 | Marker::I8 => (1, None),
+        Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, None),
+        Marker::FixExt2 => (3, None),
+        Marker::U32 | Marker::I32 | Marker::F32 => (4, None),
+        Marker::FixExt4 => (5, None),
+        Marker::U64 | Marker::I64 | Marker::F64 => (8, None),
+        Marker::FixExt8 => (9, None),
+        Marker::FixExt16 => (17, None),
+        Marker::FixStr(length) => (u64::from(length), None),
+        Marker::Str8 | Marker::Bin8 => (length(input, 1)?, None),
+        Marker::Str16 | Marker::Bin16 => (length(input, 2)?, None),
+        Marker::Str32 | Marker::Bin32 => (length(input, 4)?, None),
         // One byte more says what kind of extension it is.
-        Marker::Ext8 => (length(input, 1)? + 1, 0),
-        Marker::Ext16 => (length(input, 2)? + 1, 0),
-        Marker::Ext32 => (length(input, 4)? + 1, 0),
-        Marker::FixArray(length) => (0, u64::from(length)),
-        Marker::Array16 => (0, length(input, 2)?),
-        Marker::Array32 => (0, length(input, 4)?),
-        Marker::FixMap(length) => (0, u64::from(length) * 2),
-        Marker::Map16 => (0, length(input, 2)? * 2),
-        Marker::Map32 => (0, length(input, 4)? * 2),
+        Marker::Ext8 => (length(input, 1)? + 1, None),
+        Marker::Ext16 => (length(input, 2)? + 1, None),
+        Marker::Ext32 => (length(input, 4)? + 1, None),
+        Marker::FixArray(length) => (0, Some(u64::from(length))),
+        Marker::Array16 => (0, Some(length(input, 2)?)),
+        Marker::Array32 => (0, Some(length(input, 4)?)),
+        Marker::FixMap(length) => (0, Some(u64::from(length) * 2)),
+        Marker::Map16 => (0, Some(length(input, 2)? * 2)),
+        Marker::Map32 => (0, Some(length(input, 4)? * 2)),
         Marker::Reserved => return Err(malformed("it has a byte that begins no value")),
     };
     let bytes = usize::try_from(bytes).map_err(|_| cut_off())?;
@@ -267,6 +277,20 @@ mod tests {
         assert!(refused(&behind).contains("bytes behind"));
         for cut in 0..behind.len() - 1 {
             refused(behind.get(..cut).unwrap());
+        }
+    }
+
+    #[test]
+    fn only_arrays_and_maps_are_levels() {
+        for (value, levels) in [
+            (json!(7), 0),
+            (json!({}), 1),
+            (json!({ "a": [1, [2]], "b": {} }), 3),
+            (json!([[], [], [[]]]), 3),
+            (json!(["[[[", 1, [0, 0]]), 2),
+        ] {
+            assert!(!is_deeper(&pack(&value), levels), "{value}");
+            assert!(levels == 0 || is_deeper(&pack(&value), levels - 1), "{value}");
         }
     }
 

@@ -1,0 +1,80 @@
+//! One message: what it takes from, and who decides.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::{Incoming, Rate};
+use super::RateLimit;
+use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Subject};
+use crate::error::Error;
+
+/// How many messages a message counts as.
+pub(super) type Cost = Box<dyn Fn(&Incoming<'_>) -> u32 + Send + Sync>;
+
+/// The windows of a limit, in the form of the backend.
+#[derive(Debug)]
+pub(super) struct Quotas {
+    pub(super) limit: u16,
+    pub(super) ordinary: Vec<Quota>,
+    pub(super) exempt: Vec<Quota>,
+}
+
+/// What this node decides by itself: for connections, and while the backend does not answer.
+#[derive(Debug, Default)]
+pub(super) struct Local {
+    desk: RateDesk,
+    warned: Mutex<Option<Instant>>,
+}
+
+/// A backend that does not answer is told to the log once in this time.
+const WARNING: Duration = Duration::from_secs(1);
+
+impl RateLimit {
+    /// Decides on a message, and counts it if it passes.
+    pub(super) async fn decide(&self, message: &Incoming<'_>) -> RateDecision {
+        let Some(subject) = self.by.subject(message) else { return RateDecision::Passed };
+        let all = self.quotas();
+        let own;
+        let rate = message.handler().map_or(Rate::Chain, |handler| handler.rate_limit);
+        let (quotas, cost) = match (rate, message.handler()) {
+            (Rate::Exempt, _) => (all.exempt.as_slice(), 1),
+            (Rate::Own { messages, window }, Some(handler)) => {
+                let part = Part::Type(handler.message_type);
+                own = [Quota { limit: all.limit, part, messages, window, rule: self.rule }];
+                (own.as_slice(), 1)
+            }
+            (Rate::Cost(cost), _) => (all.ordinary.as_slice(), cost),
+            (Rate::Chain | Rate::Own { .. }, _) => match self.cost.as_ref().map_or(1, |cost| cost(message)) {
+                0 => (all.exempt.as_slice(), 1),
+                cost => (all.ordinary.as_slice(), cost),
+            },
+        };
+        let ask = RateAsk { subject: &subject, quotas, cost };
+        if let Subject::Connection(_) = subject {
+            return self.local.desk.take(&ask);
+        }
+        let answer = match message.manager().take(&ask) {
+            RateAnswer::Done(answer) => answer,
+            RateAnswer::Wait(answer) => answer.await,
+        };
+        // Who cannot ask the others still limits: it never lets everything pass.
+        answer.unwrap_or_else(|error| {
+            self.local.warn(&error);
+            self.local.desk.take(&ask)
+        })
+    }
+}
+
+impl Local {
+    fn warn(&self, error: &Error) {
+        let now = Instant::now();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|last| now.saturating_duration_since(last) >= WARNING) {
+            *warned = Some(now);
+            drop(warned);
+            tracing::warn!(code = error.code(), "rate limits hold for each node by itself: {error:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Bounds on what a message may be, before anything of it is decoded.
+
+use std::borrow::Cow;
+
+use super::{Incoming, Middleware, Next, Reply, Start};
+use crate::error::{Error, Result};
+
+/// Refuses messages that are too big or nested too deeply, with `VALIDATION_FAILED`; nothing of them is decoded then.
+///
+/// It adds to what holds for every connection, with and without it: `WS_MAX_MESSAGE_SIZE`, the form of the envelope, and
+/// the rules of each payload.
+///
+/// ```
+/// use agentcore::middleware::{Chain, Validation};
+///
+/// let chain = Chain::new()
+///     >> Validation::default().max_size(64 * 1024).max_data("typing", 200).max_depth(8);
+/// # let _ = chain;
+/// ```
+///
+/// # Errors at start
+/// A bound of 0, or one for a message type that no consumer of the application handles.
+#[derive(Debug, Clone)]
+#[must_use = "it checks nothing outside a chain"]
+pub struct Validation {
+    max_size: Option<usize>,
+    max_depth: usize,
+    max_data: Vec<(Cow<'static, str>, usize)>,
+}
+
+/// As deep as data may be nested unless it is set.
+const DEPTH: usize = 32;
+
+impl Default for Validation {
+    /// Data nested up to 32 levels, and no bound on the size beyond that of the connection.
+    fn default() -> Self {
+        Self { max_size: None, max_depth: DEPTH, max_data: Vec::new() }
+    }
+}
+
+impl Validation {
+    /// The size of a whole message, in bytes, envelope included. Above `WS_MAX_MESSAGE_SIZE` it has no effect: such a
+    /// message closes its connection with 1009 before it is read.
+    pub fn max_size(mut self, bytes: usize) -> Self {
+        self.max_size = Some(bytes);
+        self
+    }
+
+    /// The size of the `data` of messages of one type, in bytes.
+    pub fn max_data(mut self, message_type: impl Into<Cow<'static, str>>, bytes: usize) -> Self {
+        self.max_data.push((message_type.into(), bytes));
+        self
+    }
+
+    /// How many objects and arrays may stand in each other in `data`; 32 unless it is set. A payload is decoded up to 127.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.max_depth = levels;
+        self
+    }
+
+    fn refusal(&self, message: &Incoming<'_>) -> Option<Error> {
+        let size = message.size();
+        if let Some(max) = self.max_size.filter(|max| size > *max) {
+            return Some(refuse("size", format!("a message has at most {max} bytes, this one has {size}")));
+        }
+        let (message_type, size) = (message.message_type(), message.data().len());
+        let bound = self.max_data.iter().find(|(bounded, max)| bounded == message_type && size > *max);
+        if let Some((message_type, max)) = bound {
+            let text = format!("the data of `{message_type}` have at most {max} bytes, these have {size}");
+            return Some(refuse("size", text));
+        }
+        let max = self.max_depth;
+        let deep = message.data().is_deeper_than(max);
+        deep.then(|| refuse("depth", format!("the data are nested more than {max} levels deep")))
+    }
+}
+
+fn refuse(rule: &'static str, message: String) -> Error {
+    Error::invalid_field("", rule, message)
+}
+
+impl Middleware for Validation {
+    async fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> Result<Reply> {
+        match self.refusal(&message) {
+            Some(error) => Err(error),
+            None => next.run(message).await,
+        }
+    }
+
+    fn check(&self, start: &mut Start<'_>) {
+        if self.max_size == Some(0) || self.max_data.iter().any(|(_, bytes)| *bytes == 0) {
+            start.problem("`Validation` has a size of 0 bytes, which no message has");
+        }
+        if self.max_depth == 0 {
+            start.problem("`Validation` has `.max_depth(0)`, but data are an object: they have at least 1 level");
+        }
+        let known: Vec<_> = start.handlers().map(|(_, handler)| handler.message_type).collect();
+        for (message_type, _) in &self.max_data {
+            if !known.contains(&&**message_type) {
+                start.problem(format!(
+                    "`Validation` bounds the data of `{message_type}`, but no consumer handles such a message; there are: {}",
+                    known.join(", ")
+                ));
+            }
+        }
+    }
+}

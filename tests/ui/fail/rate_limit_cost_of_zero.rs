@@ -1,0 +1,19 @@
+use agentcore::prelude::*;
+
+#[message("say")]
+struct Say {
+    text: String,
+}
+
+#[consumer(path = "/ws")]
+struct Chat;
+
+#[consumer]
+impl Chat {
+    #[on("say", rate_limit = cost(0))]
+    async fn say(&mut self, msg: Say) {
+        let _ = msg;
+    }
+}
+
+fn main() {}
