@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use tests::client::Client;
 use tests::hub::Hub;
 use tests::raw::{Raw, handshake};
@@ -9,7 +10,7 @@ use tests::server::settings;
 use tests::wait::{until, until_equal};
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::Nodes;
+use crate::{Nodes, join};
 
 /// Connects so many clients at once; those who got in, and the statuses of those who did not.
 async fn rush(nodes: &Arc<Nodes>, count: usize, user: impl Fn(usize) -> String) -> (Vec<Client>, Vec<u16>) {
@@ -72,6 +73,51 @@ on_every_backend! {
         assert!(Client::offer(nodes.server(1), "/room/bob", &[]).await.is_ok(), "others are not concerned");
         let connects: usize = nodes.0.iter().map(|node| node.journal.count("connect ada")).sum();
         assert_eq!(connects, 3, "a refused one leaves nothing behind");
+    }
+
+    async fn one_address_gets_no_more_than_its_share(cluster) {
+        let mut settings = settings();
+        settings.max_connections_per_ip = 3;
+        let nodes = Arc::new(Nodes::with(cluster, settings).await);
+        // Every client of a test comes from the same address.
+        let (mut clients, refused) = rush(&nodes, 20, |number| format!("u{number}")).await;
+        assert_eq!((clients.len(), refused), (3, vec![429; 17]));
+        for client in &mut clients {
+            client.settle().await;
+        }
+        drop(clients);
+        until("the places are free again", async || {
+            let (mut clients, _) = rush(&nodes, 3, |number| format!("v{number}")).await;
+            for client in &mut clients {
+                client.settle().await;
+            }
+            clients.len() == 3
+        })
+        .await;
+    }
+
+    async fn groups_are_bounded_in_all_and_counted_on_each_node(cluster) {
+        let mut settings = settings();
+        settings.max_total_groups = 2;
+        let nodes = Nodes::with(cluster, settings).await;
+        let several = nodes.0.len() > 1;
+        let (mut ada, mut bob) = (nodes.connect(0, "ada").await, nodes.connect(1, "bob").await);
+        join(&mut ada, "a").await;
+        join(&mut bob, "a").await;
+        // On one node that was one place, on two it was two.
+        let answer = ada.ask("join", json!({ "group": "b" })).await;
+        assert_eq!(answer["type"], if several { "error" } else { "reply" }, "{answer}");
+        let answer = bob.ask("join", json!({ "group": "c" })).await;
+        assert_eq!((&answer["type"], &answer["data"]["code"]), (&json!("error"), &json!("LIMIT_EXCEEDED")));
+        // Who goes makes room, however it goes.
+        drop(ada);
+        until("a place", async || bob.ask("join", json!({ "group": "c" })).await["type"] == "reply").await;
+        for name in ["a", "c"] {
+            bob.ask("leave", json!({ "group": name })).await;
+        }
+        for name in ["x", "y"] {
+            join(&mut bob, name).await;
+        }
     }
 }
 
