@@ -10,7 +10,7 @@ use super::{Part, Quota, RateAsk, RateDecision, Rule, Subject};
 /// What subjects have sent, as far as it still counts.
 ///
 /// Who has sent nothing for as long as it counts is forgotten: while messages are decided on, at the latest when the book
-/// has twice the subjects that it had when it was last swept, or after [`SWEEP`].
+/// has twice the subjects that it had when it was last swept, or after `SWEEP`.
 #[derive(Debug)]
 pub struct RateBook {
     /// Times are counted from here, in nanoseconds.
