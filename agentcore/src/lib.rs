@@ -93,7 +93,7 @@ pub use manager::{AnyConsumer, Batches, Confirmed, ConnectionManager, Listing, S
 pub use message::{Codec, Message, Overflow, Payload};
 pub use registry::{Connection, ConnectionInfo, Metadata};
 pub use schema::Catalogue;
-pub use server::{AgentCore, App, ClientIp, State};
+pub use server::{AgentCore, App, ClientIp, State, extract};
 pub use settings::{AllowedOrigins, AllowedOriginsError, BackendType, Settings, TrustedProxies, TrustedProxiesError};
 pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
 pub use time::{Timestamp, TimestampError};

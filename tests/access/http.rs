@@ -25,6 +25,41 @@ async fn a_long_target_and_many_or_large_headers_are_refused() {
 }
 
 #[tokio::test]
+async fn what_an_extractor_refuses_is_an_error_like_any_other() {
+    use agentcore::axum::Router;
+    use agentcore::axum::routing::{get, post};
+    use agentcore::extract::{Json, Path, Query};
+    let routes = Router::new()
+        .route("/path/{number}", get(async |Path(number): Path<u32>| number.to_string()))
+        .route("/query", get(async |Query(pairs): Query<Vec<(String, u32)>>| format!("{pairs:?}")))
+        .route("/json", post(async |Json(number): Json<u32>| number.to_string()))
+        .route("/fault", get(async |Path(number): Path<u32>| number.to_string()));
+    let server = Server::start(open(settings()).0.routes(routes)).await;
+    for (method, target, kind, body, status) in [
+        ("GET", "/path/7", "", "", 200),
+        ("GET", "/path/seven", "", "", 400),
+        ("GET", "/query?a=1", "", "", 200),
+        ("GET", "/query?a=one", "", "", 400),
+        ("POST", "/json", "application/json", "7", 200),
+        ("POST", "/json", "application/json", "seven", 400),
+        ("POST", "/json", "application/json", "[7]", 422),
+        ("POST", "/json", "text/plain", "7", 415),
+        ("GET", "/fault", "", "", 500),
+    ] {
+        let length = body.len();
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let answer = Raw::handshake(&server, request.as_bytes()).await.1;
+        assert_eq!(answer.status, status, "{target} {body}: {answer:?}");
+        if status != 200 {
+            let code = if status == 500 { "INTERNAL_ERROR" } else { "VALIDATION_FAILED" };
+            assert_eq!(answer.json()["error"]["code"], code, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_error_has_the_status_it_was_given() {
     use agentcore::ErrorCategory::{Authentication, Authorization, Backend, Connection, Message, RateLimit};
     use agentcore::ErrorCategory::{System, Timeout, Validation};

@@ -10,6 +10,7 @@ mod conduct;
 mod connection;
 mod cors;
 mod entry;
+pub mod extract;
 mod http;
 mod inbound;
 mod reading;
