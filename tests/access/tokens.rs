@@ -82,3 +82,25 @@ async fn two_authenticators_are_an_error_at_the_start() {
     let error = app.authenticator(tokens()).authenticator(tokens()).build().await.expect_err("one decides");
     assert!(error.message().contains("two authenticators"), "{error}");
 }
+
+#[tokio::test]
+async fn no_line_of_the_log_has_a_token() {
+    let (log, _guard) = tests::log::Log::capture(tracing::Level::TRACE);
+    let (server, _) = guarded().await;
+    let offer = "agentcore.v1.json, agentcore.token.bad?x=secret-1";
+    for (path, headers) in [
+        ("/ws?token=bad%3Fx%3Dsecret-1", &[][..]),
+        ("/ws?token=ada%3Fx%3Dsecret-1", &[]),
+        ("/as/bob?token=ada%3Fx%3Dsecret-1", &[]),
+        ("/ws", &[("Authorization", "Bearer bad?x=secret-1")]),
+        ("/ws", &[("Sec-WebSocket-Protocol", offer)]),
+    ] {
+        shake(&server, path, headers).await;
+    }
+    let mut ada = connect(&server, "/ws?token=ada").await;
+    ada.ask("agentcore.auth", json!({ "token": "bad?x=secret-1" })).await;
+    assert_eq!(log.lines_with("auth_failed").len(), 1, "at most one line a second");
+    // The test's own client logs the frames it sends.
+    let lines = log.lines_with("secret-1").into_iter().filter(|line| !line.contains("tungstenite::protocol"));
+    assert_eq!(lines.collect::<Vec<_>>(), [""; 0]);
+}
