@@ -27,6 +27,12 @@ impl Timestamp {
     pub fn before(self, duration: std::time::Duration) -> Self {
         Self(self.0.checked_sub(duration).unwrap_or(jiff::Timestamp::MIN))
     }
+
+    /// The moment so much later; at most the latest that can be written.
+    #[must_use]
+    pub fn after(self, duration: std::time::Duration) -> Self {
+        Self(self.0.checked_add(duration).unwrap_or(jiff::Timestamp::MAX))
+    }
 }
 
 impl fmt::Display for Timestamp {

@@ -3,6 +3,8 @@
 //! A method that returns a message answers with it. An error is answered too: `?` is all that it takes. What more than
 //! one method needs is in `rooms`.
 
+use std::time::Duration;
+
 use agentcore::prelude::*;
 
 use crate::messages::{
@@ -10,8 +12,11 @@ use crate::messages::{
     RoomRef, RoomUsers, RoomsList, Said, Say, UserJoinedRoom, UserLeftRoom, UserTypingStart, UserTypingStop, Welcome,
     Whisper, WhisperSent, Whispered,
 };
-use crate::names::ChatUser;
+use crate::names::{ChatUser, username};
 use crate::store::{Creation, Draft, Store};
+
+/// So long the other nodes have to say whether a private message has arrived.
+const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
 
 #[consumer(
     path = "/ws/{user_id}",
@@ -44,7 +49,7 @@ pub(crate) struct Chat {
 impl Chat {
     #[on(connect)]
     async fn hello(&mut self, cx: &Context<Self>) -> Result<()> {
-        self.username = self.user.id().to_string();
+        self.username = username(&cx.identity()).unwrap_or_else(|| self.user.id().to_string());
         let (user_id, username) = (self.user.id().clone(), self.username.clone());
         // Without a store there is no chat: who comes now is asked to come again.
         let remembered = self.store.remember_user(user_id.as_str(), &username).await;
@@ -68,11 +73,10 @@ impl Chat {
     #[on("private_message")]
     async fn whisper(&mut self, cx: &Context<Self>, Whisper { target_user_id, text }: Whisper) -> Result<WhisperSent> {
         let (from_user_id, from_username) = (self.user.id().clone(), self.username.clone());
-        let connections = cx.manager().connections_of(&target_user_id).await?;
         let whispered =
             Whispered { from_user_id, from_username, to_user_id: target_user_id, text, timestamp: Timestamp::now() };
-        cx.user(&whispered.to_user_id).send(&whispered).await?;
-        Ok(WhisperSent { delivered: connections.items.len(), complete: connections.complete })
+        let sent = cx.user(&whispered.to_user_id).send_confirmed(&whispered, CONFIRMED_WITHIN).await?;
+        Ok(WhisperSent { delivered: sent.delivered, complete: sent.complete })
     }
 
     #[on("join_room")]

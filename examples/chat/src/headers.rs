@@ -17,7 +17,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 /// Adds the headers; for `axum::middleware::map_response`.
 pub(crate) async fn secure(mut response: Response) -> Response {
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

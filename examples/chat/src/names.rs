@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use agentcore::UserId;
 use agentcore::consumer::AsUser;
+use agentcore::{Identity, UserId};
 
 /// The user of a connection: 1 to 64 ASCII letters, digits, `_`, `-` and `.`.
 ///
@@ -41,6 +41,13 @@ pub(crate) fn user_name(name: &str) -> Result<(), &'static str> {
     } else {
         Err("must consist of ASCII letters, digits, `_`, `-` and `.`")
     }
+}
+
+/// The name that others see, if the user's token has one that can be shown in a line.
+pub(crate) fn username(identity: &Identity) -> Option<String> {
+    let name: String = identity.claim("name")?;
+    let is_shown = !name.trim().is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
+    is_shown.then_some(name)
 }
 
 /// Checks the characters of a room's name; how many there may be stands in the messages.

@@ -12,16 +12,22 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("../static/index.html")),
     ("/chat.css", CSS, include_str!("../static/chat.css")),
     ("/icon.svg", SVG, include_str!("../static/icon.svg")),
-    ("/chat.js", SCRIPT, include_str!("../static/chat.js")),
     ("/advice.js", SCRIPT, include_str!("../static/advice.js")),
     ("/arrivals.js", SCRIPT, include_str!("../static/arrivals.js")),
+    ("/chat.js", SCRIPT, include_str!("../static/chat.js")),
+    ("/composing.js", SCRIPT, include_str!("../static/composing.js")),
     ("/connection.js", SCRIPT, include_str!("../static/connection.js")),
     ("/conversation.js", SCRIPT, include_str!("../static/conversation.js")),
+    ("/elements.js", SCRIPT, include_str!("../static/elements.js")),
+    ("/lines.js", SCRIPT, include_str!("../static/lines.js")),
+    ("/reading.js", SCRIPT, include_str!("../static/reading.js")),
+    ("/rooms.js", SCRIPT, include_str!("../static/rooms.js")),
     ("/session.js", SCRIPT, include_str!("../static/session.js")),
+    ("/token.js", SCRIPT, include_str!("../static/token.js")),
     ("/view.js", SCRIPT, include_str!("../static/view.js")),
 ];
 

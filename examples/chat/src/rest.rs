@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use agentcore::Authenticator;
+use agentcore::axum::extract::rejection::PathRejection;
 use agentcore::axum::extract::{Path, Query};
 use agentcore::axum::http::StatusCode;
+use agentcore::axum::http::request::Parts;
 use agentcore::axum::middleware::map_response;
-use agentcore::axum::response::{IntoResponse, Response};
 use agentcore::axum::routing::get;
 use agentcore::axum::{Json, Router};
 use agentcore::error::ErrorCategory;
@@ -17,6 +19,7 @@ use crate::errors::no_such_room;
 use crate::headers;
 use crate::messages::Said;
 use crate::store::Store;
+use crate::tokens::Tokens;
 
 /// The routes under `/api`.
 pub(crate) fn routes() -> Router {
@@ -36,19 +39,33 @@ struct RoomMessages {
 
 async fn messages(
     State(store): State<Store>,
-    Path(name): Path<String>,
+    State(tokens): State<Option<Tokens>>,
+    name: Result<Path<String>, PathRejection>,
     Query(query): Query<HashMap<String, String>>,
-) -> Result<Response> {
+    request: Parts,
+) -> Result<Json<RoomMessages>> {
+    // What is no text is no room's name.
+    let name = name.map_or_else(|_| "\u{fffd}".to_owned(), |Path(name)| name);
     let limit = limit(query.get("limit"))?;
     let _place = HISTORIES.try_acquire().map_err(|_all_taken| busy())?;
-    let Some(room) = store.room(&name).await? else {
-        return Ok((StatusCode::NOT_FOUND, no_such_room(&name)).into_response());
-    };
+    let room = store.room(&name).await?.ok_or_else(|| no_such_room(&name).with_status(StatusCode::NOT_FOUND))?;
     if !room.is_public {
-        return Err(Error::authorization("the messages of a private room are for its members"));
+        must_be_member(&store, tokens, &room.name, &request).await?;
     }
     let messages: Vec<_> = store.recent(&name, limit).await?.into_iter().map(Said::from).collect();
-    Ok(Json(RoomMessages { room: name, count: messages.len(), messages }).into_response())
+    Ok(Json(RoomMessages { room: name, count: messages.len(), messages }))
+}
+
+/// Over HTTP nobody has joined: a member is whoever the room admits, and the token says who that is.
+async fn must_be_member(store: &Store, tokens: Option<Tokens>, room: &str, request: &Parts) -> Result<()> {
+    let tokens = tokens.ok_or_else(|| {
+        Error::authorization("the messages of a private room are for its members, and without CHAT_SECRET there is no way to be known as one")
+    })?;
+    let identity = tokens.authenticate(request).await?;
+    if store.may_enter(room, identity.user().as_str()).await? {
+        return Ok(());
+    }
+    Err(Error::authorization("the messages of a private room are for its members"))
 }
 
 /// So many histories are read at once. A page of 1,000 messages is some megabytes, and whoever asks for many at once must

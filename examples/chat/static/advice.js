@@ -6,6 +6,8 @@ export function advice({ code, message, retryAfterMs, details }) {
       return `That was too fast. You can go on in ${Math.max(1, Math.ceil((retryAfterMs ?? 1_000) / 1_000))} s.`;
     case 'UNKNOWN_MESSAGE_TYPE':
       return 'This server does not offer that.';
+    case 'NOT_LET_IN':
+      return 'The server is there but does not let you in. It may want a token, which you get with a link to this page, or be full.';
     case 'DISCONNECTED':
       return 'There is no connection now. Your text is kept: send it again when you are online.';
     case 'NO_ANSWER':

@@ -1,15 +1,16 @@
 // What the server sends unasked, by type. Other types are ignored: a newer server may send more.
 
 import { advice } from './advice.js';
+import { add, directLine, merge, roomLine } from './lines.js';
+import { loadHistory, loadMembers, openRoom, refreshRooms } from './rooms.js';
 import {
-  add, conversations, current, directLine, directOf, loadHistory, loadMembers, me, membersChanged, merge,
-  openRoom, refreshRooms, roomLine, setProblem, typingChanged,
+  conversations, current, directOf, me, membersChanged, setProblem, typingChanged, welcomed,
 } from './session.js';
-import { showName, showNotice } from './view.js';
+import { showNotice } from './view.js';
 
 export const arrivals = {
   welcome({ username }) {
-    showName(username);
+    welcomed(username);
   },
   chat_message(data) {
     const conversation = conversations.get(`#${data.room}`);
@@ -53,7 +54,7 @@ export const arrivals = {
     typingChanged(conversation);
   },
   private_message({ from_user_id, from_username, text, timestamp }) {
-    add(directOf(from_user_id), directLine(from_user_id, from_username, text, timestamp), true);
+    add(directOf(from_user_id, from_username), directLine(from_user_id, from_username, text, timestamp), true);
   },
   invited({ room, from_user_id }) {
     refreshRooms();

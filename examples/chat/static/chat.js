@@ -2,8 +2,12 @@
 
 import { advice } from './advice.js';
 import { arrivals } from './arrivals.js';
+import { send, typed } from './composing.js';
+import { byId } from './elements.js';
+import { toEnd } from './reading.js';
+import { leave, openRoom, refreshRooms } from './rooms.js';
 import * as session from './session.js';
-import { byId, openPart, showNotice, toEnd } from './view.js';
+import { openPart, showNotice } from './view.js';
 
 const USER_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 const ROOM_NAME = /^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?$/;
@@ -37,7 +41,7 @@ byId('rooms').addEventListener('click', (event) => {
   if (!key) return;
   const known = session.conversations.get(key);
   if (known?.wanted) session.show(known);
-  else session.openRoom(key.slice(1)).catch((error) => session.setProblem(session.current, advice(error)));
+  else openRoom(key.slice(1)).catch((error) => session.setProblem(session.current, advice(error)));
 });
 
 byId('directs').addEventListener('click', (event) => {
@@ -47,7 +51,7 @@ byId('directs').addEventListener('click', (event) => {
 
 byId('members').addEventListener('click', (event) => {
   const user = event.target.closest('button')?.dataset.key;
-  if (user) session.show(session.directOf(user));
+  if (user) session.show(session.directOf(user, session.current.members.get(user)));
 });
 
 byId('new-room-form').addEventListener('submit', async (event) => {
@@ -62,28 +66,28 @@ byId('new-room-form').addEventListener('submit', async (event) => {
   }
   try {
     const isPublic = !byId('new-room-private').checked;
-    await session.openRoom(name, ['create_room', { room_name: name, is_public: isPublic }]);
+    await openRoom(name, ['create_room', { room_name: name, is_public: isPublic }]);
     event.target.reset();
   } catch (error) {
     hint.textContent = advice(error);
   }
 });
 
-byId('leave').addEventListener('click', () => session.leave(session.current));
+byId('leave').addEventListener('click', () => leave(session.current));
 
 byId('composer').addEventListener('submit', (event) => {
   event.preventDefault();
-  session.send();
+  send();
 });
 
 byId('text').addEventListener('keydown', (event) => {
   // Enter also ends the choice of a character in an input method; that is not the end of the message.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  session.send();
+  send();
 });
 
-byId('text').addEventListener('input', session.typed);
+byId('text').addEventListener('input', typed);
 
 byId('invite').addEventListener('click', () => {
   byId('invitation-form').reset();
@@ -132,7 +136,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.hidden || !session.current) return;
   session.current.unread = 0;
   session.showConversations();
-  session.refreshRooms();
+  refreshRooms();
 });
 
 function togglePart(id) {

@@ -1,6 +1,8 @@
 // One user's WebSocket to the chat, kept alive: it reconnects, and matches replies with requests.
 // It knows the framework's envelope ({type, data, ref}) and nothing of rooms and messages.
 
+import { Token } from './token.js';
+
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 30_000;
 // A connection that has lasted this long was a good one: the next loss begins again with the shortest delay.
@@ -22,15 +24,22 @@ export class RequestError extends Error {
 
 /**
  * Events: `state`, whose detail is `{name: 'connecting' | 'online' | 'reconnecting' | 'closed', delayMs?, reason?}`,
+ * with `isRefused` for a server that is there and lets nobody in,
  * and `message`, whose detail is `{type, data}`: everything that is not the answer to a request.
  */
 export class Connection extends EventTarget {
   #user;
   #socket = null;
-  #token = null;
+  #token;
+  /** The last attempt did not come to a connection: the reason may be the token. */
+  #isDoubtful = false;
+  /** `away` or `refused`: why there is no new token. */
+  #refusal = null;
   #pending = new Map();
   #lastRef = 0;
   #attempts = 0;
+  /** Counts the calls of `connectNow`, so that one that waited for a token sees whether it is still wanted. */
+  #turn = 0;
   #openedAt = 0;
   #retryTimer = 0;
   #heartbeat = 0;
@@ -39,6 +48,7 @@ export class Connection extends EventTarget {
   constructor(user) {
     super();
     this.#user = user;
+    this.#token = new Token(user);
     // The network is back: there is no reason to wait for the rest of the delay.
     addEventListener('online', () => this.#isFinal || this.connectNow());
     // A page that waited in the browser's back cache has lost its connection and does not know it.
@@ -46,18 +56,26 @@ export class Connection extends EventTarget {
   }
 
   /** Connects, unless there is a connection; ends the waiting for the next attempt. */
-  connectNow() {
+  async connectNow() {
     if (this.#socket) return;
     clearTimeout(this.#retryTimer);
     this.#emit('state', { name: 'connecting' });
+    const turn = ++this.#turn;
+    // A refusal before the upgrade does not tell its status to a page; a server that wants a token may hand one out.
+    if (this.#isDoubtful) this.#refusal = await this.#token.renew();
+    if (turn === this.#turn) this.#open();
+  }
+
+  #open() {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const protocols = ['agentcore.v1.json'];
-    if (this.#token) protocols.push(`agentcore.token.${this.#token}`);
+    if (this.#token.text) protocols.push(`agentcore.token.${this.#token.text}`);
     const socket = new WebSocket(`${scheme}://${location.host}/ws/${encodeURIComponent(this.#user)}`, protocols);
     this.#socket = socket;
     this.#openedAt = 0;
     socket.onopen = () => {
       this.#openedAt = performance.now();
+      this.#isDoubtful = false;
       this.#emit('state', { name: 'online' });
     };
     socket.onmessage = (event) => this.#received(event.data);
@@ -67,6 +85,8 @@ export class Connection extends EventTarget {
 
   /** Ends the connection for good. */
   close() {
+    this.#isFinal = true;
+    this.#turn += 1;
     this.#abandon();
     clearTimeout(this.#retryTimer);
   }
@@ -106,9 +126,20 @@ export class Connection extends EventTarget {
       return;
     }
     if (type === 'agentcore.welcome') this.#watch(data?.heartbeat_ms);
+    if (type === 'agentcore.auth') {
+      this.#authenticate();
+      return;
+    }
     // The answer to a request that was given up.
     if (type === 'reply' || type === 'pong') return;
     this.#emit('message', { type, data: data ?? {} });
+  }
+
+  // The token is about to expire: with a fresh one the connection stays. Without one it is closed with 4401.
+  async #authenticate() {
+    const socket = this.#socket;
+    if (await this.#token.renew() !== 'renewed' || socket !== this.#socket) return;
+    this.request('agentcore.auth', { token: this.#token.text }).catch(() => {});
   }
 
   // A network that swallows everything closes nothing: without an answer to a ping the connection counts as lost.
@@ -130,29 +161,17 @@ export class Connection extends EventTarget {
     if (wasOpen && performance.now() - this.#openedAt > STEADY_MS) this.#attempts = 0;
     this.#abandon();
     this.#isFinal = FINAL_CLOSE_CODES.has(code);
+    this.#isDoubtful = !wasOpen || code === 4401;
     if (this.#isFinal) {
       this.#emit('state', { name: 'closed', reason: FINAL_CLOSE_CODES.get(code) });
       return;
     }
-    // Full jitter: a server that comes back meets its clients one by one instead of all at once.
+    // Full jitter, on top of what the server asks for: when it comes back it meets its clients one by one.
     const backoff = Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts);
-    const delayMs = Math.max(backoff, retryAfterMs(reason));
+    const delayMs = backoff + retryAfterMs(reason);
     this.#attempts += 1;
-    this.#emit('state', { name: 'reconnecting', delayMs });
-    this.#retryTimer = setTimeout(async () => {
-      // A refusal before the upgrade does not tell its status to a page; a server that wants a token may hand one out.
-      if (!wasOpen) await this.#askForToken();
-      this.connectNow();
-    }, delayMs);
-  }
-
-  async #askForToken() {
-    try {
-      const response = await fetch(`/api/token?user_id=${encodeURIComponent(this.#user)}`, { cache: 'no-store' });
-      if (response.ok) this.#token = (await response.json()).token;
-    } catch {
-      // The server is away: so will be the next attempt, and it says so.
-    }
+    this.#emit('state', { name: 'reconnecting', delayMs, isRefused: !wasOpen && this.#refusal === 'refused' });
+    this.#retryTimer = setTimeout(() => this.connectNow(), delayMs);
   }
 
   // Drops the socket without waiting for its end, which a dead network would delay.

@@ -21,13 +21,13 @@ export class Conversation {
   static room(name) {
     // `wanted`: the user means to be in the room. `joined`: this connection is. `wasJoined`: some connection was.
     return Object.assign(new Conversation(), {
-      key: `#${name}`, name, isRoom: true, isPublic: true, count: 0, wanted: false, joined: false,
+      key: `#${name}`, name, title: name, isRoom: true, isPublic: true, count: 0, wanted: false, joined: false,
       wasJoined: false, members: new Map(), total: 0,
     });
   }
 
   static direct(user) {
-    return Object.assign(new Conversation(), { key: `@${user}`, name: user, isRoom: false, wanted: true });
+    return Object.assign(new Conversation(), { key: `@${user}`, name: user, title: user, isRoom: false, wanted: true });
   }
 
   /** After the last line messages may be missing. A gap that is not filled yet begins where it began. */

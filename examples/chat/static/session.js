@@ -1,29 +1,28 @@
-// The user's session: the connection, the conversations, which of them is shown, and what is sent.
+// The user's session: the connection, the conversations, and which of them is shown.
 
 import { advice } from './advice.js';
+import { stopTyping } from './composing.js';
 import { Connection } from './connection.js';
 import { Conversation } from './conversation.js';
+import { byId } from './elements.js';
+import { showLines } from './reading.js';
+import { listed, refreshRooms, rejoin } from './rooms.js';
 import * as view from './view.js';
 
-const { byId } = view;
 const HOME = 'lobby';
-const PAGE = 100;
-const TYPING_EVERY_MS = 2_000;
-const TYPING_ENDS_MS = 3_000;
 const LIST_EVERY_MS = 30_000;
 
 export const conversations = new Map();
 export let connection;
 export let me;
+/** How others see the user; it can differ from the id. */
+export let myName;
 /** The conversation that is shown; none after the last room was left. */
 export let current;
-/** The rooms that the server lists, by name. */
-let listed = new Map();
-let directLines = 0;
 
 /** `arrivals` are what to do with the messages that come unasked, by type. */
 export function begin(name, arrivals) {
-  me = name;
+  me = myName = name;
   sessionStorage.setItem('chat.user', name);
   view.enter(name);
   for (const room of new Set([HOME, ...remembered()])) roomOf(room).wanted = true;
@@ -38,7 +37,7 @@ export function begin(name, arrivals) {
 }
 
 let countdown;
-function stateChanged({ name, delayMs, reason }) {
+function stateChanged({ name, delayMs, reason, isRefused }) {
   clearInterval(countdown);
   if (name === 'reconnecting') {
     const until = Date.now() + delayMs;
@@ -52,6 +51,7 @@ function stateChanged({ name, delayMs, reason }) {
   if (name !== 'connecting') {
     view.announce(name === 'online' ? 'online' : name === 'closed' ? `connection closed: ${reason}` : 'connection lost');
   }
+  if (isRefused) setProblem(current, advice({ code: 'NOT_LET_IN' }));
   if (name !== 'online') {
     for (const conversation of conversations.values()) conversation.joined = false;
     return;
@@ -63,179 +63,25 @@ function stateChanged({ name, delayMs, reason }) {
   }
 }
 
-async function rejoin(conversation) {
-  try {
-    await join(conversation);
-  } catch (error) {
-    if (error.code === 'DISCONNECTED') return;
-    if (error.retryable) {
-      setTimeout(() => conversation.wanted && !conversation.joined && rejoin(conversation), error.retryAfterMs ?? 5_000);
-    } else {
-      forget(conversation);
-      setProblem(current, `${conversation.name}: ${advice(error)}`);
-    }
-  }
-}
-
-async function join(conversation, request = ['join_room', { room: conversation.name }]) {
-  // Taken before the join, after which newer messages come in: what is missing lies between.
-  if (conversation.wasJoined) conversation.markGap();
-  const reply = await connection.request(...request);
-  if (typeof reply?.is_public === 'boolean') conversation.isPublic = reply.is_public;
-  conversation.wanted = conversation.joined = conversation.wasJoined = true;
-  remember();
-  refreshLater(refreshRooms);
-  loadMembers(conversation);
-  // A join is followed by the newest part of the history.
-  if (conversation.since || request[0] !== 'join_room') loadHistory(conversation);
-}
-
-export async function openRoom(name, request) {
-  const conversation = roomOf(name);
-  if (!conversation.joined) await join(conversation, request);
-  show(conversation);
-}
-
-export async function leave(conversation) {
-  try {
-    await connection.request('leave_room', { room: conversation.name });
-  } catch (error) {
-    // Not being in the room is what was wanted.
-    if (error.code !== 'FORBIDDEN') {
-      setProblem(conversation, advice(error));
-      return;
-    }
-  }
-  forget(conversation);
-  refreshLater(refreshRooms);
-}
-
-function forget(conversation) {
-  conversation.wanted = conversation.joined = false;
-  conversations.delete(conversation.key);
-  remember();
-  if (current === conversation) show([...conversations.values()].find((other) => other.wanted));
-  else refreshLater(showConversations);
-}
-
-export async function refreshRooms() {
-  // Neither list is worth a message to the user: the next one comes soon.
-  const reply = await connection.request('list_rooms').catch(() => null);
-  if (!Array.isArray(reply?.rooms)) return;
-  listed = new Map(reply.rooms.map((room) => [room.name, room]));
-  refreshLater(showConversations);
-}
-
-export async function loadMembers(conversation) {
-  const reply = await connection.request('get_room_users', { room: conversation.name }).catch(() => null);
-  if (!Array.isArray(reply?.users)) return;
-  conversation.setMembers(reply.users, reply.total);
-  membersChanged(conversation);
-}
-
-export async function loadHistory(conversation) {
-  const ask = async (after) => {
-    const data = { room: conversation.name, limit: PAGE, ...(after && { after }) };
-    const { messages } = await connection.request('get_message_history', data);
-    merge(conversation, messages);
-    return messages;
-  };
-  try {
-    const newest = await ask();
-    let after = conversation.since;
-    // The newest page does not reach back to what is known: the gap is filled from its old end.
-    while (after && newest.length === PAGE && after < newest[0].id) {
-      const page = await ask(after);
-      if (page.length < PAGE) break;
-      after = page.at(-1).id;
-    }
-    conversation.hasGap = false;
-  } catch {
-    // The gap stays marked where it begins, and the next connection fills it.
-  }
-}
-
-// The same message may come live and in a history; `Conversation` keeps it once.
-export function add(conversation, line, isNews) {
-  const placed = conversation.add(line);
-  if (placed.at < 0) return;
-  const isSeen = conversation === current && !document.hidden;
-  if (isNews && !isSeen && line.userId !== me) conversation.unread += 1;
-  if (conversation === current) view.showLine(conversation, placed, line, me);
-  refreshLater(showConversations);
-}
-
-export function merge(conversation, messages) {
-  const isNews = ({ id }) => conversation.since !== undefined && id > conversation.since;
-  view.quietly(() => {
-    for (const message of messages ?? []) add(conversation, roomLine(message), isNews(message));
-  });
-}
-
-export const roomLine = ({ id, user_id, username, text, timestamp }) => ({ id, userId: user_id, username, text, timestamp });
-
-// Private messages are not kept by the server and have no id: they stand in the order in which they came.
-export function directLine(userId, username, text, timestamp, note) {
-  directLines += 1;
-  return { id: String(directLines).padStart(12, '0'), userId, username, text, timestamp, note };
-}
-
-export async function send() {
-  const conversation = current;
-  const text = byId('text').value.trim();
-  if (!text || !conversation) return;
-  byId('text').value = conversation.draft = '';
-  setProblem(conversation, null);
-  stopTyping();
-  try {
-    if (conversation.isRoom) {
-      await connection.request('chat_message', { room: conversation.name, text });
-    } else {
-      const { delivered, complete } = await connection.request('private_message', { target_user_id: conversation.name, text });
-      const note = delivered > 0 ? undefined
-        : complete ? `Not delivered: ${conversation.name} is offline.` : 'Perhaps not delivered: part of the service did not answer.';
-      add(conversation, directLine(me, me, text, new Date().toISOString(), note), false);
-    }
-  } catch (error) {
-    // Nothing that was typed is lost, and what was typed since stays too.
-    conversation.draft = [text, conversation === current ? byId('text').value : conversation.draft].filter(Boolean).join('\n');
-    if (conversation === current) byId('text').value = conversation.draft;
-    setProblem(conversation, advice(error), error.retryAfterMs);
-  }
-}
-
-let typingSince = 0;
-let typingEnd;
-export function typed() {
-  if (!current?.isRoom || !current.joined) return;
-  if (!byId('text').value) {
-    stopTyping();
-    return;
-  }
-  clearTimeout(typingEnd);
-  typingEnd = setTimeout(stopTyping, TYPING_ENDS_MS);
-  if (Date.now() - typingSince < TYPING_EVERY_MS) return;
-  typingSince = Date.now();
-  connection.request('typing_start', { room: current.name }).catch(() => {});
-}
-
-function stopTyping() {
-  clearTimeout(typingEnd);
-  if (typingSince === 0) return;
-  typingSince = 0;
-  if (current?.isRoom) connection.request('typing_stop', { room: current.name }).catch(() => {});
-}
-
-function roomOf(name) {
+/** The conversation in a room. */
+export function roomOf(name) {
   const key = `#${name}`;
   if (!conversations.has(key)) conversations.set(key, Conversation.room(name));
   return conversations.get(key);
 }
 
-export function directOf(user) {
+/** The private conversation with a user; `username` is how the user is called, where that is known. */
+export function directOf(user, username) {
   const key = `@${user}`;
   if (!conversations.has(key)) conversations.set(key, Conversation.direct(user));
-  return conversations.get(key);
+  const conversation = conversations.get(key);
+  if (username) conversation.title = username;
+  return conversation;
+}
+
+export function welcomed(username) {
+  myName = username;
+  view.showName(username);
 }
 
 export function show(conversation) {
@@ -248,7 +94,7 @@ export function show(conversation) {
   byId('text').value = conversation?.draft ?? '';
   view.showProblem(conversation?.problem);
   view.showHeader(conversation);
-  view.showLines(conversation, me);
+  showLines(conversation, me);
   view.showTyping(conversation);
   view.showMembers(conversation, me);
   showConversations();
@@ -284,7 +130,7 @@ export function typingChanged(conversation) {
 
 // Many events at once, for instance a full room that comes back, are one change of the page.
 const planned = new Set();
-function refreshLater(refresh) {
+export function refreshLater(refresh) {
   if (planned.size === 0) {
     setTimeout(() => {
       const now = [...planned];
@@ -312,7 +158,7 @@ function remembered() {
   }
 }
 
-function remember() {
+export function remember() {
   const rooms = [...conversations.values()].filter(({ isRoom, wanted }) => isRoom && wanted).map(({ name }) => name);
   sessionStorage.setItem(`chat.rooms.${me}`, JSON.stringify(rooms));
 }
