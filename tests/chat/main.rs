@@ -10,10 +10,12 @@ mod mistakes;
 mod presence;
 mod private_messages;
 mod private_rooms;
+mod rate_limit;
 mod rest;
 mod rooms;
 mod start;
 mod talking;
+mod tokens;
 mod typing;
 
 /// Whether a text is a time in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`.

@@ -73,3 +73,46 @@ fn the_start_says_that_anybody_can_be_anybody() {
     assert!(told.contains("open mode"), "{told}");
     assert!(told.contains("the port is taken"), "{told}");
 }
+
+#[test]
+fn bad_settings_are_listed_and_a_secret_is_not_shown() {
+    let folder = Folder::new();
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    // From the file, as the framework reads its own.
+    std::fs::write(folder.path().join(".env"), "CHAT_RATE_SECONDS=soon\nCHAT_DEMO_TOKENS=perhaps\n").unwrap();
+    command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2");
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    for line in [
+        "CHAT_RATE_MESSAGES=\"0\": must be ",
+        "CHAT_RATE_SECONDS=\"soon\": must be ",
+        "CHAT_SECRET",
+        "CHAT_DEMO_TOKENS=\"perhaps\": must be one of: true, false, 1, 0",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(!told.contains("hunter2"), "{told}");
+    assert_eq!(ended.stdout, b"", "it must not listen");
+}
+
+#[test]
+fn the_start_warns_of_tokens_for_everybody() {
+    let chat = ChatServer::start();
+    let secret = "correct horse battery staple, 2 of them";
+    for (settings, warning) in [
+        (&[("CHAT_SECRET", secret), ("CHAT_DEMO_TOKENS", "1")][..], Some("/api/token makes anybody")),
+        (&[("CHAT_SECRET", secret)], None),
+        (&[("CHAT_DEMO_TOKENS", "1")], Some("does nothing without CHAT_SECRET")),
+    ] {
+        let folder = Folder::new();
+        let mut command = Command::new(program());
+        surroundings(&mut command, folder.path(), chat.port());
+        let ended = command.envs(settings.iter().copied()).env("LOG_LEVEL", "WARN").output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(told.contains("CHAT_DEMO_TOKENS"), warning.is_some(), "{told}");
+        assert!(warning.is_none_or(|warning| told.contains(warning)), "{told}");
+        assert!(!told.contains(secret), "{told}");
+    }
+}

@@ -106,17 +106,31 @@ impl Driver {
     /// # Panics
     /// When the driver does not answer.
     pub async fn console(&self, session: &str) -> Vec<Value> {
-        let body = r#"{"type":"browser"}"#;
+        let answer = self.ask(session, "se/log", &json!({ "type": "browser" })).await;
+        answer.as_array().unwrap_or_else(|| panic!("no log: {answer}")).clone()
+    }
+
+    /// Sends a command of the browser's own protocol, for what `WebDriver` has no word for.
+    ///
+    /// # Panics
+    /// When the driver does not answer.
+    pub async fn devtools(&self, session: &str, command: &str, parameters: Value) -> Value {
+        self.ask(session, "goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
+    }
+
+    async fn ask(&self, session: &str, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
         let request = format!(
-            "POST /session/{session}/se/log HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+            "POST /session/{session}/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
         let stream = soon("a connection", TcpStream::connect(("127.0.0.1", self.port))).await;
         let mut stream: Box<dyn Stream> = Box::new(stream.expect("the driver listens"));
         soon("sending", stream.write_all(request.as_bytes())).await.expect("the driver reads");
-        let answer = read_answer(&mut stream, &mut Vec::new()).await.json();
-        answer["value"].as_array().unwrap_or_else(|| panic!("no log: {answer}")).clone()
+        let answer = read_answer(&mut stream, &mut Vec::new()).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()["value"].clone()
     }
 }
 

@@ -1,0 +1,67 @@
+//! Private rooms, on the page.
+
+use serde_json::json;
+use tests::chat::{ChatServer, Talker};
+
+use crate::page::{DESK, PHONE, Page};
+use crate::{MEMBERS, MESSAGES, NOTHING, browsers};
+
+#[tokio::test]
+async fn a_private_room_is_entered_by_invitation() {
+    let Some((driver, _guard)) = browsers().await else { return };
+    let chat = ChatServer::start();
+    let alice = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
+    let bob = Page::open(&driver, "bob", PHONE, &chat.url("/?user=bob")).await;
+    bob.until("#state", &["online"]).await;
+    alice.until("#invite", NOTHING).await;
+    alice.write("#new-room", "den").await;
+    alice.click("#new-room-private").await;
+    alice.click("#create-room").await;
+    alice.until("#current-room", &["den"]).await;
+    alice.until("#about", &["Private room · 1 member"]).await;
+    alice.say("Nobody else reads this yet").await;
+
+    // Others neither see it nor get in.
+    let mut carol = Talker::connect(&chat, "carol").await;
+    let rooms = carol.reply("list_rooms", json!({})).await;
+    assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(1), "{rooms}");
+    bob.click("#open-rooms").await;
+    bob.until("#rooms .name", &["lobby"]).await;
+    bob.write("#new-room", "den").await;
+    bob.click("#create-room").await;
+    bob.until("#new-room-hint", &["This room is private: somebody in it has to invite you."]).await;
+    bob.pictures("phone-refused").await;
+
+    alice.click("#invite").await;
+    alice.until("#invitation-title", &["Invite to den"]).await;
+    alice.write("#invite-user", "b b").await;
+    alice.click("#send-invite").await;
+    alice.until("#invite-hint", &["A user name has letters, digits, _, - and ., at most 64."]).await;
+    alice.pictures("desk-invitation").await;
+    alice.click("#cancel-invite").await;
+    alice.click("#invite").await;
+    alice.write("#invite-user", "bob").await;
+    alice.click("#send-invite").await;
+    alice.until("#notice-text", &["bob can now join den."]).await;
+
+    bob.until("#notice-text", &["alice invites you to the private room den."]).await;
+    bob.click("#rooms [data-key='#lobby']").await;
+    bob.pictures("phone-invited").await;
+    bob.click("#notice-join").await;
+    bob.until("#current-room", &["den"]).await;
+    bob.until(MESSAGES, &["Nobody else reads this yet"]).await;
+    bob.until("#notice", NOTHING).await;
+    alice.until(MEMBERS, &["alice", "bob"]).await;
+    bob.say("Cosy").await;
+    alice.until(MESSAGES, &["Nobody else reads this yet", "Cosy"]).await;
+
+    bob.click("#leave").await;
+    bob.until("#current-room", &["lobby"]).await;
+    alice.until(MEMBERS, &["alice"]).await;
+    // Admitted once is admitted: the room stays in the list.
+    bob.click("#open-rooms").await;
+    bob.until("#rooms .joinable .name", &["den"]).await;
+    for page in [&alice, &bob] {
+        page.is_clean().await;
+    }
+}
