@@ -84,7 +84,8 @@ pub fn consumer(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `Option` of one, or a `Result` of these; a returned message is the reply.
 ///
 /// # Arguments
-/// - `rate_limit = exempt`, or a limit of its own: `"10/s"`, `"10/1m"`.
+/// - `rate_limit = exempt`, a cost as so many messages, `cost(5)`, or a limit of its own: `"10/s"`, `"10/1m"`. It takes effect
+///   with a `RateLimit` in the middleware of the application.
 /// - `timeout = "5s"`, `"500ms"`: instead of `WS_HANDLER_TIMEOUT`.
 /// - `cancel_safe`: the handler may be dropped at any `await`, so a timeout leaves the connection open.
 #[proc_macro_attribute]

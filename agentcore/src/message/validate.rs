@@ -13,6 +13,7 @@ pub use regex::Regex;
 pub use rules::Pattern;
 pub use values::{Length, Number, Size, Text};
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use crate::error::{Error, ErrorDetail};
@@ -29,7 +30,7 @@ pub trait Validate {
 }
 
 /// The broken rules of one payload, each with the path of its field.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
     path: Vec<Step>,
     errors: Vec<ErrorDetail>,
@@ -40,6 +41,24 @@ enum Step {
     Field(&'static str),
     Index(usize),
     Key(String),
+}
+
+thread_local! {
+    /// The path of the last report, empty: so that a message without a mistake allocates nothing here.
+    static PATH: Cell<Vec<Step>> = const { Cell::new(Vec::new()) };
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { path: PATH.take(), errors: Vec::new() }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.path.clear();
+        PATH.set(std::mem::take(&mut self.path));
+    }
 }
 
 impl Report {
@@ -93,11 +112,11 @@ impl Report {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` when a rule is broken.
-    pub fn into_result(self) -> Result<(), Error> {
+    pub fn into_result(mut self) -> Result<(), Error> {
         if self.errors.is_empty() {
             return Ok(());
         }
-        Err(failed(self.errors))
+        Err(failed(std::mem::take(&mut self.errors)))
     }
 }
 

@@ -96,7 +96,7 @@ impl Seat {
 
     /// Appends a chunk; true when the outbox took it. Over the bound, a socket that was not tried yet is written first:
     /// only a reader that is really slow loses something or is disconnected.
-    pub(super) fn deliver(&mut self, chunk: &Chunk, at: u32, world: &mut World<'_>) -> bool {
+    pub(super) fn deliver(&mut self, chunk: Chunk, at: u32, world: &mut World<'_>) -> bool {
         if self.phase != Phase::Open {
             return false;
         }
@@ -105,7 +105,7 @@ impl Seat {
             self.flush(world.shard, at);
         }
         let missed = &mut self.missed;
-        match self.outbox.offer(chunk.clone(), |lost| world.note(lost, missed)) {
+        match self.outbox.offer(chunk, |lost| world.note(lost, missed)) {
             Ok(true) => {
                 self.sent.add(frames, bytes);
                 true

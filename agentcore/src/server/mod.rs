@@ -2,6 +2,8 @@
 
 mod accept;
 mod address;
+#[cfg(test)]
+mod allocations;
 mod attend;
 mod builder;
 mod capped;

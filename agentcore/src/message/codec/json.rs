@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -36,8 +36,38 @@ fn shown(error: &serde_json::Error) -> String {
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EnvelopeVisitor)
+        deserializer.deserialize_any(EnvelopeVisitor)
     }
+}
+
+/// What a visitor does not take, refused in our words: those of serde speak of Rust's types.
+macro_rules! refuse {
+    ($text:expr; $($what:ident)*) => { $(refuse!(@ $text, $what);)* };
+    (@ $text:expr, bool) => { refuse!(@ $text, visit_bool, bool); };
+    (@ $text:expr, u64) => { refuse!(@ $text, visit_u64, u64); };
+    (@ $text:expr, i64) => { refuse!(@ $text, visit_i64, i64); };
+    (@ $text:expr, f64) => { refuse!(@ $text, visit_f64, f64); };
+    (@ $text:expr, str) => { refuse!(@ $text, visit_str, &str); };
+    (@ $text:expr, null) => {
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    };
+    (@ $text:expr, array) => {
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(A::Error::custom($text))
+        }
+    };
+    (@ $text:expr, object) => {
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(A::Error::custom($text))
+        }
+    };
+    (@ $text:expr, $visit:ident, $type:ty) => {
+        fn $visit<E: serde::de::Error>(self, _: $type) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    };
 }
 
 struct EnvelopeVisitor;
@@ -61,8 +91,9 @@ impl<'de> Deserialize<'de> for Text<'de> {
         impl<'de> Visitor<'de> for TextVisitor {
             type Value = Text<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string as `type`")
+                f.write_str("a text")
             }
+            refuse!("`type` must be a text"; bool u64 i64 f64 null array object);
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
                 Ok(Text(Cow::Borrowed(text)))
             }
@@ -70,7 +101,30 @@ impl<'de> Deserialize<'de> for Text<'de> {
                 Ok(Text(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(TextVisitor)
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// The `ref`, if there is one.
+struct Reference(Option<u64>);
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReferenceVisitor;
+        impl<'de> Visitor<'de> for ReferenceVisitor {
+            type Value = Reference;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Reference, E> {
+                Ok(Reference(Some(number)))
+            }
+            fn visit_unit<E>(self) -> Result<Reference, E> {
+                Ok(Reference(None))
+            }
+            refuse!("`ref` must be a whole number from 0 to 18446744073709551615"; bool i64 f64 str array object);
+        }
+        deserializer.deserialize_any(ReferenceVisitor)
     }
 }
 
@@ -78,8 +132,10 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     type Value = Envelope<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `type`, and optionally `data` and `ref`")
+        f.write_str("an object")
     }
+
+    refuse!("the envelope must be an object with `type`, and optionally `data` and `ref`"; bool u64 i64 f64 str null array);
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut message_type, mut data, mut reference) = (None, None, None);
@@ -87,7 +143,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
             match key {
                 Key::Type if message_type.is_none() => message_type = Some(map.next_value::<Text<'de>>()?),
                 Key::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
-                Key::Ref if reference.is_none() => reference = Some(map.next_value::<Option<u64>>()?),
+                Key::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
                 Key::Type => return Err(A::Error::custom("`type` is there twice")),
                 Key::Data => return Err(A::Error::custom("`data` is there twice")),
                 Key::Ref => return Err(A::Error::custom("`ref` is there twice")),
@@ -102,7 +158,11 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         if message_type.len() > MAX_TYPE {
             return Err(A::Error::custom("`type` has more than 64 characters"));
         }
-        Ok(Envelope { message_type, data: RawData::json(data.map(RawValue::get)), reference: reference.flatten() })
+        Ok(Envelope {
+            message_type,
+            data: RawData::json(data.map(RawValue::get)),
+            reference: reference.and_then(|Reference(number)| number),
+        })
     }
 }
 
@@ -157,14 +217,14 @@ mod tests {
             (r#"{"type":"a","type":"b"}"#, "`type` is there twice"),
             (r#"{"type":"a","data":1,"data":2}"#, "`data` is there twice"),
             (r#"{"type":"a","ref":1,"ref":1}"#, "`ref` is there twice"),
-            (r#"{"type":{}}"#, "invalid type: map, expected a string as `type`"),
-            (r#"{"type":5}"#, "invalid type: integer `5`, expected a string as `type`"),
-            (r#"{"type":null}"#, "invalid type: null, expected a string as `type`"),
-            (r#"{"type":"a","ref":-1}"#, "invalid value: integer `-1`, expected u64"),
-            (r#"{"type":"a","ref":1.5}"#, "invalid type: floating point `1.5`, expected u64"),
-            (r#"{"type":"a","ref":"7"}"#, "invalid type: string \"7\", expected u64"),
-            ("[]", "invalid type: sequence, expected an object"),
-            ("7", "invalid type: integer `7`, expected an object"),
+            (r#"{"type":{}}"#, "`type` must be a text"),
+            (r#"{"type":5}"#, "`type` must be a text"),
+            (r#"{"type":null}"#, "`type` must be a text"),
+            (r#"{"type":"a","ref":-1}"#, "`ref` must be a whole number from 0"),
+            (r#"{"type":"a","ref":1.5}"#, "`ref` must be a whole number from 0"),
+            (r#"{"type":"a","ref":"7"}"#, "`ref` must be a whole number from 0"),
+            ("[]", "the envelope must be an object with `type`"),
+            ("7", "the envelope must be an object with `type`"),
         ] {
             let (code, message) = refused(text);
             assert_eq!(code, "INVALID_ENVELOPE", "{text}");

@@ -88,7 +88,7 @@ impl RoomBook {
                 continue;
             }
             match chunks.of(seat.codec()) {
-                Some(chunk) => taken += usize::from(seat.deliver(chunk, occupant.seat, &mut world)),
+                Some(chunk) => taken += usize::from(seat.deliver(chunk.clone(), occupant.seat, &mut world)),
                 // It came from outside and cannot be said in this codec.
                 None => seat.miss(Gaps::All, Cause::Backend),
             }
@@ -113,9 +113,11 @@ impl RoomBook {
         if seat.connection.id().serial != member.serial {
             return false;
         }
-        let taken = seat.deliver(&chunk, member.index, &mut world);
+        // Handed over, not shared: a message to one connection has no second owner to be counted.
+        let bytes = chunk.bytes.len();
+        let taken = seat.deliver(chunk, member.index, &mut world);
         if taken {
-            self.tally.direct.add(1, chunk.bytes.len());
+            self.tally.direct.add(1, bytes);
         }
         if seat.owes() {
             self.owed.push(member);

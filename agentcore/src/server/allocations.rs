@@ -1,0 +1,132 @@
+//! What a message costs in allocations, from its text to the encoded reply in the outbox.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends so")]
+#![expect(unused_qualifications, reason = "generated code names the crate by its path")]
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::conduct::Conduct;
+use super::inbound::{Begun, Way, answer, begin, first_poll};
+use crate::auth::{Access, Identity};
+use crate::backend::MemoryBackend;
+use crate::consumer::{Mount, Opening, Session};
+use crate::manager::ConnectionManager;
+use crate::message::Input;
+use crate::metrics::Labels;
+use crate::middleware::{Chain, Incoming, Middleware, Next, Pipeline, Reply};
+use crate::registry::{Connection, Sink};
+use crate::state::States;
+use crate::worker::Run;
+use crate::{Result, Settings, UserId, consumer, message};
+
+#[message("say", crate = crate)]
+struct Say {
+    #[validate(length(min = 1, max = 100))]
+    text: String,
+    #[validate(range(min = 1))]
+    number: u32,
+}
+
+#[message("said", crate = crate)]
+struct Said {
+    length: usize,
+}
+
+#[consumer(path = "/ws", crate = crate)]
+struct Talk {}
+
+#[consumer(crate = crate)]
+impl Talk {
+    #[on("say")]
+    async fn say(&mut self, message: Say) -> Said {
+        Said { length: message.text.len() + usize::try_from(message.number).unwrap_or(0) }
+    }
+}
+
+/// Passes everything, and is counted as a chain.
+struct Passes;
+
+impl Middleware for Passes {
+    async fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> Result<Reply> {
+        next.run(message).await
+    }
+}
+
+struct Bench {
+    manager: ConnectionManager,
+    connection: Arc<Connection>,
+    session: Box<dyn Session>,
+    conduct: Conduct,
+    serial: u64,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let settings = Settings { workers: 0, ..Settings::default() };
+        let backend = Arc::new(MemoryBackend::new());
+        let manager = ConnectionManager::start(Arc::new(settings), backend, Labels::default()).await.unwrap();
+        let shard = manager.registry().choose().unwrap().clone();
+        let access = Access::new(Identity::new(UserId::new("ada").unwrap()), None);
+        // Nobody takes what is written: it stays in the outbox.
+        let (sink, _) = tokio::sync::mpsc::channel(1);
+        let connection = manager.open(access, &shard, Default::default(), Sink::Stream(sink), 0);
+        let states = States::default();
+        let session = Mount::of::<Talk>()
+            .open(&Opening::new(&[], &[], &states))
+            .unwrap()
+            .attach(manager.clone(), connection.clone());
+        Self { manager, connection, session, conduct: Conduct::default(), serial: 0 }
+    }
+
+    /// Handles a message as the read loop does.
+    fn handle(&mut self, text: &str, chain: Option<&dyn Pipeline>) {
+        self.serial += 1;
+        let (connection, manager) = (&self.connection, &self.manager);
+        let way = Way { session: self.session.as_mut(), chain, connection, manager };
+        let Begun::Started(mut future, asked) = begin(way, &mut self.conduct, Input::Text(text), self.serial) else {
+            panic!("the message is good");
+        };
+        let mut handling = Run::new(connection.meter(), asked.kind);
+        let polled = pin!(first_poll(&mut future, &mut handling)).poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Poll::Ready(output)) = polled else { panic!("the handler does not wait") };
+        drop(future);
+        answer(&mut self.conduct, connection, &asked, output).unwrap();
+    }
+
+    /// The allocations of one message, once everything has its size.
+    fn allocations(&mut self, chain: Option<&dyn Pipeline>) -> u64 {
+        let text = format!(r#"{{"type":"say","data":{{"text":"{}","number":7}},"ref":12345}}"#, "x".repeat(44));
+        assert_eq!(text.len(), 100);
+        // A power of two and one more: the outbox has room again.
+        for _ in 0..65 {
+            self.handle(&text, chain);
+        }
+        let measured = allocation_counter::measure(|| {
+            for _ in 0..10 {
+                self.handle(&text, chain);
+            }
+        });
+        assert_eq!(measured.count_total % 10, 0, "the same for each: {measured:?}");
+        measured.count_total / 10
+    }
+}
+
+/// The payload has one field that allocates.
+const FIELDS: u64 = 1;
+
+#[tokio::test]
+async fn without_a_chain_the_framework_allocates_twice_for_a_message() {
+    let mut bench = Bench::new().await;
+    // The future of the handler, and the reply.
+    assert_eq!(bench.allocations(None) - FIELDS, 2);
+}
+
+#[tokio::test]
+async fn a_chain_costs_a_copy_of_the_data_and_a_future_however_long_it_is() {
+    let mut bench = Bench::new().await;
+    assert_eq!(bench.allocations(Some(&Passes)) - FIELDS, 4);
+    let longer = Chain::new() >> Passes >> None::<Passes> >> Passes >> Passes;
+    assert_eq!(bench.allocations(Some(&longer)) - FIELDS, 4);
+}
