@@ -55,6 +55,7 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
         ("ALLOWED_ORIGINS", "https://a.com,b.com", "\"b.com\" is none"),
         ("TRUSTED_PROXIES", "10.0.0.0/33", "\"10.0.0.0/33\" is none"),
         ("SHUTDOWN_TIMEOUT", "nan", "seconds from 1 to 3600"),
+        ("LOG_STATS", "yes", "true"),
         ("LOG_LEVEL", "LOUD", "one of: ERROR, WARN"),
         ("WORKERS", "1.5", "from 0 to 1024"),
     ];

@@ -43,6 +43,7 @@
 //! - [`Error`] is what can go wrong, for clients and for the log.
 //! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
 //! - [`Authenticator`] decides who may connect; [`Identity`] is what it found out.
+//! - [`Supervisor`] runs background tasks, and starts one again that has panicked.
 //! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
 //!
 //! # The wire protocol
@@ -51,6 +52,8 @@
 #![doc = include_str!("docs/security.md")]
 #![doc = ""]
 #![doc = include_str!("docs/settings.md")]
+#![doc = ""]
+#![doc = include_str!("docs/operations.md")]
 
 pub mod auth;
 pub mod backend;

@@ -69,6 +69,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// `SHUTDOWN_TIMEOUT` (10): how long a stop may take.
     pub shutdown_timeout: Duration,
+    /// `LOG_STATS` (false): whether the statistics are logged once in a minute.
+    pub log_stats: bool,
     /// `LOG_LEVEL` (INFO).
     pub log_level: tracing::Level,
     /// `WORKERS` (the cores available to the process): 0 for the caller's runtime.
@@ -99,6 +101,7 @@ impl Default for Settings {
             allowed_origins: AllowedOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
             shutdown_timeout: Duration::from_secs(10),
+            log_stats: false,
             log_level: tracing::Level::INFO,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
         }
@@ -166,6 +169,7 @@ impl Settings {
             allowed_origins: read.told("ALLOWED_ORIGINS", default.allowed_origins),
             trusted_proxies: read.told("TRUSTED_PROXIES", default.trusted_proxies),
             shutdown_timeout: read.seconds("SHUTDOWN_TIMEOUT", default.shutdown_timeout, 1, 3600),
+            log_stats: read.flag("LOG_STATS", default.log_stats),
             log_level: read.one_of(
                 "LOG_LEVEL",
                 default.log_level,

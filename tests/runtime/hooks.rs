@@ -7,6 +7,7 @@ use tests::client::Client;
 use tests::room::room;
 use tests::server::{Server, settings};
 use tests::wait::{until, until_equal};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{connect, nothing_is_left, start};
 
@@ -112,4 +113,68 @@ async fn disconnect_runs_once_also_when_many_things_end_a_connection_at_the_same
     }
     until_equal("the hook", 30, async || journal.count("disconnected ada")).await;
     assert_eq!(journal.count("connect ada"), 30);
+}
+
+#[tokio::test]
+async fn while_connect_runs_pings_are_answered_and_what_comes_waits() {
+    let (server, journal, gate) = start().await;
+    let mut ada = Client::connect(&server, "/room/ada?connect=wait,join:g").await;
+    until("connect runs", async || journal.count("connect ada") == 1).await;
+    ada.send(Message::Ping(b"one".to_vec().into())).await;
+    assert_eq!(ada.pong().await, b"one");
+    ada.text(r#"{"type":"groups","ref":1}"#).await;
+    ada.text(r#"{"type":"me","ref":2}"#).await;
+    gate.open(1);
+    assert_eq!(ada.next().await["data"]["names"], json!(["g"]), "after connect");
+    assert_eq!(ada.next().await["ref"], 2, "in their order");
+}
+
+/// Without reading, the peer's close frame would be noticed only at the end of the hook.
+#[tokio::test]
+async fn a_client_that_leaves_while_connect_runs_is_known_to_have_left() {
+    let (server, journal, gate) = start().await;
+    let mut ada = Client::connect(&server, "/room/ada?connect=wait").await;
+    until("connect runs", async || journal.count("connect ada") == 1).await;
+    ada.send(Message::Close(None)).await;
+    gate.open(1);
+    assert_eq!(ada.closed().await.1.code, None, "its own close, given back");
+    until("the hook has run", async || journal.count("disconnected ada") == 1).await;
+    assert_eq!(journal.count("disconnect ada 1005"), 1, "{:?}", journal.lines());
+    nothing_is_left(&server).await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_sent_away_while_connect_runs_hears_it_at_once() {
+    let (server, journal, gate) = start().await;
+    let mut ada = Client::connect(&server, "/room/ada?connect=wait").await;
+    until("connect runs", async || journal.count("connect ada") == 1).await;
+    server.manager.disconnect_user("ada").await.expect("told");
+    // The frame is there while the hook runs; the stream ends after it.
+    let Some(Message::Close(Some(frame))) = ada.message().await else { panic!("no close frame") };
+    assert_eq!(u16::from(frame.code), 4401);
+    gate.open(1);
+    nothing_is_left(&server).await;
+}
+
+/// A client that goes on sending must not be blocked by a hook that takes its time.
+#[tokio::test]
+async fn while_disconnect_runs_what_the_client_sends_is_taken_and_thrown_away() {
+    let (server, journal, gate) = start().await;
+    let mut ada = connect_waiting(&server).await;
+    server.manager.disconnect_user("ada").await.expect("told");
+    until("disconnect runs", async || journal.count("disconnect ada 4401") == 1).await;
+    // More than all buffers between the two hold.
+    let text = json!({ "type": "post", "data": { "text": "x".repeat(1 << 20) } }).to_string();
+    for _ in 0..16 {
+        ada.text(&text).await;
+    }
+    gate.open(1);
+    nothing_is_left(&server).await;
+    assert_eq!(ada.closed().await.1.code, Some(4401));
+}
+
+async fn connect_waiting(server: &Server) -> Client {
+    let mut client = Client::connect(server, "/room/ada?disconnect=wait").await;
+    client.settle().await;
+    client
 }

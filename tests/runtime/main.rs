@@ -16,6 +16,7 @@ mod limits;
 mod metrics;
 mod order;
 mod presence;
+mod process;
 mod reading;
 mod rest;
 mod slow;

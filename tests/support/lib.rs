@@ -9,6 +9,7 @@ pub mod http;
 pub mod hub;
 pub mod inside;
 pub mod log;
+pub mod program;
 pub mod raw;
 pub mod room;
 pub mod server;

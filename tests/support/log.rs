@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
@@ -11,6 +11,9 @@ thread_local! {
     /// Who listens on this thread, and from which level on.
     static LISTENING: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
 }
+
+/// What [`Log::warnings`] captures, once somebody wants it.
+static WARNINGS: OnceLock<Log> = OnceLock::new();
 
 /// The lines of the log, as the usual subscriber writes them.
 #[derive(Debug, Clone, Default)]
@@ -33,14 +36,22 @@ impl Log {
     /// somebody wanted it a moment ago.
     #[must_use]
     pub fn capture(level: Level) -> (Self, Listening) {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).without_time();
-            subscriber.with_writer(Listeners).init();
-        });
+        install();
         let log = Self::default();
         LISTENING.set(Some((level, log.clone())));
         (log, Listening(()))
+    }
+
+    /// Captures the warnings and errors of all threads from now on: of all tests in the process, so what is looked for
+    /// must be one test's own.
+    #[must_use]
+    pub fn warnings() -> Self {
+        install();
+        WARNINGS.get_or_init(Self::default).clone()
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 
     /// The lines that have a text in them.
@@ -51,14 +62,20 @@ impl Log {
     }
 }
 
+fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).without_time();
+        subscriber.with_writer(Listeners).init();
+    });
+}
+
 /// Where one event goes.
-struct Listener(Option<Log>);
+struct Listener([Option<Log>; 2]);
 
 impl Write for Listener {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if let Some(Log(lines)) = &self.0 {
-            lines.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        }
+        self.0.iter().flatten().for_each(|log| log.write(bytes));
         Ok(bytes.len())
     }
 
@@ -73,13 +90,14 @@ impl MakeWriter<'_> for Listeners {
     type Writer = Listener;
 
     fn make_writer(&self) -> Listener {
-        Listener(None)
+        Listener([None, None])
     }
 
     fn make_writer_for(&self, event: &Metadata<'_>) -> Listener {
         LISTENING.with_borrow(|listening| {
             let wanted = listening.as_ref().filter(|(level, _)| event.level() <= level);
-            Listener(wanted.map(|(_, log)| log.clone()))
+            let warned = WARNINGS.get().filter(|_| *event.level() <= Level::WARN);
+            Listener([wanted.map(|(_, log)| log.clone()), warned.cloned()])
         })
     }
 }

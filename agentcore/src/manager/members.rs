@@ -39,6 +39,12 @@ pub struct Stats {
     pub users: usize,
     /// The groups with a connection of this node.
     pub groups: usize,
+    /// Connections that were opened since the start.
+    pub connections_opened: u64,
+    /// Messages of clients since the start, those that were refused too.
+    pub messages_in: u64,
+    /// Bytes of those messages, without their frames.
+    pub bytes_in: u64,
     /// Messages that went into outboxes since the start.
     pub messages_out: u64,
     /// Bytes of those messages, with their frames.
@@ -169,6 +175,7 @@ impl ConnectionManager {
         let registry = self.registry();
         let tally = registry.tally();
         let sent = tally.total();
+        let (messages_in, bytes_in) = self.inner.metrics.received();
         Stats {
             node: self.inner.node.clone(),
             backend_type: self.inner.backend.name(),
@@ -176,6 +183,9 @@ impl ConnectionManager {
             connections: registry.connection_count(),
             users: registry.user_count(),
             groups: registry.directory().len(),
+            connections_opened: self.inner.metrics.opened(),
+            messages_in,
+            bytes_in,
             messages_out: sent.messages,
             bytes_out: sent.bytes,
             outbox_bytes: tally.outbox_bytes,

@@ -8,6 +8,7 @@ mod batches;
 mod drain;
 mod groups;
 mod members;
+mod report;
 mod resync;
 mod route;
 mod sending;
@@ -102,6 +103,7 @@ impl ConnectionManager {
         };
         let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
         backend.start(Node { id: node, incarnation, limits, supervisor }, deliver).await?;
+        manager.log_stats();
         Ok(manager)
     }
 

@@ -104,6 +104,13 @@ impl Cells {
         self.received.get(slot)
     }
 
+    /// Messages and bytes of all types.
+    pub(super) fn total(&self) -> (u64, u64) {
+        self.received.iter().fold((0, 0), |(messages, bytes), cell| {
+            (messages + cell.messages.load(Ordering::Relaxed), bytes + cell.bytes.load(Ordering::Relaxed))
+        })
+    }
+
     /// A poll of the application's code begins.
     pub(super) fn enter(&self, slot: Slot) {
         self.turn.store(Turn::of(self.turn.load(Ordering::Relaxed)).next(slot).0, Ordering::Relaxed);

@@ -110,6 +110,19 @@ impl Metrics {
         self.started_at
     }
 
+    /// Messages that came in, and their bytes.
+    pub(crate) fn received(&self) -> (u64, u64) {
+        self.workers
+            .iter()
+            .map(|cells| cells.total())
+            .fold((0, 0), |(messages, bytes), (more, longer)| (messages + more, bytes + longer))
+    }
+
+    /// Connections that were opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
     fn error(&self, code: &str) {
         let known = |errors: &HashMap<Cow<'static, str>, AtomicU64>| {
             let Some(count) = errors.get(code) else { return false };

@@ -64,7 +64,10 @@ impl Watchdog {
     /// When there can be no more threads.
     pub(crate) fn start(metrics: Arc<Metrics>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
+        // What it says goes to the log of who starts the node.
+        let log = tracing::dispatcher::get_default(Clone::clone);
         std::thread::Builder::new().name("agentcore-watch".to_owned()).spawn(move || {
+            let _log = tracing::dispatcher::set_default(&log);
             let mut seen: Vec<_> = metrics.workers.iter().map(|cells| (cells.turn(), Instant::now())).collect();
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 for (cells, seen) in metrics.workers.iter().zip(&mut seen) {

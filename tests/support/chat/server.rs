@@ -4,14 +4,15 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
-use std::{env, thread};
+use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::Folder;
 use crate::http::{Answer, read_answer};
+use crate::program::built;
 use crate::transport::Stream;
 use crate::wait::{PATIENCE, soon, until_equal};
 
@@ -21,25 +22,7 @@ use crate::wait::{PATIENCE, soon, until_equal};
 /// When it cannot be built.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // This test is `<target>/<profile>/deps/<name>`.
-        let test = env::current_exe().expect("a test has a file");
-        let folder = test.ancestors().nth(2).expect("the folder of the profile");
-        let target = folder.parent().expect("the folder of all profiles");
-        let profile = match folder.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
-        cargo.args(["build", "--package", "chat", "--profile", profile, "--message-format", "json-render-diagnostics"]);
-        cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-        let built = cargo.stderr(Stdio::piped()).output().expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8(built.stdout).expect("UTF-8");
-        let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let program = messages.find_map(|message| message["executable"].as_str().map(PathBuf::from));
-        program.expect("the package has a program")
-    })
+    PROGRAM.get_or_init(|| built("chat"))
 }
 
 /// A running chat; dropping it kills the process.
