@@ -5,6 +5,7 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, LitInt, Meta, parse_quote};
 
 use super::model::{Check, Field, Length, Message, Range, Rule, Shape};
+use super::overflow;
 use super::serde_attrs::has_rename;
 use super::validate::{check_type_name, derives_of, is_ours};
 use crate::paths::respan;
@@ -149,11 +150,13 @@ fn payload(message: &Message) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let check_rules = checks::check_rules(message);
+    let overflow = overflow::expand(message);
     let named = message.name.as_ref().map(|name| {
         quote! {
             #[automatically_derived]
             impl #private::Message for #ident {
                 const TYPE: &'static str = #name;
+                #overflow
             }
         }
     });

@@ -3,6 +3,7 @@
 mod case;
 mod expand;
 mod model;
+mod overflow;
 mod parse;
 mod serde_attrs;
 mod validate;

@@ -10,9 +10,20 @@ pub(super) struct Message {
     /// The user's item, without the attributes that are ours.
     pub(super) item: DeriveInput,
     pub(super) name: Option<LitStr>,
+    /// The argument, and what it says.
+    pub(super) overflow: Option<(Ident, Overflow)>,
     pub(super) paths: Paths,
     /// One for a struct, one for each variant of an enum.
     pub(super) shapes: Vec<Shape>,
+}
+
+/// What happens to a message where a connection does not read fast enough.
+pub(super) enum Overflow {
+    Disconnect,
+    DropNewest,
+    DropOldest,
+    /// Only the newest with the same values in these fields waits.
+    Latest(Vec<Ident>),
 }
 
 /// Fields that come together.

@@ -1,9 +1,10 @@
 //! From tokens to the model.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Data, DeriveInput, Fields, Lit, LitStr, Member, Meta, Variant};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, Lit, LitStr, Member, Meta, Variant};
 
-use super::model::{Field, Message, Rule, Shape};
+use super::model::{Field, Message, Overflow, Rule, Shape};
+use super::overflow;
 use super::serde_attrs::Container;
 use crate::args::{self, Arg, Named};
 use crate::diagnostics::{Diagnostic, Errors};
@@ -14,7 +15,7 @@ mod rules;
 /// Reads the arguments and takes our attributes off the item.
 pub(super) fn message(args: TokenStream, mut item: DeriveInput, errors: &mut Errors) -> Message {
     let mut paths = Paths::default();
-    let name = arguments(args, &mut paths, errors);
+    let (name, overflow) = arguments(args, &mut paths, errors);
     for attr in take_validate(&mut item.attrs) {
         errors.push(misplaced(&attr, "the fields"));
     }
@@ -28,13 +29,15 @@ pub(super) fn message(args: TokenStream, mut item: DeriveInput, errors: &mut Err
         Data::Enum(data) => data.variants.iter_mut().map(|variant| shape(variant, &container, errors)).collect(),
         Data::Union(_) => Vec::new(),
     };
-    Message { item, name, paths, shapes }
+    Message { item, name, overflow, paths, shapes }
 }
 
-fn arguments(args: TokenStream, paths: &mut Paths, errors: &mut Errors) -> Option<LitStr> {
-    let args = errors.check(args::parse(args))?;
+type Arguments = (Option<LitStr>, Option<(Ident, Overflow)>);
+
+fn arguments(args: TokenStream, paths: &mut Paths, errors: &mut Errors) -> Arguments {
+    let Some(args) = errors.check(args::parse(args)) else { return (None, None) };
     args::refuse_repeated(args::named(&args), errors);
-    let mut name = None;
+    let (mut name, mut overflow) = (None, None);
     for arg in &args {
         match arg {
             Arg::Value(Lit::Str(text)) if name.is_none() => name = Some(text.clone()),
@@ -44,14 +47,17 @@ fn arguments(args: TokenStream, paths: &mut Paths, errors: &mut Errors) -> Optio
                 errors.push(error.help("`#[message(\"chat_message\")]`"));
             }
             Arg::Named(named) if named.name == "crate" => paths.set(named, errors),
+            Arg::Named(named) if named.name == "overflow" => {
+                overflow = overflow::parse(named, errors).map(|policy| (named.name.clone(), policy));
+            }
             Arg::Named(named) => errors.push(unknown(named)),
         }
     }
-    name
+    (name, overflow)
 }
 
 fn unknown(arg: &Named) -> Diagnostic {
-    let error = Diagnostic::unknown(&arg.name, "`#[message]` argument", &["crate"]);
+    let error = Diagnostic::unknown(&arg.name, "`#[message]` argument", &["overflow", "crate"]);
     if arg.has_equals() {
         return error;
     }

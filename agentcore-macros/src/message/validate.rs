@@ -5,6 +5,7 @@ use syn::{Data, DeriveInput, Expr, ExprLit, ExprUnary, Fields, GenericParam, Lit
 
 use super::case::snake;
 use super::model::{Check, Length, Message, Range, Rule};
+use super::overflow;
 use crate::diagnostics::{Diagnostic, Errors};
 
 const RESERVED: &[&str] = &["ping", "pong", "reply", "error"];
@@ -18,6 +19,7 @@ pub(super) fn message(message: &Message, errors: &mut Errors) -> bool {
         errors.check(check_type_name(name));
     }
     kind(message, errors);
+    overflow::validate(message, errors);
     derives(&message.item, errors);
     for rule in message.shapes.iter().flat_map(|shape| &shape.fields).flat_map(|field| &field.rules) {
         bounds(rule, errors);
