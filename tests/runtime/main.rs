@@ -7,14 +7,18 @@ use tests::room::{Gate, Journal, room};
 use tests::server::{Server, settings};
 use tests::wait::until;
 
+mod codecs;
+mod connections;
 mod draining;
 mod faults;
 mod groups;
 mod health;
+mod heartbeat;
 mod hooks;
 mod limits;
 mod metrics;
 mod order;
+mod overflow;
 mod presence;
 mod process;
 mod reading;

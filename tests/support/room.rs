@@ -93,6 +93,14 @@ pub struct Posted {
     text: Value,
 }
 
+impl Posted {
+    /// A text that nobody's handler sends.
+    #[must_use]
+    pub fn new(from: &str, text: &str) -> Self {
+        Self { from: UserId::new(from).expect("a user"), group: None, text: text.into() }
+    }
+}
+
 /// A user came.
 #[message("entered")]
 pub struct Entered {

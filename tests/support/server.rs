@@ -10,7 +10,7 @@ use agentcore::{AgentCore, App, ConnectionManager, Result, Settings};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower_service::Service;
@@ -67,7 +67,23 @@ impl Server {
     /// # Panics
     /// When no port can be had.
     pub async fn serve(transport: Transport, app: App) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::serve_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), transport, app)
+    }
+
+    /// Serves an application whose sockets take little before they are full.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn with_small_buffers(app: AgentCore) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Accepted sockets inherit it.
+        socket.set_send_buffer_size(16 * 1024).expect("a small buffer");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let listener = socket.listen(1024).expect("a listener");
+        Self::serve_on(listener, Transport::Tcp, app.build().await.expect("the application is built"))
+    }
+
+    fn serve_on(listener: TcpListener, transport: Transport, app: App) -> Self {
         let address = listener.local_addr().expect("an address");
         let manager = app.manager();
         let draining = manager.clone();

@@ -51,8 +51,10 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Bytes that wait to be written.
     pub outbox_bytes: u64,
-    /// Messages that were dropped for connections that did not read fast enough; a newer one was not in their place.
+    /// Messages that connections missed because they did not read fast enough.
     pub dropped: u64,
+    /// Messages in whose place a newer one went to connections that did not read fast enough.
+    pub replaced: u64,
     /// Connections that were closed because they did not read fast enough.
     pub slow_consumers: u64,
     /// Connections that were closed because nothing was heard of them.
@@ -190,6 +192,7 @@ impl ConnectionManager {
             bytes_out: sent.bytes,
             outbox_bytes: tally.outbox_bytes,
             dropped: tally.dropped.newest + tally.dropped.oldest + tally.dropped.latest,
+            replaced: tally.dropped.replaced,
             slow_consumers: tally.slow,
             heartbeats_lost: tally.reaped,
         }

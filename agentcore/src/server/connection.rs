@@ -13,7 +13,7 @@ use super::renewal;
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
 use crate::consumer::{Prepared, Reply, Session};
-use crate::error::{CloseCode, CloseReason, Error, Result};
+use crate::error::{CloseCode, CloseReason, Error, Result, millis};
 use crate::manager::{Active, Admitted, ConnectionManager};
 use crate::message::{Codec, Input};
 use crate::metrics::Kind;
@@ -115,22 +115,22 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
         node: &'a str,
         /// Absent without a heartbeat.
         #[serde(skip_serializing_if = "Option::is_none")]
-        heartbeat_ms: Option<u128>,
+        heartbeat_ms: Option<u64>,
         reconnect: Reconnect,
     }
     #[derive(serde::Serialize)]
     struct Reconnect {
         max_attempts: u32,
-        delay_ms: u128,
+        delay_ms: u64,
     }
     let settings = manager.settings();
     let data = Welcome {
         connection_id: connection.id(),
         node: manager.node().as_str(),
-        heartbeat_ms: settings.heartbeat().map(|(interval, _)| interval.as_millis()),
+        heartbeat_ms: settings.heartbeat().map(|(interval, _)| millis(interval)),
         reconnect: Reconnect {
             max_attempts: settings.ws_reconnect_max_attempts,
-            delay_ms: settings.ws_reconnect_delay.as_millis(),
+            delay_ms: millis(settings.ws_reconnect_delay),
         },
     };
     if let Ok(frame) = connection.codec().encode("agentcore.welcome", None, Some(&data)) {

@@ -1,0 +1,128 @@
+//! Who is silent is closed, who is alive is not.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::raw::{PING, PONG, Raw, frame};
+use tests::room::{Gate, Journal, room};
+use tests::server::{Server, settings};
+use tests::wait::until;
+
+use crate::nothing_is_left;
+
+const INTERVAL: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_millis(600);
+
+async fn start() -> (Server, Journal, Gate) {
+    let mut settings = settings();
+    (settings.ws_heartbeat_interval, settings.ws_heartbeat_timeout) = (INTERVAL, TIMEOUT);
+    let (app, journal, gate) = room(settings);
+    (Server::start(app).await, journal, gate)
+}
+
+#[tokio::test]
+async fn a_client_that_answers_pings_stays() {
+    let (server, journal, _) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    let begun = Instant::now();
+    let mut pings = 0;
+    while begun.elapsed() < TIMEOUT * 3 {
+        let ping = raw.frame().await.expect("a ping");
+        assert_eq!((ping.first, ping.payload.len()), (PING, 0));
+        raw.send(&frame(PONG, b"")).await;
+        pings += 1;
+    }
+    assert!(pings >= 3, "{pings} pings in {:?}", begun.elapsed());
+    assert_eq!((journal.count("disconnected ada"), server.manager.stats().connections), (0, 1));
+}
+
+#[tokio::test]
+async fn a_silent_client_is_closed_with_4408_and_leaves_nothing() {
+    let (server, journal, _) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada?connect=join:g").await;
+    let (code, reason) = raw.closed().await;
+    let reason: Value = serde_json::from_str(&reason).expect("JSON");
+    assert_eq!((code, &reason["code"]), (4408, &json!("HEARTBEAT_LOST")));
+    until("its hook ran", async || journal.count("disconnect ada 4408") == 1).await;
+    nothing_is_left(&server).await;
+    assert_eq!(server.manager.stats().heartbeats_lost, 1);
+}
+
+#[tokio::test]
+async fn any_message_is_a_sign_of_life() {
+    let (server, journal, _) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    let begun = Instant::now();
+    while begun.elapsed() < TIMEOUT * 3 {
+        raw.text(r#"{"type":"me"}"#).await;
+        tokio::time::sleep(INTERVAL / 4).await;
+    }
+    assert_eq!(journal.count("disconnected ada"), 0);
+}
+
+/// The silence of a client whose messages we do not read is ours.
+#[tokio::test]
+async fn a_client_whose_handler_runs_is_not_silent() {
+    let (server, journal, gate) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    raw.text(r#"{"type":"wait"}"#).await;
+    // One more is read ahead; from then on nothing is.
+    raw.text(r#"{"type":"me","ref":1}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    tokio::time::sleep(TIMEOUT * 3).await;
+    assert_eq!(journal.count("disconnected ada"), 0);
+    gate.open(1);
+    loop {
+        let frame = raw.frame().await.expect("a frame");
+        if frame.first != PING {
+            assert_eq!(frame.json()["ref"], 1);
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_heartbeat_nobody_is_pinged_or_closed() {
+    let mut settings = settings();
+    settings.ws_enable_heartbeat = false;
+    (settings.ws_heartbeat_interval, settings.ws_heartbeat_timeout) = (INTERVAL, TIMEOUT);
+    let (app, journal, _) = room(settings);
+    let server = Server::start(app).await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    tokio::time::sleep(TIMEOUT * 3).await;
+    raw.text(r#"{"type":"me","ref":1}"#).await;
+    assert_eq!(raw.json().await["ref"], 1, "nothing came before");
+    assert_eq!(journal.count("disconnected ada"), 0);
+}
+
+/// Many that came together are not pinged together.
+#[tokio::test]
+async fn pings_are_spread_over_the_interval() {
+    let mut settings = settings();
+    settings.ws_heartbeat_interval = Duration::from_secs(2);
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
+    let mut waiting = Vec::new();
+    for number in 0..40 {
+        let mut raw = Raw::open(&server, &format!("/room/u{number}")).await;
+        waiting.push(tokio::spawn(async move {
+            let ping = raw.frame().await.expect("a ping");
+            assert_eq!(ping.first, PING);
+            Instant::now()
+        }));
+    }
+    let mut times = Vec::new();
+    for ping in waiting {
+        times.push(ping.await.expect("no panic"));
+    }
+    times.sort_unstable();
+    assert!(times[39] - times[0] >= Duration::from_millis(800), "{:?}", times[39] - times[0]);
+}
+
+#[tokio::test]
+async fn the_welcome_says_how_often_pings_come() {
+    let (server, ..) = start().await;
+    let mut client =
+        tests::client::Client::offer(&server, "/room/ada", &["agentcore.v1.json"]).await.expect("a connection");
+    assert_eq!(client.next_of("agentcore.welcome").await["data"]["heartbeat_ms"], 200);
+}
