@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of `agentcore/src`, by level.
-const LEVELS: [&[&str]; 7] = [
+const LEVELS: [&[&str]; 8] = [
     &["env", "error", "guard", "id", "metrics", "settings", "state", "supervise", "sync", "time"],
     &["auth", "message", "wire"],
     &["schema", "backend"],
@@ -14,6 +14,7 @@ const LEVELS: [&[&str]; 7] = [
     &["manager"],
     &["consumer", "middleware"],
     &["server"],
+    &["testing"],
 ];
 
 /// Modules outside the levels: the front page, and what generated code names.

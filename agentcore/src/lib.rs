@@ -45,6 +45,7 @@
 //! - [`Authenticator`] decides who may connect; [`Identity`] is what it found out.
 //! - [`Supervisor`] runs background tasks, and starts one again that has panicked.
 //! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
+//! - `testing`, with feature `test-util`, runs an application inside of its own tests.
 //!
 //! # The wire protocol
 #![doc = include_str!("docs/protocol.md")]
@@ -73,6 +74,8 @@ mod settings;
 mod state;
 mod supervise;
 mod sync;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod time;
 mod wire;
 mod worker;

@@ -15,7 +15,8 @@ use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -183,7 +184,19 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn speak_http(socket: TcpStream, peer: SocketAddr, router: Router, http: Http) {
+/// Serves one connection that was not accepted here: a stream of a test.
+#[cfg(feature = "test-util")]
+pub(crate) async fn speak_alone<S>(stream: S, peer: SocketAddr, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    speak_http(stream, peer, router, Http::default()).await;
+}
+
+async fn speak_http<S>(socket: S, peer: SocketAddr, router: Router, http: Http)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let asked = CancellationToken::new();
     let (requests, first) = (http.requests.clone(), asked.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {

@@ -89,6 +89,12 @@ impl AgentCore {
         }
     }
 
+    /// The settings, to change them before the start.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// Gives a value to the `#[state]` fields of its type, and to REST handlers as [`State<T>`](super::State).
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         if !self.states.insert(value) {

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::address::address;
 use super::capped::Capped;
 use super::http::Shared;
+use super::ticket;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, Opening, Prepared};
 use crate::error::{Error, Result};
@@ -48,9 +49,10 @@ pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -
     if ip.is_none() {
         note_missing_address(shared);
     }
-    let authenticated = match &shared.door().authenticator {
-        Some(authenticator) => Some(authenticate(shared, &**authenticator, parts).await?),
-        None => None,
+    let authenticated = match (ticket::shown(parts), &shared.door().authenticator) {
+        (Some(identity), _) => Some(identity.checked().map_err(|error| refused(shared, error))?),
+        (None, Some(authenticator)) => Some(authenticate(shared, &**authenticator, parts).await?),
+        (None, None) => None,
     };
     let path = path_of(parts).await?;
     let query: Vec<(String, String)> =
@@ -68,6 +70,7 @@ pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -
         (None, Some(user)) => Identity::new(user.clone()),
         (None, None) => Identity::anonymous()?,
     };
+    ticket::stamp(parts, identity.user());
     let access = Access::new(identity, ip);
     let access = match &shared.door().authenticator {
         Some(authenticator) => access.with_renewal(Renewal::new(authenticator.clone())),

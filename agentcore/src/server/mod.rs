@@ -20,9 +20,12 @@ mod renewal;
 mod run;
 mod socket;
 mod status;
+mod ticket;
 mod upgrade;
 
 pub use address::ClientIp;
 pub use builder::{AgentCore, App};
 pub use http::State;
 pub use run::run_main;
+#[cfg(feature = "test-util")]
+pub(crate) use {accept::speak_alone, ticket::Ticket};
