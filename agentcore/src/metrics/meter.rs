@@ -50,7 +50,7 @@ impl Metrics {
 
 impl Meter {
     /// One that nobody reads.
-    #[cfg(all(test, feature = "model"))]
+    #[cfg(test)]
     pub(crate) fn alone() -> Self {
         Arc::new(Metrics::new(super::Labels::default(), 1, crate::supervise::Supervisor::new())).meter(0, 0)
     }

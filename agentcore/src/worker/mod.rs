@@ -49,7 +49,7 @@ impl Workers {
     pub(crate) fn start(count: usize, settings: ShardSettings, supervisor: &Supervisor) -> io::Result<Self> {
         if count == 0 {
             let shard = Shard::new(0, Some(Handle::current()), true, settings);
-            let writer = start_writer(&shard, &Handle::current(), supervisor);
+            let writer = start_writer(&shard, &Handle::current(), supervisor, Shard::run);
             let worker = Worker { shard, stop: None, thread: None, writer };
             return Ok(Self { workers: vec![worker] });
         }
@@ -66,7 +66,7 @@ fn start_thread(index: usize, settings: ShardSettings, supervisor: &Supervisor) 
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let shard = Shard::new(u16::try_from(index).unwrap_or(u16::MAX), Some(handle.clone()), false, settings);
-    let writer = start_writer(&shard, &handle, supervisor);
+    let writer = start_writer(&shard, &handle, supervisor, Shard::run);
     let (stop, stopped) = oneshot::channel::<()>();
     let own = shard.clone();
     let thread = std::thread::Builder::new().name(format!("agentcore-{index}")).spawn(move || {
@@ -79,7 +79,12 @@ fn start_thread(index: usize, settings: ShardSettings, supervisor: &Supervisor) 
 
 /// The writer never panics as far as we know. If it does, what it had in hand may be lost, so its connections are told to
 /// come back, which no client takes for "nothing was missed"; then it goes on.
-fn start_writer(shard: &Arc<Shard>, runtime: &Handle, supervisor: &Supervisor) -> SupervisedTask {
+fn start_writer<F: Future<Output = ()> + Send + 'static>(
+    shard: &Arc<Shard>,
+    runtime: &Handle,
+    supervisor: &Supervisor,
+    write: impl Fn(Arc<Shard>) -> F + Send + 'static,
+) -> SupervisedTask {
     let (shard, mut panicked) = (shard.clone(), false);
     supervisor.spawn_on(runtime, format!("writer.{}", shard.index()), move || {
         if std::mem::replace(&mut panicked, true) {
@@ -88,7 +93,7 @@ fn start_writer(shard: &Arc<Shard>, runtime: &Handle, supervisor: &Supervisor) -
             let closing = Closing::Frame(CloseReason::of(&error));
             shard.for_each(|connection| connection.close(closing.clone()));
         }
-        shard.clone().run()
+        write(shard.clone())
     })
 }
 
@@ -117,3 +122,6 @@ impl Drop for Workers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
