@@ -123,5 +123,5 @@ impl Drop for Workers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "model")))]
 mod tests;
