@@ -16,6 +16,7 @@ mod payloads;
 mod returning;
 mod rooms;
 mod talking;
+mod tokens;
 
 use tests::browser::{Driver, missing};
 use tokio::sync::{Mutex, MutexGuard};
