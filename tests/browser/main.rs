@@ -19,20 +19,20 @@ mod talking;
 mod tokens;
 
 use tests::browser::{Driver, missing};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 const NOTHING: &[&str] = &[];
 const MESSAGES: &str = "#messages .message .text";
 const MEMBERS: &str = "#members .name";
 
-/// Browsers, if there are any; one test at a time, because they are heavy.
-async fn browsers() -> Option<(Driver, MutexGuard<'static, ()>)> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// Browsers, if there are any; two tests at a time, because they are heavy.
+async fn browsers() -> Option<(Driver, SemaphorePermit<'static>)> {
+    static TWO_AT_A_TIME: Semaphore = Semaphore::const_new(2);
     if let Some(reason) = missing() {
         assert!(std::env::var_os("CI").is_none(), "the page cannot be tested: {reason}");
         println!("SKIPPED: {reason}");
         return None;
     }
-    let guard = ONE_AT_A_TIME.lock().await;
+    let guard = TWO_AT_A_TIME.acquire().await.unwrap();
     Some((Driver::start(), guard))
 }

@@ -85,6 +85,7 @@ async fn a_resync_brings_what_was_lost() {
     let Some((driver, _guard)) = browsers().await else { return };
     let chat = ChatServer::start();
     let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
+    page.until("#members .name", &["alice"]).await;
     let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
     page.until("#members .name", &["alice", "bob"]).await;
     let mut texts = Vec::new();
