@@ -44,7 +44,7 @@ async fn the_state_of_the_server_can_be_asked_for() {
         "status": "ok", "backend_type": "memory", "node": status["node"], "connections": 3, "users": 2, "groups": 2,
     });
     assert_eq!(status, expected);
-    for path in ["/health", "/ready"] {
+    for path in ["/health", "/ready", "/metrics"] {
         assert_eq!(chat.get(path).await.status, 200, "{path}");
     }
 }

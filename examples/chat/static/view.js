@@ -50,7 +50,7 @@ export function showMembers(conversation, me) {
   const isRoom = Boolean(conversation?.isRoom);
   byId('people').hidden = byId('open-members').hidden = !isRoom;
   if (!isRoom) return;
-  byId('members-title').textContent = `Members · ${conversation.total}`;
+  byId('members-title').textContent = conversation.total > 0 ? `Members · ${conversation.total}` : 'Members';
   const users = [...conversation.members].sort(([a], [b]) => (a === me ? -1 : b === me ? 1 : a.localeCompare(b)));
   const rows = users.map(([id, name]) => {
     const isMe = id === me;
@@ -68,7 +68,7 @@ export function showMembers(conversation, me) {
 export function showHeader(conversation) {
   byId('current-room').textContent = conversation ? conversation.title : '';
   byId('about').textContent = !conversation ? '' : !conversation.isRoom ? `Private messages${conversation.title === conversation.name ? '' : ` · ${conversation.name}`}`
-    : `${conversation.isPublic ? 'Public' : 'Private'} room · ${conversation.total} ${conversation.total === 1 ? 'member' : 'members'}`;
+    : `${conversation.isPublic ? 'Public' : 'Private'} room${howMany(conversation.total)}`;
   byId('invite').hidden = !conversation?.isRoom || conversation.isPublic;
   byId('leave').hidden = !conversation?.isRoom;
   byId('composer').hidden = !conversation;
@@ -118,3 +118,6 @@ function item(button, { key, unread }, currentKey) {
   if (unread > 0) button.append(element('span', 'unread', unread > 99 ? '99+' : unread, hiddenText(' unread')));
   return element('li', '', button);
 }
+
+// Nobody there means that it is not known yet: whoever sees the room is in it.
+const howMany = (total) => (total === 0 ? '' : total === 1 ? ' · 1 member' : ` · ${total} members`);
