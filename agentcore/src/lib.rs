@@ -50,6 +50,8 @@
 //! # The wire protocol
 #![doc = include_str!("docs/protocol.md")]
 #![doc = ""]
+#![doc = include_str!("docs/codecs.md")]
+#![doc = ""]
 #![doc = include_str!("docs/security.md")]
 #![doc = ""]
 #![doc = include_str!("docs/settings.md")]

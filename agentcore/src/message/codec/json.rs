@@ -1,5 +1,8 @@
 //! Envelopes in JSON: `{"type": .., "data": .., "ref": ..}`.
 
+#[cfg(feature = "fast-json")]
+mod fast;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -182,10 +185,18 @@ pub(super) fn write<T: Serialize>(
     }
     if let Some(data) = data {
         buffer.extend_from_slice(b",\"data\":");
-        serde_json::to_writer(&mut *buffer, data)?;
+        write_data(buffer, data)?;
     }
     buffer.push(b'}');
     Ok(())
+}
+
+#[cfg(feature = "fast-json")]
+use fast::write_data;
+
+#[cfg(not(feature = "fast-json"))]
+fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> serde_json::Result<()> {
+    serde_json::to_writer(buffer, data)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod json;
 mod msgpack;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
