@@ -22,20 +22,50 @@ struct Said {
     text: String,
 }
 
+#[message("newest", overflow = drop_newest)]
+struct Newest {
+    text: String,
+}
+
+#[message("oldest", overflow = drop_oldest)]
+struct Oldest {
+    text: String,
+}
+
+#[message("latest", overflow = latest(user_id))]
+struct Latest {
+    user_id: UserId,
+    text: String,
+}
+
 #[message("echo")]
 struct Echo {
     text: String,
 }
 
-#[consumer(path = "/ws/{user_id}", sends(Said))]
+#[consumer(path = "/ws/{user_id}", sends(Said, Newest, Oldest, Latest))]
 struct Load {
     #[path]
     #[user]
     user_id: UserId,
+    /// A room to join at once, for a client that says nothing.
+    #[query]
+    room: Option<String>,
+    /// The overflow policy of what it says; `disconnect` when it names none.
+    #[query]
+    policy: Option<String>,
 }
 
 #[consumer]
 impl Load {
+    #[on(connect)]
+    async fn enter(&mut self, cx: &Context<Self>) -> Result<()> {
+        if let Some(room) = &self.room {
+            cx.join(room).await?;
+        }
+        Ok(())
+    }
+
     #[on("join_room")]
     async fn join(&mut self, cx: &Context<Self>, message: JoinRoom) -> Result<()> {
         cx.join(message.room).await?;
@@ -44,8 +74,16 @@ impl Load {
 
     #[on("chat_message")]
     async fn say(&mut self, cx: &Context<Self>, message: Say) -> Result<()> {
-        let said = Said { room: message.room, user_id: self.user_id.clone(), text: message.text };
-        cx.group(&said.room).send(&said).await
+        let Say { room, text } = message;
+        match self.policy.as_deref() {
+            Some("drop_newest") => cx.group(room).send(&Newest { text }).await,
+            Some("drop_oldest") => cx.group(room).send(&Oldest { text }).await,
+            Some("latest") => cx.group(room).send(&Latest { user_id: self.user_id.clone(), text }).await,
+            _ => {
+                let said = Said { room, user_id: self.user_id.clone(), text };
+                cx.group(&said.room).send(&said).await
+            }
+        }
     }
 
     #[on("echo")]
