@@ -18,7 +18,6 @@ mod hooks;
 mod limits;
 mod metrics;
 mod order;
-mod overflow;
 mod presence;
 mod process;
 mod reading;

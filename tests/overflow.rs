@@ -1,4 +1,7 @@
 //! What a connection that does not read gets later, under each policy; and that nobody else notices.
+//!
+//! A program of its own: a thousand clients beside other tests would wait for each other.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::time::Duration;
 
