@@ -2,6 +2,7 @@
 #![expect(clippy::panic, reason = "an expectation that is not met ends its test")]
 
 mod app;
+mod asking;
 mod broadcast;
 mod client;
 mod clock;
@@ -13,6 +14,7 @@ mod frame;
 mod pipe;
 mod received;
 mod request;
+mod sending;
 mod socket;
 
 pub use app::TestApp;

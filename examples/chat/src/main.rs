@@ -15,6 +15,8 @@ mod rest;
 mod rooms;
 mod settings;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::sync::Arc;
@@ -32,8 +34,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    let app = AgentCore::from_env()?;
-    let settings = ChatSettings::load()?;
+    application(AgentCore::from_env()?, ChatSettings::load()?).await?.serve().await
+}
+
+/// The whole application, on the settings of its server.
+async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore> {
     let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
     let chain = Chain::new()
         >> Logging::default().level(Level::DEBUG)
@@ -46,7 +51,7 @@ async fn main() -> Result<()> {
         .consumer::<Chat>()
         .routes(page::routes())
         .routes(rest::routes());
-    with_users(app, settings).serve().await
+    Ok(with_users(app, settings))
 }
 
 /// Who the users are: those whose tokens say so or, without a secret, whoever they say they are.
