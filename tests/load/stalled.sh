@@ -33,10 +33,11 @@ trap 'stop_server; rm -rf "$work"' EXIT
 
 # Starts a server on core 0 and sets `address`.
 start_server() {
+    rm -f "$work/stdout" && address=
     taskset -c 0 "$program" serve agentcore --port 0 >"$work/stdout" 2>"$work/stderr" &
     server_pid=$!
     for _ in $(seq 100); do
-        address=$(sed -n 's|^listening on http://||p' "$work/stdout")
+        address=$(sed -n "s/^listening on http:\/\///p" "$work/stdout" 2>/dev/null)
         [ -z "$address" ] || return 0
         sleep 0.1
     done
