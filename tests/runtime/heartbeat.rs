@@ -126,3 +126,18 @@ async fn the_welcome_says_how_often_pings_come() {
         tests::client::Client::offer(&server, "/room/ada", &["agentcore.v1.json"]).await.expect("a connection");
     assert_eq!(client.next_of("agentcore.welcome").await["data"]["heartbeat_ms"], 200);
 }
+
+#[tokio::test]
+async fn the_welcome_says_who_the_server_is_and_how_to_come_back() {
+    let mut settings = settings();
+    settings.server_instance_id = Some("node-7".parse().expect("a name"));
+    (settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay) = (7, Duration::from_millis(2500));
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
+    let mut client =
+        tests::client::Client::offer(&server, "/room/ada", &["agentcore.v1.json"]).await.expect("a connection");
+    let data = client.next_of("agentcore.welcome").await["data"].clone();
+    assert_eq!(data["node"], "node-7");
+    assert_eq!(data["reconnect"], json!({ "max_attempts": 7, "delay_ms": 2500 }));
+    assert_eq!(tests::http::get(&server, "/health").await.json()["node"], "node-7");
+}
