@@ -1,18 +1,18 @@
-//! The builder of an application, and the application that can be served.
+//! The builder of an application.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodFilter, on};
 
+use super::app::App;
+use super::cors;
 use super::entry::Door;
 use super::http::Shared;
-use super::status::{self, STATUS_PATHS};
-use super::{accept, cors, upgrade};
+use super::routing::{router, with_route};
+use super::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
@@ -365,122 +365,4 @@ fn labels(mounts: &[Mount], catalogue: &Catalogue) -> Labels {
 fn consumer_name(mounts: &[Mount], mount: &Mount) -> &'static str {
     let namesake = mounts.iter().any(|other| other.name == mount.name && other.type_id != mount.type_id);
     if namesake { mount.type_name } else { mount.name }
-}
-
-/// A consumer takes its path for all methods, one by one: with axum's `any`, a route of the application on the same path
-/// would silently take some of them away.
-const EVERY_METHOD: MethodFilter = MethodFilter::GET
-    .or(MethodFilter::HEAD)
-    .or(MethodFilter::POST)
-    .or(MethodFilter::PUT)
-    .or(MethodFilter::PATCH)
-    .or(MethodFilter::DELETE)
-    .or(MethodFilter::OPTIONS)
-    .or(MethodFilter::TRACE)
-    .or(MethodFilter::CONNECT);
-
-/// Joins our routes with those of the application.
-fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, status_routes: bool) -> Result<Router> {
-    let mut ours = Router::new();
-    for mount in mounts {
-        let (shared, mount) = (shared.clone(), *mount);
-        ours = with_route(ours, mount.path, move |router| {
-            router.route(mount.path, on(EVERY_METHOD, move |request| upgrade::upgrade(shared.clone(), mount, request)))
-        })?;
-    }
-    if status_routes {
-        ours = status::routes(ours, shared);
-    }
-    let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
-    Ok(joined.layer(axum::Extension(shared.clone())))
-}
-
-/// axum reports a malformed or doubled route by a panic; here it is an error of the start.
-fn with_route(router: Router, what: &str, add: impl FnOnce(Router) -> Router) -> Result<Router> {
-    // One at a time: of two that take the hook, the second would put back the silence of the first for good.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let added = {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|_| {}));
-        let added = catch_unwind(AssertUnwindSafe(|| add(router)));
-        std::panic::set_hook(hook);
-        added
-    };
-    added.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Error::start(format!("the routes {what} cannot be mounted: {}", text.unwrap_or("they overlap with others")))
-    })
-}
-
-/// An application that is ready to serve.
-#[derive(Debug)]
-pub struct App {
-    shared: Arc<Shared>,
-    router: Router,
-    catalogue: Catalogue,
-}
-
-impl App {
-    /// Sends, joins and counts; see [`ConnectionManager`].
-    #[must_use]
-    pub fn manager(&self) -> ConnectionManager {
-        self.shared.manager().clone()
-    }
-
-    /// What the consumers receive and send.
-    #[must_use]
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
-    }
-
-    /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows, which the
-    /// upgraded ones are not: [`ConnectionManager::shutdown`] ends those.
-    ///
-    /// That server must say where each connection comes from, as the extension `ConnectInfo<SocketAddr>` of its requests:
-    /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
-    /// no address, and `MAX_CONNECTIONS_PER_IP` no effect.
-    pub fn into_router(self) -> Router {
-        self.router
-    }
-
-    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM, then ends as
-    /// [`ConnectionManager::shutdown`] says; a second signal ends it at once.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on.
-    pub async fn serve(self) -> Result<()> {
-        let settings = self.shared.manager().settings();
-        let listener = accept::listen((settings.host, settings.port).into())?;
-        let mut signals = accept::Signals::listen();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let again = async {
-            signals.next().await;
-            let _ = stop.send(());
-            signals.next().await;
-        };
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        tokio::select! {
-            served = self.serve_on(listener, stopped) => served,
-            () = again => {
-                tracing::warn!("a second signal: the node ends at once, whoever is still connected");
-                Ok(())
-            }
-        }
-    }
-
-    /// Serves on a listener until `stop` ends, then as [`ConnectionManager::shutdown`] says. The listener stays open until
-    /// that is over: new requests for an upgrade are answered with 503, all others as ever.
-    ///
-    /// # Errors
-    /// When the listener has no address.
-    pub async fn serve_on(
-        self,
-        listener: tokio::net::TcpListener,
-        stop: impl Future<Output = ()> + Send,
-    ) -> Result<()> {
-        accept::serve(self.shared, self.router, listener, stop).await
-    }
 }

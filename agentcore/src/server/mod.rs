@@ -4,6 +4,7 @@ mod accept;
 mod address;
 #[cfg(test)]
 mod allocations;
+mod app;
 mod attend;
 mod builder;
 mod capped;
@@ -17,6 +18,7 @@ mod http;
 mod inbound;
 mod reading;
 mod renewal;
+mod routing;
 mod run;
 mod socket;
 mod status;
@@ -24,7 +26,8 @@ mod ticket;
 mod upgrade;
 
 pub use address::ClientIp;
-pub use builder::{AgentCore, App};
+pub use app::App;
+pub use builder::AgentCore;
 pub use http::State;
 pub use run::run_main;
 #[cfg(feature = "test-util")]

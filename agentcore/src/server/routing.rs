@@ -1,0 +1,58 @@
+//! The routes of an application: ours and its own in one router.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::routing::{MethodFilter, on};
+
+use super::http::Shared;
+use super::{status, upgrade};
+use crate::consumer::Mount;
+use crate::error::{Error, Result};
+
+/// A consumer takes its path for all methods, one by one: with axum's `any`, a route of the application on the same path
+/// would silently take some of them away.
+const EVERY_METHOD: MethodFilter = MethodFilter::GET
+    .or(MethodFilter::HEAD)
+    .or(MethodFilter::POST)
+    .or(MethodFilter::PUT)
+    .or(MethodFilter::PATCH)
+    .or(MethodFilter::DELETE)
+    .or(MethodFilter::OPTIONS)
+    .or(MethodFilter::TRACE)
+    .or(MethodFilter::CONNECT);
+
+/// Joins our routes with those of the application.
+pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, status_routes: bool) -> Result<Router> {
+    let mut ours = Router::new();
+    for mount in mounts {
+        let (shared, mount) = (shared.clone(), *mount);
+        ours = with_route(ours, mount.path, move |router| {
+            router.route(mount.path, on(EVERY_METHOD, move |request| upgrade::upgrade(shared.clone(), mount, request)))
+        })?;
+    }
+    if status_routes {
+        ours = status::routes(ours, shared);
+    }
+    let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
+    Ok(joined.layer(axum::Extension(shared.clone())))
+}
+
+/// axum reports a malformed or doubled route by a panic; here it is an error of the start.
+pub(super) fn with_route(router: Router, what: &str, add: impl FnOnce(Router) -> Router) -> Result<Router> {
+    // One at a time: of two that take the hook, the second would put back the silence of the first for good.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let added = {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let added = catch_unwind(AssertUnwindSafe(|| add(router)));
+        std::panic::set_hook(hook);
+        added
+    };
+    added.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Error::start(format!("the routes {what} cannot be mounted: {}", text.unwrap_or("they overlap with others")))
+    })
+}
