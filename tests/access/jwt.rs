@@ -150,6 +150,19 @@ fn a_token_without_a_signature_or_with_anothers_is_none() {
 }
 
 #[test]
+fn a_token_that_demands_an_extension_is_not_valid() {
+    let mut header = Header::new(Algorithm::HS256);
+    let claims = json!({ "sub": "ada", "exp": now() + 100 });
+    let mut with = |crit: Option<Vec<String>>| {
+        header.crit = crit;
+        encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).expect("a token")
+    };
+    assert_eq!(verdict(&secret(), &with(None)), Ok("ada".to_owned()));
+    let demanding = with(Some(vec!["b64".to_owned()]));
+    assert_eq!(verdict(&secret(), &demanding), Err("the token is not valid".to_owned()));
+}
+
+#[test]
 fn weak_secrets_and_what_is_no_key_are_refused_at_the_start() {
     for weak in ["", "qwerty", "0123456789abcdef0123456789abcde", &"a".repeat(64), &"qwerty".repeat(8)] {
         let error = JwtAuthenticator::hs256(weak).expect_err("it is weak");

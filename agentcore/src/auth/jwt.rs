@@ -15,6 +15,8 @@ use crate::id::UserId;
 
 /// The shortest secret of HS256, in bytes (RFC 7518 3.2).
 const MIN_SECRET: usize = 32;
+/// What a client hears of a token that does not hold for a reason that helps to forge one.
+const NOT_VALID: &str = "the token is not valid";
 /// A secret of fewer different bytes was not made by chance.
 const MIN_DIFFERENT: usize = 8;
 
@@ -137,8 +139,12 @@ impl JwtAuthenticator {
     /// # Errors
     /// `UNAUTHENTICATED` when it does not hold.
     pub fn verify(&self, token: &str) -> Result<Identity> {
-        let claims =
-            jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation).map_err(refused)?.claims;
+        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation).map_err(refused)?;
+        // Extensions that a token says must be understood (RFC 7515 4.1.11); none is here.
+        if token.header.crit.is_some() {
+            return Err(Error::authentication(NOT_VALID));
+        }
+        let claims = token.claims;
         let user = match claims.get(&self.user_claim) {
             Some(Value::String(user)) => UserId::new(user).ok(),
             Some(Value::Number(user)) if !user.is_f64() => UserId::new(user.to_string()).ok(),
@@ -176,7 +182,7 @@ fn refused(error: JwtError) -> Error {
     let message = match error.kind() {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not valid yet",
-        _ => "the token is not valid",
+        _ => NOT_VALID,
     };
     Error::authentication(message).with_source(error)
 }
