@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::json;
-use tests::raw::{Raw, handshake};
+use serde_json::{Value, json};
+use tests::raw::{PING, PONG, Raw, TEXT, frame, handshake};
 use tests::room::room;
 use tests::server::{Server, settings};
 use tests::wait::until;
@@ -107,4 +107,28 @@ async fn a_client_that_vanishes_within_its_handshake_leaves_nothing_behind() {
     }
     drop(connect(&server, "bob").await);
     nothing_is_left(&server).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_or_of_pongs_that_nobody_asked_for_closes_with_1008() {
+    let (server, ..) = start().await;
+    for kind in [PING, PONG] {
+        let mut raw = Raw::open(&server, "/room/ada").await;
+        let flood = frame(kind, b"").repeat(1000);
+        for _ in 0..59 {
+            raw.send(&flood).await;
+        }
+        raw.send(&frame(kind, b"").repeat(999)).await;
+        raw.text(r#"{"type":"ping","ref":1}"#).await;
+        let answered = |text: &[u8]| serde_json::from_slice(text).is_ok_and(|text: Value| text["type"] == "pong");
+        loop {
+            let told = raw.frame().await.expect("sixty thousand are borne");
+            if told.first == TEXT && answered(&told.payload) {
+                break;
+            }
+        }
+        raw.send(&frame(kind, b"")).await;
+        let (code, reason) = raw.closed().await;
+        assert!(code == 1008 && reason.contains("TOO_MANY_PINGS"), "{code} {reason}");
+    }
 }

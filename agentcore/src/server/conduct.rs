@@ -12,7 +12,8 @@ use crate::registry::Connection;
 /// So many errors of its own a client may cause in a [`MINUTE`]; one more closes its connection.
 const MAX_ERRORS: usize = 60;
 
-/// So many pings, frames and messages together, a client may send in a [`MINUTE`].
+/// So many pings, frames and messages together, and pongs, which nobody has to ask for (RFC 6455 5.5.3), a client may
+/// send in a [`MINUTE`].
 const MAX_PINGS: u32 = 60_000;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ struct Record {
     /// When the last errors were caused, at most [`MAX_ERRORS`].
     errors: VecDeque<Instant>,
     lines: Vec<Line>,
-    /// How many pings came since when.
+    /// How many pings and pongs came since when.
     pings: Option<(Instant, u32)>,
 }
 
@@ -73,13 +74,13 @@ impl Conduct {
         Ok(())
     }
 
-    /// Counts a ping.
+    /// Counts a ping or a pong.
     ///
     /// # Errors
     /// How the connection ends when there were too many.
     pub(super) fn pinged(&mut self, connection: &Connection) -> Result<(), Error> {
         if self.pings(Instant::now()) {
-            return Err(too_many(connection, "TOO_MANY_PINGS", "more than 60000 pings in a minute"));
+            return Err(too_many(connection, "TOO_MANY_PINGS", "more than 60000 pings and pongs in a minute"));
         }
         Ok(())
     }

@@ -211,7 +211,12 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                         }
                         continue;
                     }
-                    Ok(Some(Event::Pong)) => continue,
+                    Ok(Some(Event::Pong)) => {
+                        if let Err(error) = conduct.pinged(connection) {
+                            return ahead.leave(input, End::Failed(error));
+                        }
+                        continue;
+                    }
                     Ok(Some(Event::Close(close))) => {
                         return End::Peer(close.map(|(code, reason)| (code, reason.to_owned())));
                     }
