@@ -103,6 +103,20 @@ async fn a_kind_of_error_gets_at_most_a_line_in_a_second_per_connection() {
 }
 
 #[tokio::test]
+async fn who_made_too_many_errors_is_one_plain_line_in_the_log() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    // A line separator and a mark of direction: both may be in a user id.
+    let mut ada = connect(&server, "%E2%80%A8%E2%80%AEada").await;
+    for _ in 0..61 {
+        ada.text("no JSON").await;
+    }
+    assert_eq!(ada.closed().await.1.code, Some(1008));
+    let lines = log.lines_with("TOO_MANY_ERRORS");
+    assert!(lines.len() == 1 && lines[0].contains("user=\\u{2028}\\u{202e}ada"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_client_in_rust_reads_an_error() {
     let server = Server::start(app(Journal::default())).await;
     let mut ada = connect(&server, "ada").await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ConnectionManager;
 use crate::backend::{Count, Exit, Presence, Question, Whose};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Body;
 use crate::registry::{Command, Connection, Membership, Place};
@@ -273,7 +273,7 @@ impl ConnectionManager {
     pub(crate) async fn exit_all(&self, connection: &Arc<Connection>, groups: &[GroupName]) {
         for group in groups {
             if let Err(error) = self.exit(connection, group, true).await {
-                tracing::warn!(%group, %error, "presence was not taken back");
+                tracing::warn!(group = %one_line(group.as_str()), %error, "presence was not taken back");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::inbound::send;
-use crate::error::{CloseCode, Error, ErrorCategory};
+use crate::error::{CloseCode, Error, ErrorCategory, one_line};
 use crate::registry::Connection;
 
 /// So many errors of its own a client may cause in a [`MINUTE`]; one more closes its connection.
@@ -133,8 +133,8 @@ impl Conduct {
 
 /// The end of a connection whose client has gone too far.
 fn too_many(connection: &Connection, code: &'static str, what: &'static str) -> Error {
-    let (id, user) = (connection.id(), connection.user_id());
-    tracing::warn!(connection = %id, user = %user, code, "closed: {what}");
+    let (id, user) = (connection.id(), one_line(connection.user_id().as_str()));
+    tracing::warn!(connection = %id, %user, code, "closed: {what}");
     let error = Error::new(ErrorCategory::Connection, code, what).with_retryable(false).with_close(CloseCode::Policy);
     connection.meter().error(&error);
     error
