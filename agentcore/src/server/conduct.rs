@@ -69,7 +69,7 @@ impl Conduct {
             return Err(error);
         }
         if error.category().is_of_client() && self.errs(Instant::now()) {
-            return Err(too_many(connection, "TOO_MANY_ERRORS", "more than 60 errors in a minute"));
+            return Err(too_many(connection, "TOO_MANY_ERRORS", format!("more than {MAX_ERRORS} errors in a minute")));
         }
         Ok(())
     }
@@ -80,7 +80,11 @@ impl Conduct {
     /// How the connection ends when there were too many.
     pub(super) fn pinged(&mut self, connection: &Connection) -> Result<(), Error> {
         if self.pings(Instant::now()) {
-            return Err(too_many(connection, "TOO_MANY_PINGS", "more than 60000 pings and pongs in a minute"));
+            return Err(too_many(
+                connection,
+                "TOO_MANY_PINGS",
+                format!("more than {MAX_PINGS} pings and pongs in a minute"),
+            ));
         }
         Ok(())
     }
@@ -132,7 +136,7 @@ impl Conduct {
 }
 
 /// The end of a connection whose client has gone too far.
-fn too_many(connection: &Connection, code: &'static str, what: &'static str) -> Error {
+fn too_many(connection: &Connection, code: &'static str, what: String) -> Error {
     let (id, user) = (connection.id(), one_line(connection.user_id().as_str()));
     tracing::warn!(connection = %id, %user, code, "closed: {what}");
     let error = Error::new(ErrorCategory::Connection, code, what).with_retryable(false).with_close(CloseCode::Policy);
