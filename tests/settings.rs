@@ -1,11 +1,14 @@
 //! Settings: what is read, what is refused, and what a program says of it.
 #![expect(clippy::expect_used, reason = "a test stops where it fails")]
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentcore::{BackendType, Env, Settings, TrustedProxies};
 use tests::chat::{Folder, program, surroundings};
@@ -24,6 +27,9 @@ fn nothing_set_is_the_table_of_defaults() {
     assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (10_485_760, 1_048_576));
     assert_eq!(settings.ws_write_timeout, Duration::from_secs(10));
     assert_eq!(settings.ws_handler_timeout, Duration::from_secs(30));
+    assert!(settings.ws_enable_heartbeat && !settings.log_stats);
+    assert_eq!(settings.ws_heartbeat_interval, Duration::from_secs(30));
+    assert_eq!(settings.ws_heartbeat_timeout, Duration::from_secs(60));
     assert_eq!(settings.ws_max_groups_per_connection, 128);
     assert_eq!((settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay), (5, Duration::from_secs(5)));
     assert_eq!((settings.max_connections_per_client, settings.max_total_connections), (1000, 200_000));
@@ -32,6 +38,68 @@ fn nothing_set_is_the_table_of_defaults() {
     assert_eq!(settings.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(settings.log_level.to_string(), "INFO");
     assert!(settings.workers >= 1);
+}
+
+/// Each with a value that no other has: a variable that set another's field would show.
+#[test]
+fn every_variable_sets_its_own_field() {
+    let settings = read(&[
+        ("HOST", "127.0.0.7"),
+        ("PORT", "8001"),
+        ("BACKEND_TYPE", "memory"),
+        ("SERVER_INSTANCE_ID", "node-7"),
+        ("WORKERS", "3"),
+        ("WS_MAX_MESSAGE_SIZE", "4001"),
+        ("WS_MAX_OUTBOX_BYTES", "4002"),
+        ("WS_WRITE_TIMEOUT", "11"),
+        ("WS_HANDLER_TIMEOUT", "12"),
+        ("WS_ENABLE_HEARTBEAT", "false"),
+        ("WS_HEARTBEAT_INTERVAL", "13"),
+        ("WS_HEARTBEAT_TIMEOUT", "14"),
+        ("WS_MAX_GROUPS_PER_CONNECTION", "15"),
+        ("WS_RECONNECT_MAX_ATTEMPTS", "16"),
+        ("WS_RECONNECT_DELAY", "17"),
+        ("MAX_CONNECTIONS_PER_CLIENT", "18"),
+        ("MAX_TOTAL_CONNECTIONS", "19"),
+        ("MAX_CONNECTIONS_PER_IP", "20"),
+        ("MAX_TOTAL_GROUPS", "21"),
+        ("ALLOWED_ORIGINS", "https://example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("SHUTDOWN_TIMEOUT", "22"),
+        ("LOG_STATS", "1"),
+        ("LOG_LEVEL", "TRACE"),
+    ])
+    .expect("all are good");
+    let seconds = Duration::from_secs;
+    assert_eq!((settings.host.to_string().as_str(), settings.port), ("127.0.0.7", 8001));
+    assert_eq!(settings.backend_type, BackendType::Memory);
+    assert_eq!((settings.server_instance_id, settings.workers), ("node-7".parse().ok(), 3));
+    assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (4001, 4002));
+    assert_eq!((settings.ws_write_timeout, settings.ws_handler_timeout), (seconds(11), seconds(12)));
+    assert!(!settings.ws_enable_heartbeat);
+    assert_eq!((settings.ws_heartbeat_interval, settings.ws_heartbeat_timeout), (seconds(13), seconds(14)));
+    assert_eq!(settings.ws_max_groups_per_connection, 15);
+    assert_eq!((settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay), (16, seconds(17)));
+    assert_eq!((settings.max_connections_per_client, settings.max_total_connections), (18, 19));
+    assert_eq!((settings.max_connections_per_ip, settings.max_total_groups), (20, 21));
+    assert_eq!(settings.allowed_origins, "https://example.com".parse().expect("a list"));
+    assert_eq!(settings.trusted_proxies, "10.0.0.0/8".parse().expect("a list"));
+    assert_eq!((settings.shutdown_timeout, settings.log_stats), (seconds(22), true));
+    assert_eq!(settings.log_level.to_string(), "TRACE");
+}
+
+/// None that is read is kept from the reader, and none that is promised is not read.
+#[test]
+fn the_page_on_settings_lists_what_is_read() {
+    let asked = RefCell::new(BTreeSet::new());
+    Settings::from_values(|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    })
+    .expect("defaults are good");
+    let page = include_str!("../agentcore/src/docs/settings.md");
+    let listed = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), asked.into_inner());
 }
 
 #[test]
@@ -45,6 +113,9 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
         ("WS_MAX_OUTBOX_BYTES", "10MB", "from 1024 to"),
         ("WS_WRITE_TIMEOUT", "0", "seconds from 1 to 3600"),
         ("WS_HANDLER_TIMEOUT", "30s", "seconds from 1 to 86400"),
+        ("WS_ENABLE_HEARTBEAT", "on", "true"),
+        ("WS_HEARTBEAT_INTERVAL", "0", "seconds from 1 to 3600"),
+        ("WS_HEARTBEAT_TIMEOUT", "1h", "seconds from 1 to 86400"),
         ("WS_MAX_GROUPS_PER_CONNECTION", "-1", "from 1 to"),
         ("WS_RECONNECT_MAX_ATTEMPTS", "many", "from 0 to"),
         ("WS_RECONNECT_DELAY", "-1", "seconds from 0 to 3600"),
@@ -134,7 +205,7 @@ fn in_folder(folder: &Folder, dot_env: &str) -> Command {
 /// Runs a program that must refuse to start.
 fn refusal(command: &mut Command) -> (Option<i32>, String) {
     let mut child = Stopped(command.spawn().expect("the program is there"));
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while child.0.try_wait().expect("a child can be waited for").is_none() {
         assert!(begun.elapsed() < tests::wait::PATIENCE, "it has started, or hangs");
         std::thread::sleep(Duration::from_millis(5));
@@ -156,12 +227,17 @@ impl Drop for Stopped {
     }
 }
 
-/// Where a program that starts says that it listens.
-fn listens(command: &mut Command) -> String {
+/// A program that starts, and where it says that it listens.
+fn started(command: &mut Command) -> (Stopped, String) {
     let mut child = Stopped(command.spawn().expect("the program is there"));
     let mut line = String::new();
     BufReader::new(child.0.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-    line
+    (child, line)
+}
+
+/// Where a program that starts says that it listens.
+fn listens(command: &mut Command) -> String {
+    started(command).1
 }
 
 #[test]
@@ -205,4 +281,67 @@ fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
     let mut command = in_folder(&folder, "");
     let (code, said) = refusal(command.env("PORT", std::ffi::OsStr::from_bytes(b"80\xFF")));
     assert!(code == Some(2) && said.contains("PORT="), "{said}");
+}
+
+#[test]
+fn a_program_listens_on_the_address_and_the_port_that_are_set_and_on_no_other() {
+    let folder = Folder::new();
+    // A port that was free a moment ago; on this address nobody else takes it.
+    let port = TcpListener::bind("127.0.0.2:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let mut command = in_folder(&folder, "HOST=127.0.0.2\n");
+    let (_child, line) = started(command.env_remove("HOST").env("PORT", port.to_string()));
+    let address = SocketAddr::from(([127, 0, 0, 2], port));
+    assert_eq!(line.trim(), format!("listening on http://{address}"));
+    TcpStream::connect(address).expect("it listens there");
+    // The same port of another address is not taken.
+    TcpListener::bind(("127.0.0.3", port)).expect("it listens nowhere else");
+}
+
+/// The names of a process's threads that are workers.
+fn worker_threads(process: u32) -> BTreeSet<String> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("its threads");
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    let worker = |name: &str| name.strip_prefix("agentcore-").is_some_and(|rest| rest.parse::<usize>().is_ok());
+    names.map(|name| name.trim().to_owned()).filter(|name| worker(name)).collect()
+}
+
+/// What `/health` says of a program that listens, as `line` has it.
+fn health(line: &str) -> String {
+    let address = line.trim().strip_prefix("listening on http://").expect("an address");
+    let mut socket = TcpStream::connect(address).expect("it listens there");
+    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("UTF-8");
+    answer
+}
+
+#[test]
+fn as_many_worker_threads_run_as_are_set() {
+    let folder = Folder::new();
+    for (set, threads) in [("1", 1), ("3", 3), ("0", 0)] {
+        let (child, line) = started(in_folder(&folder, "").env("PORT", "0").env("WORKERS", set));
+        // A shard for each, and one on the runtime of the program itself where there is no worker.
+        assert_eq!(health(&line).matches("\"writer.").count(), threads.max(1), "WORKERS={set}");
+        // A thread gives itself its name, which may be after the program listens.
+        let names: BTreeSet<_> = (0..threads).map(|index| format!("agentcore-{index}")).collect();
+        let begun = Instant::now();
+        while worker_threads(child.0.id()) != names {
+            let found = worker_threads(child.0.id());
+            assert!(begun.elapsed() < tests::wait::PATIENCE, "WORKERS={set}: {found:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn the_log_has_what_is_as_severe_as_is_set_or_more() {
+    // The address is taken, so that the program ends by itself.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let folder = Folder::new();
+    for (level, shows) in [("ERROR", false), ("warn", true), ("WARNING", true), ("INFO", true), ("TRACE", true)] {
+        let (code, said) = refusal(in_folder(&folder, "").env("PORT", &port).env("LOG_LEVEL", level));
+        assert_eq!((code, said.contains("open mode")), (Some(2), shows), "LOG_LEVEL={level}: {said}");
+    }
 }
