@@ -17,6 +17,32 @@ async fn serve() -> Server {
     Server::start(AgentCore::new(settings).state(Journal::default()).consumer::<Mirror>()).await
 }
 
+#[test]
+fn every_kind_of_error_says_how_bad_it_is_whether_to_try_again_and_whether_it_closes() {
+    use ErrorCategory as Kind;
+    use Severity::{High, Low, Medium};
+    let soon = std::time::Duration::from_secs(1);
+    for (error, code, kind, severity, retryable, closes, status) in [
+        (Error::authentication("x"), "UNAUTHENTICATED", Kind::Authentication, Medium, false, true, 401),
+        (Error::authorization("x"), "FORBIDDEN", Kind::Authorization, Low, false, false, 403),
+        (Error::validation("x"), "VALIDATION_FAILED", Kind::Validation, Low, false, false, 400),
+        (Error::invalid_field("a", "range", "x"), "VALIDATION_FAILED", Kind::Validation, Low, false, false, 400),
+        (Error::rate_limit(soon), "RATE_LIMIT_EXCEEDED", Kind::RateLimit, Low, true, false, 429),
+        (Error::limit("x"), "LIMIT_EXCEEDED", Kind::Connection, Medium, true, false, 503),
+        (Error::connection("x"), "CONNECTION_ERROR", Kind::Connection, Medium, true, false, 503),
+        (Error::message_error("x"), "MESSAGE_ERROR", Kind::Message, Medium, false, false, 400),
+        (Error::backend("x"), "BACKEND_UNAVAILABLE", Kind::Backend, High, true, false, 503),
+        (Error::system("x"), "INTERNAL_ERROR", Kind::System, High, false, false, 500),
+        (Error::internal("x"), "INTERNAL_ERROR", Kind::System, High, false, false, 500),
+        (Error::timeout("x"), "TIMEOUT", Kind::Timeout, High, true, false, 504),
+    ] {
+        assert_eq!((error.code(), error.category(), error.severity()), (code, kind, severity));
+        assert_eq!((error.is_retryable(), error.should_disconnect()), (retryable, closes), "{code}");
+        assert_eq!(error.status().as_u16(), status, "{code}");
+    }
+    assert_eq!(u16::from(Error::authentication("x").ws_code()), 4401);
+}
+
 #[tokio::test]
 async fn the_sixty_first_error_of_a_client_closes_with_1008() {
     let server = Server::start(app(Journal::default())).await;
