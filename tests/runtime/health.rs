@@ -54,6 +54,20 @@ async fn a_background_task_that_panics_is_started_again_and_shows_in_health() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_given_no_name_has_one_of_its_own() {
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let (app, ..) = room(settings());
+        let server = Server::start(app).await;
+        let name = http::get(&server, "/health").await.json()["node"].clone();
+        assert_eq!(name, server.manager.node().as_str());
+        assert_ne!(name, "");
+        names.push(name);
+    }
+    assert_ne!(names[0], names[1]);
+}
+
+#[tokio::test]
 async fn a_task_that_ends_is_listed_no_more() {
     let (app, ..) = room(settings());
     let server = Server::start(app).await;
