@@ -46,6 +46,8 @@ async fn of_a_hundred_hostile_texts_none_runs() {
     let Some((driver, _guard)) = browsers().await else { return };
     let chat = ChatServer::start();
     let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
+    // Her page is in first: who joins beside somebody hears of it in the middle of the answer.
+    page.until("#members .name", &["alice"]).await;
     let mut eve = Talker::in_room(&chat, "eve", "lobby").await;
     page.until("#members .name", &["alice", "eve"]).await;
 
