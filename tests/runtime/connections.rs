@@ -91,3 +91,16 @@ async fn a_confirmed_message_says_how_many_took_it() {
     assert_eq!(texts(&mut clients[2]).await, ["hello"; 2]);
     assert!(manager.user("").send_confirmed(&message, within).await.is_err());
 }
+
+/// A worker that a handler holds delivers later; who asks is not held up by it.
+#[tokio::test]
+async fn a_confirmed_message_does_not_wait_for_a_worker_that_is_held() {
+    let (server, journal, _) = start().await;
+    let mut ada = connect(&server, "ada").await;
+    ada.say("block", json!({ "text": 1000 })).await;
+    tests::wait::until("the worker is held", async || journal.count("block begins") == 1).await;
+    let message = tests::room::Posted::new("test", "hello");
+    let confirmed = server.manager.user("ada").send_confirmed(&message, Duration::from_millis(50)).await.expect("sent");
+    assert_eq!((confirmed.delivered, confirmed.complete), (0, false));
+    assert_eq!(texts(&mut ada).await, ["hello"], "it comes all the same");
+}

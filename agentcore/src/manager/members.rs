@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::route::sum;
 use super::{Confirmed, ConnectionManager};
 use crate::backend::{Answer, Answers, Question};
 use crate::error::{Error, Result};
@@ -163,12 +164,12 @@ impl ConnectionManager {
     /// Delivers a parcel everywhere, and waits for the numbers of who took it.
     pub(super) async fn confirm(&self, parcel: Parcel, within: Duration) -> Result<Confirmed> {
         // Both at once: what the others take does not wait for this node.
-        let (here, there) = tokio::join!(
-            self.inner.deliver_confirmed(&parcel),
+        let ((here, all_here), there) = tokio::join!(
+            async { sum(self.inner.deliver_confirmed(&parcel).await, within).await },
             self.inner.backend.ask(Question::Deliver(parcel.clone()), within)
         );
-        let (there, complete) = count(there);
-        Ok(Confirmed { delivered: here + there, complete })
+        let (there, all_there) = count(there);
+        Ok(Confirmed { delivered: here + there, complete: all_here && all_there })
     }
 
     /// What this node holds.

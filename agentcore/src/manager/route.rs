@@ -1,6 +1,9 @@
 //! From a parcel to the outboxes of this node and to the backend.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{ConnectionManager, Inner};
 use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
@@ -94,8 +97,8 @@ impl Inner {
 }
 
 impl Inner {
-    /// Gives a parcel to the connections of this node, and waits until it is known how many took it.
-    pub(super) async fn deliver_confirmed(&self, parcel: &Parcel) -> usize {
+    /// Gives a parcel to the connections of this node; returns how many take it, as each worker comes to it.
+    pub(super) async fn deliver_confirmed(&self, parcel: &Parcel) -> UnboundedReceiver<usize> {
         let mut targets: Vec<(Arc<Shard>, Target)> = Vec::new();
         let covered = |connection: &Connection| parcel.except.covers(connection.id(), connection.user_id());
         let member = |connection: Arc<Connection>| (connection.shard().clone(), Target::Member(connection.member()));
@@ -116,20 +119,27 @@ impl Inner {
                 targets.extend(self.registry.connection(*id).filter(|connection| !covered(connection)).map(member));
             }
         }
-        let (receipt, mut numbers) = Receipt::new();
+        let (receipt, numbers) = Receipt::new();
         for (shard, target) in targets {
             let command = Command::Confirm(target, parcel.body().clone(), parcel.except.clone(), receipt.clone());
             if let Err(command) = shard.submit(command) {
                 shard.wait(command).await;
             }
         }
-        drop(receipt);
-        let mut taken = 0;
+        numbers
+    }
+}
+
+/// Adds the numbers up, and says whether all came within the time.
+pub(super) async fn sum(mut numbers: UnboundedReceiver<usize>, within: Duration) -> (usize, bool) {
+    let mut taken = 0;
+    let adding = async {
         while let Some(number) = numbers.recv().await {
             taken += number;
         }
-        taken
-    }
+    };
+    let complete = tokio::time::timeout(within, adding).await.is_ok();
+    (taken, complete)
 }
 
 async fn submit(waiting: Waiting) {
@@ -180,7 +190,8 @@ impl Deliver for Local {
                 }
                 Question::Disconnect(user) => Answer::Count(inner.map_or(0, |inner| inner.disconnect(&user))),
                 Question::Deliver(parcel) => Answer::Count(match inner {
-                    Some(inner) => inner.deliver_confirmed(&parcel).await,
+                    // Who asked knows how long to wait.
+                    Some(inner) => sum(inner.deliver_confirmed(&parcel).await, Duration::MAX).await.0,
                     None => 0,
                 }),
                 Question::Join(whose, group) => Answer::Count(match inner {

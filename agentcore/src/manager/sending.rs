@@ -87,7 +87,8 @@ impl<'a, C> To<'a, C> {
     }
 
     /// Sends a message and tells how many connections took it, over all nodes: those whose outbox has it now. What the
-    /// other nodes answer is waited for no longer than `within`.
+    /// other nodes and the workers of this one answer is waited for no longer than `within`; a worker that is held by a
+    /// handler delivers later.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -115,7 +116,7 @@ impl<'a, C> To<'a, C> {
 pub struct Confirmed {
     /// How many connections took it: 0 when the user is offline or the group empty.
     pub delivered: usize,
-    /// Whether every node answered in time; otherwise there may be more.
+    /// Whether every node and worker answered in time; otherwise there may be more.
     pub complete: bool,
 }
 
