@@ -57,39 +57,7 @@ command -v taskset >/dev/null || skip "taskset is missing (package util-linux); 
 if ! taskset -c 0 true 2>/dev/null || ! taskset -c 1 true 2>/dev/null; then
     skip "cores 0 and 1 are not both available; the server needs one and the generator the other"
 fi
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cd "$root"
-cargo build --release --quiet -p load
-program=${CARGO_TARGET_DIR:-target}/release/load
-
-work=$(mktemp -d)
-server_pid=
-stop_server() {
-    [ -n "$server_pid" ] || return 0
-    kill "$server_pid" 2>/dev/null || true
-    wait "$server_pid" 2>/dev/null || true
-    server_pid=
-}
-trap 'stop_server; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# Starts a server on core 0 and sets `server_pid` and `address`.
-start_server() {
-    taskset -c 0 "$program" serve "$1" --port 0 >"$work/stdout" 2>"$work/stderr" &
-    server_pid=$!
-    address=
-    for _ in $(seq 100); do
-        address=$(sed -n 's|^listening on http://||p' "$work/stdout")
-        [ -z "$address" ] || return 0
-        kill -0 "$server_pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$work/stderr" >&2
-    fail "the $1 server did not start"
-}
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 # Sets `arguments` to what the generator does in scenario $1 with server $2.
 arguments_of() {

@@ -16,33 +16,7 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ -x "${WSLOAD:-}" ] || fail "set WSLOAD to the load generator's program"
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-cargo build --release --quiet -p load
-program=${CARGO_TARGET_DIR:-target}/release/load
-work=$(mktemp -d)
-server_pid=
-stop_server() {
-    [ -n "$server_pid" ] || return 0
-    kill "$server_pid" 2>/dev/null || true
-    wait "$server_pid" 2>/dev/null || true
-    server_pid=
-}
-trap 'stop_server; rm -rf "$work"' EXIT
-
-# Starts a server on core 0 and sets `address`.
-start_server() {
-    rm -f "$work/stdout" && address=
-    taskset -c 0 "$program" serve agentcore --port 0 >"$work/stdout" 2>"$work/stderr" &
-    server_pid=$!
-    for _ in $(seq 100); do
-        address=$(sed -n "s/^listening on http:\/\///p" "$work/stdout" 2>/dev/null)
-        [ -z "$address" ] || return 0
-        sleep 0.1
-    done
-    fail "the server did not start: $(cat "$work/stderr")"
-}
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 # A member that shakes hands and reads nothing more.
 stall() {
@@ -62,7 +36,7 @@ metric() {
 
 measure() {
     local policy=$1 with=$2 p99
-    start_server
+    start_server agentcore
     if [ "$with" = stalled ]; then stall; fi
     taskset -c 1 "$WSLOAD" fanout --addr "$address" --pid "$server_pid" --secs "$secs" --conns 999 --rate 400 --size 1400 \
         --path "/ws/u{u}?policy=$policy" --join '{"type":"join_room","data":{"room":"bench"}}' \

@@ -6,7 +6,7 @@ use agentcore::Settings;
 use agentcore::testing::{TestApp, hold_clock};
 use tokio::time::{Instant, advance, sleep};
 
-use crate::{Entered, Left, Said, Say, application, enter, say, start, user};
+use crate::{Left, Said, Say, application, enter, say, start, two, user};
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_of_a_handler_passes_at_once() {
@@ -21,12 +21,7 @@ async fn the_deadline_of_a_handler_passes_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leave_comes_after_its_grace_and_not_before() {
-    let app = start().await;
-    let mut alice = app.connect("/room/alice").await;
-    let mut bob = app.connect("/room/bob").await;
-    alice.request::<()>(&enter()).await;
-    bob.request::<()>(&enter()).await;
-    alice.expect::<Entered>().await;
+    let (_app, mut alice, mut bob) = two().await;
     bob.close(1000).await;
     sleep(Duration::from_millis(2_990)).await;
     alice.expect_nothing().await;

@@ -4,7 +4,7 @@ use agentcore::testing::TestApp;
 use agentcore::{Codec, Settings};
 use serde_json::json;
 
-use crate::{BreakDown, Entered, Left, Said, Say, Who, You, application, enter, group, said, say, start, user};
+use crate::{BreakDown, Entered, Left, Said, Say, Who, You, application, enter, group, said, say, start, two, user};
 
 #[tokio::test]
 async fn a_message_reaches_those_it_is_for_and_nobody_else() {
@@ -122,12 +122,7 @@ async fn the_end_of_a_connection_is_seen_on_both_sides() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_dropped_has_lost_its_socket() {
-    let app = start().await;
-    let mut alice = app.connect("/room/alice").await;
-    let mut bob = app.connect("/room/bob").await;
-    alice.request::<()>(&enter()).await;
-    bob.request::<()>(&enter()).await;
-    alice.expect::<Entered>().await;
+    let (app, mut alice, mut bob) = two().await;
     // What it had sent is still handled.
     bob.send(&say("goodbye")).await;
     drop(bob);

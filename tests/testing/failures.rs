@@ -1,21 +1,10 @@
 //! An expectation that is not met ends its test, and says whose it was, what was expected and what came.
 
 use agentcore::axum::http::Method;
-use agentcore::testing::{TestApp, TestClient, assert_broadcast, expect_broadcast};
+use agentcore::testing::{TestApp, assert_broadcast, expect_broadcast};
 use agentcore::{AgentCore, Settings};
 
-use crate::{Entered, Said, Say, Who, You, application, enter, said, say, start};
-
-/// Alice and Bob in one group, and nothing waiting.
-async fn two() -> (TestApp, TestClient, TestClient) {
-    let app = start().await;
-    let mut alice = app.connect("/room/alice").await;
-    let mut bob = app.connect("/room/bob").await;
-    alice.request::<()>(&enter()).await;
-    bob.request::<()>(&enter()).await;
-    alice.expect::<Entered>().await;
-    (app, alice, bob)
-}
+use crate::{Entered, Said, Say, Who, You, application, enter, said, say, start, two};
 
 #[tokio::test]
 #[should_panic(

@@ -7,7 +7,7 @@ use agentcore::axum::Router;
 use agentcore::axum::extract::Json;
 use agentcore::axum::routing::{get, post};
 use agentcore::prelude::*;
-use agentcore::testing::TestApp;
+use agentcore::testing::{TestApp, TestClient};
 use agentcore::{GroupName, tokio};
 
 mod broadcasts;
@@ -158,4 +158,15 @@ fn user(name: &str) -> UserId {
 
 fn said(name: &str, text: &str) -> Said {
     Said { user_id: user(name), text: text.to_owned() }
+}
+
+/// Alice and Bob in one group, and nothing waiting.
+async fn two() -> (TestApp, TestClient, TestClient) {
+    let app = start().await;
+    let mut alice = app.connect("/room/alice").await;
+    let mut bob = app.connect("/room/bob").await;
+    alice.request::<()>(&enter()).await;
+    bob.request::<()>(&enter()).await;
+    alice.expect::<Entered>().await;
+    (app, alice, bob)
 }

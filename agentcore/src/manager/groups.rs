@@ -92,26 +92,25 @@ impl ConnectionManager {
     }
 
     async fn join_all(&self, whose: Whose, group: GroupName) -> Result<usize> {
-        let (here, refused) = self.join_here(&whose, &group).await;
-        let there = match self.is_elsewhere(&whose) {
-            true => self.count_elsewhere(Question::Join(whose, group)).await,
-            false => 0,
-        };
-        refused.map_or(Ok(here + there), Err)
+        let here = self.join_here(&whose, &group).await;
+        self.and_elsewhere(here, whose, |whose| Question::Join(whose, group)).await
     }
 
     async fn leave_all_of(&self, whose: Whose, group: GroupName) -> Result<usize> {
-        let (here, failed) = self.leave_here(&whose, &group).await;
-        let there = match self.is_elsewhere(&whose) {
-            true => self.count_elsewhere(Question::Leave(whose, group)).await,
-            false => 0,
-        };
-        failed.map_or(Ok(here + there), Err)
+        let here = self.leave_here(&whose, &group).await;
+        self.and_elsewhere(here, whose, |whose| Question::Leave(whose, group)).await
     }
 
-    /// Whether other nodes may have some of the connections.
-    fn is_elsewhere(&self, whose: &Whose) -> bool {
-        !matches!(whose, Whose::Connection(id) if self.registry().is_own(*id))
+    /// Asks the other nodes too, where they may have some of the connections; the error is that of this node.
+    async fn and_elsewhere(
+        &self,
+        (here, failed): (usize, Option<Error>),
+        whose: Whose,
+        question: impl FnOnce(Whose) -> Question,
+    ) -> Result<usize> {
+        let is_own = matches!(whose, Whose::Connection(id) if self.registry().is_own(id));
+        let there = if is_own { 0 } else { self.count_elsewhere(question(whose)).await };
+        failed.map_or(Ok(here + there), Err)
     }
 
     fn connections_here(&self, whose: &Whose) -> Vec<Arc<Connection>> {

@@ -232,6 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::message::codec::tests::values;
 
     fn pack(value: &Value) -> Vec<u8> {
         rmp_serde::to_vec_named(value).unwrap()
@@ -302,23 +303,6 @@ mod tests {
         // An array of 2^32 - 1 values that are not there.
         let long = [&[0x82][..], &pack(&json!("data")), &[0xdd, 0xff, 0xff, 0xff, 0xff]].concat();
         refused(&long);
-    }
-
-    fn values() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            (-1e9..1e9).prop_map(Value::from),
-            ".{0,20}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 32, 6, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(".{0,8}", inner, 0..6).prop_map(|map| map.into_iter().collect()),
-            ]
-        })
     }
 
     proptest! {

@@ -10,6 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::message::codec::tests::values;
+
 use super::write_data;
 
 /// What is written, or the text of the error; the buffer before it stays as it was.
@@ -199,24 +201,6 @@ fn a_text_of_every_length_has_its_special_characters_escaped() {
             assert_eq!(fast(&text), plain(&text));
         }
     }
-}
-
-fn values() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<u64>().prop_map(|bits| Value::from(f64::from_bits(bits))),
-        ".{0,80}".prop_map(Value::from),
-        r#"["\\\x00-\x7f]{0,70}"#.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 64, 8, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-            prop::collection::btree_map(".{0,40}", inner, 0..8).prop_map(|map| map.into_iter().collect()),
-        ]
-    })
 }
 
 proptest! {
