@@ -10,7 +10,7 @@ use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Parcel, Recipient};
-use crate::registry::{Closing, Command, Connection, Receipt, Shard, Target};
+use crate::registry::{Closing, Command, Receipt, Shard, Target};
 
 /// What became of a parcel.
 pub(super) enum Routed {
@@ -27,7 +27,7 @@ impl ConnectionManager {
     pub(super) fn route(&self, parcel: &Parcel) -> Routed {
         match self.inner.backend.publish(parcel) {
             Publish::Done(Ok(())) => {
-                let waiting = self.inner.deliver(parcel);
+                let waiting = self.inner.deliver(parcel, None);
                 if waiting.is_empty() {
                     return Routed::Done(Ok(()));
                 }
@@ -41,7 +41,7 @@ impl ConnectionManager {
                 let (inner, parcel) = (self.inner.clone(), parcel.clone());
                 Routed::Wait(Box::pin(async move {
                     published.await?;
-                    submit(inner.deliver(&parcel)).await;
+                    submit(inner.deliver(&parcel, None)).await;
                     Ok(())
                 }))
             }
@@ -50,82 +50,45 @@ impl ConnectionManager {
 }
 
 impl Inner {
-    /// Gives a parcel to the connections of this node; returns what did not fit into a queue.
-    fn deliver(&self, parcel: &Parcel) -> Waiting {
+    /// Calls `give` with each shard that holds recipients of a parcel, and whom it is for there.
+    fn each_target(&self, parcel: &Parcel, mut give: impl FnMut(&Arc<Shard>, Target)) {
+        // Lists, not walks: giving may write to sockets, and nobody who joins should wait for that.
+        let connections = match &parcel.to {
+            Recipient::Group(group) => {
+                let shards = self.registry.directory().shards(group).into_iter();
+                let shards = shards.filter_map(|at| self.registry.shard(at));
+                return shards.for_each(|shard| give(shard, Target::Group(group.clone())));
+            }
+            Recipient::Everyone => {
+                return self.registry.shards().iter().for_each(|shard| give(shard, Target::Everyone));
+            }
+            Recipient::User(user) => self.registry.of_user(user),
+            Recipient::Connection(id) => self.registry.connection(*id).into_iter().collect(),
+        };
+        for connection in connections {
+            if !parcel.except.covers(connection.id(), connection.user_id()) {
+                give(connection.shard(), Target::Member(connection.member()));
+            }
+        }
+    }
+
+    /// Gives a parcel to the connections of this node; returns what did not fit into a queue. A receipt hears how many
+    /// take it.
+    fn deliver(&self, parcel: &Parcel, receipt: Option<&Receipt>) -> Waiting {
         let mut waiting = Waiting::new();
-        let mut submit = |shard: &Arc<Shard>, command| {
+        self.each_target(parcel, |shard, target| {
+            let command = Command::Send(target, parcel.body().clone(), parcel.except.clone(), receipt.cloned());
             if let Err(command) = shard.submit(command) {
                 waiting.push((shard.clone(), command));
             }
-        };
-        let direct = |connection: &Arc<Connection>| {
-            let covered = parcel.except.covers(connection.id(), connection.user_id());
-            let frame = parcel.body().frame(connection.codec())?.clone();
-            (!covered).then(|| Command::Direct(connection.member(), frame, parcel.overflow().into()))
-        };
-        match &parcel.to {
-            // A list, not a walk: delivering may write to sockets, and nobody who joins should wait for that.
-            Recipient::Group(group) => {
-                for shard in
-                    self.registry.directory().shards(group).into_iter().filter_map(|at| self.registry.shard(at))
-                {
-                    submit(shard, Command::Group(group.clone(), parcel.body().clone(), parcel.except.clone()));
-                }
-            }
-            Recipient::Everyone => {
-                for shard in self.registry.shards() {
-                    submit(shard, Command::Everyone(parcel.body().clone(), parcel.except.clone()));
-                }
-            }
-            Recipient::User(user) => {
-                for connection in self.registry.of_user(user) {
-                    if let Some(command) = direct(&connection) {
-                        submit(connection.shard(), command);
-                    }
-                }
-            }
-            Recipient::Connection(id) => {
-                if let Some(connection) = self.registry.connection(*id)
-                    && let Some(command) = direct(&connection)
-                {
-                    submit(connection.shard(), command);
-                }
-            }
-        }
+        });
         waiting
     }
-}
 
-impl Inner {
-    /// Gives a parcel to the connections of this node; returns how many take it, as each worker comes to it.
+    /// As [`deliver`](Self::deliver), with the numbers of who takes it as each worker comes to it.
     pub(super) async fn deliver_confirmed(&self, parcel: &Parcel) -> UnboundedReceiver<usize> {
-        let mut targets: Vec<(Arc<Shard>, Target)> = Vec::new();
-        let covered = |connection: &Connection| parcel.except.covers(connection.id(), connection.user_id());
-        let member = |connection: Arc<Connection>| (connection.shard().clone(), Target::Member(connection.member()));
-        match &parcel.to {
-            Recipient::Group(group) => {
-                let shards = self.registry.directory().shards(group);
-                let shards = shards.into_iter().filter_map(|at| self.registry.shard(at).cloned());
-                targets.extend(shards.map(|shard| (shard, Target::Group(group.clone()))));
-            }
-            Recipient::Everyone => {
-                targets.extend(self.registry.shards().iter().map(|shard| (shard.clone(), Target::Everyone)));
-            }
-            Recipient::User(user) => {
-                let connections = self.registry.of_user(user).into_iter();
-                targets.extend(connections.filter(|connection| !covered(connection)).map(member));
-            }
-            Recipient::Connection(id) => {
-                targets.extend(self.registry.connection(*id).filter(|connection| !covered(connection)).map(member));
-            }
-        }
         let (receipt, numbers) = Receipt::new();
-        for (shard, target) in targets {
-            let command = Command::Confirm(target, parcel.body().clone(), parcel.except.clone(), receipt.clone());
-            if let Err(command) = shard.submit(command) {
-                shard.wait(command).await;
-            }
-        }
+        submit(self.deliver(parcel, Some(&receipt))).await;
         numbers
     }
 }
@@ -153,7 +116,7 @@ pub(super) struct Local(pub(super) Weak<Inner>);
 
 impl Deliver for Local {
     fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
-        let waiting = self.0.upgrade()?.deliver(&parcel);
+        let waiting = self.0.upgrade()?.deliver(&parcel, None);
         (!waiting.is_empty()).then(|| Box::pin(submit(waiting)) as Async<'static, ()>)
     }
 

@@ -10,7 +10,7 @@ use shuttle::thread;
 use tokio::sync::mpsc;
 
 use super::directory::Place;
-use super::shard::{OutboxLimits, ShardSettings};
+use super::shard::{OutboxLimits, ShardSettings, Target};
 use super::{Command, Connection, ConnectionRegistry, Fate, Membership, Shard, Sink};
 use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
@@ -74,7 +74,7 @@ impl World {
         for shard in self.registry.directory().shards(&self.group) {
             thread::yield_now();
             let body = Arc::new(Body::raw(text.as_bytes()));
-            self.submit(shard, Command::Group(self.group.clone(), body, Except::default()));
+            self.submit(shard, Command::Send(Target::Group(self.group.clone()), body, Except::default(), None));
         }
     }
 

@@ -115,16 +115,10 @@ impl RoomBook {
         match command {
             Command::Join(member, group) => self.join(member, group),
             Command::Leave(member, group) => self.leave(member, &group),
-            Command::Group(group, body, except) => {
-                if let Some(room) = self.names.get(&group).copied() {
-                    self.publish(room, body, except);
-                }
-            }
-            Command::Everyone(body, except) => self.publish(EVERYONE, body, except),
+            Command::Send(to, body, except, receipt) => self.send(&to, body, except, receipt.as_ref()),
             Command::Direct(member, frame, fate) => {
-                self.send(member, frame, fate);
+                self.send_frame(member, frame, fate);
             }
-            Command::Confirm(to, body, except, receipt) => self.confirm(&to, &body, &except, &receipt),
             Command::Resync(gaps, cause) => self.resync(gaps, cause),
         }
     }

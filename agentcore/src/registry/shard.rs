@@ -40,19 +40,15 @@ pub(crate) enum Command {
     Join(Member, GroupName),
     /// A connection leaves a group.
     Leave(Member, GroupName),
-    /// A message for the members of a group.
-    Group(GroupName, Arc<Body>, Except),
-    /// A message for all connections.
-    Everyone(Arc<Body>, Except),
+    /// A message; its sender may want to know how many took it.
+    Send(Target, Arc<Body>, Except, Option<Receipt>),
     /// A frame for one connection, in its codec.
     Direct(Member, Bytes, Fate),
-    /// A message whose sender wants to know how many took it.
-    Confirm(Target, Arc<Body>, Except, Receipt),
     /// The members of groups, or everyone, may have missed something.
     Resync(Gaps, Cause),
 }
 
-/// Whom a command is for.
+/// Whom a message is for.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
     Member(Member),

@@ -19,7 +19,27 @@ const SMALL_GROUP: usize = 64;
 const MAX_PENDING: usize = 256 * 1024;
 
 impl RoomBook {
-    pub(super) fn publish(&mut self, room: u32, body: Arc<Body>, except: Except) {
+    /// Gives a message to its recipients: to a group when it is settled, unless its sender wants to know how many took it.
+    pub(super) fn send(&mut self, to: &Target, body: Arc<Body>, except: Except, receipt: Option<&Receipt>) {
+        let room = match to {
+            Target::Group(group) => self.names.get(group).copied(),
+            Target::Everyone => Some(EVERYONE),
+            Target::Member(member) => {
+                let taken = self.send_body(*member, &body);
+                if let Some(receipt) = receipt {
+                    receipt.note(usize::from(taken));
+                }
+                return;
+            }
+        };
+        let Some(room) = room else { return };
+        match receipt {
+            None => self.publish(room, body, except),
+            Some(receipt) => receipt.note(self.publish_now(room, body, except)),
+        }
+    }
+
+    fn publish(&mut self, room: u32, body: Arc<Body>, except: Except) {
         let Some(target) = self.rooms.get_mut(room as usize) else { return };
         let members = target.members.len();
         let everybody = except.is_empty();
@@ -104,8 +124,20 @@ impl RoomBook {
         taken
     }
 
+    /// Gives a message to one connection, in its codec; true when its outbox took it.
+    fn send_body(&mut self, member: Member, body: &Body) -> bool {
+        let Some(codec) = self.seat(member).map(|seat| seat.codec()) else { return false };
+        match body.frame(codec) {
+            Some(frame) => self.send_frame(member, frame.clone(), body.overflow().into()),
+            None => {
+                self.miss(&[member.index], &Gaps::All, Cause::Backend);
+                false
+            }
+        }
+    }
+
     /// Gives a frame to one connection; true when its outbox took it.
-    pub(super) fn send(&mut self, member: Member, frame: Bytes, fate: Fate) -> bool {
+    pub(super) fn send_frame(&mut self, member: Member, frame: Bytes, fate: Fate) -> bool {
         self.settle();
         let chunk = Chunk { bytes: frame, frames: 1, room: None, fate };
         let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
@@ -126,28 +158,17 @@ impl RoomBook {
         taken
     }
 
-    /// Gives a message to its recipients now, and says how many took it.
-    pub(super) fn confirm(&mut self, to: &Target, body: &Arc<Body>, except: &Except, receipt: &Receipt) {
+    /// Gives a message to the members of a room now; returns how many took it.
+    fn publish_now(&mut self, room: u32, body: Arc<Body>, except: Except) -> usize {
         self.settle();
-        let room = match to {
-            Target::Group(group) => self.names.get(group).copied(),
-            Target::Everyone => Some(EVERYONE),
-            Target::Member(member) => {
-                let codec = self.seat(*member).map(|seat| seat.codec());
-                if let Some(frame) = codec.and_then(|codec| body.frame(codec)) {
-                    let taken = self.send(*member, frame.clone(), body.overflow().into());
-                    receipt.note(usize::from(taken));
-                }
-                return;
-            }
-        };
-        let Some(room) = room else { return };
         let packs = self.rooms.get(room as usize).is_some_and(|room| room.packed > 0);
-        let mut pending = Pending::new(room, body.clone(), except.clone(), packs);
+        let mut pending = Pending::new(room, body, except, packs);
         let chunks = pending.chunks();
-        let taken = self.give(room, &chunks, except);
-        self.tally.count(body.message_type(), taken, pending.len() * taken);
-        receipt.note(taken);
+        let taken = self.give(room, &chunks, &pending.except);
+        if let Some(body) = pending.single() {
+            self.tally.count(body.message_type(), taken, pending.len() * taken);
+        }
+        taken
     }
 
     /// Notes that connections may have missed something; each is told once of all its groups, as soon as that may be.
