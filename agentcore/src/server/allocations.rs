@@ -85,10 +85,11 @@ impl Bench {
         self.serial += 1;
         let (connection, manager) = (&self.connection, &self.manager);
         let way = Way { session: self.session.as_mut(), chain, connection, manager };
-        let Begun::Started(mut future, asked) = begin(way, &mut self.conduct, Input::Text(text), self.serial) else {
+        let Begun::Started(mut future, asked, kind) = begin(way, &mut self.conduct, Input::Text(text), self.serial)
+        else {
             panic!("the message is good");
         };
-        let mut handling = Run::new(connection.meter(), asked.kind);
+        let mut handling = Run::new(connection.meter(), kind);
         let polled = pin!(first_poll(&mut future, &mut handling)).poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Poll::Ready(output)) = polled else { panic!("the handler does not wait") };
         drop(future);

@@ -66,11 +66,11 @@ pub(super) async fn serve(arrival: Box<Arrival>) {
         Ok(()) => (read_loop(&mut served, &mut ahead).await, true),
         Err(end) => (end, false),
     };
-    Box::pin(close(served, admitted, end, connected, ahead)).await;
+    Box::pin(close(served, *admitted, end, connected, ahead)).await;
 }
 
 /// Gives the connection its outbox and its consumer.
-fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
+fn open(arrival: Box<Arrival>) -> Option<(Served, Box<Admitted>, Vec<u8>)> {
     let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen } = *arrival;
     // Before anybody asks whether the node is about to end.
     let active = Some(manager.active());
@@ -105,7 +105,9 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Admitted, Vec<u8>)> {
         conduct: Conduct::default(),
         _berth: berth,
     };
-    Some((served, admitted, read.to_vec()))
+    // Boxed: in place it makes the task so large that the allocator takes its next larger block, 210 bytes for each idle
+    // connection (3,132 instead of 2,923, measured with `tests/load/compare.sh idle`).
+    Some((served, Box::new(admitted), read.to_vec()))
 }
 
 fn welcome(connection: &Connection, manager: &ConnectionManager) {
@@ -234,12 +236,12 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
             let way = Way { session: session.as_mut(), chain, connection, manager };
             let begun = begin(way, conduct, message, serial);
             parked = None;
-            let (mut future, asked) = match begun {
+            let (mut future, asked, kind) = match begun {
                 Begun::Answered => continue,
                 Begun::Failed(error) => return ahead.leave(input, End::Failed(error)),
-                Begun::Started(future, asked) => (future, asked),
+                Begun::Started(future, asked, kind) => (future, asked, kind),
             };
-            let mut handling = Run::new(connection.meter(), asked.kind);
+            let mut handling = Run::new(connection.meter(), kind);
             let output = match first_poll(&mut future, &mut handling).await {
                 Poll::Ready(output) => {
                     drop(future);

@@ -28,8 +28,6 @@ pub(super) struct Asked {
     /// `None` for a message of an unknown type, which only a chain has seen.
     handler: Option<&'static Handler>,
     message_type: Cow<'static, str>,
-    /// What its run is counted as.
-    pub(super) kind: Kind,
 }
 
 /// What a connection's messages pass through.
@@ -45,8 +43,8 @@ pub(super) struct Way<'s> {
 pub(super) enum Begun<'s> {
     /// It is answered already: a ping, or a message that was refused.
     Answered,
-    /// Its handler was started.
-    Started(HandlerFuture<'s>, Asked),
+    /// Its handler was started; the last says what its run is counted as.
+    Started(HandlerFuture<'s>, Asked, Kind),
     /// Its refusal ends the connection.
     Failed(Error),
 }
@@ -87,10 +85,10 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
             Some(handler) => Cow::Borrowed(handler.message_type),
             None => Cow::Owned(envelope.message_type.into_owned()),
         };
-        let asked = Asked { request, handler, message_type: message_type.clone(), kind };
+        let asked = Asked { request, handler, message_type: message_type.clone() };
         let (data, bytes) = (envelope.data.keep(), message.len());
         let arrived = Arrived { manager, connection, message_type, data, request, bytes, handler: found };
-        return Begun::Started(chain.start(session, arrived), asked);
+        return Begun::Started(chain.start(session, arrived), asked, kind);
     }
     let Some((number, handler)) = found else {
         let error = Error::unknown_message_type(&envelope.message_type);
@@ -103,7 +101,7 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
     });
     let message_type = Cow::Borrowed(handler.message_type);
     match begun {
-        Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type, kind }),
+        Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type }, kind),
         Err(error) => refuse(conduct, connection, error, request.reference, Some(&message_type)),
     }
 }
