@@ -8,6 +8,7 @@ mod admission;
 mod memory;
 mod presence;
 mod rate;
+mod redis;
 
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
