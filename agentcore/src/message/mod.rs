@@ -3,6 +3,7 @@
 mod codec;
 mod depth;
 mod explain;
+mod outside;
 mod overflow;
 mod parcel;
 mod raw;
@@ -15,6 +16,7 @@ pub(crate) use raw::Data;
 pub use raw::RawData;
 
 pub(crate) use codec::{EncodeError, Envelope, Input};
+pub(crate) use outside::check_outside;
 pub(crate) use parcel::Body;
 
 use schemars::{Schema, SchemaGenerator};

@@ -77,6 +77,11 @@ impl Parcel {
         self.body.json.payload()
     }
 
+    /// The same, to read.
+    pub(crate) fn envelope_bytes(&self) -> &[u8] {
+        self.body.json.payload_bytes()
+    }
+
     /// What happens to it where a connection does not read fast enough.
     #[must_use]
     pub fn overflow(&self) -> &Overflow {

@@ -156,7 +156,9 @@ pub(crate) struct View {
 pub(crate) enum Change {
     /// Takes a place for a connection: one more of all, of the user, of the address.
     Admit(UserId, Option<IpAddr>),
-    /// Gives it back.
+    /// Takes one that was given while Redis could not be asked, also over the limit.
+    Take(UserId, Option<IpAddr>),
+    /// Gives one back.
     Release(UserId, Option<IpAddr>),
     /// The user has so many places on this node; [`Joining::places`] has them already.
     Places(UserId, usize),
