@@ -14,6 +14,19 @@
 //! Every renewal stamps the time. Whoever finds the stamp older than half a lease knows that nobody could renew, and puts a
 //! grace of one lease into Redis: until its end no lease counts as ended, for anybody.
 
+mod calls;
+mod commands;
+mod link;
+mod real;
+mod receiver;
+mod scripts;
+mod takes;
+#[cfg(test)]
+mod tests;
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
+pub(crate) use real::{Config, RealDriver};
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
