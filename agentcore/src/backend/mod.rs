@@ -14,6 +14,7 @@ pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
 pub(crate) use rate::RateDesk;
+pub use redis::RedisBackend;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 
 use std::fmt;

@@ -26,10 +26,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use self::desk::{Ask, Desk, Entry, GroupPlaces};
-use self::driver::{Commands, Driver};
+use self::driver::{Commands, Config, Driver, RealDriver};
 use self::figures::Figures;
 use self::links::Link;
-use self::names::Channel;
+use self::names::{Channel, Names};
 use self::payload::Talk;
 use self::peers::Peers;
 use self::publishing::Outbound;
@@ -43,6 +43,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Except, Overflow, Parcel, Recipient};
+use crate::settings::Settings;
 use crate::supervise::SupervisedTask;
 
 /// The nodes that share a Redis and a prefix, as one.
@@ -80,6 +81,22 @@ impl fmt::Debug for RedisBackend {
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl RedisBackend {
+    /// A backend as the settings say: `REDIS_URL`, `REDIS_CHANNEL_PREFIX`, `NODE_LEASE`, `REDIS_REGISTRY_EXPIRY`,
+    /// `REDIS_GROUP_EXPIRY`. It does not connect before the node starts.
+    ///
+    /// # Errors
+    /// When the URL asks for TLS in a build without it.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let driver = RealDriver::new(Config {
+            url: settings.redis_url.secret().to_owned(),
+            names: Names::new(settings.redis_channel_prefix.as_str()),
+            lease: settings.node_lease,
+            registry_expiry: settings.redis_registry_expiry,
+            presence_expiry: settings.redis_group_expiry,
+        })?;
+        Ok(Self::over(Arc::new(driver), settings.node_lease))
+    }
+
     fn over(driver: Arc<dyn Driver>, lease: Duration) -> Self {
         Self { driver, lease, started: OnceLock::new() }
     }
@@ -184,8 +201,8 @@ impl Started {
         answered.await.map_err(|_| gone())
     }
 
-    async fn count<T>(&self, read: impl AsyncFnOnce(Arc<dyn Commands>) -> Result<T>) -> Result<T> {
-        let counted = read(self.link.get_or_fail()?).await;
+    async fn read<T>(&self, read: impl FnOnce(&dyn Commands) -> Async<'static, Result<T>>) -> Result<T> {
+        let counted = read(&*self.link.get_or_fail()?).await;
         counted.inspect_err(|_| self.link.suspect())
     }
 }
@@ -268,7 +285,7 @@ impl Backend for RedisBackend {
     fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>> {
         Box::pin(async move {
             let started = self.started()?;
-            let counts = started.count(async |commands| commands.members(vec![group.clone()]).await).await;
+            let counts = started.read(|commands| commands.members(vec![group.clone()])).await;
             Ok(match counts {
                 Ok(counts) => counts.first().copied().unwrap_or(0),
                 Err(_) => started.deliver.group_count(group),
@@ -279,7 +296,7 @@ impl Backend for RedisBackend {
     fn online_count(&self) -> Async<'_, Result<usize>> {
         Box::pin(async move {
             let started = self.started()?;
-            let count = started.count(async |commands| commands.users().await).await;
+            let count = started.read(|commands| commands.users()).await;
             Ok(count.unwrap_or_else(|_| started.deliver.user_count()))
         })
     }
@@ -290,7 +307,7 @@ impl Backend for RedisBackend {
             if started.deliver.has_user(user) {
                 return Ok(true);
             }
-            started.count(async |commands| commands.has_user(user.clone()).await).await
+            started.read(|commands| commands.has_user(user.clone())).await
         })
     }
 
@@ -319,7 +336,7 @@ impl Backend for RedisBackend {
     fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>> {
         Box::pin(async move {
             let started = self.started()?;
-            match started.count(async |commands| commands.present(groups.to_vec()).await).await {
+            match started.read(|commands| commands.present(groups.to_vec())).await {
                 Ok(counts) => Ok(counts),
                 Err(_) => started.ask(|answer| Ask::Present(groups.to_vec(), answer)).await,
             }

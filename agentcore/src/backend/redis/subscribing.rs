@@ -11,7 +11,6 @@ use super::driver::{Driver, Subscription};
 use super::links::{PING_EVERY, open};
 use super::names::Channel;
 use super::payload::Talk;
-use super::publishing::Outbound;
 use super::receiving::{Inbound, Reader};
 use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::Result;

@@ -39,7 +39,7 @@ impl Desk {
     }
 
     /// Takes a lease and writes everything under it.
-    pub(super) async fn join(&mut self) -> crate::error::Result<bool> {
+    pub(in super::super) async fn join(&mut self) -> crate::error::Result<bool> {
         let Some(commands) = self.link.get() else { return Ok(false) };
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
         let joining = Joining {

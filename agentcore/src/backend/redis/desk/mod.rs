@@ -229,10 +229,14 @@ impl Desk {
             };
             self.state.answer(admission, answer, decided);
         }
-        if let Some(Outcome::Groups(granted)) = outcomes.next() {
-            self.groups.grant(granted);
+        match outcomes.next() {
+            Some(Outcome::Groups(granted)) => {
+                self.groups.grant(granted);
+                self.answer_groups(call.group_asks);
+            }
+            // Nobody knows what the others have: joining goes on.
+            _ => self.allow_groups(call.group_asks),
         }
-        self.answer_groups(call.group_asks);
         call.written.into_iter().for_each(|done| drop(done.send(())));
         true
     }
@@ -258,6 +262,15 @@ impl Desk {
         }
     }
 
+    fn allow_groups(&self, asks: Vec<oneshot::Sender<Result<(), Refused>>>) {
+        for answer in asks {
+            self.groups.force();
+            if let Err(Ok(())) = answer.send(Ok(())) {
+                self.groups.give_back();
+            }
+        }
+    }
+
     /// Without Redis: what can be decided by what this node knows, is; the rest waits in what it will write.
     fn decide_alone(&mut self) {
         for (admission, answer) in std::mem::take(&mut self.state.admits) {
@@ -267,12 +280,8 @@ impl Desk {
         if self.state.changes.len() > MANY {
             self.state.lose_lease();
         }
-        for answer in std::mem::take(&mut self.state.group_asks) {
-            self.groups.force();
-            if let Err(Ok(())) = answer.send(Ok(())) {
-                self.groups.give_back();
-            }
-        }
+        let asks = std::mem::take(&mut self.state.group_asks);
+        self.allow_groups(asks);
         self.state.written.drain(..).for_each(|done| drop(done.send(())));
     }
 }
