@@ -102,7 +102,10 @@ pub use message::{Codec, Message, Overflow, Payload};
 pub use registry::{Connection, ConnectionInfo, Metadata};
 pub use schema::Catalogue;
 pub use server::{AgentCore, App, ClientIp, State, extract};
-pub use settings::{AllowedOrigins, AllowedOriginsError, BackendType, Settings, TrustedProxies, TrustedProxiesError};
+pub use settings::{
+    AllowedOrigins, AllowedOriginsError, BackendType, RedisPrefix, RedisPrefixError, RedisUrl, RedisUrlError, Settings,
+    TrustedProxies, TrustedProxiesError,
+};
 pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
 pub use time::{Timestamp, TimestampError};
 

@@ -1,5 +1,5 @@
-//! What every backend must do: one suite, run on one node with the memory backend and on two nodes joined by a hub
-//! that takes its time.
+//! What every backend must do: one suite, run on one node with the memory backend, on two nodes joined by a hub that
+//! takes its time, and on two nodes joined by Redis.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use agentcore::backend::MemoryBackend;
@@ -7,6 +7,7 @@ use agentcore::{AgentCore, Settings};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::hub::Hub;
+use tests::redis::Redis;
 use tests::room::{Gate, Journal, room};
 use tests::server::{Server, settings};
 
@@ -31,6 +32,14 @@ impl Cluster for Memory {
 }
 
 impl Cluster for Hub {
+    const NODES: usize = 2;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(self.backend())
+    }
+}
+
+impl Cluster for Redis {
     const NODES: usize = 2;
 
     fn admit(&self, app: AgentCore) -> AgentCore {
@@ -130,6 +139,13 @@ macro_rules! on_every_backend {
             #[tokio::test]
             async fn on_a_hub() {
                 run(&tests::hub::Hub::default()).await;
+            }
+
+            #[tokio::test]
+            async fn on_redis() {
+                if let Some(redis) = tests::redis::Redis::start() {
+                    run(&redis).await;
+                }
             }
         }
     )*};

@@ -14,8 +14,8 @@ pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
 pub(crate) use rate::RateDesk;
-pub use redis::RedisBackend;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
+pub use redis::RedisBackend;
 
 use std::fmt;
 use std::future::Future;

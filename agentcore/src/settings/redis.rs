@@ -44,7 +44,14 @@ impl fmt::Display for RedisUrl {
     /// The host, the port and the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ok(url) = url::Url::parse(&self.0) else { return f.write_str("redis://") };
-        write!(f, "{}://{}:{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.port().unwrap_or(6379), url.path())
+        write!(
+            f,
+            "{}://{}:{}{}",
+            url.scheme(),
+            url.host_str().unwrap_or_default(),
+            url.port().unwrap_or(6379),
+            url.path()
+        )
     }
 }
 

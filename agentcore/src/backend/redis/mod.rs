@@ -196,7 +196,8 @@ impl Started {
     /// Asks the desk; `None` when it is gone.
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        let gone = || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
+        let gone =
+            || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
         self.desk.send(ask(answer)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())
     }

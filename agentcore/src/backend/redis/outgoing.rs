@@ -26,8 +26,12 @@ const MARK_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Outgoing {
     origin: u64,
     lanes: HashMap<Channel, Lane>,
-    /// Channels with something to send, each once.
+    /// Channels with something to send, in the order of what they send: each once in a turn.
     ready: VecDeque<Channel>,
+    /// Groups and single recipients take turns, so that what one sender says to a group and to a user keeps its order;
+    /// among groups there is none to keep.
+    turn: u64,
+    is_direct: bool,
     /// Payloads that are ready as they are, after what was ready when they came.
     talk: Vec<(Channel, Bytes)>,
     /// Bytes that wait.
@@ -51,7 +55,6 @@ struct Lane {
     packs: Vec<Pack>,
     /// Records before what waits were lost, and nobody was told yet.
     lost: bool,
-    is_ready: bool,
     /// Its last number is to be told.
     in_marks: bool,
     in_silent: bool,
@@ -60,6 +63,7 @@ struct Lane {
 
 #[derive(Debug)]
 struct Pack {
+    turn: u64,
     number: u64,
     buffer: Vec<u8>,
 }
@@ -94,6 +98,8 @@ impl Outgoing {
             origin,
             lanes: HashMap::new(),
             ready: VecDeque::new(),
+            turn: 0,
+            is_direct: false,
             talk: Vec::new(),
             waiting: 0,
             marks: VecDeque::new(),
@@ -116,7 +122,6 @@ impl Outgoing {
                 next: 0,
                 packs: Vec::new(),
                 lost: false,
-                is_ready: false,
                 in_marks: false,
                 in_silent: false,
                 last: now,
@@ -133,24 +138,25 @@ impl Outgoing {
             lane.lost = true;
             return Push::Taken;
         }
-        let mut pack = match lane.packs.pop() {
-            Some(pack) if pack.buffer.len() < PACK => pack,
-            full => {
-                lane.packs.extend(full);
-                // The head is written when it is sent: what was lost before it may change until then.
-                Pack { number, buffer: vec![0; HEAD] }
-            }
-        };
-        let before = pack.buffer.len();
-        put_record(&mut pack.buffer, parcel);
-        self.waiting += pack.buffer.len() - before;
-        lane.packs.push(pack);
-        if lane.is_ready {
-            return Push::Taken;
-        }
-        lane.is_ready = true;
         let first = self.ready.is_empty();
-        self.ready.push_back(channel);
+        let is_direct = !matches!(channel, Channel::Group(_));
+        if !first && is_direct != self.is_direct {
+            self.turn += 1;
+        }
+        self.is_direct = is_direct;
+        let last = lane.packs.last();
+        if last.is_none_or(|pack| pack.turn != self.turn) {
+            self.ready.push_back(channel);
+        }
+        if last.is_none_or(|pack| pack.turn != self.turn || pack.buffer.len() >= PACK) {
+            // The head is written when it is sent: what was lost before it may change until then.
+            lane.packs.push(Pack { turn: self.turn, number, buffer: vec![0; HEAD] });
+        }
+        if let Some(Pack { buffer, .. }) = lane.packs.last_mut() {
+            let before = buffer.len();
+            put_record(buffer, parcel);
+            self.waiting += buffer.len() - before;
+        }
         if first { Push::First } else { Push::Taken }
     }
 
@@ -167,9 +173,10 @@ impl Outgoing {
         let mut batch = Batch::default();
         for channel in self.ready.drain(..) {
             let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            lane.is_ready = false;
             let (stream, mut lost) = (lane.stream, std::mem::take(&mut lane.lost));
-            for mut pack in lane.packs.drain(..) {
+            let turn = lane.packs.first().map_or(0, |pack| pack.turn);
+            let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
+            for mut pack in lane.packs.drain(..later) {
                 let head = Head { origin: self.origin, stream, number: pack.number, lost };
                 lost = false;
                 let mut written = Vec::with_capacity(HEAD);
@@ -235,7 +242,7 @@ impl Outgoing {
         for channel in failed {
             if let Some(lane) = self.lanes.get_mut(&channel) {
                 lane.packs.clear();
-                (lane.is_ready, lane.lost) = (false, true);
+                lane.lost = true;
                 if !lane.in_marks {
                     lane.in_marks = true;
                     self.marks.push_back((now + MARK_AFTER, channel));
@@ -305,7 +312,10 @@ mod tests {
     enum Step {
         Push(u8),
         /// What waits goes out; whether it arrives, and whether the sender thinks so.
-        Send { arrives: bool, known: bool },
+        Send {
+            arrives: bool,
+            known: bool,
+        },
         Down,
         Up,
         Wait(u16),

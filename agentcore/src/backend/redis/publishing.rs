@@ -33,7 +33,12 @@ pub(super) struct Outbound {
 
 impl Outbound {
     pub(super) fn new(origin: u64) -> Self {
-        Self { waiting: Mutex::new(Outgoing::new(origin)), filled: Notify::new(), emptied: Notify::new(), sending: AtomicBool::new(false) }
+        Self {
+            waiting: Mutex::new(Outgoing::new(origin)),
+            filled: Notify::new(),
+            emptied: Notify::new(),
+            sending: AtomicBool::new(false),
+        }
     }
 
     /// Adds a parcel; waits while too much waits already.

@@ -121,7 +121,9 @@ impl Reader {
                 self.figures.unreadable(|| format!("a payload is {what}"), channel);
                 self.lost(channel);
             }
-            Err(Unreadable::Outside(why)) => self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel),
+            Err(Unreadable::Outside(why)) => {
+                self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel)
+            }
         }
         if now.saturating_duration_since(reading.swept) > SWEEP {
             reading.swept = now;

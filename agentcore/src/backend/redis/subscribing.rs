@@ -118,7 +118,9 @@ impl Hearing {
                 let due = lock(&self.channels).next_due();
                 if !lock(&self.channels).is_asked() {
                     match due {
-                        Some(due) => drop(timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await),
+                        Some(due) => {
+                            drop(timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await)
+                        }
                         None => self.bell.notified().await,
                     }
                 }

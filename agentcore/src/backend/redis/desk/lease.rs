@@ -18,7 +18,9 @@ impl Desk {
                     return true;
                 }
                 Ok(None) => {
-                    tracing::warn!("the lease of this node has ended, or Redis has lost it: it writes all it has again");
+                    tracing::warn!(
+                        "the lease of this node has ended, or Redis has lost it: it writes all it has again"
+                    );
                     self.state.lose_lease();
                 }
                 Err(error) => return self.failed(&error),
@@ -83,7 +85,8 @@ impl Desk {
         let state = &mut self.state;
         // All of them are in what follows.
         state.changes.clear();
-        let mut changes: Vec<_> = state.places.users().map(|(user, count)| Change::Places(user.clone(), count)).collect();
+        let mut changes: Vec<_> =
+            state.places.users().map(|(user, count)| Change::Places(user.clone(), count)).collect();
         changes.extend(state.places.ips().map(|(ip, count)| Change::PlacesOf(ip, count)));
         state.counts.extend(state.told.drain());
         while !state.counts.is_empty() {

@@ -43,7 +43,13 @@ pub(super) enum Ask {
     FewerGroups,
     Members(GroupName),
     Enter(Box<Entry>, oneshot::Sender<()>),
-    Exit { group: GroupName, user: UserId, connection: ConnectionId, lost: bool, done: oneshot::Sender<()> },
+    Exit {
+        group: GroupName,
+        user: UserId,
+        connection: ConnectionId,
+        lost: bool,
+        done: oneshot::Sender<()>,
+    },
     /// How many users this node alone makes present in groups.
     Present(Vec<GroupName>, oneshot::Sender<Vec<usize>>),
     /// Gives everything back.
@@ -237,7 +243,9 @@ impl Desk {
             // Nobody knows what the others have: joining goes on.
             _ => self.allow_groups(call.group_asks),
         }
-        call.written.into_iter().for_each(|done| drop(done.send(())));
+        for done in call.written {
+            let _ = done.send(());
+        }
         true
     }
 
@@ -282,7 +290,9 @@ impl Desk {
         }
         let asks = std::mem::take(&mut self.state.group_asks);
         self.allow_groups(asks);
-        self.state.written.drain(..).for_each(|done| drop(done.send(())));
+        for done in self.state.written.drain(..) {
+            let _ = done.send(());
+        }
     }
 }
 

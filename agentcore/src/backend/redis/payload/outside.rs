@@ -44,6 +44,7 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    let envelope = serde_json::to_vec(&Write { message_type: &message_type, data }).map_err(|error| error.to_string())?;
+    let envelope =
+        serde_json::to_vec(&Write { message_type: &message_type, data }).map_err(|error| error.to_string())?;
     Ok(Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, &envelope))
 }

@@ -19,11 +19,7 @@ pub(in super::super) enum Talk {
     /// A question, by its number.
     Ask(u64, Question),
     /// A part of an answer to a question; more may follow.
-    Answer {
-        number: u64,
-        answer: Answer,
-        more: bool,
-    },
+    Answer { number: u64, answer: Answer, more: bool },
 }
 
 const HELLO: u8 = 0;
