@@ -9,6 +9,8 @@ mod desk;
 mod driver;
 mod figures;
 mod links;
+#[cfg(all(test, feature = "model"))]
+mod model;
 mod names;
 mod outgoing;
 mod payload;
