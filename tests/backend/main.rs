@@ -152,8 +152,11 @@ macro_rules! on_every_backend {
 }
 
 mod admission;
+mod commands;
 mod counts;
 mod delivery;
 mod faults;
+mod places;
 mod presence;
 mod rates;
+mod sharing;
