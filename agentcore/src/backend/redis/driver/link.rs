@@ -129,9 +129,13 @@ impl Link {
     }
 
     fn judged<T>(&self, called: Result<T, RedisError>) -> Result<T, RedisError> {
-        if let Err(error) = &called
-            && !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-        {
+        let alive = match called.as_ref().map_err(RedisError::kind) {
+            // It has become a replica: whoever opens another link finds the master.
+            Err(ErrorKind::Server(ServerErrorKind::ReadOnly)) => false,
+            Ok(_) | Err(ErrorKind::Server(_) | ErrorKind::Extension) => true,
+            Err(_) => false,
+        };
+        if !alive {
             self.dead.store(true, Ordering::Release);
         }
         called

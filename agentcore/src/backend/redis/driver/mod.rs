@@ -20,12 +20,17 @@ mod link;
 mod real;
 mod receiver;
 mod scripts;
+#[cfg(any(test, feature = "test-util"))]
+mod stub;
 mod takes;
 #[cfg(test)]
 mod tests;
 
 #[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
 pub(crate) use real::{Config, RealDriver};
+#[cfg(any(test, feature = "test-util"))]
+#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
+pub(crate) use stub::StubRedis;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -41,8 +46,8 @@ use crate::id::{GroupName, NodeId, UserId};
 
 /// Opens links to Redis.
 pub(crate) trait Driver: fmt::Debug + Send + Sync + 'static {
-    /// A link for commands. It answers or fails within a second, each time; once it has failed in its transport it is dead,
-    /// and another must be opened.
+    /// A link for commands. It answers or fails within a second, each time, and what takes several steps within a second of
+    /// each; once it has failed in its transport it is dead, and another must be opened.
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>>;
 
     /// A link that receives. `events` is called in the order in which things happened, from one task, and must not wait.
@@ -89,7 +94,8 @@ pub(crate) trait Commands: Send + Sync {
     /// Renews a lease. `None`: fenced.
     fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>>;
 
-    /// Writes changes in order, in one step. `None`: fenced, and nothing was done.
+    /// Writes changes in order, each in one step, and some hundreds of them in the same. `None`: fenced, now and for good,
+    /// so nothing counts of what was done before.
     fn write(&self, writer: Writer, changes: Vec<Change>) -> Async<'static, Result<Option<Vec<Outcome>>>>;
 
     /// Removes what a lease has written, and the lease; presences that end so are announced. Only one that has ended, or
@@ -178,7 +184,7 @@ pub(crate) enum Change {
     /// As many are of connections from an address.
     PlacesOf(IpAddr, usize),
     /// The node wants so many places for groups in all; it gets as many of them as there are, but keeps those it says it
-    /// needs, also over the limit.
+    /// needs, also over the limit. [`Outcome::Unsure`] after a loss: it keeps what it has or needs, which is not all.
     Groups { wanted: usize, needed: usize },
     /// So many connections of this node are in a group.
     Members(GroupName, usize),

@@ -23,7 +23,7 @@ pub(super) async fn open(client: &Client, names: Names, events: Events) -> Resul
     });
     let link = Link::open(client, &config).await?;
     drop(config);
-    if !phase.moves(Phase::OPENING, Phase::OPEN) {
+    if !phase.opens() {
         return Err(failed("the connection ended while it was opened"));
     }
     Ok(RealSubscription { link: Arc::new(link), names, phase })
@@ -85,8 +85,9 @@ impl Phase {
     const OPEN: u8 = 1;
     const OVER: u8 = 2;
 
-    fn moves(&self, from: u8, to: u8) -> bool {
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    /// Whether it has not ended while it was opened.
+    fn opens(&self) -> bool {
+        self.0.compare_exchange(Self::OPENING, Self::OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
@@ -131,10 +132,8 @@ impl Pushes {
     }
 
     fn end(&self) {
-        if self.phase.moves(Phase::OPEN, Phase::OVER) {
+        if self.phase.0.swap(Phase::OVER, Ordering::AcqRel) == Phase::OPEN {
             (self.events)(Event::Lost);
-        } else {
-            self.phase.0.store(Phase::OVER, Ordering::Release);
         }
     }
 }

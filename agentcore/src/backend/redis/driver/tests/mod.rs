@@ -10,5 +10,13 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 mod admission;
+mod epochs;
+mod leases;
+mod links;
+mod memory;
+mod names;
+mod presence;
+mod rates;
+mod removal;
 mod server;
 mod world;

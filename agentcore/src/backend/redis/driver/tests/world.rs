@@ -18,12 +18,26 @@ pub(super) const GRACE: Duration = Duration::from_millis(600);
 pub(super) const NO_LIMITS: AdmissionLimits =
     AdmissionLimits { total: usize::MAX, per_user: usize::MAX, per_ip: usize::MAX, groups: usize::MAX };
 
-/// Runs a test on a server.
+/// Runs each test on the stub, with a clock that jumps, and on a server.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_the_stub {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $name() {
+                    super::$name($crate::backend::redis::driver::tests::world::World::stub()).await;
+                }
+            )+
+        }
+        $crate::backend::redis::driver::tests::world::on_a_server!($($name),+);
+    };
+}
+
+/// Runs each test on a server.
 macro_rules! on_a_server {
-    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+    ($($name:ident),+ $(,)?) => {
         mod on_a_server {
             $(
-                $(#[$meta])*
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     if let Some(world) = $crate::backend::redis::driver::tests::world::World::real() {
@@ -34,18 +48,72 @@ macro_rules! on_a_server {
         }
     };
 }
-pub(super) use on_a_server;
+pub(super) use {on_a_server, on_both};
 
 pub(super) struct World {
     pub(super) driver: Arc<dyn Driver>,
-    pub(super) server: Option<Server>,
+    redis: Redis,
+}
+
+enum Redis {
+    Stub(StubRedis),
+    Server(Server),
 }
 
 impl World {
+    pub(super) fn stub() -> Self {
+        let stub = StubRedis::with_grace(LEASE, GRACE);
+        Self { driver: Arc::new(stub.driver()), redis: Redis::Stub(stub) }
+    }
+
     pub(super) fn real() -> Option<Self> {
         let server = Server::start(&[])?;
         let driver = Arc::new(RealDriver::with_grace(config(server.url(), "ws:"), GRACE).unwrap());
-        Some(Self { driver, server: Some(server) })
+        Some(Self { driver, redis: Redis::Server(server) })
+    }
+
+    pub(super) fn server(&mut self) -> &mut Server {
+        match &mut self.redis {
+            Redis::Server(server) => server,
+            Redis::Stub(_) => panic!("the stub has no server"),
+        }
+    }
+
+    pub(super) fn lose_everything(&self) {
+        match &self.redis {
+            Redis::Stub(stub) => stub.lose_everything(),
+            Redis::Server(server) => server.does(&["FLUSHALL"]),
+        }
+    }
+
+    /// It answers nothing, until it goes on.
+    pub(super) fn set_hang(&self, hangs: bool) {
+        match &self.redis {
+            Redis::Stub(stub) => stub.set_hang(hangs),
+            Redis::Server(server) if hangs => server.freeze(),
+            Redis::Server(server) => server.thaw(),
+        }
+    }
+
+    pub(super) fn cut_subscriptions(&self) {
+        match &self.redis {
+            Redis::Stub(stub) => stub.cut_subscriptions(),
+            Redis::Server(server) => drop(server.does::<i64>(&["CLIENT", "KILL", "TYPE", "pubsub"])),
+        }
+    }
+
+    /// Nothing is outside a prefix.
+    pub(super) fn assert_within(&self, prefix: &str) {
+        if let Redis::Server(server) = &self.redis {
+            assert!(server.keys().iter().all(|key| key.starts_with(prefix)), "{:?}", server.keys());
+        }
+    }
+
+    /// Nothing is left.
+    pub(super) fn assert_empty(&self) {
+        if let Redis::Server(server) = &self.redis {
+            assert_eq!(server.keys(), Vec::<String>::new());
+        }
     }
 
     pub(super) async fn commands(&self) -> Arc<dyn Commands> {
