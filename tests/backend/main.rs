@@ -1,8 +1,9 @@
 //! What every backend must do: one suite, run on one node with the memory backend, on two nodes joined by a hub that
-//! takes its time, and on two nodes joined by Redis.
+//! takes its time, on two nodes joined by the Redis backend over a stub, and on two nodes joined by Redis.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use agentcore::backend::MemoryBackend;
+use agentcore::testing::StubRedis;
 use agentcore::{AgentCore, Settings};
 use serde_json::{Value, json};
 use tests::client::Client;
@@ -32,6 +33,14 @@ impl Cluster for Memory {
 }
 
 impl Cluster for Hub {
+    const NODES: usize = 2;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(self.backend())
+    }
+}
+
+impl Cluster for StubRedis {
     const NODES: usize = 2;
 
     fn admit(&self, app: AgentCore) -> AgentCore {
@@ -139,6 +148,11 @@ macro_rules! on_every_backend {
             #[tokio::test]
             async fn on_a_hub() {
                 run(&tests::hub::Hub::default()).await;
+            }
+
+            #[tokio::test]
+            async fn on_a_stub() {
+                run(&agentcore::testing::StubRedis::new()).await;
             }
 
             #[tokio::test]

@@ -92,7 +92,9 @@ async fn any_program_can_publish_an_envelope() {
 
 #[tokio::test]
 async fn a_node_signs_in_and_keeps_to_its_database() {
-    let Some(redis) = Redis::with(&["--user", "app on >secret ~ws:* &ws:* +@all -@admin"]) else { return };
+    let Some(redis) = Redis::with(&["--user", "app", "on", ">secret", "~ws:*", "&ws:*", "+@all", "-@admin"]) else {
+        return;
+    };
     let url = |who: &str, database: u8| format!("redis://{who}127.0.0.1:{}/{database}", redis.port());
     let (node, _got) = Bare::new();
     let good = at(&url("app:secret@", 3), "ws:");

@@ -16,6 +16,8 @@ pub use presence::{GRACE, Presence, PresenceBook};
 pub(crate) use rate::RateDesk;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 pub use redis::RedisBackend;
+#[cfg(feature = "test-util")]
+pub(crate) use redis::StubRedis as Stub;
 
 use std::fmt;
 use std::future::Future;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
 /// within three.
-pub(super) const PING_EVERY: Duration = Duration::from_secs(1);
+pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
 /// Between two tries to open a link, at first and at last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
@@ -79,7 +79,7 @@ pub(super) async fn open<T, F: Future<Output = Result<T>>>(mut connect: impl FnM
     loop {
         match connect().await {
             Ok(link) => return link,
-            Err(error) => tracing::debug!("Redis cannot be reached: {error}"),
+            Err(error) => tracing::debug!("Redis cannot be reached: {error:?}"),
         }
         sleep(pause).await;
         pause = (pause * 2).min(RETRY.1);

@@ -28,6 +28,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use self::desk::{Ask, Desk, Entry, GroupPlaces};
+#[cfg(feature = "test-util")]
+pub(crate) use self::driver::StubRedis;
 use self::driver::{Commands, Config, Driver, RealDriver};
 use self::figures::Figures;
 use self::links::Link;
@@ -54,6 +56,8 @@ use crate::supervise::SupervisedTask;
 /// them. While Redis is away everybody stays connected, messages reach the connections of their own node, and limits go on
 /// by each node's share; when it is back, connections that may have missed something get `agentcore.resync`.
 pub struct RedisBackend {
+    /// Where Redis is, without a password.
+    at: String,
     driver: Arc<dyn Driver>,
     lease: Duration,
     started: OnceLock<Started>,
@@ -75,7 +79,7 @@ struct Started {
 
 impl fmt::Debug for RedisBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisBackend").field("driver", &self.driver).finish_non_exhaustive()
+        f.debug_struct("RedisBackend").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
@@ -96,11 +100,17 @@ impl RedisBackend {
             registry_expiry: settings.redis_registry_expiry,
             presence_expiry: settings.redis_group_expiry,
         })?;
-        Ok(Self::over(Arc::new(driver), settings.node_lease))
+        Ok(Self::over(settings.redis_url.to_string(), Arc::new(driver), settings.node_lease))
     }
 
-    fn over(driver: Arc<dyn Driver>, lease: Duration) -> Self {
-        Self { driver, lease, started: OnceLock::new() }
+    /// A backend over a Redis that is in the process.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn stubbed(redis: &StubRedis, lease: Duration) -> Self {
+        Self::over("stub".to_owned(), Arc::new(redis.driver()), lease)
+    }
+
+    fn over(at: String, driver: Arc<dyn Driver>, lease: Duration) -> Self {
+        Self { at, driver, lease, started: OnceLock::new() }
     }
 
     fn started(&self) -> Result<&Started> {
@@ -216,7 +226,10 @@ impl Backend for RedisBackend {
     }
 
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
-        Box::pin(self.begin(node, deliver))
+        Box::pin(async move {
+            let begun = self.begin(node, deliver).await;
+            begun.map_err(|error| Error::start(format!("Redis at {} cannot be used", self.at)).with_source(error))
+        })
     }
 
     fn stop(&self) -> Async<'_, ()> {

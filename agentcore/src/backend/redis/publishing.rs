@@ -99,7 +99,7 @@ impl Outbound {
                 let published = commands.publish(batch.messages.clone()).await;
                 self.sending.store(false, Ordering::SeqCst);
                 if let Err(error) = published {
-                    tracing::debug!("messages for other nodes may be lost: {error}");
+                    tracing::debug!("messages for other nodes may be lost: {error:?}");
                     lock(&self.waiting).fail(&batch, Instant::now());
                     self.set_down();
                     link.suspect();

@@ -56,7 +56,7 @@ impl Rates {
                     Ok(decision)
                 }
                 Err(error) => {
-                    tracing::debug!("a rate is decided by this node alone: {error}");
+                    tracing::debug!("a rate is decided by this node alone: {error:?}");
                     link.suspect();
                     Ok(known.alone(&subject, &quotas, cost, nodes))
                 }

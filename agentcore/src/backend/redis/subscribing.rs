@@ -101,7 +101,7 @@ impl Hearing {
         reader.outbound.say(Channel::Nodes, Talk::Hello.write(reader.origin));
         while lock(&self.channels).is_asked() {
             if let Err(error) = self.act(&*link).await {
-                tracing::debug!("the link that hears the other nodes is lost again: {error}");
+                tracing::debug!("the link that hears the other nodes is lost again: {error:?}");
                 return None;
             }
         }
@@ -142,7 +142,7 @@ impl Hearing {
             error = asked => error,
             error = alive => error,
         };
-        tracing::debug!("the link that hears the other nodes: {error}");
+        tracing::debug!("the link that hears the other nodes: {error:?}");
     }
 
     /// Asks for what is wanted and leaves what is not, once; says how many groups it asked for.

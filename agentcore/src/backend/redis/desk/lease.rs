@@ -33,7 +33,7 @@ impl Desk {
     }
 
     fn failed(&mut self, error: &crate::error::Error) -> bool {
-        tracing::warn!("the registry in Redis is not up to date: {error}");
+        tracing::warn!("the registry in Redis is not up to date: {error:?}");
         self.link.suspect();
         let soon = Instant::now() + (self.lease_time / 10).min(std::time::Duration::from_secs(1));
         self.state.renew_at = Some(soon);
@@ -73,7 +73,7 @@ impl Desk {
         for old in std::mem::take(&mut self.state.old_leases) {
             if let Err(error) = commands.remove(old, true).await {
                 self.state.old_leases.push(old);
-                tracing::debug!("an old lease is left to end by itself: {error}");
+                tracing::debug!("an old lease is left to end by itself: {error:?}");
             }
         }
         self.see(&view);
@@ -118,7 +118,7 @@ impl Desk {
             tracing::info!(node = %ended.node, "a node has vanished; what it left is removed");
             tokio::spawn(async move {
                 if let Err(error) = commands.remove(lease, false).await {
-                    tracing::debug!("what a node left is removed later: {error}");
+                    tracing::debug!("what a node left is removed later: {error:?}");
                 }
             });
         }
@@ -131,7 +131,7 @@ impl Desk {
         match commands.announce_left().await {
             Ok(next) => self.state.left_at = next.map(|next| Instant::now() + next),
             Err(error) => {
-                tracing::debug!("who has left is announced later: {error}");
+                tracing::debug!("who has left is announced later: {error:?}");
                 self.state.left_at = Some(Instant::now() + std::time::Duration::from_secs(1));
             }
         }
@@ -146,7 +146,7 @@ impl Desk {
         let own = self.state.writer.take().map(|writer| writer.lease);
         for lease in own.into_iter().chain(std::mem::take(&mut self.state.old_leases)) {
             if let Err(error) = commands.remove(lease, true).await {
-                tracing::warn!("what this node left in Redis ends by itself: {error}");
+                tracing::warn!("what this node left in Redis ends by itself: {error:?}");
             }
         }
     }

@@ -25,8 +25,8 @@ pub(super) use group_places::GroupPlaces;
 use places::Places;
 use presences::Presences;
 
-/// So many changes go out together, and so many counts of groups at once.
-const MOST: usize = 1_000;
+/// So many asks are taken together, and so many changes go out.
+const MOST: usize = 16_384;
 /// So long after the first one, changed counts of groups are written.
 const COUNTS_AFTER: Duration = Duration::from_millis(200);
 /// With more changes that Redis does not know of, this node writes all it has instead.
@@ -145,6 +145,12 @@ impl Desk {
             Ask::Release(admission) => {
                 state.give_back(admission);
             }
+            // What was granted to somebody else's ask may be enough for this one.
+            Ask::Groups(answer) if self.groups.take() => {
+                if let Err(Ok(())) = answer.send(Ok(())) {
+                    self.groups.give_back();
+                }
+            }
             Ask::Groups(answer) => state.group_asks.push(answer),
             Ask::FewerGroups => state.fewer_groups = true,
             Ask::Members(group) => {
@@ -210,7 +216,7 @@ impl Desk {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!("the registry was not written: {error}");
+                    tracing::debug!("the registry was not written: {error:?}");
                     self.state.put_back(call);
                     self.state.lose_lease();
                     self.link.suspect();

@@ -26,10 +26,8 @@ mod takes;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
 pub(crate) use real::{Config, RealDriver};
 #[cfg(any(test, feature = "test-util"))]
-#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
 pub(crate) use stub::StubRedis;
 
 use std::fmt;
