@@ -46,7 +46,7 @@ impl RoomBook {
         let message_type = body.message_type();
         if let Some(last) = target.pending.and_then(|at| self.pending.get_mut(at)) {
             let before = last.len();
-            if last.join(&body, &except) {
+            if last.join(&body, &except, self.settings.outbox.max_bytes) {
                 let more = last.len() - before;
                 self.tally.count(message_type, members, more * members);
                 self.pending_bytes += more;
