@@ -8,7 +8,7 @@ use super::attend::{beside, hook};
 use super::closing::{End, close};
 use super::conduct::Conduct;
 use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
-use super::reading::Reading;
+use super::reading::{Reading, Source};
 use super::renewal;
 use super::socket::{Buffer, Reader, Socket};
 use super::unfinished::{Unfinished, overdue};
@@ -52,7 +52,7 @@ pub(super) struct Served {
     /// Until it is clear that no handler of it starts any more.
     pub(super) active: Option<Active>,
     chain: Option<Arc<dyn Pipeline>>,
-    conduct: Conduct,
+    pub(super) conduct: Conduct,
     /// Given back with the rest, at the end of the socket.
     _berth: Berth,
 }
@@ -148,7 +148,8 @@ async fn connect(served: &mut Served, ahead: &mut Ahead) -> Result<(), End> {
         return Err(End::Wanted(Closing::Drain));
     }
     let Some(future) = session.connect() else { return Ok(()) };
-    let meanwhile = beside(connection, Reading::new((reader, decoder), connection, ahead));
+    let source = Source { reader, decoder, conduct };
+    let meanwhile = beside(connection, Reading::new(source, connection, ahead));
     match hook(manager, future, Run::new(connection.meter(), Kind::Connect), meanwhile).await {
         Ok(Reply(answer)) => {
             if let Some(frame) = answer {
@@ -176,6 +177,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
             Some(Next::Message(message)) => Some(message),
             Some(Next::Close(close)) => return End::Peer(close),
             Some(Next::Violation(violation)) => return End::Violation(violation),
+            Some(Next::Failed(error)) => return End::Failed(error),
             Some(Next::Lost) => return End::Lost,
         };
         let mut buffer = if parked.is_some() || !ahead.rest.is_empty() {
@@ -257,8 +259,9 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                 Poll::Pending => {
                     let unread = input.to_vec();
                     drop(buffer);
+                    let source = Source { reader, decoder, conduct };
                     let (output, read) =
-                        Box::pin(run(future, handling, &asked, manager, (reader, decoder), connection, unread)).await;
+                        Box::pin(run(future, handling, &asked, manager, source, connection, unread)).await;
                     *ahead = read;
                     if let Err(error) = answer(conduct, connection, &asked, output) {
                         return End::Failed(error);

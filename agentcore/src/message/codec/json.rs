@@ -193,6 +193,13 @@ pub(super) fn write<T: Serialize>(
     Ok(())
 }
 
+/// The type in an envelope that was written above.
+pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
+    let rest = envelope.strip_prefix(b"{\"type\":\"")?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(rest.get(..end)?).ok()
+}
+
 #[cfg(feature = "fast-json")]
 use fast::write_data;
 
