@@ -50,6 +50,8 @@ pub struct Settings {
     pub server_instance_id: Option<NodeId>,
     /// `WS_MAX_MESSAGE_SIZE` (10485760): the largest message of a client, in bytes.
     pub ws_max_message_size: usize,
+    /// `WS_MESSAGE_TIMEOUT` (60): how long a message may take from its first byte to its last.
+    pub ws_message_timeout: Duration,
     /// `WS_MAX_OUTBOX_BYTES` (1048576): how much may wait for one connection.
     pub ws_max_outbox_bytes: usize,
     /// `WS_WRITE_TIMEOUT` (10): how long a socket may take nothing.
@@ -104,6 +106,7 @@ impl Default for Settings {
             node_lease: Duration::from_secs(10),
             server_instance_id: None,
             ws_max_message_size: 10_485_760,
+            ws_message_timeout: Duration::from_secs(60),
             ws_max_outbox_bytes: 1_048_576,
             ws_write_timeout: Duration::from_secs(10),
             ws_handler_timeout: Duration::from_secs(30),
@@ -161,6 +164,7 @@ impl Settings {
             node_lease: read.seconds("NODE_LEASE", default.node_lease, 5, 60),
             server_instance_id: read.optional("SERVER_INSTANCE_ID"),
             ws_max_message_size: read.number("WS_MAX_MESSAGE_SIZE", default.ws_max_message_size, 1, 1 << 30),
+            ws_message_timeout: read.seconds("WS_MESSAGE_TIMEOUT", default.ws_message_timeout, 1, 86_400),
             ws_max_outbox_bytes: read.number("WS_MAX_OUTBOX_BYTES", default.ws_max_outbox_bytes, 1024, 1 << 30),
             ws_write_timeout: read.seconds("WS_WRITE_TIMEOUT", default.ws_write_timeout, 1, 3600),
             ws_handler_timeout: read.seconds("WS_HANDLER_TIMEOUT", default.ws_handler_timeout, 1, 86_400),

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::codec::{Codec, EncodeError, packed};
+use super::codec::{Codec, EncodeError, json_type_of, packed};
 use super::{Message, Overflow};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
@@ -138,8 +138,6 @@ impl Body {
 
     /// The type in the envelope, if it stands where we write it; for counting.
     pub(crate) fn message_type(&self) -> Option<&str> {
-        let rest = self.json.payload_bytes().strip_prefix(b"{\"type\":\"")?;
-        let end = rest.iter().position(|byte| *byte == b'"')?;
-        std::str::from_utf8(rest.get(..end)?).ok()
+        json_type_of(self.json.payload_bytes())
     }
 }
