@@ -91,6 +91,7 @@ pub use axum;
 pub use tokio;
 
 pub use auth::{Authenticator, Identity};
+pub use backend::Publisher;
 pub use consumer::{Consumer, Context};
 pub use env::Env;
 pub use error::{

@@ -114,3 +114,32 @@ async fn a_node_without_redis_does_not_start_and_says_why() {
     let text = format!("{error:?}");
     assert!(text.contains("Redis") && !text.contains("secret"), "{text}");
 }
+
+#[tokio::test]
+async fn a_program_without_connections_sends_to_all_that_have_some() {
+    use agentcore::Publisher;
+    use tests::room::Posted;
+
+    let Some(redis) = Redis::start() else { return };
+    let nodes = Nodes::of(&redis).await;
+    let mut clients = nodes.clients(3).await;
+    join(&mut clients[0], "g").await;
+    join(&mut clients[1], "g").await;
+    let mut settings = Settings::default();
+    settings.redis_url = redis.url().parse().expect("a URL");
+    let publisher = Publisher::new(&settings).expect("a publisher");
+    let said = |text: &str| Posted::new("afar", text);
+    publisher.group("g").send(&said("1")).await.expect("sent");
+    publisher.user("u2").send(&said("2")).await.expect("sent");
+    publisher.everyone().send(&said("3")).await.expect("sent");
+    for (number, client) in clients.iter_mut().enumerate() {
+        let first = if number < 2 { "1" } else { "2" };
+        assert_eq!(client.next_of("posted").await["data"]["text"], first);
+        assert_eq!(client.next_of("posted").await["data"]["text"], "3");
+    }
+    assert_eq!(publisher.group("").send(&said("4")).await.expect_err("no name").code(), "VALIDATION_FAILED");
+    redis.kill();
+    assert_eq!(publisher.everyone().send(&said("5")).await.expect_err("no Redis").code(), "BACKEND_UNAVAILABLE");
+    redis.revive();
+    publisher.everyone().send(&said("6")).await.expect("sent again");
+}

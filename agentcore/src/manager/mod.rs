@@ -134,6 +134,7 @@ impl ConnectionManager {
             groups: registry.directory().len(),
             draining: self.is_draining(),
             outgoing: outgoing(&registry.tally()),
+            backend: self.inner.backend.events(),
         }
     }
 

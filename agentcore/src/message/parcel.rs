@@ -61,6 +61,17 @@ impl Parcel {
         Self { to, except, body: Arc::new(body) }
     }
 
+    /// A message for all that a recipient covers.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> crate::error::Result<Self> {
+        let body = Body::of(message).map_err(|error| {
+            crate::error::Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
+        })?;
+        Ok(Self::new(to, Except::default(), body))
+    }
+
     /// A parcel that came from another node: `envelope` is the complete JSON envelope.
     #[must_use]
     pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {

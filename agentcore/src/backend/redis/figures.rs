@@ -16,6 +16,7 @@ pub(super) struct Figures {
     unreadable: AtomicU64,
     holes: AtomicU64,
     overruns: AtomicU64,
+    links: AtomicU64,
     warned: Mutex<Option<Instant>>,
 }
 
@@ -42,9 +43,19 @@ impl Figures {
         self.overruns.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A link to Redis was lost.
+    pub(super) fn link_lost(&self) {
+        self.links.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counts, by their names.
     pub(super) fn all(&self) -> Vec<(&'static str, u64)> {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        vec![("unreadable", of(&self.unreadable)), ("holes", of(&self.holes)), ("overruns", of(&self.overruns))]
+        vec![
+            ("unreadable", of(&self.unreadable)),
+            ("hole", of(&self.holes)),
+            ("overrun", of(&self.overruns)),
+            ("link_lost", of(&self.links)),
+        ]
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::driver::{Commands, Driver};
+use super::figures::Figures;
 use crate::error::{Error, Result};
 
 /// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
@@ -57,11 +58,12 @@ impl Link {
     }
 
     /// Watches the link, and opens another when it is dead.
-    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>) {
+    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
         loop {
             while let Some(commands) = self.get() {
                 let _ = timeout(PING_EVERY, self.suspected.notified()).await;
                 if let Err(error) = commands.ping().await {
+                    figures.link_lost();
                     tracing::warn!("the link to Redis is lost; messages reach this node only: {error}");
                     self.current.send_replace(None);
                 }

@@ -15,6 +15,7 @@ mod names;
 mod outgoing;
 mod payload;
 mod peers;
+mod publisher;
 mod publishing;
 mod rates;
 mod receiving;
@@ -33,9 +34,10 @@ pub(crate) use self::driver::StubRedis;
 use self::driver::{Commands, Config, Driver, RealDriver};
 use self::figures::Figures;
 use self::links::Link;
-use self::names::{Channel, Names};
+use self::names::Channel;
 use self::payload::Talk;
 use self::peers::Peers;
+pub use self::publisher::{Publisher, PublisherTo};
 use self::publishing::Outbound;
 use self::rates::Rates;
 use self::receiving::Reader;
@@ -93,13 +95,7 @@ impl RedisBackend {
     /// # Errors
     /// When the URL asks for TLS in a build without it.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let driver = RealDriver::new(Config {
-            url: settings.redis_url.secret().to_owned(),
-            names: Names::new(settings.redis_channel_prefix.as_str()),
-            lease: settings.node_lease,
-            registry_expiry: settings.redis_registry_expiry,
-            presence_expiry: settings.redis_group_expiry,
-        })?;
+        let driver = RealDriver::new(Config::of(settings))?;
         Ok(Self::over(settings.redis_url.to_string(), Arc::new(driver), settings.node_lease))
     }
 
@@ -152,8 +148,8 @@ impl RedisBackend {
                 move || Desk::run(desk.clone())
             }),
             node.supervisor.spawn("redis.link", {
-                let (link, driver) = (link.clone(), self.driver.clone());
-                move || link.clone().run(driver.clone())
+                let (link, driver, figures) = (link.clone(), self.driver.clone(), figures.clone());
+                move || link.clone().run(driver.clone(), figures.clone())
             }),
             node.supervisor.spawn("redis.publish", {
                 let (outbound, link) = (outbound.clone(), link.clone());
@@ -357,6 +353,10 @@ impl Backend for RedisBackend {
                 Err(_) => started.ask(|answer| Ask::Present(groups.to_vec(), answer)).await,
             }
         })
+    }
+
+    fn events(&self) -> Vec<(&'static str, u64)> {
+        self.started.get().map(|started| started.figures.all()).unwrap_or_default()
     }
 
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {

@@ -268,10 +268,6 @@ impl Outgoing {
         self.marks = lost.into_iter().map(|(_, channel)| (now, channel)).chain(others).collect();
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.waiting >= BOUND
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.talk.is_empty()
     }
@@ -444,11 +440,12 @@ mod tests {
         while outgoing.push(&parcel(count % 3, &long), now) == Push::Taken {
             count = (count + 1) % 250;
         }
-        assert!(outgoing.is_full());
+        assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::Full);
         let batch = outgoing.take();
         assert!(batch.messages.iter().all(|(_, bytes)| bytes.len() < PACK + 2_000));
         assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
-        assert!(outgoing.is_empty() && !outgoing.is_full());
+        assert!(outgoing.is_empty());
+        assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
     }
 
     #[test]

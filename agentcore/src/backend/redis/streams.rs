@@ -65,11 +65,6 @@ impl Streams {
         self.heard.remove(channel);
     }
 
-    /// Forgets everything: the link was lost.
-    pub(super) fn clear(&mut self) {
-        self.heard.clear();
-    }
-
     /// Forgets a node that has gone.
     pub(super) fn forget_origin(&mut self, origin: u64) {
         self.retain(|stream| stream.origin != origin);

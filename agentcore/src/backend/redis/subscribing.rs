@@ -87,6 +87,7 @@ impl Hearing {
                     () = reader.run(inbound) => {}
                     () = self.follow(&*link) => {}
                 }
+                reader.figures.link_lost();
                 tracing::warn!("the link that hears the other nodes is lost");
             }
             lock(&self.channels).set_down();
