@@ -173,4 +173,5 @@ mod faults;
 mod places;
 mod presence;
 mod rates;
+mod recovery;
 mod sharing;
