@@ -1,5 +1,6 @@
 //! A Redis of a test's own: on a free port of the loopback, remembering nothing, gone with the test.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,7 +36,7 @@ impl Redis {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             assert!(std::env::var_os("CI").is_none(), "redis-server is not installed");
-            eprintln!("SKIPPED: redis-server is not installed");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed");
             return None;
         }
         let name = format!("agentcore-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
