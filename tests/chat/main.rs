@@ -11,6 +11,7 @@ mod presence;
 mod private_messages;
 mod private_rooms;
 mod rate_limit;
+mod redis_store;
 mod rest;
 mod rooms;
 mod start;

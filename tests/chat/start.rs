@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use tests::chat::{ChatServer, Folder, Talker, program, surroundings};
+use tests::redis::free_port;
 
 use crate::is_timestamp;
 
@@ -59,6 +60,36 @@ fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
         assert_eq!(told.trim_end().lines().count(), 1, "{told}");
         assert_eq!(ended.stdout, b"", "it must not listen");
     }
+}
+
+#[test]
+fn nodes_with_a_store_each_are_refused_at_the_start() {
+    let folder = Folder::new();
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    command.env("BACKEND_TYPE", "redis").env("CHAT_DB", ":memory:");
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("CHAT_DB=\":memory:\": must be a file that all nodes have"), "{told}");
+    assert_eq!(told.trim_end().lines().count(), 2, "{told}");
+    assert_eq!(ended.stdout, b"", "it must not listen");
+}
+
+#[test]
+fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
+    let folder = Folder::new();
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    let port = free_port();
+    command.env("CHAT_STORE", "redis").env("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{port}/3"));
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    let place = format!("cannot open the chat store `redis://127.0.0.1:{port}/3`");
+    assert!(told.contains(&place) && !told.contains("hunter2"), "{told}");
+    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    assert_eq!(ended.stdout, b"", "it must not listen");
 }
 
 #[test]

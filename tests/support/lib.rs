@@ -11,6 +11,7 @@ pub mod inside;
 pub mod log;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod room;
 pub mod server;
 pub mod transport;

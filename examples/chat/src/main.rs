@@ -19,14 +19,11 @@ mod store;
 mod tests;
 mod tokens;
 
-use std::sync::Arc;
-
 use agentcore::middleware::{Chain, Level, Logging, RateLimit, Validation};
 use agentcore::prelude::*;
 
 use consumer::Chat;
 use settings::ChatSettings;
-use store::{Sqlite, Store};
 
 // A message is a few short-lived allocations on each of many threads.
 #[global_allocator]
@@ -34,12 +31,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    application(AgentCore::from_env()?, ChatSettings::load()?).await?.serve().await
+    let settings = ChatSettings::load()?;
+    application(AgentCore::from_env()?, settings).await?.serve().await
 }
 
 /// The whole application, on the settings of its server.
 async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore> {
-    let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
+    let store = settings.store.open().await?;
     let chain = Chain::new()
         >> Logging::default().level(Level::DEBUG)
         >> Validation::default()

@@ -1,0 +1,185 @@
+//! A Redis of a test's own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+use crate::chat::Folder;
+use crate::wait::PATIENCE;
+
+/// Starts the server behind a shell that ends it as soon as the shell's input ends: with the test's process, however
+/// that ends.
+const GUARDED: &str = r#""$0" "$@" >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $! 2>/dev/null; wait"#;
+
+/// A running `redis-server` on a free port of the loopback interface that keeps nothing on disk; dropping it kills it.
+#[derive(Debug)]
+pub struct Redis {
+    shell: Child,
+    server: u32,
+    port: u16,
+    folder: Folder,
+}
+
+impl Redis {
+    /// Starts a server; without the program there is none, and the test says so and is skipped.
+    ///
+    /// # Panics
+    /// When it does not start, or when it is missing and `CI` is set.
+    #[must_use]
+    #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+    pub fn start() -> Option<Self> {
+        let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+        if found.is_err() {
+            let reason = "there is no redis-server; it comes with Debian's package of this name";
+            assert!(env::var_os("CI").is_none(), "{reason}");
+            println!("SKIPPED: {reason}");
+            return None;
+        }
+        let folder = Folder::new();
+        // Somebody else may take a port before the server does.
+        let started = (0..5).find_map(|_| {
+            let port = free_port();
+            launch(&folder, port).map(|(shell, server)| (shell, server, port))
+        });
+        let (shell, server, port) = started.expect("redis-server starts");
+        Some(Self { shell, server, port, folder })
+    }
+
+    /// Where it is, as `REDIS_URL` has it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops it in its tracks: connections stay, and nothing is answered until [`resume`](Self::resume).
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on; it answers all that came meanwhile.
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Kills it, with all that it held.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn crash(&self) {
+        self.signal("KILL");
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "redis-server does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Starts an empty one on the same port, after a [`crash`](Self::crash).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        end(&mut self.shell);
+        (self.shell, self.server) = launch(&self.folder, self.port).expect("redis-server starts again");
+    }
+
+    /// Says something to it, and returns the answer as it comes over the wire, without its last line end.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    #[must_use]
+    pub fn ask(&self, command: &[&str]) -> String {
+        ask(self.port, command).expect("an answer")
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.server.to_string()]).status();
+        assert!(sent.expect("`kill` runs").success());
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        end(&mut self.shell);
+    }
+}
+
+/// A port that nobody listens on at the moment.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn launch(folder: &Folder, port: u16) -> Option<(Child, u32)> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", GUARDED, "redis-server", "--bind", "127.0.0.1", "--port", &port.to_string()]);
+    shell.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path());
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+    let mut said = String::new();
+    let output = shell.stdout.take().expect("its output is read here");
+    BufReader::new(output).read_line(&mut said).expect("a line");
+    let server = said.trim().parse().expect("the number of the process");
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        // Whoever took the port may answer as well, but not with the number of our process.
+        let info = ask(port, &["INFO", "server"]).unwrap_or_default();
+        if info.lines().any(|line| line == format!("process_id:{server}")) {
+            return Some((shell, server));
+        }
+        if !is_running(server) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    end(&mut shell);
+    None
+}
+
+fn is_running(process: u32) -> bool {
+    let asked = Command::new("kill").args(["-0", &process.to_string()]).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn end(shell: &mut Child) {
+    drop(shell.stdin.take());
+    drop(shell.wait());
+}
+
+/// An answer that is one line, or one text with its length in a line before it.
+fn ask(port: u16, command: &[&str]) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut request = format!("*{}\r\n", command.len());
+    for part in command {
+        request.push_str(&format!("${}\r\n{part}\r\n", part.len()));
+    }
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let line = line.trim_end();
+    let Some(length) = line.strip_prefix('$').and_then(|length| length.parse().ok()) else {
+        return Some(line.to_owned());
+    };
+    let mut text = vec![0; length];
+    reader.read_exact(&mut text).ok()?;
+    String::from_utf8(text).ok()
+}
