@@ -3,6 +3,7 @@
 mod codec;
 mod depth;
 mod explain;
+pub(crate) mod outside;
 mod overflow;
 mod parcel;
 mod raw;

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::codec::{Codec, EncodeError, packed};
-use super::{Message, Overflow};
+use super::{Message, Overflow, outside};
+use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
 
@@ -69,6 +70,17 @@ impl Parcel {
             Ok::<_, Infallible>(())
         });
         Self::new(to, except, Body { json, packed: OnceLock::new(), overflow })
+    }
+
+    /// A parcel that came from a program which is no node: its type and data are checked, and nothing else of its JSON
+    /// envelope is passed on.
+    ///
+    /// # Errors
+    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
+    /// `data` that are no object or make the envelope longer than `max_bytes`.
+    pub fn from_outside(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
+        let envelope = outside::read(envelope, max_bytes)?;
+        Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
     }
 
     /// The complete JSON envelope, as other nodes get it.
