@@ -10,6 +10,7 @@ mod mistakes;
 mod presence;
 mod private_messages;
 mod private_rooms;
+mod publish;
 mod rate_limit;
 mod redis_store;
 mod rest;

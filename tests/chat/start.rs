@@ -112,7 +112,7 @@ fn bad_settings_are_listed_and_a_secret_is_not_shown() {
     surroundings(&mut command, folder.path(), 0);
     // From the file, as the framework reads its own.
     std::fs::write(folder.path().join(".env"), "CHAT_RATE_SECONDS=soon\nCHAT_DEMO_TOKENS=perhaps\n").unwrap();
-    command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2");
+    command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2").env("CHAT_PUBLISH_KEY", "hunter2");
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     let told = String::from_utf8(ended.stderr).unwrap();
@@ -120,6 +120,7 @@ fn bad_settings_are_listed_and_a_secret_is_not_shown() {
         "CHAT_RATE_MESSAGES=\"0\": must be ",
         "CHAT_RATE_SECONDS=\"soon\": must be ",
         "CHAT_SECRET",
+        "CHAT_PUBLISH_KEY=\"..\": must be 32 or more visible ASCII characters",
         "CHAT_DEMO_TOKENS=\"perhaps\": must be one of: true, false, 1, 0",
     ] {
         assert!(told.contains(line), "{line}: {told}");

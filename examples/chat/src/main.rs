@@ -11,6 +11,7 @@ mod lists;
 mod messages;
 mod names;
 mod page;
+mod publish;
 mod rest;
 mod rooms;
 mod settings;
@@ -49,6 +50,10 @@ async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore
         .consumer::<Chat>()
         .routes(page::routes())
         .routes(rest::routes());
+    let app = match settings.publish_key.clone() {
+        Some(key) => app.state(key).routes(publish::routes()),
+        None => app,
+    };
     Ok(with_users(app, settings))
 }
 

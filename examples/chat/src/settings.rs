@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agentcore::{Env, Result};
 
+use crate::publish::PublishKey;
 use crate::store::{Place, redis};
 use crate::tokens::Tokens;
 
@@ -19,6 +20,8 @@ pub(crate) struct ChatSettings {
     pub(crate) tokens: Option<Tokens>,
     /// `CHAT_DEMO_TOKENS` (off): whoever asks for a token gets it.
     pub(crate) demo_tokens: bool,
+    /// `CHAT_PUBLISH_KEY` (none): with it, other programs may send messages to those who are connected.
+    pub(crate) publish_key: Option<PublishKey>,
 }
 
 impl ChatSettings {
@@ -41,6 +44,9 @@ impl ChatSettings {
                 tokens.map_err(|error| env.refuse("CHAT_SECRET", "..", format!("better: {error}"))).ok()
             }),
             demo_tokens: env.flag("CHAT_DEMO_TOKENS", false),
+            publish_key: env.get("CHAT_PUBLISH_KEY").and_then(|key| {
+                PublishKey::new(&key).map_err(|error| env.refuse("CHAT_PUBLISH_KEY", "..", error)).ok()
+            }),
         };
         env.finish(settings)
     }

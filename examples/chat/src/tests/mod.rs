@@ -25,6 +25,7 @@ fn open_mode() -> ChatSettings {
         rate_window: Duration::from_secs(60),
         tokens: None,
         demo_tokens: false,
+        publish_key: None,
     }
 }
 
