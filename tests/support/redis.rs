@@ -28,13 +28,8 @@ impl Redis {
     /// # Panics
     /// When it does not start, or when it is missing and `CI` is set.
     #[must_use]
-    #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
     pub fn start() -> Option<Self> {
-        let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
-        if found.is_err() {
-            let reason = "there is no redis-server; it comes with Debian's package of this name";
-            assert!(env::var_os("CI").is_none(), "{reason}");
-            println!("SKIPPED: {reason}");
+        if !is_installed() {
             return None;
         }
         let folder = Folder::new();
@@ -116,6 +111,22 @@ impl Drop for Redis {
     fn drop(&mut self) {
         end(&mut self.shell);
     }
+}
+
+/// Whether there is a Redis to start; a test without one says so and is skipped.
+///
+/// # Panics
+/// When it is missing and `CI` is set.
+#[must_use]
+#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+pub fn is_installed() -> bool {
+    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    if found.is_err() {
+        let reason = "there is no redis-server; it comes with Debian's package of this name";
+        assert!(env::var_os("CI").is_none(), "{reason}");
+        println!("SKIPPED: {reason}");
+    }
+    found.is_ok()
 }
 
 /// A port that nobody listens on at the moment.
