@@ -91,13 +91,36 @@ async fn an_error_of_a_rest_handler_is_the_same_object_under_error() {
 }
 
 #[tokio::test]
+async fn a_message_whose_type_is_known_at_run_time_is_checked_before_anybody_gets_it() {
+    let mut settings = settings();
+    settings.ws_max_message_size = 100;
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
+    let mut ada = connect(&server, "ada").await;
+    let long = json!({ "text": "x".repeat(100) });
+    for (kind, data, field) in [
+        ("agentcore.resync", json!({}), "type"),
+        ("reply", json!({}), "type"),
+        ("Not a type", json!({}), "type"),
+        ("news", json!([1, 2]), "data"),
+        ("news", long, "data"),
+    ] {
+        let error = server.manager.user("ada").send_raw(kind, &data).await.expect_err("a refusal");
+        assert_eq!((error.code(), &*error.details()[0].field), ("VALIDATION_FAILED", field), "{kind}: {error}");
+    }
+    let error = server.manager.user("a\nb").send_raw("news", &json!({})).await.expect_err("no user");
+    assert_eq!(error.code(), "VALIDATION_FAILED");
+    server.manager.user("ada").send_raw("news", &json!({ "text": "and this" })).await.expect("it is sent");
+    assert_eq!(ada.next().await, json!({ "type": "news", "data": { "text": "and this" } }));
+}
+
+#[tokio::test]
 async fn the_status_routes_answer() {
     let (server, _) = served().await;
     let health = http::get(&server, "/health").await;
     assert_eq!((health.status, &health.json()["status"]), (200, &json!("ok")));
     assert_eq!(health.json()["node"], server.manager.node().as_str());
     assert_eq!(http::get(&server, "/ready").await.status, 200);
-    assert_eq!(http::get(&server, "/no/such").await.status, 404);
     let (app, ..) = room(settings());
     let bare = Server::start(app.without_status_routes()).await;
     assert_eq!(http::get(&bare, "/health").await.status, 404);
@@ -121,5 +144,18 @@ async fn a_rest_handler_that_panics_is_answered_and_the_server_goes_on() {
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
         assert!(!answer.json().to_string().contains("1234"));
     }
+    assert_eq!(http::get(&server, "/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_path_that_nobody_has_is_answered_with_an_error_unless_the_application_answers_it() {
+    let (server, _) = served().await;
+    let answer = http::get(&server, "/no/such").await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("NOT_FOUND")));
+    let routes = Router::new().route("/greeting", get(greeting)).fallback(async || "mine");
+    let (app, ..) = room(settings());
+    let server = Server::start(app.state::<Arc<str>>("hello".into()).routes(routes)).await;
+    assert_eq!(http::get(&server, "/no/such").await.body, "mine");
+    assert_eq!(http::get(&server, "/greeting").await.status, 200);
     assert_eq!(http::get(&server, "/health").await.status, 200);
 }

@@ -3,6 +3,7 @@
 mod codec;
 mod depth;
 mod explain;
+pub(crate) mod outside;
 mod overflow;
 mod parcel;
 mod raw;
@@ -14,7 +15,7 @@ pub use parcel::{Except, Parcel, Recipient};
 pub(crate) use raw::Data;
 pub use raw::RawData;
 
-pub(crate) use codec::{EncodeError, Envelope, Input};
+pub(crate) use codec::{EncodeError, Envelope, Input, type_of};
 pub(crate) use parcel::Body;
 
 use schemars::{Schema, SchemaGenerator};

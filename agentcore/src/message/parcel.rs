@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::codec::{Codec, EncodeError, packed};
-use super::{Message, Overflow};
+use super::codec::{Codec, EncodeError, json_type_of, packed};
+use super::{Message, Overflow, outside};
+use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
 
@@ -61,6 +62,17 @@ impl Parcel {
         Self { to, except, body: Arc::new(body) }
     }
 
+    /// A message for all that a recipient covers.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
+        let body = Body::of(message).map_err(|error| {
+            crate::error::Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
+        })?;
+        Ok(Self::new(to, Except::default(), body))
+    }
+
     /// A parcel that came from another node: `envelope` is the complete JSON envelope.
     #[must_use]
     pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {
@@ -71,10 +83,26 @@ impl Parcel {
         Self::new(to, except, Body { json, packed: OnceLock::new(), overflow })
     }
 
+    /// A parcel that came from a program which is no node: its type and data are checked, and nothing else of its JSON
+    /// envelope is passed on.
+    ///
+    /// # Errors
+    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
+    /// `data` that are no object or make the envelope longer than `max_bytes`.
+    pub fn from_outside(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
+        let envelope = outside::read(envelope, max_bytes)?;
+        Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
+    }
+
     /// The complete JSON envelope, as other nodes get it.
     #[must_use]
     pub fn envelope(&self) -> Bytes {
         self.body.json.payload()
+    }
+
+    /// The same, to read.
+    pub(crate) fn envelope_bytes(&self) -> &[u8] {
+        self.body.json.payload_bytes()
     }
 
     /// What happens to it where a connection does not read fast enough.
@@ -133,8 +161,6 @@ impl Body {
 
     /// The type in the envelope, if it stands where we write it; for counting.
     pub(crate) fn message_type(&self) -> Option<&str> {
-        let rest = self.json.payload_bytes().strip_prefix(b"{\"type\":\"")?;
-        let end = rest.iter().position(|byte| *byte == b'"')?;
-        std::str::from_utf8(rest.get(..end)?).ok()
+        json_type_of(self.json.payload_bytes())
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::id::{GroupName, NodeId};
+use crate::id::GroupName;
 
 /// The prefix of everything that an application keeps in Redis: `REDIS_CHANNEL_PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(crate) enum Channel {
     Everyone,
     /// What nodes say to all nodes.
     Nodes,
-    /// What nodes say to one node, and messages to its connections.
-    Node(NodeId),
+    /// What nodes say to one life of a node, and messages to its connections.
+    Node(u64),
 }
 
 impl Names {
@@ -53,7 +53,7 @@ impl Names {
             Channel::Users => format!("{prefix}users:"),
             Channel::Everyone => format!("{prefix}everyone:"),
             Channel::Nodes => format!("{prefix}nodes:"),
-            Channel::Node(node) => format!("{prefix}node:{}", escaped(node.as_str())),
+            Channel::Node(origin) => format!("{prefix}node:{origin:016x}"),
         }
     }
 
@@ -62,7 +62,10 @@ impl Names {
         let (kind, name) = name.strip_prefix(&self.prefix)?.split_once(':')?;
         match (kind, name) {
             ("group", name) => GroupName::new(unescaped(name)?).ok().map(Channel::Group),
-            ("node", name) => NodeId::new(unescaped(name)?).ok().map(Channel::Node),
+            ("node", name) => {
+                let origin = u64::from_str_radix(name, 16).ok()?;
+                (format!("{origin:016x}") == name).then_some(Channel::Node(origin))
+            }
             ("users", "") => Some(Channel::Users),
             ("everyone", "") => Some(Channel::Everyone),
             ("nodes", "") => Some(Channel::Nodes),
@@ -111,7 +114,7 @@ mod tests {
     fn channels() -> impl Strategy<Value = Channel> {
         prop_oneof![
             "[^\\p{Cc}]{1,30}".prop_map(|name| Channel::Group(GroupName::new(name).unwrap())),
-            "[^\\p{Cc}]{1,12}".prop_map(|name| Channel::Node(NodeId::new(name).unwrap())),
+            any::<u64>().prop_map(Channel::Node),
             "(group|node|users|everyone|nodes)?[:%*{}a]{0,3}(group|node|users|everyone|nodes)"
                 .prop_map(|name| Channel::Group(GroupName::new(name).unwrap())),
             Just(Channel::Users),

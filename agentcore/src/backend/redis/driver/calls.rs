@@ -62,6 +62,9 @@ pub(super) fn write<'a>(call: Call<'a>, writer: &Writer, changes: &[Change], nam
             Change::Admit(user, ip) => {
                 command.arg("A").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
             }
+            Change::Take(user, ip) => {
+                command.arg("T").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
+            }
             Change::Release(user, ip) => {
                 command.arg("R").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
             }
@@ -86,7 +89,7 @@ pub(super) fn write<'a>(call: Call<'a>, writer: &Writer, changes: &[Change], nam
 /// What gives something back must succeed when the memory of Redis is full, and with it what is written in the same step.
 fn needs_memory(change: &Change) -> bool {
     match change {
-        Change::Admit(..) | Change::Enter(_) => true,
+        Change::Admit(..) | Change::Take(..) | Change::Enter(_) => true,
         Change::Places(_, count) | Change::PlacesOf(_, count) | Change::Members(_, count) => *count > 0,
         Change::Release(..) | Change::Groups { .. } | Change::Exit { .. } => false,
     }

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::id::{GroupName, UserId};
 
 /// So many changes go into one call of a script: Redis does nothing else meanwhile.
-const CHANGES: usize = 256;
+const CHANGES: usize = 1_000;
 
 /// So many groups are counted in one call.
 const GROUPS: usize = 256;

@@ -142,7 +142,8 @@ impl Link {
     }
 }
 
-/// What the caller hears. The cause has no secret: the crate's errors say what the server or the system said.
+/// What the caller hears. The cause has no secret: the crate's errors say what the server or the system said, and all of
+/// it in their text.
 pub(super) fn failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::backend("the backend does not answer").with_source(cause)
+    Error::backend("Redis does not answer").with_source(cause.into().to_string())
 }

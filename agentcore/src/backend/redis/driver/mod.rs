@@ -26,10 +26,8 @@ mod takes;
 #[cfg(test)]
 mod tests;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
 pub(crate) use real::{Config, RealDriver};
 #[cfg(any(test, feature = "test-util"))]
-#[cfg_attr(not(test), expect(unused_imports, reason = "the parts come before the whole"))]
 pub(crate) use stub::StubRedis;
 
 use std::fmt;
@@ -175,7 +173,9 @@ pub(crate) struct View {
 pub(crate) enum Change {
     /// Takes a place for a connection: one more of all, of the user, of the address.
     Admit(UserId, Option<IpAddr>),
-    /// Gives it back.
+    /// Takes one that was given while Redis could not be asked, also over the limit.
+    Take(UserId, Option<IpAddr>),
+    /// Gives one back.
     Release(UserId, Option<IpAddr>),
     /// The user has so many places on this node; [`Joining::places`] has them already.
     Places(UserId, usize),

@@ -15,6 +15,7 @@ use super::receiver;
 use super::scripts::Scripts;
 use super::{Commands, Driver, Events, Subscription};
 use crate::error::Result;
+use crate::settings::Settings;
 
 /// What a driver needs to know.
 #[derive(Clone)]
@@ -72,6 +73,19 @@ impl RealDriver {
         };
         let shared = Shared { names: config.names, scripts: Scripts::new(), times, warned: AtomicBool::new(false) };
         Ok(Self { client: client(&config.url)?, shared: Arc::new(shared) })
+    }
+}
+
+impl Config {
+    /// As the settings of a node say.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            url: settings.redis_url.secret().to_owned(),
+            names: Names::new(settings.redis_channel_prefix.as_str()),
+            lease: settings.node_lease,
+            registry_expiry: settings.redis_registry_expiry,
+            presence_expiry: settings.redis_group_expiry,
+        }
     }
 }
 

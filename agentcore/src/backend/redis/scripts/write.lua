@@ -31,6 +31,12 @@ local function of_others(kind, field)
   return sum
 end
 
+local function take(user, ip)
+  if ip ~= '' then call('HINCRBY', ips, ip, 1) end
+  if call('HINCRBY', users, user, 1) == 1 then call('HINCRBY', online, user, 1) end
+  own.places = own.places + 1
+end
+
 local function admit(user, ip)
   if unsure then return UNSURE end
   if other_places + own.places >= total then return REFUSED_TOTAL end
@@ -40,10 +46,8 @@ local function admit(user, ip)
   if has >= per_user then return REFUSED_USER end
   if ip ~= '' then
     if count(ips, ip) + of_others('ips', ip) >= per_ip then return REFUSED_IP end
-    call('HINCRBY', ips, ip, 1)
   end
-  if call('HINCRBY', users, user, 1) == 1 then call('HINCRBY', online, user, 1) end
-  own.places = own.places + 1
+  take(user, ip)
   return has + 1
 end
 
@@ -102,6 +106,8 @@ while ARGV[at] do
   at = at + 3
   if what == 'A' then
     outcome = admit(a, b)
+  elseif what == 'T' then
+    take(a, b)
   elseif what == 'R' then
     release(a, b)
   elseif what == 'P' then

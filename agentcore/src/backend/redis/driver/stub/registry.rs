@@ -211,6 +211,7 @@ impl Epoch {
         let entry = self.nodes.get_mut(&writer.lease)?;
         match change {
             Change::Admit(..) => {}
+            Change::Take(user, ip) => entry.take(user, ip),
             Change::Release(user, ip) => entry.release(&user, ip),
             Change::Places(user, count) => set(&mut entry.users, user, count),
             Change::PlacesOf(ip, count) => set(&mut entry.ips, ip, count),
@@ -254,12 +255,7 @@ impl Epoch {
         if ip.is_some_and(|ip| live().filter_map(|entry| entry.ips.get(&ip)).sum::<usize>() >= per_ip) {
             return Some(Outcome::Refused(Refused::Ip));
         }
-        let entry = self.nodes.get_mut(&writer.lease)?;
-        entry.places += 1;
-        *entry.users.entry(user).or_default() += 1;
-        if let Some(ip) = ip {
-            *entry.ips.entry(ip).or_default() += 1;
-        }
+        self.nodes.get_mut(&writer.lease)?.take(user, ip);
         Some(Outcome::Admitted(has + 1))
     }
 
@@ -269,6 +265,14 @@ impl Epoch {
 }
 
 impl Entry {
+    fn take(&mut self, user: UserId, ip: Option<IpAddr>) {
+        self.places += 1;
+        *self.users.entry(user).or_default() += 1;
+        if let Some(ip) = ip {
+            *self.ips.entry(ip).or_default() += 1;
+        }
+    }
+
     /// A place that it does not have is no place.
     fn release(&mut self, user: &UserId, ip: Option<IpAddr>) {
         let Some(&count) = self.users.get(user) else { return };
