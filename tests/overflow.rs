@@ -45,12 +45,18 @@ struct Line {
 #[message("ask")]
 struct Ask {}
 
+#[message("burst")]
+struct Burst {
+    from: u64,
+    count: u64,
+}
+
 #[message("answer")]
 struct Answer {
     text: String,
 }
 
-#[consumer(path = "/market/{user_id}", sends(Answer))]
+#[consumer(path = "/market/{user_id}", sends(Answer, Oldest))]
 struct Market {
     #[path]
     #[user]
@@ -61,7 +67,18 @@ struct Market {
 impl Market {
     #[on(connect)]
     async fn hello(&mut self, cx: &Context<Self>) -> Result<()> {
-        cx.join("g").await.map(|_| ())
+        if self.user_id.as_str() != "outside" {
+            cx.join("g").await?;
+        }
+        Ok(())
+    }
+
+    #[on("burst")]
+    async fn burst(&mut self, cx: &Context<Self>, burst: Burst) -> Result<()> {
+        for number in burst.from..burst.from + burst.count {
+            cx.group("g").send(&Oldest { number, filler: filler() }).await?;
+        }
+        Ok(())
     }
 
     #[on("ask")]
@@ -71,8 +88,12 @@ impl Market {
 }
 
 async fn market() -> Server {
+    market_with(BOUND, 2).await
+}
+
+async fn market_with(bound: usize, workers: usize) -> Server {
     let mut settings = settings();
-    settings.ws_max_outbox_bytes = BOUND;
+    (settings.ws_max_outbox_bytes, settings.workers) = (bound, workers);
     // Whoever stalls does so for as long as the test likes.
     settings.ws_write_timeout = Duration::from_secs(600);
     Server::with_small_buffers(AgentCore::new(settings).consumer::<Market>()).await
@@ -161,6 +182,26 @@ async fn the_oldest_give_way_and_are_told_once() {
     let told = resyncs(&frames);
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!((&told[0].1["groups"], &told[0].1["reason"]), (&json!(["g"]), &json!("overflow")));
+}
+
+/// What one handler sends is joined before it is written, and what is half written cannot give way: that must not be all of
+/// the outbox.
+#[tokio::test]
+async fn the_oldest_of_a_burst_give_way_also_in_a_small_outbox() {
+    let server = market_with(64 * 1024, 1).await;
+    let mut slow = narrow(&server).await;
+    let mut outside = Client::connect(&server, "/market/outside").await;
+    let mut sent = 0;
+    while server.manager.stats().dropped < 500 {
+        let answer = outside.ask("burst", json!({ "from": sent, "count": 60 })).await;
+        assert_eq!(answer["type"], "reply", "{answer}");
+        sent += 60;
+    }
+    let (frames, ()) = tokio::join!(read_to_end(&mut slow), end(&server));
+    let got = numbers(&frames, "oldest");
+    assert!(is_rising(&got), "{got:?}");
+    assert_eq!(got.last(), Some(&(sent - 1)), "the newest is there");
+    assert_eq!(got.len() as u64 + server.manager.stats().dropped, sent);
 }
 
 #[tokio::test]

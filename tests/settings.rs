@@ -25,6 +25,7 @@ fn nothing_set_is_the_table_of_defaults() {
     assert_eq!(settings.backend_type, BackendType::Memory);
     assert_eq!(settings.server_instance_id, None);
     assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (10_485_760, 1_048_576));
+    assert_eq!(settings.ws_message_timeout, Duration::from_secs(60));
     assert_eq!(settings.ws_write_timeout, Duration::from_secs(10));
     assert_eq!(settings.ws_handler_timeout, Duration::from_secs(30));
     assert!(settings.ws_enable_heartbeat && !settings.log_stats);
@@ -50,6 +51,7 @@ fn every_variable_sets_its_own_field() {
         ("SERVER_INSTANCE_ID", "node-7"),
         ("WORKERS", "3"),
         ("WS_MAX_MESSAGE_SIZE", "4001"),
+        ("WS_MESSAGE_TIMEOUT", "10"),
         ("WS_MAX_OUTBOX_BYTES", "4002"),
         ("WS_WRITE_TIMEOUT", "11"),
         ("WS_HANDLER_TIMEOUT", "12"),
@@ -75,6 +77,7 @@ fn every_variable_sets_its_own_field() {
     assert_eq!(settings.backend_type, BackendType::Memory);
     assert_eq!((settings.server_instance_id, settings.workers), ("node-7".parse().ok(), 3));
     assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (4001, 4002));
+    assert_eq!(settings.ws_message_timeout, seconds(10));
     assert_eq!((settings.ws_write_timeout, settings.ws_handler_timeout), (seconds(11), seconds(12)));
     assert!(!settings.ws_enable_heartbeat);
     assert_eq!((settings.ws_heartbeat_interval, settings.ws_heartbeat_timeout), (seconds(13), seconds(14)));
@@ -110,6 +113,7 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
         ("BACKEND_TYPE", "kafka", "one of: memory"),
         ("SERVER_INSTANCE_ID", "a\u{7}b", "control character"),
         ("WS_MAX_MESSAGE_SIZE", "0", "from 1 to"),
+        ("WS_MESSAGE_TIMEOUT", "0", "seconds from 1 to 86400"),
         ("WS_MAX_OUTBOX_BYTES", "10MB", "from 1024 to"),
         ("WS_WRITE_TIMEOUT", "0", "seconds from 1 to 3600"),
         ("WS_HANDLER_TIMEOUT", "30s", "seconds from 1 to 86400"),

@@ -108,6 +108,15 @@ impl<'a> Env<'a> {
         })
     }
 
+    /// As [`told`](Self::told), for a value that is never shown.
+    pub fn secret<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> T {
+        let Some(value) = self.get(name) else { return default };
+        value.parse().unwrap_or_else(|error| {
+            self.problems.push(format!("{name}: must be {error}; its value is not shown"));
+            default
+        })
+    }
+
     /// A number from `min` to `max`.
     pub fn number<T>(&mut self, name: &str, default: T, min: T, max: T) -> T
     where

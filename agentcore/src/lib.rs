@@ -91,6 +91,7 @@ pub use axum;
 pub use tokio;
 
 pub use auth::{Authenticator, Identity};
+pub use backend::Publisher;
 pub use consumer::{Consumer, Context};
 pub use env::Env;
 pub use error::{
@@ -102,7 +103,10 @@ pub use message::{Codec, Message, Overflow, Payload};
 pub use registry::{Connection, ConnectionInfo, Metadata};
 pub use schema::Catalogue;
 pub use server::{AgentCore, App, ClientIp, State, extract};
-pub use settings::{AllowedOrigins, AllowedOriginsError, BackendType, Settings, TrustedProxies, TrustedProxiesError};
+pub use settings::{
+    AllowedOrigins, AllowedOriginsError, BackendType, RedisPrefix, RedisPrefixError, RedisUrl, RedisUrlError, Settings,
+    TrustedProxies, TrustedProxiesError,
+};
 pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
 pub use time::{Timestamp, TimestampError};
 

@@ -10,9 +10,10 @@ pub use inventory;
 pub use schemars;
 pub use serde;
 
+pub use crate::consumer::mount::{MessageEntry, Mount, MountEntry};
+pub use crate::consumer::opening::{Opening, Param, Required};
 pub use crate::consumer::{
-    AsUser, Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, MessageEntry, Mount, MountEntry,
-    Opening, Param, ParseParam, Rate, Reply, Request, Required,
+    AsUser, Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, ParseParam, Rate, Reply, Request,
 };
 pub use crate::error::{CloseReason, Error, Result};
 pub use crate::id::UserId;

@@ -2,9 +2,11 @@
 
 mod origins;
 mod proxies;
+mod redis;
 
 pub use origins::{AllowedOrigins, AllowedOriginsError};
 pub use proxies::{TrustedProxies, TrustedProxiesError};
+pub use redis::{RedisPrefix, RedisPrefixError, RedisUrl, RedisUrlError};
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,6 +22,8 @@ pub enum BackendType {
     /// One process.
     #[default]
     Memory,
+    /// Many, joined by Redis.
+    Redis,
 }
 
 /// What can be set. Times are seconds, sizes bytes.
@@ -32,10 +36,22 @@ pub struct Settings {
     pub port: u16,
     /// `BACKEND_TYPE` (`memory`).
     pub backend_type: BackendType,
+    /// `REDIS_URL` (redis://localhost:6379/0).
+    pub redis_url: RedisUrl,
+    /// `REDIS_CHANNEL_PREFIX` (ws:): what keys and channels begin with.
+    pub redis_channel_prefix: RedisPrefix,
+    /// `REDIS_REGISTRY_EXPIRY` (3600): when the registry of a cluster vanishes of which no node is left.
+    pub redis_registry_expiry: Duration,
+    /// `REDIS_GROUP_EXPIRY` (3600): the same for who is present in groups.
+    pub redis_group_expiry: Duration,
+    /// `NODE_LEASE` (10): how long a node that is not heard of counts as there.
+    pub node_lease: Duration,
     /// `SERVER_INSTANCE_ID` (generated): the name of this node.
     pub server_instance_id: Option<NodeId>,
     /// `WS_MAX_MESSAGE_SIZE` (10485760): the largest message of a client, in bytes.
     pub ws_max_message_size: usize,
+    /// `WS_MESSAGE_TIMEOUT` (60): how long a message may take from its first byte to its last.
+    pub ws_message_timeout: Duration,
     /// `WS_MAX_OUTBOX_BYTES` (1048576): how much may wait for one connection.
     pub ws_max_outbox_bytes: usize,
     /// `WS_WRITE_TIMEOUT` (10): how long a socket may take nothing.
@@ -83,8 +99,14 @@ impl Default for Settings {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8000,
             backend_type: BackendType::Memory,
+            redis_url: RedisUrl::default(),
+            redis_channel_prefix: RedisPrefix::default(),
+            redis_registry_expiry: Duration::from_secs(3600),
+            redis_group_expiry: Duration::from_secs(3600),
+            node_lease: Duration::from_secs(10),
             server_instance_id: None,
             ws_max_message_size: 10_485_760,
+            ws_message_timeout: Duration::from_secs(60),
             ws_max_outbox_bytes: 1_048_576,
             ws_write_timeout: Duration::from_secs(10),
             ws_handler_timeout: Duration::from_secs(30),
@@ -130,9 +152,19 @@ impl Settings {
         let settings = Self {
             host: read.parse("HOST", default.host, "an IP address such as 127.0.0.1 or 0.0.0.0"),
             port: read.parse("PORT", default.port, "0 to 65535"),
-            backend_type: read.one_of("BACKEND_TYPE", BackendType::Memory, &[("memory", BackendType::Memory)]),
+            backend_type: read.one_of(
+                "BACKEND_TYPE",
+                BackendType::Memory,
+                &[("memory", BackendType::Memory), ("redis", BackendType::Redis)],
+            ),
+            redis_url: read.secret("REDIS_URL", default.redis_url),
+            redis_channel_prefix: read.told("REDIS_CHANNEL_PREFIX", default.redis_channel_prefix),
+            redis_registry_expiry: read.seconds("REDIS_REGISTRY_EXPIRY", default.redis_registry_expiry, 60, 604_800),
+            redis_group_expiry: read.seconds("REDIS_GROUP_EXPIRY", default.redis_group_expiry, 60, 604_800),
+            node_lease: read.seconds("NODE_LEASE", default.node_lease, 5, 60),
             server_instance_id: read.optional("SERVER_INSTANCE_ID"),
             ws_max_message_size: read.number("WS_MAX_MESSAGE_SIZE", default.ws_max_message_size, 1, 1 << 30),
+            ws_message_timeout: read.seconds("WS_MESSAGE_TIMEOUT", default.ws_message_timeout, 1, 86_400),
             ws_max_outbox_bytes: read.number("WS_MAX_OUTBOX_BYTES", default.ws_max_outbox_bytes, 1024, 1 << 30),
             ws_write_timeout: read.seconds("WS_WRITE_TIMEOUT", default.ws_write_timeout, 1, 3600),
             ws_handler_timeout: read.seconds("WS_HANDLER_TIMEOUT", default.ws_handler_timeout, 1, 86_400),

@@ -132,3 +132,17 @@ async fn data_without_a_token_are_an_error_that_does_not_repeat_them() {
     }
     assert_eq!(journal.count("refresh ada"), 0);
 }
+
+#[tokio::test]
+async fn a_fresh_token_has_a_label_of_its_own_in_the_figures() {
+    let (server, _, mut ada) = with_token("ada").await;
+    ada.ask("agentcore.auth", json!({ "token": "ada" })).await;
+    let mut raw = Raw::over(server.reach(Some(PEER)));
+    let page = raw.answer(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.body;
+    let of = |kind: &str| {
+        let series = format!(r#",type="{kind}"}} "#);
+        let mut lines = page.lines().filter(|line| line.starts_with("agentcore_messages_received_total{"));
+        lines.find_map(|line| line.split_once(&series)).map(|(_, value)| value.to_owned())
+    };
+    assert_eq!((of("agentcore.auth").as_deref(), of("ping").as_deref().unwrap_or("0")), (Some("1"), "0"), "{page}");
+}

@@ -1,12 +1,14 @@
-//! What every backend must do: one suite, run on one node with the memory backend and on two nodes joined by a hub
-//! that takes its time.
+//! What every backend must do: one suite, run on one node with the memory backend, on two nodes joined by a hub that
+//! takes its time, on two nodes joined by the Redis backend over a stub, and on two nodes joined by Redis.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use agentcore::backend::MemoryBackend;
+use agentcore::testing::StubRedis;
 use agentcore::{AgentCore, Settings};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::hub::Hub;
+use tests::redis::Redis;
 use tests::room::{Gate, Journal, room};
 use tests::server::{Server, settings};
 
@@ -31,6 +33,22 @@ impl Cluster for Memory {
 }
 
 impl Cluster for Hub {
+    const NODES: usize = 2;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(self.backend())
+    }
+}
+
+impl Cluster for StubRedis {
+    const NODES: usize = 2;
+
+    fn admit(&self, app: AgentCore) -> AgentCore {
+        app.backend(self.backend())
+    }
+}
+
+impl Cluster for Redis {
     const NODES: usize = 2;
 
     fn admit(&self, app: AgentCore) -> AgentCore {
@@ -131,13 +149,29 @@ macro_rules! on_every_backend {
             async fn on_a_hub() {
                 run(&tests::hub::Hub::default()).await;
             }
+
+            #[tokio::test]
+            async fn on_a_stub() {
+                run(&agentcore::testing::StubRedis::new()).await;
+            }
+
+            #[tokio::test]
+            async fn on_redis() {
+                if let Some(redis) = tests::redis::Redis::start() {
+                    run(&redis).await;
+                }
+            }
         }
     )*};
 }
 
 mod admission;
+mod commands;
 mod counts;
 mod delivery;
 mod faults;
+mod places;
 mod presence;
 mod rates;
+mod recovery;
+mod sharing;

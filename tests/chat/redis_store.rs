@@ -49,14 +49,14 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     alice.expect("user_joined_room").await;
     let before = alice.post("lobby", "before").await;
     assert_eq!(bob.expect("chat_message").await, before);
-    redis.pause();
+    redis.freeze();
     let (heard, answer) = alice.try_to_post("lobby", "lost").await;
     assert_eq!((heard, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
     let error = &answer["data"];
     assert_eq!((&error["category"], &error["retryable"]), (&json!("backend"), &json!(true)), "{error}");
     assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
     assert!(!error.to_string().to_lowercase().contains("redis"), "internals: {error}");
-    redis.resume();
+    redis.thaw();
     let kept = loop {
         let (mut heard, answer) = alice.try_to_post("lobby", "kept").await;
         if answer["type"] == "reply" {

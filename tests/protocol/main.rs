@@ -35,5 +35,6 @@ mod errors;
 mod frames;
 mod handshake;
 mod probe;
+mod unfinished;
 mod validation;
 mod violations;

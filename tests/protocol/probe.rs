@@ -51,6 +51,11 @@ pub(crate) struct Strict {
     known: u8,
 }
 
+#[message("flags")]
+pub(crate) struct Flags {
+    of: std::collections::HashMap<bool, u8>,
+}
+
 /// Accepts `{}` and nothing else.
 #[message("nothing")]
 pub(crate) struct Nothing;
@@ -116,6 +121,11 @@ impl Probe {
     #[on("strict")]
     async fn strict(&mut self, message: Strict) -> Note {
         Note { text: message.known.to_string() }
+    }
+
+    #[on("flags")]
+    async fn flags(&mut self, message: Flags) -> Note {
+        Note { text: format!("{:?}", message.of.get(&true)) }
     }
 
     #[on("heard")]

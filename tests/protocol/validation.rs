@@ -93,6 +93,16 @@ over_every_transport! {
         assert!(error.to_string().len() < 2_000, "a long value is cut");
     }
 
+    async fn a_key_that_is_no_truth_value_is_an_error(over) {
+        let server = probe(over).await;
+        let mut client = Client::connect(&server, "/probe/ada").await;
+        let told = client.ask("flags", json!({ "of": { "true": 1, "false": 2 } })).await;
+        assert_eq!(told["data"]["text"], "Some(1)");
+        for key in ["é", "яблоко", "𝄞", "", "t", "truе", "maybe"] {
+            assert_eq!(broken(&mut client, "flags", json!({ "of": { key: 1 } })).await.len(), 1, "{key}");
+        }
+    }
+
     async fn a_field_that_is_there_twice_is_an_error(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;

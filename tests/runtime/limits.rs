@@ -132,3 +132,25 @@ async fn a_flood_of_pings_or_of_pongs_that_nobody_asked_for_closes_with_1008() {
         assert!(code == 1008 && reason.contains("TOO_MANY_PINGS"), "{code} {reason}");
     }
 }
+
+/// Each of these handlers has time for some thousand pings beside it, and is followed by another one.
+#[tokio::test]
+async fn pings_that_are_read_beside_handlers_are_counted_too() {
+    let (server, journal, gate) = start().await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    for round in 1..=6 {
+        raw.text(r#"{"type":"wait"}"#).await;
+        until("the handler runs", async || journal.count("wait begins") == round).await;
+        raw.send(&[frame(PING, b"").repeat(9_999), frame(PING, b"last")].concat()).await;
+        while raw.frame().await.expect("ten thousand at a time are borne").payload != b"last" {}
+        assert_eq!(journal.count("wait ends"), round - 1, "they were read beside it");
+        gate.open(1);
+        until("the handler has ended", async || journal.count("wait ends") == round).await;
+    }
+    raw.text(r#"{"type":"wait"}"#).await;
+    until("the handler runs", async || journal.count("wait begins") == 7).await;
+    raw.send(&frame(PING, b"")).await;
+    gate.open(1);
+    let (code, reason) = raw.closed().await;
+    assert!(code == 1008 && reason.contains("TOO_MANY_PINGS"), "{code} {reason}");
+}

@@ -6,6 +6,7 @@ use agentcore::prelude::*;
 use serde_json::json;
 use tests::client::Client;
 use tests::http;
+use tests::raw::{BINARY, Raw, TEXT, frame};
 use tests::room::room;
 use tests::server::{Server, settings};
 use tests::wait::until_equal;
@@ -140,4 +141,34 @@ async fn without_the_status_routes_the_path_is_the_applications() {
     let app = AgentCore::new(settings()).routes(routes).without_status_routes();
     let server = Server::start(app).await;
     assert_eq!(page(&server).await, "mine");
+}
+
+#[tokio::test]
+async fn what_goes_to_one_connection_is_counted_by_its_own_type_in_both_codecs() {
+    for (kind, protocol) in [(BINARY, "agentcore.v1.msgpack"), (TEXT, "agentcore.v1.json")] {
+        let (server, ..) = start().await;
+        let mut raw = Raw::reach(&server).await;
+        assert_eq!(raw.shake("/room/ada", &[("Sec-WebSocket-Protocol", protocol)]).await.status, 101);
+        let filler = "x".repeat(500);
+        for message in [
+            json!({ "type": "post", "data": { "user": "ada", "text": filler }, "ref": 1 }),
+            json!({ "type": "nonsense" }),
+            json!({ "type": "ping" }),
+        ] {
+            let bytes = match kind {
+                TEXT => message.to_string().into_bytes(),
+                _ => rmp_serde::to_vec_named(&message).expect("MessagePack"),
+            };
+            raw.send(&frame(kind, &bytes)).await;
+        }
+        // The welcome, the message, its reply, the error, the pong.
+        for _ in 0..5 {
+            raw.frame().await.expect("a frame");
+        }
+        for sent in ["agentcore.welcome", "posted", "reply", "error", "pong"] {
+            let series = format!(r#"agentcore_messages_sent_total{{type="{sent}"}}"#);
+            assert_eq!(value(&server, &series).await, 1.0, "{sent} as {protocol}: {}", page(&server).await);
+        }
+        assert!(value(&server, r#"agentcore_sent_bytes_total{type="posted"}"#).await > 500.0);
+    }
 }

@@ -1,8 +1,12 @@
 //! What is read while a handler runs.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tests::client::Client;
 use tests::raw::{CLOSE, PING, PONG, Raw, TEXT, close, frame};
+use tests::room::room;
+use tests::server::{Server, settings};
 use tests::wait::until;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -145,4 +149,22 @@ async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handle
     gate.open(1);
     until("the handler has ended", async || journal.count("wait ends") == 1).await;
     nothing_is_left(&server).await;
+}
+
+/// While a handler runs, what follows is read up to a bound: that a message is not complete then is not the client's fault.
+#[tokio::test]
+async fn the_time_of_a_handler_does_not_count_for_the_message_behind_it() {
+    let mut settings = settings();
+    settings.ws_message_timeout = Duration::from_millis(700);
+    let (timeout, (app, journal, gate)) = (settings.ws_message_timeout, room(settings));
+    let server = Server::start(app).await;
+    let mut raw = Raw::open(&server, "/room/ada").await;
+    let next = frame(TEXT, br#"{"type":"me","ref":2}"#);
+    let (first, second) = next.split_at(9);
+    raw.send(&[&frame(TEXT, br#"{"type":"wait","ref":1}"#), first].concat()).await;
+    until("the handler runs", async || journal.count("wait begins") == 1).await;
+    tokio::time::sleep(timeout * 3).await;
+    raw.send(second).await;
+    gate.open(1);
+    assert_eq!((raw.json().await["ref"].clone(), raw.json().await["ref"].clone()), (json!(1), json!(2)));
 }

@@ -121,7 +121,6 @@ async fn the_status_routes_answer() {
     assert_eq!((health.status, &health.json()["status"]), (200, &json!("ok")));
     assert_eq!(health.json()["node"], server.manager.node().as_str());
     assert_eq!(http::get(&server, "/ready").await.status, 200);
-    assert_eq!(http::get(&server, "/no/such").await.status, 404);
     let (app, ..) = room(settings());
     let bare = Server::start(app.without_status_routes()).await;
     assert_eq!(http::get(&bare, "/health").await.status, 404);
@@ -145,5 +144,18 @@ async fn a_rest_handler_that_panics_is_answered_and_the_server_goes_on() {
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
         assert!(!answer.json().to_string().contains("1234"));
     }
+    assert_eq!(http::get(&server, "/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_path_that_nobody_has_is_answered_with_an_error_unless_the_application_answers_it() {
+    let (server, _) = served().await;
+    let answer = http::get(&server, "/no/such").await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("NOT_FOUND")));
+    let routes = Router::new().route("/greeting", get(greeting)).fallback(async || "mine");
+    let (app, ..) = room(settings());
+    let server = Server::start(app.state::<Arc<str>>("hello".into()).routes(routes)).await;
+    assert_eq!(http::get(&server, "/no/such").await.body, "mine");
+    assert_eq!(http::get(&server, "/greeting").await.status, 200);
     assert_eq!(http::get(&server, "/health").await.status, 200);
 }

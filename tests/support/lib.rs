@@ -2,6 +2,7 @@
 //! backend.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+pub mod bare;
 pub mod browser;
 pub mod chat;
 pub mod client;

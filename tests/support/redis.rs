@@ -1,10 +1,14 @@
-//! A Redis of a test's own.
+//! A Redis of a test's own: on a free port of the loopback, remembering nothing, gone with the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, thread};
+
+use agentcore::Settings;
+use agentcore::backend::RedisBackend;
 
 use crate::chat::Folder;
 use crate::wait::PATIENCE;
@@ -13,13 +17,22 @@ use crate::wait::PATIENCE;
 /// that ends.
 const GUARDED: &str = r#""$0" "$@" >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $! 2>/dev/null; wait"#;
 
-/// A running `redis-server` on a free port of the loopback interface that keeps nothing on disk; dropping it kills it.
+/// A running `redis-server`, and what nodes need to find it. A clone is the same server; with the last one it is killed.
+#[derive(Debug, Clone)]
+pub struct Redis(Arc<Running>);
+
 #[derive(Debug)]
-pub struct Redis {
-    shell: Child,
-    server: u32,
+struct Running {
+    process: Mutex<Process>,
     port: u16,
     folder: Folder,
+    options: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Process {
+    shell: Child,
+    server: u32,
 }
 
 impl Redis {
@@ -29,67 +42,86 @@ impl Redis {
     /// When it does not start, or when it is missing and `CI` is set.
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// Starts a server with options of its command line.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn with(options: &[&str]) -> Option<Self> {
         if !is_installed() {
             return None;
         }
         let folder = Folder::new();
+        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         // Somebody else may take a port before the server does.
         let started = (0..5).find_map(|_| {
             let port = free_port();
-            launch(&folder, port).map(|(shell, server)| (shell, server, port))
+            launch(&folder, port, &options).map(|process| (process, port))
         });
-        let (shell, server, port) = started.expect("redis-server starts");
-        Some(Self { shell, server, port, folder })
+        let (process, port) = started.expect("redis-server starts");
+        Some(Self(Arc::new(Running { process: process.into(), port, folder, options })))
     }
 
-    /// Where it is, as `REDIS_URL` has it.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
-    }
-
-    /// The port on 127.0.0.1.
+    /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port
     }
 
-    /// Stops it in its tracks: connections stay, and nothing is answered until [`resume`](Self::resume).
-    ///
-    /// # Panics
-    /// When the system has no `kill`.
-    pub fn pause(&self) {
-        self.signal("STOP");
+    /// The value of `REDIS_URL`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port())
     }
 
-    /// Lets it go on; it answers all that came meanwhile.
-    ///
-    /// # Panics
-    /// When the system has no `kill`.
-    pub fn resume(&self) {
-        self.signal("CONT");
+    /// A node's backend on it.
+    #[must_use]
+    pub fn backend(&self) -> RedisBackend {
+        self.backend_at(&self.url())
     }
 
-    /// Kills it, with all that it held.
-    ///
-    /// # Panics
-    /// When it does not end.
-    pub fn crash(&self) {
-        self.signal("KILL");
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-            assert!(begun.elapsed() < PATIENCE, "redis-server does not end");
-            thread::sleep(Duration::from_millis(2));
-        }
+    /// A node's backend that reaches it at another address.
+    #[must_use]
+    pub fn backend_at(&self, url: &str) -> RedisBackend {
+        let mut settings = Settings::default();
+        settings.redis_url = url.parse().expect("a URL");
+        settings.node_lease = Duration::from_secs(5);
+        RedisBackend::new(&settings).expect("a backend")
     }
 
-    /// Starts an empty one on the same port, after a [`crash`](Self::crash).
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub fn start_again(&mut self) {
-        end(&mut self.shell);
-        (self.shell, self.server) = launch(&self.folder, self.port).expect("redis-server starts again");
+    /// Does a command, over a connection of its own.
+    pub fn does<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut called = redis::cmd(command[0]);
+        called.arg(&command[1..]);
+        let mut connection =
+            redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("a connection");
+        called.query(&mut connection).expect("an answer")
+    }
+
+    /// How often a command was called since the start, or since the last `config resetstat`.
+    #[must_use]
+    pub fn calls(&self, command: &str) -> u64 {
+        let stats: String = self.does(&["INFO", "commandstats"]);
+        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
+    }
+
+    /// All that nodes send: what a script does is one call.
+    #[must_use]
+    pub fn all_calls(&self) -> u64 {
+        ["evalsha", "eval", "publish", "subscribe", "unsubscribe", "ping"]
+            .iter()
+            .map(|command| self.calls(command))
+            .sum()
+    }
+
+    /// The keys there are.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.does(&["KEYS", "*"])
     }
 
     /// Says something to it, and returns the answer as it comes over the wire, without its last line end.
@@ -98,18 +130,60 @@ impl Redis {
     /// When no answer comes.
     #[must_use]
     pub fn ask(&self, command: &[&str]) -> String {
-        ask(self.port, command).expect("an answer")
+        ask(self.port(), command).expect("an answer")
+    }
+
+    /// Stops it in its tracks: connections stay, and nothing is answered until [`thaw`](Self::thaw).
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on; it answers all that came meanwhile.
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Kills it, with all that it held.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn kill(&self) {
+        self.signal("KILL");
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port())).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "redis-server does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Starts an empty one on the same port, after a [`kill`](Self::kill).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn revive(&self) {
+        let mut process = self.0.process.lock().expect("no panic");
+        end(&mut process.shell);
+        *process = launch(&self.0.folder, self.port(), &self.0.options).expect("redis-server starts again");
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.server.to_string()]).status();
+        let server = self.0.process.lock().expect("no panic").server;
+        let sent = Command::new("kill").args([&format!("-{name}"), &server.to_string()]).status();
         assert!(sent.expect("`kill` runs").success());
     }
 }
 
-impl Drop for Redis {
+impl Drop for Running {
     fn drop(&mut self) {
-        end(&mut self.shell);
+        if let Ok(process) = self.process.get_mut() {
+            end(&mut process.shell);
+        }
     }
 }
 
@@ -139,10 +213,10 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn launch(folder: &Folder, port: u16) -> Option<(Child, u32)> {
+fn launch(folder: &Folder, port: u16, options: &[String]) -> Option<Process> {
     let mut shell = Command::new("sh");
     shell.args(["-c", GUARDED, "redis-server", "--bind", "127.0.0.1", "--port", &port.to_string()]);
-    shell.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path());
+    shell.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path()).args(options);
     let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
     let mut said = String::new();
     let output = shell.stdout.take().expect("its output is read here");
@@ -153,7 +227,7 @@ fn launch(folder: &Folder, port: u16) -> Option<(Child, u32)> {
         // Whoever took the port may answer as well, but not with the number of our process.
         let info = ask(port, &["INFO", "server"]).unwrap_or_default();
         if info.lines().any(|line| line == format!("process_id:{server}")) {
-            return Some((shell, server));
+            return Some(Process { shell, server });
         }
         if !is_running(server) {
             break;

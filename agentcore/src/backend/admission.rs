@@ -91,9 +91,11 @@ impl AdmissionBook {
         Ok(())
     }
 
-    /// Gives the place of a connection back.
+    /// Gives the place of a connection back. One that was not taken is a fault of the caller, which would let in one too
+    /// many; it never makes the count wrap around, after which nobody would be let in.
     pub fn release(&mut self, admission: &Admission) {
-        self.total -= 1;
+        debug_assert!(self.total > 0, "a place that nobody took is given back");
+        self.total = self.total.saturating_sub(1);
         give_back(&mut self.users, admission.user.clone());
         if let Some(ip) = admission.ip {
             give_back(&mut self.ips, ip);
@@ -114,7 +116,8 @@ impl AdmissionBook {
 
     /// Gives the place of a group back.
     pub fn release_group(&mut self) {
-        self.groups -= 1;
+        debug_assert!(self.groups > 0, "a group's place that nobody took is given back");
+        self.groups = self.groups.saturating_sub(1);
     }
 
     /// How many connections have a place.
@@ -136,9 +139,9 @@ fn taken<K: Eq + Hash>(places: &HashMap<K, usize>, key: &K) -> usize {
 
 fn give_back<K: Eq + Hash>(places: &mut HashMap<K, usize>, key: K) {
     if let Entry::Occupied(mut entry) = places.entry(key) {
-        *entry.get_mut() -= 1;
-        if *entry.get() == 0 {
-            entry.remove();
+        match entry.get_mut() {
+            0 | 1 => drop(entry.remove()),
+            places => *places -= 1,
         }
     }
 }

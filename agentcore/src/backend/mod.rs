@@ -8,12 +8,18 @@ mod admission;
 mod memory;
 mod presence;
 mod rate;
+mod redis;
 
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
 pub(crate) use rate::RateDesk;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
+#[cfg(feature = "test-util")]
+pub(crate) use redis::StubRedis as Stub;
+#[cfg(all(test, feature = "model"))]
+pub(crate) use redis::{Asked, Channels};
+pub use redis::{Publisher, PublisherTo, RedisBackend};
 
 use std::fmt;
 use std::future::Future;
@@ -121,6 +127,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// How many users are present in each of these groups, over all nodes, in the order of the groups. A user who may
     /// come back within [`GRACE`] is not.
     fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>>;
+
+    /// What went wrong between the nodes since the start: kinds and counts, for `/metrics`.
+    fn events(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Asks every other node that may know, and waits for their answers no longer than `within`.
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers>;

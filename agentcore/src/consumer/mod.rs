@@ -1,14 +1,16 @@
 //! What `#[consumer]` makes of a struct and its impl block, and what a handler is given.
 
 mod context;
-mod mount;
-mod opening;
+pub(crate) mod mount;
+pub(crate) mod opening;
 mod reply;
 mod session;
 
 pub use context::Context;
-pub use mount::{MessageEntry, Mount, MountEntry};
-pub use opening::{AsUser, FromText, Opening, Param, ParseParam, Required};
+// What only generated code names is public through `__private` alone, but for what stands in an error of the compiler.
+pub(crate) use mount::{MessageEntry, Mount, MountEntry};
+pub use opening::{AsUser, FromText, ParseParam};
+pub(crate) use opening::{Opening, Required};
 pub use reply::{IntoReply, Reply, Request};
 pub(crate) use session::{Prepared, Session};
 

@@ -4,6 +4,7 @@ mod category;
 mod close;
 mod context;
 mod convert;
+mod kinds;
 mod log;
 mod one_line;
 mod response;
@@ -105,117 +106,6 @@ impl Error {
             context: None,
             source: None,
         }))
-    }
-
-    /// The client has not shown who it is: `UNAUTHENTICATED`, closes with 4401.
-    pub fn authentication(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Authentication, "UNAUTHENTICATED", message)
-    }
-
-    /// The client may not do this: `FORBIDDEN`.
-    pub fn authorization(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Authorization, "FORBIDDEN", message)
-    }
-
-    /// What the client sent breaks a rule: `VALIDATION_FAILED`.
-    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Validation, "VALIDATION_FAILED", message)
-    }
-
-    /// One value breaks a rule: `VALIDATION_FAILED` that names the field, as the rules of a message do. An empty field is
-    /// the whole.
-    ///
-    /// ```
-    /// # use agentcore::Error;
-    /// let error = Error::invalid_field("limit", "range", "must be 1 to 1000");
-    /// assert_eq!(error.message(), "`limit` must be 1 to 1000");
-    /// assert_eq!(error.details()[0].rule, "range");
-    /// ```
-    pub fn invalid_field(
-        field: impl Into<String>,
-        rule: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
-        let detail = ErrorDetail { field: field.into(), rule: rule.into(), message: message.into() };
-        let text = match detail.field.as_str() {
-            "" => detail.message.clone(),
-            field => format!("`{field}` {}", detail.message),
-        };
-        Self::validation(text).with_details(vec![detail])
-    }
-
-    /// The client sent too much: `RATE_LIMIT_EXCEEDED`, to be tried again after `retry_after`.
-    #[must_use]
-    pub fn rate_limit(retry_after: Duration) -> Self {
-        Self::new(ErrorCategory::RateLimit, "RATE_LIMIT_EXCEEDED", "too many messages; slow down")
-            .with_retry_after(retry_after)
-    }
-
-    /// A bound on connections or groups is met: `LIMIT_EXCEEDED`.
-    pub fn limit(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Connection, "LIMIT_EXCEEDED", message)
-    }
-
-    /// The connection cannot do this now, or is gone: `CONNECTION_ERROR`, to be tried again.
-    pub fn connection(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Connection, "CONNECTION_ERROR", message)
-    }
-
-    /// A message that obeys its rules cannot be taken as it is: `MESSAGE_ERROR`.
-    pub fn message_error(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Message, "MESSAGE_ERROR", message)
-    }
-
-    /// The backend or a store did not answer: `BACKEND_UNAVAILABLE`, to be tried again.
-    pub fn backend(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Backend, "BACKEND_UNAVAILABLE", message).with_retry_after(Duration::from_secs(1))
-    }
-
-    /// Something took longer than it may: `TIMEOUT`.
-    pub fn timeout(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Timeout, "TIMEOUT", message)
-    }
-
-    /// A fault of ours that the client may read of: `INTERNAL_ERROR` with this message. What it must not know belongs into
-    /// [`internal`](Self::internal), or [`with_source`](Self::with_source).
-    pub fn system(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::System, "INTERNAL_ERROR", message)
-    }
-
-    /// A fault of ours: `INTERNAL_ERROR`. The client sees the error id, the log sees `source`.
-    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(ErrorCategory::System, "INTERNAL_ERROR", "something went wrong on our side").with_source(source)
-    }
-
-    /// Nothing was heard of the client for `WS_HEARTBEAT_TIMEOUT`: `HEARTBEAT_LOST`, closes with 4408.
-    pub(crate) fn heartbeat_lost() -> Self {
-        Self::new(ErrorCategory::Connection, "HEARTBEAT_LOST", "nothing was heard of the client for too long")
-            .with_close(CloseCode::Library(4408))
-    }
-
-    /// The client reads too slowly: `SLOW_CONSUMER`, closes with 1013.
-    pub(crate) fn slow_consumer(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Connection, "SLOW_CONSUMER", message)
-            .with_retry_after(Duration::from_secs(1))
-            .with_close(CloseCode::Again)
-    }
-
-    pub(crate) fn invalid_json(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Validation, "INVALID_JSON", message)
-    }
-
-    pub(crate) fn invalid_envelope(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::Validation, "INVALID_ENVELOPE", message)
-    }
-
-    pub(crate) fn unknown_message_type(message_type: &str) -> Self {
-        let message = format!("there is no message type `{}` here", one_line(message_type));
-        Self::new(ErrorCategory::Validation, "UNKNOWN_MESSAGE_TYPE", message)
-    }
-
-    /// A start that cannot be made: bad settings, a taken port, a missing state.
-    pub(crate) fn start(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCategory::System, "CANNOT_START", message)
     }
 
     /// Adds the time after which trying again makes sense, and marks the error retryable.

@@ -8,6 +8,8 @@ mod batches;
 mod drain;
 mod groups;
 mod members;
+#[cfg(all(test, feature = "model"))]
+mod model;
 mod report;
 mod resync;
 mod route;
@@ -133,7 +135,8 @@ impl ConnectionManager {
             users: registry.user_count(),
             groups: registry.directory().len(),
             draining: self.is_draining(),
-            outgoing: outgoing(registry.tally()),
+            outgoing: outgoing(&registry.tally()),
+            backend: self.inner.backend.events(),
         }
     }
 
@@ -190,13 +193,11 @@ impl ConnectionManager {
 }
 
 /// What the shards have counted, under the names of the figures.
-fn outgoing(tally: Tally) -> Outgoing {
-    let by_type = tally.sent.into_iter().map(|(name, sent)| (name.into_string(), sent));
-    // To single connections: no type can have this name.
-    let direct = ("(direct)".to_owned(), tally.direct);
+fn outgoing(tally: &Tally) -> Outgoing {
+    let by_type = tally.by_type().map(|(name, sent)| (name.to_owned(), sent.messages, sent.bytes));
     Outgoing {
         outbox_bytes: tally.outbox_bytes,
-        sent: by_type.chain([direct]).map(|(name, sent)| (name, sent.messages, sent.bytes)).collect(),
+        sent: by_type.collect(),
         dropped: vec![
             ("drop_newest", tally.dropped.newest),
             ("drop_oldest", tally.dropped.oldest),

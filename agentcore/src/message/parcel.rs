@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::codec::{Codec, EncodeError, packed};
+use super::codec::{Codec, EncodeError, json_type_of, packed};
 use super::{Message, Overflow, outside};
 use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
@@ -62,6 +62,17 @@ impl Parcel {
         Self { to, except, body: Arc::new(body) }
     }
 
+    /// A message for all that a recipient covers.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
+        let body = Body::of(message).map_err(|error| {
+            crate::error::Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
+        })?;
+        Ok(Self::new(to, Except::default(), body))
+    }
+
     /// A parcel that came from another node: `envelope` is the complete JSON envelope.
     #[must_use]
     pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {
@@ -87,6 +98,11 @@ impl Parcel {
     #[must_use]
     pub fn envelope(&self) -> Bytes {
         self.body.json.payload()
+    }
+
+    /// The same, to read.
+    pub(crate) fn envelope_bytes(&self) -> &[u8] {
+        self.body.json.payload_bytes()
     }
 
     /// What happens to it where a connection does not read fast enough.
@@ -145,8 +161,6 @@ impl Body {
 
     /// The type in the envelope, if it stands where we write it; for counting.
     pub(crate) fn message_type(&self) -> Option<&str> {
-        let rest = self.json.payload_bytes().strip_prefix(b"{\"type\":\"")?;
-        let end = rest.iter().position(|byte| *byte == b'"')?;
-        std::str::from_utf8(rest.get(..end)?).ok()
+        json_type_of(self.json.payload_bytes())
     }
 }

@@ -8,9 +8,11 @@ pub(super) const UNKNOWN: &str = "unknown";
 const CONNECT: &str = "on(connect)";
 const DISCONNECT: &str = "on(disconnect)";
 /// What a consumer has beside its handlers.
-const BESIDE: [&str; 4] = [UNKNOWN, "ping", CONNECT, DISCONNECT];
+const BESIDE: [&str; 5] = [UNKNOWN, "ping", CONNECT, DISCONNECT, RENEWAL];
+/// A fresh token of a client.
+const RENEWAL: &str = "agentcore.auth";
 /// What the framework itself sends.
-const OURS: [&str; 6] = ["reply", "error", "pong", "agentcore.resync", "agentcore.welcome", "(direct)"];
+const OURS: [&str; 6] = ["reply", "error", "pong", "agentcore.resync", "agentcore.welcome", RENEWAL];
 
 /// A consumer and the message types that it handles, in the order of its handlers.
 #[derive(Debug, Clone)]
@@ -65,6 +67,11 @@ impl Slots {
     pub(super) fn disconnect(self) -> Slot {
         Slot(self.first + self.handlers + 3)
     }
+
+    /// The slot of `agentcore.auth`.
+    pub(super) fn renewal(self) -> Slot {
+        Slot(self.first + self.handlers + 4)
+    }
 }
 
 /// A slot as people read it.
@@ -93,7 +100,7 @@ impl Labels {
             let first = narrow(labels.received.len());
             labels.consumers.push(Slots { first, handlers: narrow(handlers.len()) });
             let handlers = handlers.iter().map(|named| (named.message_type, named.method, true));
-            let beside = BESIDE.map(|name| (name, name, name != "ping"));
+            let beside = BESIDE.map(|name| (name, name, !["ping", RENEWAL].contains(&name)));
             labels.received.extend(handlers.chain(beside).map(|(message_type, method, handled)| Received {
                 consumer: consumer.clone(),
                 message_type,

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Unknown,
     /// The application's `ping`.
     Ping,
+    /// A fresh token.
+    Renewal,
     /// `#[on(connect)]`.
     Connect,
     /// `#[on(disconnect)]`.
@@ -96,6 +98,7 @@ impl Meter {
             Kind::Handler(number) => self.slots.handler(number),
             Kind::Unknown => self.slots.unknown(),
             Kind::Ping => self.slots.ping(),
+            Kind::Renewal => self.slots.renewal(),
             Kind::Connect => self.slots.connect(),
             Kind::Disconnect => self.slots.disconnect(),
         }

@@ -24,6 +24,8 @@ pub(crate) struct Gauges {
     pub(crate) groups: usize,
     pub(crate) draining: bool,
     pub(crate) outgoing: Outgoing,
+    /// What went wrong between the nodes, by name.
+    pub(crate) backend: Vec<(&'static str, u64)>,
 }
 
 /// What the outboxes of a node hold and have lost.
@@ -112,6 +114,9 @@ impl Metrics {
             Figure::plain("rate_limited", "Messages that met a rate limit", load(&self.rate_limited)),
             Figure::by("messages_dropped", "Messages dropped from outboxes, by overflow policy", "policy", {
                 outgoing.dropped.into_iter().map(|(policy, count)| (policy.to_owned(), count))
+            }),
+            Figure::by("backend_events", "What went wrong between the nodes, by kind", "event", {
+                gauges.backend.into_iter().map(|(event, count)| (event.to_owned(), count))
             }),
             Figure::by("admissions_refused", "Connections and groups refused, by the bound they met", "bound", {
                 Bound::ALL.iter().zip(&self.refused).map(|(bound, count)| (bound.label().to_owned(), load(count)))

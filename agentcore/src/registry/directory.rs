@@ -42,7 +42,7 @@ impl Place {
 
     /// A place that nobody counts.
     #[cfg(all(test, feature = "model"))]
-    pub(super) fn uncounted() -> Self {
+    pub(crate) fn uncounted() -> Self {
         Self(None)
     }
 }

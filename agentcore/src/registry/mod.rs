@@ -148,7 +148,7 @@ impl ConnectionRegistry {
     pub(crate) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         for shard in &self.shards {
-            sum.merge(shard.tally());
+            sum.merge(&shard.tally());
         }
         sum
     }

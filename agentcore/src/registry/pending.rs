@@ -9,6 +9,8 @@ use crate::message::{Body, Codec, Except, Overflow};
 
 /// Frames are joined up to this many bytes, so that a stalled tail keeps little alive.
 const MAX_CHUNK: usize = 64 * 1024;
+/// And up to this part of an outbox: a chunk that is half written cannot give way to what comes later.
+const OUTBOX_PART: usize = 4;
 
 /// Frames for one group since it was last settled: one shared chunk for each codec goes to every member.
 #[derive(Debug)]
@@ -45,10 +47,11 @@ impl Pending {
 
     /// Joins another message; false when it must begin a chunk of its own: only what goes to everybody, and has the same
     /// fate, travels together.
-    pub(super) fn join(&mut self, body: &Body, except: &Except) -> bool {
+    pub(super) fn join(&mut self, body: &Body, except: &Except, max_outbox: usize) -> bool {
         let Some(next) = body.frame(Codec::Json) else { return false };
         let alike = self.first.overflow() == body.overflow() && !matches!(body.overflow(), Overflow::Latest(_));
-        if !alike || !self.except.is_empty() || !except.is_empty() || self.len() + next.len() > MAX_CHUNK {
+        let max = MAX_CHUNK.min(max_outbox / OUTBOX_PART);
+        if !alike || !self.except.is_empty() || !except.is_empty() || self.len() + next.len() > max {
             return false;
         }
         if let Some(packed) = &mut self.packed {

@@ -211,7 +211,9 @@ impl RoomBook {
     /// The counts of the shard.
     pub(super) fn tally(&self) -> Tally {
         let outbox_bytes = self.seats.iter().map(|(_, seat)| seat.outbox.bytes() as u64).sum();
-        Tally { outbox_bytes, ..self.tally.clone() }
+        let mut tally = self.tally.clone();
+        tally.outbox_bytes = outbox_bytes;
+        tally
     }
 }
 

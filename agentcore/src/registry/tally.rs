@@ -10,10 +10,9 @@ const OTHER: &str = "other";
 /// What the connections of a shard were sent, and what they were not.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
-    /// Messages to the members of groups and to everyone, by type.
-    pub(crate) sent: HashMap<Box<str>, Sent>,
-    /// To single connections: replies, errors, messages to a user; not by type.
-    pub(crate) direct: Sent,
+    types: HashMap<Box<str>, usize>,
+    /// In the order in which the types were first seen.
+    sent: Vec<Sent>,
     /// Messages that did not fit, by their policy.
     pub(crate) dropped: Dropped,
     /// Connections closed because they did not read.
@@ -55,21 +54,43 @@ impl Sent {
 
 impl Tally {
     pub(super) fn count(&mut self, message_type: Option<&str>, messages: usize, bytes: usize) {
+        let at = self.place_of(message_type);
+        self.count_at(at, messages, bytes);
+    }
+
+    /// Where a type is counted, for [`count_at`](Self::count_at): before a message is handed over, of which it is not known
+    /// yet whether it is taken.
+    pub(super) fn place_of(&mut self, message_type: Option<&str>) -> usize {
         let message_type = message_type.unwrap_or(OTHER);
-        if let Some(sent) = self.sent.get_mut(message_type) {
-            sent.add(messages, bytes);
-            return;
+        if let Some(at) = self.types.get(message_type) {
+            return *at;
         }
-        let name = if self.sent.len() < MAX_TYPES { message_type } else { OTHER };
-        self.sent.entry(name.into()).or_default().add(messages, bytes);
+        let name = if self.types.len() < MAX_TYPES { message_type } else { OTHER };
+        *self.types.entry(name.into()).or_insert_with(|| {
+            self.sent.push(Sent::default());
+            self.sent.len() - 1
+        })
+    }
+
+    pub(super) fn count_at(&mut self, at: usize, messages: usize, bytes: usize) {
+        if let Some(sent) = self.sent.get_mut(at) {
+            sent.add(messages, bytes);
+        }
+    }
+
+    /// Messages to connections, by type.
+    pub(crate) fn by_type(&self) -> impl Iterator<Item = (&str, Sent)> {
+        self.types.iter().filter_map(|(name, at)| Some((&**name, *self.sent.get(*at)?)))
     }
 
     /// Adds the counts of another shard.
-    pub(crate) fn merge(&mut self, other: Self) {
-        for (message_type, sent) in other.sent {
-            self.sent.entry(message_type).or_default().merge(sent);
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (message_type, sent) in other.by_type() {
+            let at = self.place_of(Some(message_type));
+            if let Some(sum) = self.sent.get_mut(at) {
+                sum.merge(sent);
+            }
         }
-        self.direct.merge(other.direct);
         self.dropped.newest += other.dropped.newest;
         self.dropped.oldest += other.dropped.oldest;
         self.dropped.latest += other.dropped.latest;
@@ -81,7 +102,7 @@ impl Tally {
 
     /// All messages and their bytes.
     pub(crate) fn total(&self) -> Sent {
-        self.sent.values().fold(self.direct, |mut total, sent| {
+        self.sent.iter().fold(Sent::default(), |mut total, sent| {
             total.merge(*sent);
             total
         })

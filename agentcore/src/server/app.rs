@@ -37,6 +37,9 @@ impl App {
     /// That server must say where each connection comes from, as the extension `ConnectInfo<SocketAddr>` of its requests:
     /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
     /// no address, and `MAX_CONNECTIONS_PER_IP` no effect.
+    ///
+    /// It answers unknown paths with `NOT_FOUND`; [`Router::reset_fallback`] takes that off, to merge it into a router with
+    /// a fallback of its own.
     pub fn into_router(self) -> Router {
         self.router
     }

@@ -14,7 +14,7 @@ use super::http::Shared;
 use super::routing::{router, with_route};
 use super::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
-use crate::backend::{Backend, MemoryBackend};
+use crate::backend::{Backend, MemoryBackend, RedisBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
@@ -213,9 +213,11 @@ impl AgentCore {
         if !problems.is_empty() {
             return Err(Error::start(problems.join("\n")));
         }
-        let backend = self.backend.take().unwrap_or_else(|| match self.settings.backend_type {
-            BackendType::Memory => Arc::new(MemoryBackend::new()),
-        });
+        let backend = match (self.backend.take(), self.settings.backend_type) {
+            (Some(backend), _) => backend,
+            (None, BackendType::Memory) => Arc::new(MemoryBackend::new()),
+            (None, BackendType::Redis) => Arc::new(RedisBackend::new(&self.settings)?),
+        };
         let routes = cors::layer(self.routes, &self.settings.allowed_origins, self.credentials);
         let settings = Arc::new(self.settings);
         for (number, mount) in self.mounts.iter_mut().enumerate() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::attend::hook;
 use super::connection::Served;
 use super::inbound::{Ahead, Next};
-use super::reading::Reading;
+use super::reading::{Reading, Source};
 use super::socket::Reader;
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
@@ -94,8 +94,8 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, mut end: End, 
 /// Keeps a connection of a node that is about to end until its turn has come: what running handlers send, also those of
 /// others, still reaches it. Meanwhile the socket is read, but no message is handled.
 async fn hold(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, connection, manager, .. } = served;
-    let mut reading = Reading::new((reader, decoder), connection, ahead);
+    let Served { reader, decoder, connection, manager, conduct, .. } = served;
+    let mut reading = Reading::new(Source { reader, decoder, conduct }, connection, ahead);
     let mut turn = pin!(manager.turn_to_close());
     poll_fn(|cx| {
         if turn.as_mut().poll(cx).is_ready() {
@@ -139,7 +139,7 @@ impl Served {
     fn hears_farewell(&mut self, ahead: &mut Ahead) -> bool {
         match &ahead.next {
             Some(Next::Close(_) | Next::Violation(_) | Next::Lost) => return true,
-            Some(Next::Message(_)) | None => {}
+            Some(Next::Message(_) | Next::Failed(_)) | None => {}
         }
         is_farewell(&mut self.decoder, &mut ahead.rest)
     }

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use super::attend::{Attended, attend, beside};
 use super::conduct::Conduct;
-use super::reading::Reading;
+use super::reading::{Reading, Source};
 use super::renewal;
-use super::socket::Reader;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
@@ -70,7 +69,7 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
     if envelope.message_type == renewal::TYPE
         && let Some(renewal) = connection.access().renewal()
     {
-        meter.received(Kind::Ping, message.len());
+        meter.received(Kind::Renewal, message.len());
         return match renewal::renew(manager, connection, renewal, request, envelope.data) {
             Ok(()) => Begun::Answered,
             Err(error) => refuse(conduct, connection, error, request.reference, Some(renewal::TYPE)),
@@ -210,6 +209,8 @@ pub(super) enum Next {
     Message(Parked),
     Close(Option<(CloseCode, String)>),
     Violation(Violation),
+    /// Too many pings.
+    Failed(Error),
     Lost,
 }
 
@@ -220,16 +221,22 @@ impl Ahead {
         end
     }
 
-    /// Decodes `bytes` until something must wait for the handler; pings are answered at once.
-    pub(super) fn feed(&mut self, mut bytes: &mut [u8], decoder: &mut Decoder, connection: &Connection) {
+    /// Decodes `bytes` until something must wait for the handler; pings are answered at once, and counted.
+    pub(super) fn feed(
+        &mut self,
+        mut bytes: &mut [u8],
+        decoder: &mut Decoder,
+        connection: &Connection,
+        conduct: &mut Conduct,
+    ) {
         while self.next.is_none() {
             self.next = match decoder.next(&mut bytes) {
                 Ok(None) => return,
                 Ok(Some(Event::Ping(payload))) => {
                     connection.shard().pong(connection.member(), pong_frame(payload));
-                    None
+                    conduct.pinged(connection).err().map(Next::Failed)
                 }
-                Ok(Some(Event::Pong)) => None,
+                Ok(Some(Event::Pong)) => conduct.pinged(connection).err().map(Next::Failed),
                 Ok(Some(Event::Text(text))) => Some(Next::Message(Parked::Text(text.to_owned()))),
                 Ok(Some(Event::Binary(bytes))) => Some(Next::Message(Parked::Binary(bytes.to_vec()))),
                 Ok(Some(Event::Close(close))) => {
@@ -248,13 +255,13 @@ pub(super) async fn run<'s>(
     handling: Run<'_>,
     asked: &Asked,
     manager: &ConnectionManager,
-    socket: (&mut Reader, &mut Decoder),
+    source: Source<'_>,
     connection: &Arc<Connection>,
     unread: Vec<u8>,
 ) -> (Result<Result<Reply>, Panicked>, Ahead) {
     let mut ahead = Ahead { next: None, rest: unread };
     let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(manager.settings().ws_handler_timeout);
-    let meanwhile = beside(connection, Reading::new(socket, connection, &mut ahead));
+    let meanwhile = beside(connection, Reading::new(source, connection, &mut ahead));
     let output = match attend(future, handling, timeout, meanwhile).await {
         Attended::Ended(output) => output,
         Attended::Overdue => Ok(Err(overdue(asked, timeout))),

@@ -23,6 +23,7 @@ mod run;
 mod socket;
 mod status;
 mod ticket;
+mod unfinished;
 mod upgrade;
 
 pub use address::ClientIp;

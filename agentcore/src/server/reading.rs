@@ -4,6 +4,7 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use super::closing::End;
+use super::conduct::Conduct;
 use super::inbound::{Ahead, Next};
 use super::socket::Reader;
 use crate::registry::Connection;
@@ -12,11 +13,17 @@ use crate::wire::Decoder;
 /// While a handler runs, at most this many bytes are read ahead.
 const MAX_AHEAD: usize = 64 * 1024;
 
+/// What is read from, and how it behaves.
+pub(super) struct Source<'c> {
+    pub(super) reader: &'c mut Reader,
+    pub(super) decoder: &'c mut Decoder,
+    pub(super) conduct: &'c mut Conduct,
+}
+
 /// The reading end of a connection while a handler or a hook runs: until one message is complete or 64 KiB are there, so
 /// pings are answered and a vanished peer is noticed.
 pub(super) struct Reading<'c> {
-    reader: &'c mut Reader,
-    decoder: &'c mut Decoder,
+    source: Source<'c>,
     connection: &'c Connection,
     ahead: &'c mut Ahead,
     bytes: usize,
@@ -32,20 +39,17 @@ impl Drop for Reading<'_> {
 
 impl<'c> Reading<'c> {
     /// Goes on behind what is in `ahead`.
-    pub(super) fn new(
-        (reader, decoder): (&'c mut Reader, &'c mut Decoder),
-        connection: &'c Connection,
-        ahead: &'c mut Ahead,
-    ) -> Self {
+    pub(super) fn new(source: Source<'c>, connection: &'c Connection, ahead: &'c mut Ahead) -> Self {
         let mut unread = mem::take(&mut ahead.rest);
-        ahead.feed(&mut unread, decoder, connection);
-        Self { reader, decoder, connection, ahead, bytes: 0, held: false }
+        ahead.feed(&mut unread, source.decoder, connection, source.conduct);
+        Self { source, connection, ahead, bytes: 0, held: false }
     }
 
     /// Reads what is there.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         while !self.is_full() {
-            match self.reader.poll_read(cx) {
+            let Source { reader, decoder, conduct } = &mut self.source;
+            match reader.poll_read(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => self.ahead.next = Some(Next::Lost),
                 Poll::Ready(Ok(mut buffer)) => {
@@ -56,7 +60,7 @@ impl<'c> Reading<'c> {
                         self.connection.shard().heard(self.connection.member());
                     }
                     self.bytes += filled.len();
-                    self.ahead.feed(filled, self.decoder, self.connection);
+                    self.ahead.feed(filled, decoder, self.connection, conduct);
                 }
             }
         }
@@ -79,6 +83,7 @@ impl<'c> Reading<'c> {
         match self.ahead.next.take()? {
             Next::Close(close) => Some(End::Peer(close)),
             Next::Violation(violation) => Some(End::Violation(violation)),
+            Next::Failed(error) => Some(End::Failed(error)),
             Next::Lost => Some(End::Lost),
             next => {
                 self.ahead.next = Some(next);

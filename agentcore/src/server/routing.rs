@@ -4,12 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::{MethodFilter, on};
 
 use super::http::Shared;
 use super::{status, upgrade};
 use crate::consumer::Mount;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCategory, Result};
 
 /// A consumer takes its path for all methods, one by one: with axum's `any`, a route of the application on the same path
 /// would silently take some of them away.
@@ -35,8 +36,23 @@ pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, sta
     if status_routes {
         ours = status::routes(ours, shared);
     }
+    let fallback = has_fallback(&routes);
     let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
+    let joined = if fallback { joined } else { joined.fallback(async || nothing_here()) };
     Ok(joined.layer(axum::Extension(shared.clone())))
+}
+
+/// What a path is answered that nobody has.
+fn nothing_here() -> Error {
+    let error = Error::new(ErrorCategory::Validation, "NOT_FOUND", "there is nothing at this path");
+    error.with_status(StatusCode::NOT_FOUND)
+}
+
+/// Whether the application answers unknown paths itself. axum tells it only so: two routers with a fallback cannot be
+/// merged.
+fn has_fallback(routes: &Router) -> bool {
+    let probe = Router::new().fallback(async || nothing_here());
+    with_route(probe, "of the application", |probe| probe.merge(routes.clone())).is_err()
 }
 
 /// axum reports a malformed or doubled route by a panic; here it is an error of the start.

@@ -130,8 +130,7 @@ impl Decoder {
         }
     }
 
-    /// Whether a message has begun and is not complete.
-    #[cfg(test)]
+    /// Whether a message, or a frame beside it, has begun and is not complete.
     pub(crate) fn is_mid_message(&self) -> bool {
         self.header_len > 0 || self.frame.is_some() || self.message.is_some()
     }

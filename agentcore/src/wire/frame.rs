@@ -87,6 +87,16 @@ fn data_frame<E>(first: u8, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -
     frame
 }
 
+/// The payload of a whole frame of ours.
+pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
+    let header = match frame.get(1) {
+        Some(127) => MAX_HEADER,
+        Some(126) => 4,
+        _ => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
+
 /// A header without a mask (RFC 6455 5.2) and its length.
 fn header(first: u8, payload: usize) -> ([u8; MAX_HEADER], usize) {
     let mut bytes = [first, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,4 +1,4 @@
-//! The framework's side of the comparison: messages and a consumer, default settings, no storage.
+//! The framework's side of the comparison: messages and a consumer, the settings of the environment, no storage.
 
 use agentcore::prelude::*;
 
@@ -98,7 +98,7 @@ impl Load {
 /// When the port cannot be listened on.
 pub(crate) fn run(port: u16) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut settings = Settings::default();
+    let mut settings = Settings::from_env()?;
     settings.port = port;
     runtime.block_on(AgentCore::new(settings).consumer::<Load>().serve())?;
     Ok(())

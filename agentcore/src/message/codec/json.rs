@@ -19,7 +19,9 @@ pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(data: &str) -> serde_json::Result<T> {
-    serde_json::from_str(data)
+    // Not `from_str`, which relies on texts being UTF-8 also where it begins to read one within a character: at the key of a
+    // map whose keys are `bool` (serde_json 1.0.154). From bytes, each text is checked.
+    serde_json::from_slice(data.as_bytes())
 }
 
 fn explain(text: &str, error: &serde_json::Error) -> Error {
@@ -189,6 +191,13 @@ pub(super) fn write<T: Serialize>(
     }
     buffer.push(b'}');
     Ok(())
+}
+
+/// The type in an envelope that was written above.
+pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
+    let rest = envelope.strip_prefix(b"{\"type\":\"")?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(rest.get(..end)?).ok()
 }
 
 #[cfg(feature = "fast-json")]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::RawData;
 use crate::error::{Error, ErrorResponse};
-use crate::wire::{Frame, binary_frame, text_frame};
+use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 
 pub use crate::wire::Codec;
 
@@ -104,6 +104,20 @@ impl Codec {
     ) -> Result<Frame, EncodeError> {
         self.encode("error", reference, Some(&ErrorResponse::new(error, message_type)))
     }
+}
+
+/// The message type in a frame of ours; `None` for an envelope in another form than ours. For counting: it reads the
+/// beginning alone.
+pub(crate) fn type_of(codec: Codec, frame: &[u8]) -> Option<&str> {
+    match codec {
+        Codec::Json => json::type_of(payload_of(frame)),
+        Codec::MessagePack => msgpack::type_of(payload_of(frame)),
+    }
+}
+
+/// The message type of an envelope in JSON, if it stands where we write it.
+pub(super) fn json_type_of(envelope: &[u8]) -> Option<&str> {
+    json::type_of(envelope)
 }
 
 /// Turns an envelope in JSON into a binary frame of MessagePack; `None` for what is no JSON.

@@ -214,6 +214,18 @@ pub(super) fn write<T: Serialize>(
     Ok(())
 }
 
+/// The type in an envelope that was written above.
+pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
+    let (map, rest) = envelope.split_first()?;
+    let rest = (map & 0xf0 == 0x80).then(|| rest.strip_prefix(b"\xa4type"))??;
+    let (len, text) = match rest {
+        [0xd9, len, text @ ..] => (usize::from(*len), text),
+        [fix @ 0xa0..=0xbf, text @ ..] => (usize::from(fix & 0x1f), text),
+        _ => return None,
+    };
+    std::str::from_utf8(text.get(..len)?).ok()
+}
+
 pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> Result<(), rmp_serde::encode::Error> {
     data.serialize(&mut Serializer::new(buffer).with_human_readable().with_struct_map())
 }

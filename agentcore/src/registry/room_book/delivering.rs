@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{EVERYONE, RoomBook, index};
-use crate::message::{Body, Codec, Except};
+use crate::message::{Body, Codec, Except, type_of};
 use crate::registry::Cause;
 use crate::registry::missed::Gaps;
 use crate::registry::outbox::{Chunk, Fate};
@@ -46,7 +46,7 @@ impl RoomBook {
         let message_type = body.message_type();
         if let Some(last) = target.pending.and_then(|at| self.pending.get_mut(at)) {
             let before = last.len();
-            if last.join(&body, &except) {
+            if last.join(&body, &except, self.settings.outbox.max_bytes) {
                 let more = last.len() - before;
                 self.tally.count(message_type, members, more * members);
                 self.pending_bytes += more;
@@ -140,16 +140,15 @@ impl RoomBook {
     pub(super) fn send_frame(&mut self, member: Member, frame: Bytes, fate: Fate) -> bool {
         self.settle();
         let chunk = Chunk { bytes: frame, frames: 1, room: None, fate };
+        let Some(codec) = self.seat(member).map(|seat| seat.codec()) else { return false };
+        let counted = self.tally.place_of(type_of(codec, &chunk.bytes));
         let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
-        if seat.connection.id().serial != member.serial {
-            return false;
-        }
         // Handed over, not shared: a message to one connection has no second owner to be counted.
         let bytes = chunk.bytes.len();
         let taken = seat.deliver(chunk, member.index, &mut world);
         if taken {
-            self.tally.direct.add(1, bytes);
+            self.tally.count_at(counted, 1, bytes);
         }
         if seat.owes() {
             self.owed.push(member);

@@ -44,14 +44,14 @@ async fn whoever_is_refused_while_redis_hangs_has_stored_nothing() {
     // From here on Redis knows the scripts: what it finds when it wakes up would run.
     say(&store, "lobby", "before").await.unwrap();
     store.admit("lobby", "ada").await.unwrap();
-    server.pause();
+    server.freeze();
     let (message, room) = tokio::join!(say(&store, "lobby", "lost"), store.create_room("den", "ada", false));
     let (listed, admitted) = tokio::join!(store.visible_rooms("ada", 10), store.admit("lobby", "bob"));
     for error in [message.unwrap_err(), room.unwrap_err(), listed.unwrap_err(), admitted.unwrap_err()] {
         assert!(error.is_retryable(), "{error:?}");
     }
     // It wakes up and finds the calls.
-    server.resume();
+    server.thaw();
     assert_eq!(texts(&[until_stored(&store).await]), ["kept"]);
     assert_eq!(texts(&store.recent("lobby", 10).await.unwrap()), ["before", "kept"]);
     assert_eq!(store.room("den").await.unwrap(), None);
@@ -61,14 +61,14 @@ async fn whoever_is_refused_while_redis_hangs_has_stored_nothing() {
 
 #[tokio::test]
 async fn a_redis_that_was_away_is_found_again() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(server) = Server::start() else { return };
     let store = with_lobby(&server).await;
-    server.crash();
+    server.kill();
     for _ in 0..3 {
         let error = say(&store, "lobby", "lost").await.unwrap_err();
         assert!(error.is_retryable(), "{error:?}");
     }
-    server.start_again();
+    server.revive();
     // It has kept nothing, neither rooms nor scripts.
     let created = tests::wait::soon("a room", async {
         loop {
@@ -134,7 +134,7 @@ async fn what_cannot_be_opened_is_refused_with_its_place_and_without_its_passwor
     refused(&url, "authentication failed").await;
     assert_eq!(server.ask(&["SET", "test:chat:version", "99"]), "+OK");
     refused(&server.url(), "version 99").await;
-    server.crash();
+    server.kill();
     refused(&server.url(), "refused").await;
 }
 

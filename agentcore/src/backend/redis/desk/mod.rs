@@ -1,0 +1,417 @@
+//! The one writer of what this node has in the registry: places, members of groups, presences, the lease.
+//!
+//! What is asked meanwhile waits and goes out together, one call at a time: so what Redis has and what this node believes
+//! differ by one call at most, and when its answer is missing, the node takes a new lease and writes all it has.
+
+mod group_places;
+mod lease;
+mod places;
+mod presences;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::driver::{Change, Outcome, Writer};
+use super::links::Link;
+use super::peers::Peers;
+use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Presence, Refused};
+use crate::error::{Error, Result};
+use crate::id::{ConnectionId, GroupName, NodeId, UserId};
+pub(super) use group_places::GroupPlaces;
+use places::Places;
+use presences::Presences;
+
+/// So many asks are taken together, and so many changes go out.
+const MOST: usize = 16_384;
+/// So long after the first one, changed counts of groups are written.
+const COUNTS_AFTER: Duration = Duration::from_millis(200);
+/// With more changes that Redis does not know of, this node writes all it has instead.
+const MANY: usize = 10_000;
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Admit(Admission, oneshot::Sender<Result<(), Refused>>),
+    Release(Admission),
+    /// A place for one more group than are granted.
+    Groups(oneshot::Sender<Result<(), Refused>>),
+    /// Fewer groups than are granted.
+    FewerGroups,
+    Members(GroupName),
+    Enter(Box<Entry>, oneshot::Sender<()>),
+    Exit {
+        group: GroupName,
+        user: UserId,
+        connection: ConnectionId,
+        lost: bool,
+        done: oneshot::Sender<()>,
+    },
+    /// How many users this node alone makes present in groups.
+    Present(Vec<GroupName>, oneshot::Sender<Vec<usize>>),
+    /// Gives everything back.
+    Leave(oneshot::Sender<()>),
+}
+
+/// A presence, with its payloads.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) presence: Presence,
+    pub(super) joined: bytes::Bytes,
+    pub(super) left: bytes::Bytes,
+}
+
+/// The writer.
+pub(super) struct Desk {
+    pub(super) node: NodeId,
+    pub(super) origin: u64,
+    pub(super) limits: AdmissionLimits,
+    pub(super) lease_time: Duration,
+    pub(super) link: Arc<Link>,
+    pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) groups: Arc<GroupPlaces>,
+    pub(super) state: State,
+}
+
+/// What it knows.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    running: bool,
+    writer: Option<Writer>,
+    /// Leases of this node that Redis may still have.
+    old_leases: Vec<u64>,
+    epoch: Option<u64>,
+    places: Places,
+    presences: Presences,
+    /// Groups with members on this node, as far as Redis was told.
+    told: HashSet<GroupName>,
+    counts: HashSet<GroupName>,
+    counts_at: Option<Instant>,
+    fewer_groups: bool,
+    renew_at: Option<Instant>,
+    /// Until then the counts in Redis may lack those of other nodes: it has lost them.
+    unsure_until: Option<Instant>,
+    left_at: Option<Instant>,
+    /// Admissions and places that wait for the next call.
+    admits: Vec<(Admission, oneshot::Sender<Result<(), Refused>>)>,
+    /// Places that were given or given back, which Redis does not know of.
+    changes: Vec<Change>,
+    group_asks: Vec<oneshot::Sender<Result<(), Refused>>>,
+    /// Who waits for presences to be written.
+    written: Vec<oneshot::Sender<()>>,
+}
+
+impl Desk {
+    /// Answers what is asked, until everything is given back. Started again after a panic, it takes a new lease: what the
+    /// last call did is not known.
+    pub(super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<Ask>)>>) {
+        let (desk, asks) = &mut *desk.lock().await;
+        let mut link = desk.link.watch();
+        let mut taken = Vec::new();
+        if std::mem::replace(&mut desk.state.running, true) {
+            desk.state.lose_lease();
+        }
+        loop {
+            let due = desk.state.next_due();
+            tokio::select! {
+                count = asks.recv_many(&mut taken, MOST) => if count == 0 { return },
+                changed = link.changed() => {
+                    if changed.is_err() { return }
+                    desk.state.renew_at = Some(Instant::now());
+                }
+                () = sleep_until(due) => {}
+            }
+            for ask in taken.drain(..) {
+                if let Ask::Leave(done) = ask {
+                    desk.leave().await;
+                    let _ = done.send(());
+                    return;
+                }
+                desk.note(ask);
+            }
+            desk.work().await;
+        }
+    }
+
+    fn note(&mut self, ask: Ask) {
+        let state = &mut self.state;
+        match ask {
+            Ask::Admit(admission, answer) => state.admits.push((admission, answer)),
+            // In the order of the asks: a place that is given back can be taken in the same call.
+            Ask::Release(admission) => {
+                state.give_back(admission);
+                if self.link.get().is_none() {
+                    state.places.freed();
+                }
+            }
+            // What was granted to somebody else's ask may be enough for this one.
+            Ask::Groups(answer) if self.groups.take() => {
+                if let Err(Ok(())) = answer.send(Ok(())) {
+                    self.groups.give_back();
+                }
+            }
+            Ask::Groups(answer) => state.group_asks.push(answer),
+            Ask::FewerGroups => state.fewer_groups = true,
+            Ask::Members(group) => {
+                state.counts.insert(group);
+                state.counts_at.get_or_insert_with(|| Instant::now() + COUNTS_AFTER);
+            }
+            Ask::Enter(entry, done) => {
+                let Entry { presence, joined, left } = *entry;
+                state.presences.enter(&presence, joined, left);
+                state.written.push(done);
+            }
+            Ask::Exit { group, user, connection, lost, done } => {
+                state.presences.exit(&Exit { group: &group, user: &user, connection, lost });
+                state.written.push(done);
+            }
+            Ask::Present(groups, answer) => {
+                let _ = answer.send(groups.iter().map(|group| state.presences.count(group)).collect());
+            }
+            Ask::Leave(_) => {}
+        }
+    }
+
+    /// Does all that is due.
+    async fn work(&mut self) {
+        let now = Instant::now();
+        if self.link.get().is_none() {
+            self.decide_alone();
+            return;
+        }
+        if self.state.renew_at.is_none_or(|due| due <= now) {
+            self.renew().await;
+        }
+        if self.state.left_at.is_some_and(|due| due <= now) {
+            self.announce_left().await;
+        }
+        while self.state.has_work(Instant::now()) {
+            if !self.write().await {
+                self.decide_alone();
+                return;
+            }
+        }
+    }
+
+    /// Writes what waits, in one call. False when Redis does not say what became of it.
+    async fn write(&mut self) -> bool {
+        for _ in 0..2 {
+            let (Some(writer), Some(commands)) = (self.state.writer, self.link.get()) else { return false };
+            let call = self.state.take_call(&self.groups, &*self.deliver);
+            match commands.write(writer, call.changes.clone()).await {
+                Ok(Some(outcomes)) => {
+                    if call.exits {
+                        let due = Instant::now() + crate::backend::GRACE;
+                        self.state.left_at.get_or_insert(due);
+                    }
+                    return self.settle(call, outcomes);
+                }
+                // Another lease: it writes all that this call would have, but for what is decided.
+                Ok(None) => {
+                    self.state.put_back(call);
+                    self.state.lose_lease();
+                    if !self.renew().await {
+                        return false;
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!("the registry was not written: {error:?}");
+                    self.state.put_back(call);
+                    self.state.lose_lease();
+                    self.link.suspect();
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    /// Tells whoever waits what was decided.
+    fn settle(&mut self, call: Call, outcomes: Vec<Outcome>) -> bool {
+        let mut outcomes = outcomes.into_iter().skip(call.before);
+        for (admission, answer) in call.admits {
+            let decided = match outcomes.next() {
+                Some(Outcome::Admitted(all)) => {
+                    self.state.places.granted(&admission, all);
+                    Ok(())
+                }
+                Some(Outcome::Refused(refused)) => Err(refused),
+                _ => self.decide(&admission),
+            };
+            self.state.answer(admission, answer, decided);
+        }
+        match outcomes.next() {
+            Some(Outcome::Groups(granted)) => {
+                self.groups.grant(granted);
+                self.answer_groups(call.group_asks);
+            }
+            // Nobody knows what the others have: joining goes on.
+            _ => self.allow_groups(call.group_asks),
+        }
+        for done in call.written {
+            let _ = done.send(());
+        }
+        true
+    }
+
+    /// Decides an admission without Redis, by this node's share; Redis will be told.
+    fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
+        let state = &mut self.state;
+        if state.is_new(Instant::now()) {
+            // It has seen no count that it could share in.
+            return Err(Refused::Backend(Error::backend("Redis counts anew").with_retry_after(Duration::from_secs(1))));
+        }
+        state.places.decide(&self.limits, admission)?;
+        state.changes.push(Change::Take(admission.user.clone(), admission.ip));
+        Ok(())
+    }
+
+    fn answer_groups(&self, asks: Vec<oneshot::Sender<Result<(), Refused>>>) {
+        for answer in asks {
+            let decided = if self.groups.take() { Ok(()) } else { Err(Refused::Groups) };
+            if let Err(Ok(())) = answer.send(decided) {
+                self.groups.give_back();
+            }
+        }
+    }
+
+    fn allow_groups(&self, asks: Vec<oneshot::Sender<Result<(), Refused>>>) {
+        for answer in asks {
+            self.groups.force();
+            if let Err(Ok(())) = answer.send(Ok(())) {
+                self.groups.give_back();
+            }
+        }
+    }
+
+    /// Without Redis: what can be decided by what this node knows, is; the rest waits in what it will write.
+    fn decide_alone(&mut self) {
+        for (admission, answer) in std::mem::take(&mut self.state.admits) {
+            let decided = self.decide(&admission);
+            self.state.answer(admission, answer, decided);
+        }
+        if self.state.changes.len() > MANY {
+            self.state.lose_lease();
+        }
+        let asks = std::mem::take(&mut self.state.group_asks);
+        self.allow_groups(asks);
+        for done in self.state.written.drain(..) {
+            let _ = done.send(());
+        }
+    }
+}
+
+/// One call, and who waits for it.
+#[derive(Debug, Default)]
+struct Call {
+    changes: Vec<Change>,
+    /// So many changes come before those that have an answer.
+    before: usize,
+    admits: Vec<(Admission, oneshot::Sender<Result<(), Refused>>)>,
+    group_asks: Vec<oneshot::Sender<Result<(), Refused>>>,
+    written: Vec<oneshot::Sender<()>>,
+    exits: bool,
+}
+
+impl State {
+    fn next_due(&self) -> Instant {
+        let times = [self.renew_at, self.left_at, self.counts_at];
+        times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
+    }
+
+    fn has_work(&self, now: Instant) -> bool {
+        !self.admits.is_empty()
+            || !self.changes.is_empty()
+            || !self.group_asks.is_empty()
+            || !self.written.is_empty()
+            || self.presences.is_changed()
+            || self.fewer_groups
+            || self.counts_at.is_some_and(|due| due <= now)
+            || self.counts.len() >= MOST
+    }
+
+    /// Makes a call of what waits.
+    fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
+        let mut call = Call::default();
+        call.changes.append(&mut self.changes);
+        if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
+            self.take_counts(&mut call.changes, deliver);
+        }
+        let presences = self.presences.take_changes(MOST, false);
+        call.exits = presences.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
+        call.changes.extend(presences);
+        if !self.presences.is_changed() {
+            call.written = std::mem::take(&mut self.written);
+        }
+        call.before = call.changes.len();
+        let rest = self.admits.split_off(MOST.min(self.admits.len()));
+        call.admits = std::mem::replace(&mut self.admits, rest);
+        let admits = call.admits.iter().map(|(Admission { user, ip, .. }, _)| Change::Admit(user.clone(), *ip));
+        call.changes.extend(admits);
+        call.group_asks = std::mem::take(&mut self.group_asks);
+        if self.fewer_groups || !call.group_asks.is_empty() {
+            self.fewer_groups = false;
+            let needed = groups.freeze();
+            let wanted = needed + call.group_asks.len().max(groups.block());
+            call.changes.push(Change::Groups { wanted, needed });
+        }
+        call
+    }
+
+    /// The counts of groups that may have changed, as they are now.
+    fn take_counts(&mut self, changes: &mut Vec<Change>, deliver: &dyn Deliver) {
+        let now: Vec<_> = self.counts.iter().take(MOST).cloned().collect();
+        for group in now {
+            self.counts.remove(&group);
+            let count = deliver.group_count(&group);
+            let known = if count == 0 { self.told.remove(&group) } else { !self.told.insert(group.clone()) };
+            if known || count > 0 {
+                changes.push(Change::Members(group, count));
+            }
+        }
+        self.counts_at = (!self.counts.is_empty()).then(Instant::now);
+    }
+
+    /// What was not written waits again. Counts and presences are written anew with the next lease.
+    fn put_back(&mut self, call: Call) {
+        self.admits.splice(0..0, call.admits);
+        self.group_asks.splice(0..0, call.group_asks);
+        self.written.splice(0..0, call.written);
+    }
+
+    /// A connection gives its place back.
+    fn give_back(&mut self, admission: Admission) {
+        self.places.release(&admission);
+        self.changes.push(Change::Release(admission.user, admission.ip));
+    }
+
+    /// Tells whoever asked; one who has gone meanwhile needs no place.
+    fn answer(
+        &mut self,
+        admission: Admission,
+        answer: oneshot::Sender<Result<(), Refused>>,
+        decided: Result<(), Refused>,
+    ) {
+        if let Err(Ok(())) = answer.send(decided) {
+            self.give_back(admission);
+        }
+    }
+
+    /// Whether this node came when Redis had just lost what the others had told it.
+    fn is_new(&self, now: Instant) -> bool {
+        !self.places.is_known() && self.unsure_until.is_none_or(|until| until <= now)
+    }
+
+    /// Redis may have something else under the lease than this node has: it writes all, changes too.
+    fn lose_lease(&mut self) {
+        self.changes.clear();
+        if let Some(writer) = self.writer.take() {
+            self.old_leases.push(writer.lease);
+            self.renew_at = Some(Instant::now());
+        }
+    }
+}

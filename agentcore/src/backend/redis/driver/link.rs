@@ -1,0 +1,149 @@
+//! One connection to Redis: how it is opened, and what its failures mean.
+
+use std::error::Error as StdError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    RedisError, Script, ServerErrorKind, Value,
+};
+
+use crate::error::{Error, Result};
+
+/// Opening a link, and each call on it, ends within this.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// So much of what waits to be sent goes to the socket at once.
+const SEND_AT_ONCE: usize = 256 << 10;
+
+/// Reads a URL. The protocol is always RESP3, whatever the URL says: it alone brings pushes and answers on one connection.
+///
+/// # Errors
+/// When it says no server, or one that this build cannot reach. The text has nothing of the URL, which may have a password.
+pub(super) fn client(url: &str) -> Result<Client> {
+    let secured = ["rediss:", "valkeys:"].iter().any(|scheme| url.starts_with(scheme));
+    if secured && !cfg!(feature = "redis-tls") {
+        return Err(Error::start("a `rediss://` URL needs the cargo feature `redis-tls` of agentcore"));
+    }
+    #[cfg(feature = "redis-tls")]
+    if secured {
+        // Whoever has chosen the process' provider of cryptography has chosen ours; it fails only then.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    let info = url.into_connection_info().map_err(|_| unreadable())?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    // Both are off by default. The keepalive finds a dead peer while nothing is sent; nobody waits for it otherwise.
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    let info: ConnectionInfo = info.set_redis_settings(settings).set_tcp_settings(tcp);
+    Client::open(info).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Error {
+    Error::start("the URL of Redis cannot be read; it must be `redis://[user[:password]@]host[:port][/database]`")
+}
+
+/// What a link is opened with.
+pub(super) fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(TIMEOUT))
+        .set_response_timeout(Some(TIMEOUT))
+        .set_write_backpressure_boundary(SEND_AT_ONCE)
+}
+
+/// An open connection. Dropping it closes it.
+pub(super) struct Link {
+    connection: MultiplexedConnection,
+    /// Set by the first failure that leaves unknown what was done: from then on an answer could belong to anything.
+    dead: AtomicBool,
+}
+
+impl Link {
+    /// Connects, and says who we are.
+    pub(super) async fn open(client: &Client, config: &AsyncConnectionConfig) -> Result<Self> {
+        let opening = client.get_multiplexed_async_connection_with_config(config);
+        match tokio::time::timeout(TIMEOUT, opening).await {
+            Ok(Ok(connection)) => Ok(Self { connection, dead: AtomicBool::new(false) }),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(elapsed) => Err(failed(elapsed)),
+        }
+    }
+
+    /// Calls a command, and returns its answer.
+    pub(super) async fn call(&self, command: &Cmd) -> Result<Value> {
+        self.try_call(command).await.map_err(failed)
+    }
+
+    /// Calls commands in one round trip. Their answers may be errors.
+    pub(super) async fn call_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
+        self.alive().map_err(failed)?;
+        let called = self.connection.clone().send_packed_commands(commands, 0, commands.len()).await;
+        self.judged(called).map_err(failed)
+    }
+
+    /// Calls a script by its hash, and sends it when Redis does not know it: at first, and after a restart.
+    pub(super) async fn run(&self, script: &Script, command: &Cmd) -> Result<Value> {
+        match self.try_call(command).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let loaded = script.load_async(&mut self.connection.clone()).await;
+                self.judged(loaded).map_err(failed)?;
+                self.call(command).await
+            }
+            called => called.map_err(failed),
+        }
+    }
+
+    /// Ends when messages arrive on the channels.
+    pub(super) async fn subscribe(&self, channels: Vec<String>) -> Result<()> {
+        self.alive().map_err(failed)?;
+        let done = self.connection.clone().subscribe(channels).await;
+        self.judged(done).map_err(failed)
+    }
+
+    /// Ends when none arrives any more.
+    pub(super) async fn unsubscribe(&self, channels: Vec<String>) -> Result<()> {
+        self.alive().map_err(failed)?;
+        let done = self.connection.clone().unsubscribe(channels).await;
+        self.judged(done).map_err(failed)
+    }
+
+    /// Whether the other side is there.
+    pub(super) async fn ping(&self) -> Result<()> {
+        self.call(&redis::cmd("PING")).await.map(drop)
+    }
+
+    async fn try_call(&self, command: &Cmd) -> Result<Value, RedisError> {
+        self.alive()?;
+        let called = command.query_async::<Value>(&mut self.connection.clone()).await;
+        self.judged(called)
+    }
+
+    fn alive(&self) -> Result<(), RedisError> {
+        match self.dead.load(Ordering::Acquire) {
+            true => Err((ErrorKind::Io, "the link is dead").into()),
+            false => Ok(()),
+        }
+    }
+
+    fn judged<T>(&self, called: Result<T, RedisError>) -> Result<T, RedisError> {
+        let alive = match called.as_ref().map_err(RedisError::kind) {
+            // It has become a replica: whoever opens another link finds the master.
+            Err(ErrorKind::Server(ServerErrorKind::ReadOnly)) => false,
+            Ok(_) | Err(ErrorKind::Server(_) | ErrorKind::Extension) => true,
+            Err(_) => false,
+        };
+        if !alive {
+            self.dead.store(true, Ordering::Release);
+        }
+        called
+    }
+}
+
+/// What the caller hears. The cause has no secret: the crate's errors say what the server or the system said, and all of
+/// it in their text.
+pub(super) fn failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::backend("Redis does not answer").with_source(cause.into().to_string())
+}

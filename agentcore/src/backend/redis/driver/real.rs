@@ -1,0 +1,148 @@
+//! The driver for a server.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::{Client, Pipeline, Value};
+
+use super::super::super::{Async, GRACE};
+use super::super::names::Names;
+use super::commands::RealCommands;
+use super::link::{Link, client, config};
+use super::receiver;
+use super::scripts::Scripts;
+use super::{Commands, Driver, Events, Subscription};
+use crate::error::Result;
+use crate::settings::Settings;
+
+/// What a driver needs to know.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// `redis://[user[:password]@]host[:port][/database]`; `rediss://` with the feature `redis-tls`.
+    pub(crate) url: String,
+    pub(crate) names: Names,
+    /// How long a node counts as live without a renewal.
+    pub(crate) lease: Duration,
+    /// When keys that nobody renews vanish: those of places and members, and those of presences.
+    pub(crate) registry_expiry: Duration,
+    pub(crate) presence_expiry: Duration,
+}
+
+/// Opens links to a server.
+pub(crate) struct RealDriver {
+    client: Client,
+    shared: Arc<Shared>,
+}
+
+/// What all links of a driver use.
+pub(super) struct Shared {
+    pub(super) names: Names,
+    pub(super) scripts: Scripts,
+    pub(super) times: Times,
+    /// The policy of eviction has been warned of.
+    warned: AtomicBool,
+}
+
+/// Durations that scripts are given, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) lease: u64,
+    pub(super) registry: u64,
+    pub(super) presence: u64,
+    pub(super) grace: u64,
+}
+
+impl RealDriver {
+    /// A driver for the server that a URL names. It does not connect yet.
+    ///
+    /// # Errors
+    /// When the URL cannot be read, or asks for TLS in a build without it.
+    pub(crate) fn new(config: Config) -> Result<Self> {
+        Self::with_grace(config, GRACE)
+    }
+
+    /// The same with another grace of presences.
+    pub(super) fn with_grace(config: Config, grace: Duration) -> Result<Self> {
+        let times = Times {
+            lease: millis(config.lease),
+            registry: millis(config.registry_expiry),
+            presence: millis(config.presence_expiry),
+            grace: millis(grace),
+        };
+        let shared = Shared { names: config.names, scripts: Scripts::new(), times, warned: AtomicBool::new(false) };
+        Ok(Self { client: client(&config.url)?, shared: Arc::new(shared) })
+    }
+}
+
+impl Config {
+    /// As the settings of a node say.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            url: settings.redis_url.secret().to_owned(),
+            names: Names::new(settings.redis_channel_prefix.as_str()),
+            lease: settings.node_lease,
+            registry_expiry: settings.redis_registry_expiry,
+            presence_expiry: settings.redis_group_expiry,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the URL: it may have a password.
+        f.debug_struct("Config").field("names", &self.names).field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RealDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealDriver").field("names", &self.shared.names).finish_non_exhaustive()
+    }
+}
+
+impl Driver for RealDriver {
+    fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>> {
+        let (client, shared) = (self.client.clone(), self.shared.clone());
+        Box::pin(async move {
+            let link = Link::open(&client, &config()).await?;
+            let run = meet(&link, &shared.warned).await?;
+            Ok(Arc::new(RealCommands::new(link, shared, run)) as Arc<dyn Commands>)
+        })
+    }
+
+    fn subscription(&self, events: Events) -> Async<'static, Result<Arc<dyn Subscription>>> {
+        let (client, names) = (self.client.clone(), self.shared.names.clone());
+        Box::pin(async move {
+            let subscription = receiver::open(&client, names, events).await?;
+            Ok(Arc::new(subscription) as Arc<dyn Subscription>)
+        })
+    }
+}
+
+/// Asks which run of the server this is, and warns when it may evict keys. A server that does not permit the questions is
+/// as good: what is not known is empty.
+async fn meet(link: &Link, warned: &AtomicBool) -> Result<String> {
+    let mut questions = Pipeline::with_capacity(2);
+    questions.cmd("INFO").arg("server").cmd("CONFIG").arg("GET").arg("maxmemory-policy");
+    let mut answers = link.call_all(&questions).await?.into_iter();
+    let info = answers.next().and_then(text).unwrap_or_default();
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
+    if let Some(Value::Map(policy)) = answers.next()
+        && let Some(policy) = policy.into_iter().next().and_then(|(_, policy)| text(policy))
+        && policy != "noeviction"
+        && !warned.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(policy, "Redis may evict keys: set `maxmemory-policy` to `noeviction`");
+    }
+    Ok(run.to_owned())
+}
+
+fn text(value: Value) -> Option<String> {
+    redis::from_redis_value(value).ok()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,22 @@
+//! Each promise of the seam, kept by the server's driver and by the stub alike.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+#![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
+
+mod admission;
+mod epochs;
+mod leases;
+mod links;
+mod memory;
+mod names;
+mod presence;
+mod rates;
+mod removal;
+mod server;
+mod world;

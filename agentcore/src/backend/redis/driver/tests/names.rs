@@ -1,0 +1,61 @@
+//! Names that mean something to Redis, to Lua or to a glob mean nothing here.
+
+use super::super::*;
+use super::world::*;
+
+const HOSTILE: [&str; 14] =
+    ["*", "{}", "{ws:}", ":", "::", "a:b", "a b", "%", "%2A", "?[a]", "\\", "é🦀", "ws:{ws:}:state", "'; return 1 --"];
+
+async fn hostile_names_are_told_apart_and_stay_within_the_prefix(world: World) {
+    let (one, two) = (world.node("*").await, world.node("a b{}:%é").await);
+    let channels = HOSTILE.iter().map(|name| Channel::Group(group(name))).collect();
+    let (ear, _subscription) = Ear::on(&world, channels).await;
+    for (number, name) in HOSTILE.iter().enumerate() {
+        assert!(matches!(one.write(Change::Admit(user(name), None)).await, Outcome::Admitted(1)), "{name}");
+        one.write(Change::Members(group(name), number + 1)).await;
+        one.write(entering(name, "ada")).await;
+        two.write(entering(name, name)).await;
+    }
+    let groups: Vec<_> = HOSTILE.iter().map(|name| group(name)).collect();
+    let counted: Vec<_> = (1..=HOSTILE.len()).collect();
+    assert_eq!(two.commands.members(groups.clone()).await.unwrap(), counted);
+    assert_eq!(two.commands.present(groups).await.unwrap(), [2; HOSTILE.len()]);
+    assert_eq!(two.commands.users().await.unwrap(), HOSTILE.len());
+    let names: Vec<_> = two.renew().await.unwrap().live.iter().map(|peer| peer.node.to_string()).collect();
+    assert!(names.contains(&"a b{}:%é".to_owned()) && names.contains(&"*".to_owned()));
+    ear.hears(2 * HOSTILE.len()).await;
+    let heard: Vec<_> = ear
+        .heard()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Message(Channel::Group(group), payload) if payload != "ada joined" => Some((group, payload)),
+            _ => None,
+        })
+        .collect();
+    for ((group, payload), name) in heard.iter().zip(HOSTILE) {
+        assert_eq!((group.as_str(), &**payload), (name, format!("{name} joined").as_bytes()));
+    }
+
+    for name in HOSTILE {
+        let quotas = vec![super::rates::quota(1, Duration::from_secs(5))];
+        let take = || one.commands.take(name.to_owned(), quotas.clone(), 1);
+        assert_eq!(take().await.unwrap(), RateDecision::Passed, "{name}");
+        assert_ne!(take().await.unwrap(), RateDecision::Passed, "{name}");
+    }
+    world.assert_within("ws:");
+    one.remove().await;
+    two.remove().await;
+    assert_eq!(ear.hears(4 * HOSTILE.len()).await.len(), 4 * HOSTILE.len());
+}
+
+async fn two_fields_never_meet(world: World) {
+    let node = world.node("node").await;
+    // What one could read as another if the parts of a field were only put together.
+    for (group_name, user_name) in [("a", "b:c"), ("a:b", "c"), ("a b", "c"), ("a", "b c"), ("a%20b", "c")] {
+        node.write(entering(group_name, user_name)).await;
+    }
+    let groups = ["a", "a:b", "a b", "a%20b"].map(group).to_vec();
+    assert_eq!(node.commands.present(groups).await.unwrap(), [2, 1, 1, 1]);
+}
+
+on_both!(hostile_names_are_told_apart_and_stay_within_the_prefix, two_fields_never_meet);

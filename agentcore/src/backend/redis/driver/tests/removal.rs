@@ -1,0 +1,57 @@
+//! What a node leaves behind is removed, in small steps, whoever does it and however often.
+
+use super::super::*;
+use super::world::*;
+
+async fn two_remove_what_a_dead_node_has_left(world: World) {
+    let (dead, one, two) = (world.node("dead").await, world.node("one").await, world.node("two").await);
+    let (ear, _subscription) = Ear::on(&world, vec![Channel::Group(group("g"))]).await;
+    let names: Vec<_> = (0..3_000).map(|number| format!("u{number}")).collect();
+    let changes = names.iter().flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
+    let outcomes = dead.commands.write(dead.writer, changes.collect()).await.unwrap().unwrap();
+    assert_eq!(outcomes.len(), 6_000);
+    // Every third user is on another node too.
+    let elsewhere = names.iter().step_by(3);
+    let changes = elsewhere.flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
+    two.commands.write(two.writer, changes.collect()).await.unwrap().unwrap();
+    assert_eq!(ear.hears(3_000).await.len(), 3_000);
+
+    let renewing = [one.renewing(), two.renewing()];
+    while one.renew().await.unwrap().ended.is_empty() {
+        tokio::time::sleep(LEASE / 10).await;
+    }
+    let lease = dead.writer.lease;
+    let (first, second) = tokio::join!(one.commands.remove(lease, false), two.commands.remove(lease, false));
+    first.unwrap();
+    second.unwrap();
+    assert!(one.renew().await.unwrap().ended.is_empty());
+    assert_eq!(one.commands.users().await.unwrap(), 1_000);
+    assert_eq!(one.commands.present(vec![group("g")]).await.unwrap(), [1_000]);
+    let texts = ear.hears(5_000).await;
+    assert_eq!(texts.len(), 5_000, "each that has gone once");
+    one.commands.remove(lease, false).await.unwrap();
+
+    renewing.iter().for_each(tokio::task::AbortHandle::abort);
+    one.remove().await;
+    two.remove().await;
+    assert_eq!(ear.hears(6_000).await.len(), 6_000);
+    world.assert_empty();
+}
+
+async fn only_an_ended_lease_is_removed_or_the_own(world: World) {
+    let (one, two) = (world.node("one").await, world.node("two").await);
+    one.write(Change::Admit(user("ada"), None)).await;
+    two.commands.remove(one.writer.lease, false).await.unwrap();
+    two.commands.remove(one.writer.lease ^ 1, false).await.unwrap();
+    assert_eq!(one.renew().await.unwrap().places, 1);
+    one.remove().await;
+    assert!(one.renew().await.is_none(), "it has ended with its first step");
+    let view = two.renew().await.unwrap();
+    assert_eq!((view.live.len(), view.ended.len(), view.places), (1, 0, 0));
+    assert!(!two.commands.has_user(user("ada")).await.unwrap());
+    two.remove().await;
+    two.remove().await;
+    world.assert_empty();
+}
+
+on_both!(two_remove_what_a_dead_node_has_left, only_an_ended_lease_is_removed_or_the_own);

@@ -1,0 +1,121 @@
+//! A server of our own: on a free port of the loopback, in its own directory, gone with the test.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::{Client, FromRedisValue};
+
+pub(super) struct Server {
+    pub(super) port: u16,
+    directory: PathBuf,
+    options: Vec<String>,
+    child: Child,
+}
+
+impl Server {
+    /// A server that remembers nothing; `None` where there is no `redis-server`.
+    pub(super) fn start(options: &[&str]) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "redis-server is not installed");
+            eprintln!("SKIPPED: redis-server is not installed");
+            return None;
+        }
+        let name = format!("agentcore-redis-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+        // Somebody else may take the port in between: then another.
+        for _ in 0..10 {
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+            let child = spawn(port, &directory, &options);
+            let mut server = Self { port, directory: directory.clone(), options: options.clone(), child };
+            if server.is_up() {
+                return Some(server);
+            }
+        }
+        unreachable!("no port was free");
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Does a command of redis-cli's kind, over a connection of its own.
+    pub(super) fn does<T: FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut words = command.iter();
+        let mut called = redis::cmd(words.next().unwrap());
+        called.arg(words.copied().collect::<Vec<_>>());
+        let mut connection = Client::open(self.url()).unwrap().get_connection().unwrap();
+        called.query(&mut connection).unwrap()
+    }
+
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.does(&["KEYS", "*"])
+    }
+
+    /// Stops it in the middle of whatever it does; it neither answers nor closes.
+    pub(super) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub(super) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Ends it at once, and starts another on the same port.
+    pub(super) fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.port, &self.directory, &self.options);
+        assert!(self.is_up());
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn is_up(&mut self) -> bool {
+        let end = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < end {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            let answers = Client::open(self.url()).and_then(|client| {
+                let mut connection = client.get_connection()?;
+                redis::cmd("PING").query::<String>(&mut connection)
+            });
+            match answers {
+                Ok(_) => return true,
+                // It wants a password, so it is there.
+                Err(error) if error.code() == Some("NOAUTH") => return true,
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        false
+    }
+}
+
+fn spawn(port: u16, directory: &PathBuf, options: &[String]) -> Child {
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(options)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}

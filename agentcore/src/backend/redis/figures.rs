@@ -1,0 +1,61 @@
+//! What went wrong between the nodes, counted; told to the log once a second at most.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::names::Channel;
+use crate::sync::{Mutex, lock};
+
+const WARNING: Duration = Duration::from_secs(1);
+
+/// The counts since the start.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    unreadable: AtomicU64,
+    holes: AtomicU64,
+    overruns: AtomicU64,
+    links: AtomicU64,
+    warned: Mutex<Option<Instant>>,
+}
+
+impl Figures {
+    /// A payload was dropped that this version cannot read.
+    pub(super) fn unreadable(&self, why: impl FnOnce() -> String, channel: &Channel) {
+        let count = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = Instant::now();
+        let mut warned = lock(&self.warned);
+        if warned.is_none_or(|last| now.saturating_duration_since(last) >= WARNING) {
+            *warned = Some(now);
+            drop(warned);
+            tracing::warn!(?channel, count, "dropped: {}", crate::error::one_line(&why()));
+        }
+    }
+
+    /// Another node's messages did not all come.
+    pub(super) fn hole(&self) {
+        self.holes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Messages were dropped because this node could not keep up.
+    pub(super) fn overrun(&self) {
+        self.overruns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A link to Redis was lost.
+    pub(super) fn link_lost(&self) {
+        self.links.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts, by their names.
+    pub(super) fn all(&self) -> Vec<(&'static str, u64)> {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        vec![
+            ("unreadable", of(&self.unreadable)),
+            ("hole", of(&self.holes)),
+            ("overrun", of(&self.overruns)),
+            ("link_lost", of(&self.links)),
+        ]
+    }
+}

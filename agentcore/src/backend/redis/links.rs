@@ -1,0 +1,89 @@
+//! The link for commands: opened, watched by PING, opened again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
+
+use super::driver::{Commands, Driver};
+use super::figures::Figures;
+use crate::error::{Error, Result};
+
+/// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
+/// within three.
+pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
+/// Between two tries to open a link, at first and at last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// The current link, for all who use it.
+#[derive(Debug)]
+pub(super) struct Link {
+    current: watch::Sender<Option<Arc<dyn Commands>>>,
+    suspected: Notify,
+}
+
+impl std::fmt::Debug for dyn Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Commands")
+    }
+}
+
+impl Link {
+    pub(super) fn new(first: Arc<dyn Commands>) -> Self {
+        Self { current: watch::Sender::new(Some(first)), suspected: Notify::new() }
+    }
+
+    /// The link, while there is one.
+    pub(super) fn get(&self) -> Option<Arc<dyn Commands>> {
+        self.current.borrow().clone()
+    }
+
+    /// As [`get`](Self::get), with the error for who needs one.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE`.
+    pub(super) fn get_or_fail(&self) -> Result<Arc<dyn Commands>> {
+        self.get().ok_or_else(|| Error::backend("Redis does not answer").with_retry_after(Duration::from_secs(1)))
+    }
+
+    /// Sees each change.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<dyn Commands>>> {
+        self.current.subscribe()
+    }
+
+    /// Something failed on the link: it is looked at now.
+    pub(super) fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
+    /// Watches the link, and opens another when it is dead.
+    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
+        loop {
+            while let Some(commands) = self.get() {
+                let _ = timeout(PING_EVERY, self.suspected.notified()).await;
+                if let Err(error) = commands.ping().await {
+                    figures.link_lost();
+                    tracing::warn!("the link to Redis is lost; messages reach this node only: {error}");
+                    self.current.send_replace(None);
+                }
+            }
+            let commands = open(|| driver.commands()).await;
+            tracing::info!("the link to Redis is back");
+            self.current.send_replace(Some(commands));
+        }
+    }
+}
+
+/// Tries until it succeeds: quickly, as whoever waits for it hears nothing of the others.
+pub(super) async fn open<T, F: Future<Output = Result<T>>>(mut connect: impl FnMut() -> F) -> T {
+    let mut pause = RETRY.0;
+    loop {
+        match connect().await {
+            Ok(link) => return link,
+            Err(error) => tracing::debug!("Redis cannot be reached: {error:?}"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY.1);
+    }
+}

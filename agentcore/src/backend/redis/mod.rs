@@ -1,0 +1,372 @@
+//! Many nodes joined by Redis.
+//!
+//! One link for commands and one that receives, whatever the connections and groups. [`driver`] speaks to Redis; above it
+//! stand the messages ([`outgoing`] and [`streams`] number and check them, [`publishing`] and [`receiving`] move them),
+//! the groups that are heard ([`channels`], [`subscribing`]), and what this node has in the registry ([`desk`]).
+
+mod channels;
+mod desk;
+mod driver;
+mod figures;
+mod links;
+mod names;
+mod outgoing;
+mod payload;
+mod peers;
+mod publisher;
+mod publishing;
+mod rates;
+mod receiving;
+mod streams;
+mod subscribing;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+#[cfg(all(test, feature = "model"))]
+pub(crate) use self::channels::{Asked, Channels};
+use self::desk::{Ask, Desk, Entry, GroupPlaces};
+#[cfg(feature = "test-util")]
+pub(crate) use self::driver::StubRedis;
+use self::driver::{Commands, Config, Driver, RealDriver};
+use self::figures::Figures;
+use self::links::Link;
+use self::names::Channel;
+use self::payload::Talk;
+use self::peers::Peers;
+pub use self::publisher::{Publisher, PublisherTo};
+use self::publishing::Outbound;
+use self::rates::Rates;
+use self::receiving::Reader;
+use self::subscribing::Hearing;
+use super::{
+    Admission, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish, Question, RateAnswer, RateAsk,
+    Refused,
+};
+use crate::error::{Error, Result};
+use crate::id::{GroupName, UserId};
+use crate::message::{Except, Overflow, Parcel, Recipient};
+use crate::settings::Settings;
+use crate::supervise::SupervisedTask;
+
+/// The nodes that share a Redis and a prefix, as one.
+///
+/// Messages reach other nodes through Redis, one payload for a group of any size. Limits, rates and counts hold over all of
+/// them. While Redis is away everybody stays connected, messages reach the connections of their own node, and limits go on
+/// by each node's share; when it is back, connections that may have missed something get `agentcore.resync`.
+pub struct RedisBackend {
+    /// Where Redis is, without a password.
+    at: String,
+    driver: Arc<dyn Driver>,
+    lease: Duration,
+    started: OnceLock<Started>,
+}
+
+struct Started {
+    origin: u64,
+    deliver: Arc<dyn Deliver>,
+    link: Arc<Link>,
+    outbound: Arc<Outbound>,
+    hearing: Arc<Hearing>,
+    peers: Arc<Peers>,
+    groups: Arc<GroupPlaces>,
+    rates: Rates,
+    figures: Arc<Figures>,
+    desk: mpsc::UnboundedSender<Ask>,
+    tasks: Mutex<Vec<SupervisedTask>>,
+}
+
+impl fmt::Debug for RedisBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBackend").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// How long it is waited at the end until all is said.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl RedisBackend {
+    /// A backend as the settings say: `REDIS_URL`, `REDIS_CHANNEL_PREFIX`, `NODE_LEASE`, `REDIS_REGISTRY_EXPIRY`,
+    /// `REDIS_GROUP_EXPIRY`. It does not connect before the node starts.
+    ///
+    /// # Errors
+    /// When the URL asks for TLS in a build without it.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let driver = RealDriver::new(Config::of(settings))?;
+        Ok(Self::over(settings.redis_url.to_string(), Arc::new(driver), settings.node_lease))
+    }
+
+    /// A backend over a Redis that is in the process.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn stubbed(redis: &StubRedis, lease: Duration) -> Self {
+        Self::over("stub".to_owned(), Arc::new(redis.driver()), lease)
+    }
+
+    fn over(at: String, driver: Arc<dyn Driver>, lease: Duration) -> Self {
+        Self { at, driver, lease, started: OnceLock::new() }
+    }
+
+    fn started(&self) -> Result<&Started> {
+        self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
+    }
+
+    async fn begin(&self, node: Node, deliver: Arc<dyn Deliver>) -> Result<()> {
+        let origin = node.incarnation;
+        let link = Arc::new(Link::new(self.driver.commands().await?));
+        let (outbound, figures) = (Arc::new(Outbound::new(origin)), Arc::new(Figures::default()));
+        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupPlaces::default()));
+        let hearing = Arc::new(Hearing::new(deliver.clone()));
+        let heard = hearing.start(&*self.driver, origin).await?;
+
+        let mut desk = Desk {
+            node: node.id,
+            origin,
+            limits: node.limits,
+            lease_time: self.lease,
+            link: link.clone(),
+            deliver: deliver.clone(),
+            peers: peers.clone(),
+            groups: groups.clone(),
+            state: desk::State::default(),
+        };
+        desk.join().await?;
+        let (asks, asked) = mpsc::unbounded_channel();
+
+        let reader = Arc::new(Reader {
+            origin,
+            deliver: deliver.clone(),
+            outbound: outbound.clone(),
+            peers: peers.clone(),
+            figures: figures.clone(),
+        });
+        let tasks = vec![
+            node.supervisor.spawn("redis.registry", {
+                let desk = Arc::new(tokio::sync::Mutex::new((desk, asked)));
+                move || Desk::run(desk.clone())
+            }),
+            node.supervisor.spawn("redis.link", {
+                let (link, driver, figures) = (link.clone(), self.driver.clone(), figures.clone());
+                move || link.clone().run(driver.clone(), figures.clone())
+            }),
+            node.supervisor.spawn("redis.publish", {
+                let (outbound, link) = (outbound.clone(), link.clone());
+                move || outbound.clone().run(link.clone())
+            }),
+            node.supervisor.spawn("redis.hear", {
+                let (hearing, driver, first) = (hearing.clone(), self.driver.clone(), Mutex::new(Some(heard)));
+                move || {
+                    let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    hearing.clone().run(first, driver.clone(), reader.clone())
+                }
+            }),
+        ];
+        outbound.say(Channel::Nodes, Talk::Hello.write(origin));
+        let rates = Rates::new(link.clone(), peers.clone());
+        let started = Started {
+            origin,
+            deliver,
+            link,
+            outbound,
+            hearing,
+            peers,
+            groups,
+            rates,
+            figures,
+            desk: asks,
+            tasks: Mutex::new(tasks),
+        };
+        self.started.set(started).map_err(|_| Error::start("a backend serves one node only"))
+    }
+
+    async fn end(&self) {
+        let Some(started) = self.started.get() else { return };
+        let (done, left) = oneshot::channel();
+        if started.desk.send(Ask::Leave(done)).is_ok() {
+            let _ = left.await;
+        }
+        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then.
+        started.outbound.say(Channel::Nodes, Talk::Goodbye.write(started.origin));
+        let said = async {
+            while !started.outbound.is_quiet() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let tasks = std::mem::take(&mut *started.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.iter().for_each(SupervisedTask::stop);
+    }
+}
+
+impl Started {
+    /// Asks the desk; `None` when it is gone.
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let gone =
+            || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
+        self.desk.send(ask(answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())
+    }
+
+    async fn read<T>(&self, read: impl FnOnce(&dyn Commands) -> Async<'static, Result<T>>) -> Result<T> {
+        let counted = read(&*self.link.get_or_fail()?).await;
+        counted.inspect_err(|_| self.link.suspect())
+    }
+}
+
+impl Backend for RedisBackend {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
+        Box::pin(async move {
+            let begun = self.begin(node, deliver).await;
+            begun.map_err(|error| Error::start(format!("Redis at {} cannot be used", self.at)).with_source(error))
+        })
+    }
+
+    fn stop(&self) -> Async<'_, ()> {
+        Box::pin(self.end())
+    }
+
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+        self.started.get()?.hearing.subscribe(group)
+    }
+
+    fn unsubscribe(&self, group: &GroupName) {
+        if let Some(started) = self.started.get() {
+            started.hearing.unsubscribe(group);
+        }
+    }
+
+    fn publish(&self, parcel: &Parcel) -> Publish {
+        match self.started() {
+            Ok(started) => started.outbound.publish(parcel),
+            Err(error) => Publish::Done(Err(error)),
+        }
+    }
+
+    fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
+        Box::pin(async move {
+            let started = self.started().map_err(Refused::Backend)?;
+            started.ask(|answer| Ask::Admit(admission.clone(), answer)).await.map_err(Refused::Backend)?
+        })
+    }
+
+    fn release(&self, admission: &Admission) {
+        if let Some(started) = self.started.get() {
+            let _ = started.desk.send(Ask::Release(admission.clone()));
+        }
+    }
+
+    fn admit_group(&self) -> Async<'_, Result<(), Refused>> {
+        Box::pin(async move {
+            let started = self.started().map_err(Refused::Backend)?;
+            if started.groups.take() {
+                return Ok(());
+            }
+            started.ask(Ask::Groups).await.map_err(Refused::Backend)?
+        })
+    }
+
+    fn release_group(&self) {
+        if let Some(started) = self.started.get()
+            && started.groups.give_back()
+        {
+            let _ = started.desk.send(Ask::FewerGroups);
+        }
+    }
+
+    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+        match self.started() {
+            Ok(started) => started.rates.take(ask),
+            Err(error) => RateAnswer::Done(Err(error)),
+        }
+    }
+
+    fn record(&self, count: Count<'_>) {
+        // A user is counted by the places of its connections.
+        if let (Some(started), Count::Group(group)) = (self.started.get(), count) {
+            let _ = started.desk.send(Ask::Members(group.clone()));
+        }
+    }
+
+    fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>> {
+        Box::pin(async move {
+            let started = self.started()?;
+            let counts = started.read(|commands| commands.members(vec![group.clone()])).await;
+            Ok(match counts {
+                Ok(counts) => counts.first().copied().unwrap_or(0),
+                Err(_) => started.deliver.group_count(group),
+            })
+        })
+    }
+
+    fn online_count(&self) -> Async<'_, Result<usize>> {
+        Box::pin(async move {
+            let started = self.started()?;
+            let count = started.read(|commands| commands.users()).await;
+            Ok(count.unwrap_or_else(|_| started.deliver.user_count()))
+        })
+    }
+
+    fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>> {
+        Box::pin(async move {
+            let started = self.started()?;
+            if started.deliver.has_user(user) {
+                return Ok(true);
+            }
+            started.read(|commands| commands.has_user(user.clone())).await
+        })
+    }
+
+    fn enter(&self, presence: Presence) -> Async<'_, Result<()>> {
+        Box::pin(async move {
+            let started = self.started()?;
+            let payload = |envelope: &bytes::Bytes| {
+                let except = Except { connection: None, users: vec![presence.user.clone()] };
+                let to = Recipient::Group(presence.group.clone());
+                payload::loose(started.origin, &Parcel::from_envelope(to, except, Overflow::Disconnect, envelope))
+            };
+            let (joined, left) = (payload(&presence.joined), payload(&presence.left));
+            started.ask(|done| Ask::Enter(Box::new(Entry { presence, joined, left }), done)).await
+        })
+    }
+
+    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+        Box::pin(async move {
+            let Exit { group, user, connection, lost } = exit;
+            let started = self.started()?;
+            let ask = |done| Ask::Exit { group: group.clone(), user: user.clone(), connection, lost, done };
+            started.ask(ask).await
+        })
+    }
+
+    fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>> {
+        Box::pin(async move {
+            let started = self.started()?;
+            match started.read(|commands| commands.present(groups.to_vec())).await {
+                Ok(counts) => Ok(counts),
+                Err(_) => started.ask(|answer| Ask::Present(groups.to_vec(), answer)).await,
+            }
+        })
+    }
+
+    fn events(&self) -> Vec<(&'static str, u64)> {
+        self.started.get().map(|started| started.figures.all()).unwrap_or_default()
+    }
+
+    fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {
+        Box::pin(async move {
+            let Some(started) = self.started.get() else { return Answers::default() };
+            let up = started.link.get().is_some();
+            let say = |number| {
+                started.outbound.say(Channel::Nodes, Talk::Ask(number, question).write(started.origin));
+            };
+            started.peers.ask(within, up, say).await
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! What this node has to say to the others: numbered, packed, bounded.
+//!
+//! Filled by whoever publishes, emptied by one task. What waits for a channel is written into one buffer as it comes, so a
+//! payload is ready when the link is free, and the fuller the longer the link takes.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::names::Channel;
+use super::payload::{HEAD, Head, put_record};
+use super::streams::FORGOTTEN_AFTER;
+use crate::message::{Parcel, Recipient};
+
+/// A payload is begun anew above this many bytes; a single parcel may be longer.
+const PACK: usize = 64 << 10;
+/// So many bytes wait at most, for all channels together.
+const BOUND: usize = 4 << 20;
+/// So long after a channel's last parcel a mark says which number it was.
+const MARK_AFTER: Duration = Duration::from_secs(1);
+
+/// What waits to be published.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    origin: u64,
+    lanes: HashMap<Channel, Lane>,
+    /// Channels with something to send, in the order of what they send: each once in a turn.
+    ready: VecDeque<Channel>,
+    /// Groups and single recipients take turns, so that what one sender says to a group and to a user keeps its order;
+    /// among groups there is none to keep.
+    turn: u64,
+    is_direct: bool,
+    /// Payloads that are ready as they are, after what was ready when they came.
+    talk: Vec<(Channel, Bytes)>,
+    /// Bytes that wait.
+    waiting: usize,
+    /// When a lane's last number is to be told, by time; at most one entry for a lane.
+    marks: VecDeque<(Instant, Channel)>,
+    /// When a lane may be forgotten, by time; at most one entry for a lane.
+    silent: VecDeque<(Instant, Channel)>,
+    streams: u64,
+    /// There is no link: what comes is counted, and lost.
+    down: bool,
+}
+
+/// One channel's part.
+#[derive(Debug)]
+struct Lane {
+    stream: u64,
+    /// The number of the next record.
+    next: u64,
+    /// Full payloads, then the one that is being filled.
+    packs: Vec<Pack>,
+    /// Records before what waits were lost, and nobody was told yet.
+    lost: bool,
+    /// Its last number is to be told.
+    in_marks: bool,
+    in_silent: bool,
+    last: Instant,
+}
+
+#[derive(Debug)]
+struct Pack {
+    turn: u64,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+/// Payloads that go out together, and what must be told if they do not arrive.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) messages: Vec<(Channel, Bytes)>,
+    channels: Vec<Channel>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+/// Whether something was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Push {
+    /// It waits for the link, and nothing did before: the task must be woken.
+    First,
+    /// It waits, or it is lost and will be told to be.
+    Taken,
+    /// Too much waits already.
+    Full,
+}
+
+impl Outgoing {
+    pub(super) fn new(origin: u64) -> Self {
+        Self {
+            origin,
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            turn: 0,
+            is_direct: false,
+            talk: Vec::new(),
+            waiting: 0,
+            marks: VecDeque::new(),
+            silent: VecDeque::new(),
+            streams: 0,
+            down: true,
+        }
+    }
+
+    /// Adds a parcel.
+    pub(super) fn push(&mut self, parcel: &Parcel, now: Instant) -> Push {
+        if self.waiting >= BOUND {
+            return Push::Full;
+        }
+        let channel = channel_of(&parcel.to);
+        let lane = self.lanes.entry(channel.clone()).or_insert_with(|| {
+            self.streams += 1;
+            Lane {
+                stream: self.streams,
+                next: 0,
+                packs: Vec::new(),
+                lost: false,
+                in_marks: false,
+                in_silent: false,
+                last: now,
+            }
+        });
+        lane.last = now;
+        if !lane.in_marks {
+            lane.in_marks = true;
+            self.marks.push_back((now + MARK_AFTER, channel.clone()));
+        }
+        let number = lane.next;
+        lane.next += 1;
+        if self.down {
+            lane.lost = true;
+            return Push::Taken;
+        }
+        let first = self.ready.is_empty();
+        let is_direct = !matches!(channel, Channel::Group(_));
+        if !first && is_direct != self.is_direct {
+            self.turn += 1;
+        }
+        self.is_direct = is_direct;
+        let last = lane.packs.last();
+        if last.is_none_or(|pack| pack.turn != self.turn) {
+            self.ready.push_back(channel);
+        }
+        if last.is_none_or(|pack| pack.turn != self.turn || pack.buffer.len() >= PACK) {
+            // The head is written when it is sent: what was lost before it may change until then.
+            lane.packs.push(Pack { turn: self.turn, number, buffer: vec![0; HEAD] });
+        }
+        if let Some(Pack { buffer, .. }) = lane.packs.last_mut() {
+            let before = buffer.len();
+            put_record(buffer, parcel);
+            self.waiting += buffer.len() - before;
+        }
+        if first { Push::First } else { Push::Taken }
+    }
+
+    /// Adds talk. It goes after the parcels that wait; lost while there is no link.
+    pub(super) fn say(&mut self, channel: Channel, payload: Bytes) {
+        if !self.down {
+            self.waiting += payload.len();
+            self.talk.push((channel, payload));
+        }
+    }
+
+    /// Takes all that waits.
+    pub(super) fn take(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        for channel in self.ready.drain(..) {
+            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
+            let (stream, mut lost) = (lane.stream, std::mem::take(&mut lane.lost));
+            let turn = lane.packs.first().map_or(0, |pack| pack.turn);
+            let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
+            for mut pack in lane.packs.drain(..later) {
+                let head = Head { origin: self.origin, stream, number: pack.number, lost };
+                lost = false;
+                let mut written = Vec::with_capacity(HEAD);
+                head.put(&mut written);
+                if let Some(place) = pack.buffer.get_mut(..HEAD) {
+                    place.copy_from_slice(&written);
+                }
+                batch.messages.push((channel.clone(), pack.buffer.into()));
+            }
+            batch.channels.push(channel);
+        }
+        batch.messages.append(&mut self.talk);
+        self.waiting = 0;
+        batch
+    }
+
+    /// Takes marks that are due, at most `count`, and forgets streams that were silent for long.
+    pub(super) fn take_marks(&mut self, now: Instant, count: usize) -> Batch {
+        let mut batch = Batch::default();
+        while batch.messages.len() < count
+            && let Some(channel) = pop_due(&mut self.marks, now)
+        {
+            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
+            let busy = !lane.packs.is_empty() || (lane.last + MARK_AFTER > now && !lane.lost);
+            if self.down || busy {
+                self.marks.push_back((now + MARK_AFTER, channel));
+                continue;
+            }
+            let head = Head { origin: self.origin, stream: lane.stream, number: lane.next, lost: lane.lost };
+            (lane.in_marks, lane.lost) = (false, false);
+            let mut mark = Vec::with_capacity(HEAD);
+            head.put(&mut mark);
+            batch.messages.push((channel.clone(), mark.into()));
+            batch.channels.push(channel.clone());
+            if !lane.in_silent {
+                lane.in_silent = true;
+                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
+            }
+        }
+        while let Some(channel) = pop_due(&mut self.silent, now) {
+            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
+            if lane.in_marks || lane.last + FORGOTTEN_AFTER > now {
+                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
+            } else {
+                self.lanes.remove(&channel);
+            }
+        }
+        batch
+    }
+
+    /// When something is due for [`take_marks`](Self::take_marks).
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let first = |queue: &VecDeque<(Instant, Channel)>| queue.front().map(|(due, _)| *due);
+        match (first(&self.marks), first(&self.silent)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Notes that a batch may not have arrived: its numbers are lost, and so is what waits. Marks will tell.
+    pub(super) fn fail(&mut self, batch: &Batch, now: Instant) {
+        let failed = batch.channels.iter().cloned().chain(self.ready.drain(..));
+        for channel in failed {
+            if let Some(lane) = self.lanes.get_mut(&channel) {
+                lane.packs.clear();
+                lane.lost = true;
+                if !lane.in_marks {
+                    lane.in_marks = true;
+                    self.marks.push_back((now + MARK_AFTER, channel));
+                }
+            }
+        }
+        self.talk.clear();
+        self.waiting = 0;
+    }
+
+    /// There is no link any more: what waits is lost, and what comes.
+    pub(super) fn set_down(&mut self, now: Instant) {
+        self.down = true;
+        self.fail(&Batch::default(), now);
+    }
+
+    /// There is a link again. What was lost is told first.
+    pub(super) fn set_up(&mut self, now: Instant) {
+        self.down = false;
+        let lanes = &self.lanes;
+        let is_lost = |(_, channel): &(Instant, Channel)| lanes.get(channel).is_some_and(|lane| lane.lost);
+        let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.marks).into_iter().partition(is_lost);
+        self.marks = lost.into_iter().map(|(_, channel)| (now, channel)).chain(others).collect();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.talk.is_empty()
+    }
+}
+
+/// On which channel a message travels.
+pub(super) fn channel_of(to: &Recipient) -> Channel {
+    match to {
+        Recipient::Group(group) => Channel::Group(group.clone()),
+        Recipient::User(_) => Channel::Users,
+        Recipient::Connection(id) => Channel::Node(id.incarnation),
+        Recipient::Everyone => Channel::Everyone,
+    }
+}
+
+fn pop_due(queue: &mut VecDeque<(Instant, Channel)>, now: Instant) -> Option<Channel> {
+    let due = queue.front().is_some_and(|(due, _)| *due <= now);
+    if due { queue.pop_front().map(|(_, channel)| channel) } else { None }
+}

@@ -1,0 +1,136 @@
+//! The bytes that travel through Redis.
+//!
+//! Version 1, all numbers big endian: `0x01`, a kind, the sender's origin (u64), then by kind
+//!
+//! - `0`, a **pack**: stream (u64), number of the first record (u64), flags (u8: 1 = something before it was lost), records;
+//!   without records it is a mark, and says which number comes next;
+//! - `1`, **loose** records, which have no number: their order is that of Redis;
+//! - `2`, **talk** between nodes: questions, answers, greetings.
+//!
+//! A record is its length (u32) and a [`record`]. A payload that begins with `{` comes from [`outside`]. Whatever else
+//! comes is [`Unreadable`], never fatal: other versions of this software may be about.
+
+mod cursor;
+mod outside;
+mod record;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use bytes::{BufMut, Bytes};
+
+use cursor::Cursor;
+pub(super) use record::put as put_record;
+pub(super) use talk::Talk;
+
+use super::names::Channel;
+use crate::message::Parcel;
+
+/// The version this software writes, and the only one it reads.
+pub(super) const VERSION: u8 = 1;
+
+const PACK: u8 = 0;
+const LOOSE: u8 = 1;
+const TALK: u8 = 2;
+
+const LOST: u8 = 1;
+
+/// So long is the head of a pack.
+pub(super) const HEAD: usize = 27;
+
+/// Where a pack stands in what its sender said on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The life of the node that sent it.
+    pub(super) origin: u64,
+    /// Which of its streams: a channel that was silent for long gets a new one.
+    pub(super) stream: u64,
+    /// The number of the first record.
+    pub(super) number: u64,
+    /// Records right before it may not have been sent.
+    pub(super) lost: bool,
+}
+
+/// What a payload says.
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// Numbered parcels.
+    Pack(Head, Vec<Parcel>),
+    /// Parcels without numbers.
+    Loose(Vec<Parcel>),
+    /// Something between nodes, with the origin of who says it.
+    Talk(u64, Talk),
+    /// Published by a program that is no node.
+    Outside(Parcel),
+}
+
+/// A payload that says nothing to this version, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Another version, or damaged: parcels may have been in it.
+    Hole(&'static str),
+    /// From outside, and not what may come from there.
+    Outside(String),
+}
+
+impl Payload {
+    /// Reads what came on a channel.
+    pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Self, Unreadable> {
+        if bytes.first() == Some(&b'{') {
+            return outside::read(channel, bytes).map(Self::Outside).map_err(Unreadable::Outside);
+        }
+        read(channel, bytes).ok_or(Unreadable::Hole(match bytes.first() {
+            Some(&VERSION) => "damaged",
+            _ => "of an unknown version",
+        }))
+    }
+}
+
+fn read(channel: &Channel, bytes: &[u8]) -> Option<Payload> {
+    let mut cursor = Cursor(bytes);
+    if cursor.u8()? != VERSION {
+        return None;
+    }
+    let kind = cursor.u8()?;
+    let origin = cursor.u64()?;
+    match kind {
+        PACK => {
+            let (stream, number, flags) = (cursor.u64()?, cursor.u64()?, cursor.u8()?);
+            if flags & !LOST != 0 {
+                return None;
+            }
+            let head = Head { origin, stream, number, lost: flags & LOST != 0 };
+            Some(Payload::Pack(head, records(channel, cursor)?))
+        }
+        LOOSE => Some(Payload::Loose(records(channel, cursor)?)),
+        TALK => Some(Payload::Talk(origin, Talk::read(cursor)?)),
+        _ => None,
+    }
+}
+
+fn records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<Vec<Parcel>> {
+    let mut parcels = Vec::new();
+    while !cursor.is_empty() {
+        parcels.push(record::read(channel, cursor.long()?)?);
+    }
+    Some(parcels)
+}
+
+impl Head {
+    /// Writes the head of a pack.
+    pub(super) fn put(&self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&[VERSION, PACK]);
+        buffer.put_u64(self.origin);
+        buffer.put_u64(self.stream);
+        buffer.put_u64(self.number);
+        buffer.put_u8(if self.lost { LOST } else { 0 });
+    }
+}
+
+/// One parcel without a number.
+pub(super) fn loose(origin: u64, parcel: &Parcel) -> Bytes {
+    let mut buffer = vec![VERSION, LOOSE];
+    buffer.put_u64(origin);
+    put_record(&mut buffer, parcel);
+    buffer.into()
+}

@@ -1,0 +1,102 @@
+//! One parcel: flags (u8), then what the flags say, then the complete JSON envelope.
+//!
+//! In this order: `1` the address within the channel (a user's name behind its length in one byte; on a node's channel the
+//! connection's serial, u64); `2` the excepted connection (two u64); `4` excepted users (their number, u16, and names);
+//! `8` and `16` together the overflow policy, with the key of `latest` behind its length (u32).
+
+use bytes::BufMut;
+
+use super::super::names::Channel;
+use super::cursor::{Cursor, put_long, put_short};
+use crate::id::ConnectionId;
+use crate::message::{Except, Overflow, OverflowKey, Parcel, Recipient};
+
+const ADDRESS: u8 = 1;
+const EXCEPT_CONNECTION: u8 = 2;
+const EXCEPT_USERS: u8 = 4;
+const NEWEST: u8 = 8;
+const OLDEST: u8 = 16;
+const LATEST: u8 = NEWEST | OLDEST;
+const KNOWN: u8 = ADDRESS | EXCEPT_CONNECTION | EXCEPT_USERS | LATEST;
+
+/// Writes a parcel behind its length.
+pub(in super::super) fn put(buffer: &mut Vec<u8>, parcel: &Parcel) {
+    put_long(buffer, |buffer| write(buffer, parcel));
+}
+
+fn write(buffer: &mut Vec<u8>, parcel: &Parcel) {
+    let Except { connection, users } = &parcel.except;
+    let at = buffer.len();
+    let mut flags = match parcel.overflow() {
+        Overflow::Disconnect => 0,
+        Overflow::DropNewest => NEWEST,
+        Overflow::DropOldest => OLDEST,
+        Overflow::Latest(_) => LATEST,
+    };
+    buffer.push(0);
+    match &parcel.to {
+        Recipient::User(user) => {
+            flags |= ADDRESS;
+            put_short(buffer, user.as_str().as_bytes());
+        }
+        Recipient::Connection(id) => {
+            flags |= ADDRESS;
+            buffer.put_u64(id.serial);
+        }
+        Recipient::Group(_) | Recipient::Everyone => {}
+    }
+    if let Some(id) = connection {
+        flags |= EXCEPT_CONNECTION;
+        buffer.put_u64(id.incarnation);
+        buffer.put_u64(id.serial);
+    }
+    if !users.is_empty() {
+        flags |= EXCEPT_USERS;
+        let count = u16::try_from(users.len()).unwrap_or(u16::MAX);
+        buffer.put_u16(count);
+        users.iter().take(count.into()).for_each(|user| put_short(buffer, user.as_str().as_bytes()));
+    }
+    if let Overflow::Latest(key) = parcel.overflow() {
+        put_long(buffer, |buffer| buffer.extend_from_slice(key.as_str().as_bytes()));
+    }
+    if let Some(place) = buffer.get_mut(at) {
+        *place = flags;
+    }
+    buffer.extend_from_slice(parcel.envelope_bytes());
+}
+
+/// Reads a parcel that came on a channel.
+pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<Parcel> {
+    let mut cursor = Cursor(record);
+    let flags = cursor.u8()?;
+    if flags & !KNOWN != 0 {
+        return None;
+    }
+    let has_address = flags & ADDRESS != 0;
+    let to = match (channel, has_address) {
+        (Channel::Group(group), false) => Recipient::Group(group.clone()),
+        (Channel::Everyone, false) => Recipient::Everyone,
+        (Channel::Users, true) => Recipient::User(cursor.name()?),
+        (Channel::Node(incarnation), true) => {
+            Recipient::Connection(ConnectionId { incarnation: *incarnation, serial: cursor.u64()? })
+        }
+        _ => return None,
+    };
+    let mut except = Except::default();
+    if flags & EXCEPT_CONNECTION != 0 {
+        except.connection = Some(ConnectionId { incarnation: cursor.u64()?, serial: cursor.u64()? });
+    }
+    if flags & EXCEPT_USERS != 0 {
+        except.users = (0..cursor.u16()?).map(|_| cursor.name()).collect::<Option<_>>()?;
+    }
+    let overflow = match flags & LATEST {
+        0 => Overflow::Disconnect,
+        NEWEST => Overflow::DropNewest,
+        OLDEST => Overflow::DropOldest,
+        _ => Overflow::Latest(OverflowKey::from_text(std::str::from_utf8(cursor.long()?).ok()?)),
+    };
+    // What is no JSON would end the connections it is for.
+    let envelope = cursor.0;
+    (envelope.first() == Some(&b'{') && simdutf8::basic::from_utf8(envelope).is_ok())
+        .then(|| Parcel::from_envelope(to, except, overflow, envelope))
+}

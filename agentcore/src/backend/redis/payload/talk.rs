@@ -1,0 +1,197 @@
+//! What nodes say to each other: greetings, questions, answers.
+
+use bytes::{BufMut, Bytes};
+
+use super::super::names::Channel;
+use super::cursor::{Cursor, put_short};
+use super::{TALK, VERSION, record};
+use crate::backend::{Answer, Question, Whose};
+use crate::id::ConnectionId;
+use crate::message::Recipient;
+
+/// Something between nodes.
+#[derive(Debug, Clone)]
+pub(in super::super) enum Talk {
+    /// A node has come.
+    Hello,
+    /// A node goes, and has said all it had to say.
+    Goodbye,
+    /// A question, by its number.
+    Ask(u64, Question),
+    /// A part of an answer to a question; more may follow.
+    Answer { number: u64, answer: Answer, more: bool },
+}
+
+const HELLO: u8 = 0;
+const GOODBYE: u8 = 1;
+const ANSWER: u8 = 2;
+const ASK: u8 = 16;
+
+impl Talk {
+    /// The payload.
+    pub(in super::super) fn write(&self, origin: u64) -> Bytes {
+        let mut buffer = vec![VERSION, TALK];
+        buffer.put_u64(origin);
+        match self {
+            Self::Hello => buffer.push(HELLO),
+            Self::Goodbye => buffer.push(GOODBYE),
+            Self::Ask(number, question) => {
+                buffer.push(ASK);
+                buffer.put_u64(*number);
+                put_question(&mut buffer, question);
+            }
+            Self::Answer { number, answer, more } => {
+                buffer.push(ANSWER);
+                buffer.put_u64(*number);
+                buffer.push((*more).into());
+                put_answer(&mut buffer, answer);
+            }
+        }
+        buffer.into()
+    }
+
+    pub(super) fn read(mut cursor: Cursor<'_>) -> Option<Self> {
+        Some(match cursor.u8()? {
+            HELLO => Self::Hello,
+            GOODBYE => Self::Goodbye,
+            ASK => Self::Ask(cursor.u64()?, question(&mut cursor)?),
+            ANSWER => {
+                let (number, more) = (cursor.u64()?, cursor.u8()? != 0);
+                Self::Answer { number, answer: answer(&mut cursor)?, more }
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn put_question(buffer: &mut Vec<u8>, question: &Question) {
+    match question {
+        Question::Members(group) => {
+            buffer.push(0);
+            put_short(buffer, group.as_str().as_bytes());
+        }
+        Question::ConnectionsOf(user) => {
+            buffer.push(1);
+            put_short(buffer, user.as_str().as_bytes());
+        }
+        Question::Disconnect(user) => {
+            buffer.push(2);
+            put_short(buffer, user.as_str().as_bytes());
+        }
+        Question::Deliver(parcel) => {
+            buffer.push(3);
+            match &parcel.to {
+                Recipient::Group(group) => {
+                    buffer.push(0);
+                    put_short(buffer, group.as_str().as_bytes());
+                }
+                Recipient::User(_) => buffer.push(1),
+                Recipient::Connection(id) => {
+                    buffer.push(2);
+                    buffer.put_u64(id.incarnation);
+                }
+                Recipient::Everyone => buffer.push(3),
+            }
+            record::put(buffer, parcel);
+        }
+        Question::Join(whose, group) => {
+            buffer.push(4);
+            put_whose(buffer, whose);
+            put_short(buffer, group.as_str().as_bytes());
+        }
+        Question::Leave(whose, group) => {
+            buffer.push(5);
+            put_whose(buffer, whose);
+            put_short(buffer, group.as_str().as_bytes());
+        }
+    }
+}
+
+fn question(cursor: &mut Cursor<'_>) -> Option<Question> {
+    Some(match cursor.u8()? {
+        0 => Question::Members(cursor.name()?),
+        1 => Question::ConnectionsOf(cursor.name()?),
+        2 => Question::Disconnect(cursor.name()?),
+        3 => {
+            let channel = match cursor.u8()? {
+                0 => Channel::Group(cursor.name()?),
+                1 => Channel::Users,
+                2 => Channel::Node(cursor.u64()?),
+                3 => Channel::Everyone,
+                _ => return None,
+            };
+            Question::Deliver(record::read(&channel, cursor.long()?)?)
+        }
+        4 => Question::Join(whose(cursor)?, cursor.name()?),
+        5 => Question::Leave(whose(cursor)?, cursor.name()?),
+        _ => return None,
+    })
+}
+
+fn put_whose(buffer: &mut Vec<u8>, whose: &Whose) {
+    match whose {
+        Whose::Connection(id) => {
+            buffer.push(0);
+            put_connection(buffer, *id);
+        }
+        Whose::User(user) => {
+            buffer.push(1);
+            put_short(buffer, user.as_str().as_bytes());
+        }
+    }
+}
+
+fn whose(cursor: &mut Cursor<'_>) -> Option<Whose> {
+    Some(match cursor.u8()? {
+        0 => Whose::Connection(connection(cursor)?),
+        1 => Whose::User(cursor.name()?),
+        _ => return None,
+    })
+}
+
+fn put_answer(buffer: &mut Vec<u8>, answer: &Answer) {
+    match answer {
+        Answer::Members(users) => {
+            buffer.push(0);
+            users.iter().for_each(|user| put_short(buffer, user.as_str().as_bytes()));
+        }
+        Answer::Connections(ids) => {
+            buffer.push(1);
+            ids.iter().for_each(|id| put_connection(buffer, *id));
+        }
+        Answer::Count(count) => {
+            buffer.push(2);
+            buffer.put_u64(*count as u64);
+        }
+    }
+}
+
+fn answer(cursor: &mut Cursor<'_>) -> Option<Answer> {
+    Some(match cursor.u8()? {
+        0 => {
+            let mut users = Vec::new();
+            while !cursor.is_empty() {
+                users.push(cursor.name()?);
+            }
+            Answer::Members(users)
+        }
+        1 => {
+            let mut ids = Vec::new();
+            while !cursor.is_empty() {
+                ids.push(connection(cursor)?);
+            }
+            Answer::Connections(ids)
+        }
+        2 => Answer::Count(usize::try_from(cursor.u64()?).ok()?),
+        _ => return None,
+    })
+}
+
+fn put_connection(buffer: &mut Vec<u8>, id: ConnectionId) {
+    buffer.put_u64(id.incarnation);
+    buffer.put_u64(id.serial);
+}
+
+fn connection(cursor: &mut Cursor<'_>) -> Option<ConnectionId> {
+    Some(ConnectionId { incarnation: cursor.u64()?, serial: cursor.u64()? })
+}

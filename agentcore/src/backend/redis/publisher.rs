@@ -1,0 +1,136 @@
+//! Sending to the connections of a cluster from a process that holds none.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+use super::driver::{Commands, Config, Driver, RealDriver};
+use super::names::Channel;
+use crate::error::{Error, Result};
+use crate::id::{GroupName, UserId};
+use crate::message::{Message, Parcel, Recipient};
+use crate::settings::Settings;
+
+/// Sends messages to connections, from a process that is no node: a worker, a cron job, another service.
+///
+/// It needs the settings of the nodes (`REDIS_URL`, `REDIS_CHANNEL_PREFIX`) and nothing else. Its messages are checked as
+/// those of any program: what it sends is an envelope that the nodes write anew. It has no part in the order of messages, and
+/// nobody is told when one is lost on the way.
+///
+/// A cheap clone; it opens its link with the first message, and again after a failure.
+///
+/// # Examples
+/// ```no_run
+/// # use agentcore::prelude::*;
+/// # use agentcore::Publisher;
+/// # #[message("news")] struct News { text: String }
+/// # async fn example() -> Result<()> {
+/// let publisher = Publisher::from_env()?;
+/// publisher.group("lobby").send(&News { text: "The bar is open".to_owned() }).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    driver: RealDriver,
+    link: Mutex<Option<Arc<dyn Commands>>>,
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("driver", &self.shared.driver).finish()
+    }
+}
+
+impl Publisher {
+    /// A publisher as the environment says, and `.env`.
+    ///
+    /// # Errors
+    /// As [`Settings::from_env`], and as [`new`](Self::new).
+    pub fn from_env() -> Result<Self> {
+        Self::new(&Settings::from_env()?)
+    }
+
+    /// A publisher as the settings say. It does not connect yet.
+    ///
+    /// # Errors
+    /// When the URL asks for TLS in a build without it.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let driver = RealDriver::new(Config::of(settings))?;
+        Ok(Self { shared: Arc::new(Shared { driver, link: Mutex::new(None) }) })
+    }
+
+    /// All connections in a group, on all nodes.
+    pub fn group<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> PublisherTo<'_> {
+        PublisherTo { publisher: self, to: group.try_into().map(Recipient::Group).map_err(Into::into) }
+    }
+
+    /// All connections of a user, on all nodes.
+    pub fn user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> PublisherTo<'_> {
+        PublisherTo { publisher: self, to: user.try_into().map(Recipient::User).map_err(Into::into) }
+    }
+
+    /// All connections, on all nodes.
+    pub fn everyone(&self) -> PublisherTo<'_> {
+        PublisherTo { publisher: self, to: Ok(Recipient::Everyone) }
+    }
+
+    async fn publish(&self, channel: Channel, payload: Bytes) -> Result<()> {
+        let mut link = self.shared.link.lock().await;
+        let commands = match &*link {
+            Some(commands) => commands.clone(),
+            None => link.insert(self.shared.driver.commands().await?).clone(),
+        };
+        drop(link);
+        let published = commands.publish(vec![(channel, payload)]).await;
+        if published.is_err() {
+            let mut link = self.shared.link.lock().await;
+            if link.as_ref().is_some_and(|current| Arc::ptr_eq(current, &commands)) {
+                *link = None;
+            }
+        }
+        published
+    }
+}
+
+/// Whom a [`Publisher`] sends to.
+#[must_use = "nothing is sent before `send` is called and awaited"]
+#[derive(Debug)]
+pub struct PublisherTo<'a> {
+    publisher: &'a Publisher,
+    to: Result<Recipient>,
+}
+
+impl PublisherTo<'_> {
+    /// Sends a message. When this ends, Redis has it.
+    ///
+    /// # Errors
+    /// A name that is none, a message that cannot be encoded, or `BACKEND_UNAVAILABLE`: then it may have been sent or not.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the message may have been sent or not.
+    pub async fn send<M: Message>(self, message: &M) -> Result<()> {
+        let parcel = Parcel::of(self.to?, message)?;
+        let (channel, payload) = envelope(&parcel)?;
+        self.publisher.publish(channel, payload).await
+    }
+}
+
+/// The channel and the payload of a message from outside.
+fn envelope(parcel: &Parcel) -> Result<(Channel, Bytes)> {
+    let channel = super::outgoing::channel_of(&parcel.to);
+    let envelope = parcel.envelope();
+    let Recipient::User(user) = &parcel.to else { return Ok((channel, envelope)) };
+    // The name goes in front: `{"user":"alice",` and the rest of the object.
+    let mut payload = b"{\"user\":".to_vec();
+    serde_json::to_writer(&mut payload, user).map_err(Error::internal)?;
+    payload.push(b',');
+    payload.extend_from_slice(envelope.get(1..).unwrap_or_default());
+    Ok((channel, payload.into()))
+}

@@ -1,0 +1,143 @@
+//! The task that sends what waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::links::Link;
+use super::names::Channel;
+use super::outgoing::{Batch, Outgoing, Push};
+use crate::backend::Publish;
+use crate::message::Parcel;
+use crate::sync::{Mutex, lock};
+
+/// So many marks go out together.
+const MARKS: usize = 5_000;
+/// After a failure on a link that lives: an error of Redis itself, which may pass.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// What waits, with the bells between who fills and who empties it.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    waiting: Mutex<Outgoing>,
+    /// Rung when something waits.
+    filled: Notify,
+    /// Rung when there is room again.
+    emptied: Notify,
+    /// Something is on its way.
+    sending: AtomicBool,
+}
+
+impl Outbound {
+    pub(super) fn new(origin: u64) -> Self {
+        Self {
+            waiting: Mutex::new(Outgoing::new(origin)),
+            filled: Notify::new(),
+            emptied: Notify::new(),
+            sending: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds a parcel; waits while too much waits already.
+    pub(super) fn publish(self: &Arc<Self>, parcel: &Parcel) -> Publish {
+        if self.push(parcel) {
+            return Publish::Done(Ok(()));
+        }
+        let (outbound, parcel) = (self.clone(), parcel.clone());
+        Publish::Wait(Box::pin(async move {
+            loop {
+                let emptied = outbound.emptied.notified();
+                if outbound.push(&parcel) {
+                    return Ok(());
+                }
+                emptied.await;
+            }
+        }))
+    }
+
+    /// False when it is full.
+    fn push(&self, parcel: &Parcel) -> bool {
+        let pushed = lock(&self.waiting).push(parcel, Instant::now());
+        if pushed == Push::First {
+            self.filled.notify_one();
+        }
+        pushed != Push::Full
+    }
+
+    /// Adds a payload that is none of parcels.
+    pub(super) fn say(&self, channel: Channel, payload: bytes::Bytes) {
+        lock(&self.waiting).say(channel, payload);
+        self.filled.notify_one();
+    }
+
+    /// Whether all that waited has been said.
+    pub(super) fn is_quiet(&self) -> bool {
+        lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
+    }
+
+    /// Sends what waits, for as long as it runs.
+    pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
+        let mut changes = link.watch();
+        loop {
+            let Some(commands) = link.get() else {
+                self.set_down();
+                if changes.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            lock(&self.waiting).set_up(Instant::now());
+            while link.get().is_some_and(|current| Arc::ptr_eq(&current, &commands)) {
+                let batch = self.next();
+                if batch.is_empty() {
+                    self.rest(&mut changes).await;
+                    continue;
+                }
+                let published = commands.publish(batch.messages.clone()).await;
+                self.sending.store(false, Ordering::SeqCst);
+                if let Err(error) = published {
+                    tracing::debug!("messages for other nodes may be lost: {error:?}");
+                    lock(&self.waiting).fail(&batch, Instant::now());
+                    self.set_down();
+                    link.suspect();
+                    sleep(AFTER_ERROR).await;
+                    break;
+                }
+            }
+        }
+    }
+
+    fn next(&self) -> Batch {
+        let batch = {
+            let mut waiting = lock(&self.waiting);
+            let batch = waiting.take();
+            self.sending.store(!batch.is_empty(), Ordering::SeqCst);
+            if batch.is_empty() { waiting.take_marks(Instant::now(), MARKS) } else { batch }
+        };
+        self.emptied.notify_waiters();
+        batch
+    }
+
+    fn set_down(&self) {
+        lock(&self.waiting).set_down(Instant::now());
+        self.emptied.notify_waiters();
+    }
+
+    async fn rest<T>(&self, changes: &mut tokio::sync::watch::Receiver<T>) {
+        let due = lock(&self.waiting).next_due();
+        let due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.filled.notified() => {}
+            () = due => {}
+            _ = changes.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What comes from the other nodes: read in order, delivered, answered.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::driver::{Event, Events};
+use super::figures::Figures;
+use super::names::Channel;
+use super::payload::{Payload, Talk, Unreadable};
+use super::peers::Peers;
+use super::publishing::Outbound;
+use super::streams::Streams;
+use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
+use crate::id::GroupName;
+use crate::message::Parcel;
+use crate::sync::{Mutex, lock};
+
+/// So many bytes wait at most to be read.
+const BOUND: usize = 16 << 20;
+/// So long the reader waits for a worker that does not keep up. Then what is for it is dropped: the others must not wait,
+/// and Redis cuts the link of a node that falls far behind.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// A part of an answer has so many items at most.
+const PAGE: usize = 1_000;
+/// So often streams are looked through for silent ones.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// What one link has received and nobody has read yet.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    waiting: Arc<Waiting>,
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    /// Channels of which something was dropped because too much waited.
+    overrun: Mutex<HashSet<Channel>>,
+}
+
+impl Inbound {
+    /// The queue, and the end of it that a link fills.
+    pub(super) fn new() -> (Events, Self) {
+        let waiting = Arc::new(Waiting::default());
+        let (sender, events) = mpsc::unbounded_channel();
+        let filling = waiting.clone();
+        let fill = move |event: Event| {
+            if let Event::Message(channel, payload) = &event {
+                if filling.bytes.load(Ordering::Relaxed) > BOUND {
+                    lock(&filling.overrun).insert(channel.clone());
+                    return;
+                }
+                filling.bytes.fetch_add(payload.len(), Ordering::Relaxed);
+            }
+            let _ = sender.send(event);
+        };
+        (Arc::new(fill), Self { waiting, events })
+    }
+}
+
+/// Reads what links receive.
+pub(super) struct Reader {
+    pub(super) origin: u64,
+    pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) outbound: Arc<Outbound>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) figures: Arc<Figures>,
+}
+
+impl Reader {
+    /// Reads until the link is lost. What was not read then is covered by the resync that follows.
+    pub(super) async fn run(&self, mut inbound: Inbound) {
+        let mut reading = Reading { streams: Streams::default(), swept: Instant::now(), is_behind: false };
+        while let Some(event) = inbound.events.recv().await {
+            match event {
+                Event::Message(channel, payload) => {
+                    inbound.waiting.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
+                    self.read(&mut reading, &channel, payload).await;
+                }
+                Event::Unsubscribed(channel) => reading.streams.forget(&channel),
+                Event::Lost => return,
+            }
+            let overrun = std::mem::take(&mut *lock(&inbound.waiting.overrun));
+            for channel in overrun {
+                self.figures.overrun();
+                self.lost(&channel);
+            }
+        }
+    }
+
+    async fn read(&self, reading: &mut Reading, channel: &Channel, payload: Bytes) {
+        let now = Instant::now();
+        match Payload::read(channel, &payload) {
+            Ok(Payload::Pack(head, _)) if head.origin == self.origin => {}
+            Ok(Payload::Pack(head, parcels)) => {
+                let verdict = reading.streams.note(channel, &head, parcels.len(), now);
+                if verdict.hole {
+                    self.figures.hole();
+                    self.lost(channel);
+                }
+                for parcel in parcels.into_iter().skip(verdict.seen) {
+                    self.deliver(reading, channel, parcel).await;
+                }
+            }
+            Ok(Payload::Loose(parcels)) => {
+                for parcel in parcels {
+                    self.deliver(reading, channel, parcel).await;
+                }
+            }
+            Ok(Payload::Outside(parcel)) => self.deliver(reading, channel, parcel).await,
+            Ok(Payload::Talk(origin, _)) if origin == self.origin => {}
+            Ok(Payload::Talk(origin, talk)) => self.talk(reading, origin, talk),
+            Err(Unreadable::Hole(what)) => {
+                self.figures.unreadable(|| format!("a payload is {what}"), channel);
+                self.lost(channel);
+            }
+            Err(Unreadable::Outside(why)) => {
+                self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
+            }
+        }
+        if now.saturating_duration_since(reading.swept) > SWEEP {
+            reading.swept = now;
+            reading.streams.sweep(now);
+        }
+    }
+
+    async fn deliver(&self, reading: &mut Reading, channel: &Channel, parcel: Parcel) {
+        let Some(waiting) = self.deliver.deliver(parcel) else {
+            reading.is_behind = false;
+            return;
+        };
+        // Who was waited for in vain is not waited for again until it keeps up.
+        let patience = if reading.is_behind { Duration::ZERO } else { PATIENCE };
+        if timeout(patience, waiting).await.is_err() {
+            reading.is_behind = true;
+            self.figures.overrun();
+            self.lost(channel);
+        }
+    }
+
+    fn talk(&self, reading: &mut Reading, origin: u64, talk: Talk) {
+        match talk {
+            Talk::Hello => self.peers.hello(origin),
+            Talk::Goodbye => {
+                reading.streams.forget_origin(origin);
+                self.peers.goodbye(origin);
+            }
+            Talk::Ask(number, question) => self.answer(origin, number, question),
+            Talk::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
+        }
+    }
+
+    /// Answers a question: what it asks to be done begins now, in the order of what came.
+    fn answer(&self, origin: u64, number: u64, question: Question) {
+        let (outbound, own) = (self.outbound.clone(), self.origin);
+        let mut answering = self.deliver.answer(question);
+        let say = move |answer| {
+            let pages = pages(answer);
+            let last = pages.len() - 1;
+            for (at, answer) in pages.into_iter().enumerate() {
+                let talk = Talk::Answer { number, answer, more: at < last };
+                outbound.say(Channel::Node(origin), talk.write(own));
+            }
+        };
+        match poll_once(&mut answering) {
+            Some(answer) => say(answer),
+            None => drop(tokio::spawn(async move { say(answering.await) })),
+        }
+    }
+
+    /// Something on a channel was lost.
+    fn lost(&self, channel: &Channel) {
+        match channel {
+            Channel::Group(group) => self.lost_in(std::slice::from_ref(group)),
+            // For whom it was nobody knows.
+            Channel::Users | Channel::Everyone | Channel::Node(_) => {
+                self.deliver.resync(None, ResyncReason::Backend);
+            }
+            // Nothing of it is for connections.
+            Channel::Nodes => {}
+        }
+    }
+
+    fn lost_in(&self, groups: &[GroupName]) {
+        self.deliver.resync(Some(groups), ResyncReason::Backend);
+    }
+}
+
+/// What the reader knows of the link it reads.
+struct Reading {
+    streams: Streams,
+    swept: Instant,
+    is_behind: bool,
+}
+
+/// Lets a future begin; its result, if it has one at once. It is polled again by whoever awaits it.
+fn poll_once<T>(future: &mut Async<'static, T>) -> Option<T> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => Some(value),
+        std::task::Poll::Pending => None,
+    }
+}
+
+fn pages(answer: Answer) -> Vec<Answer> {
+    match answer {
+        Answer::Members(users) if users.len() > PAGE => {
+            users.chunks(PAGE).map(|users| Answer::Members(users.to_vec())).collect()
+        }
+        Answer::Connections(ids) if ids.len() > PAGE => {
+            ids.chunks(PAGE).map(|ids| Answer::Connections(ids.to_vec())).collect()
+        }
+        answer => vec![answer],
+    }
+}

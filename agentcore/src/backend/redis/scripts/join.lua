@@ -1,0 +1,31 @@
+
+-- ARGV[6..11]: lease, node, origin, places, groups, epoch before.
+local lease, before = ARGV[6], ARGV[11]
+
+if state.epoch and not whole() then lose() end
+if not state.epoch then
+  local unsure = (state.lost or before ~= '') and now + LEASE or 0
+  state = { epoch = lease, begun = now, run = RUN, unsure = unsure, stamp = now, grace = 0 }
+  nodes, node_of = {}, {}
+  call('DEL', STATE)
+  call('HSET', STATE, 'epoch', lease, 'begun', now, 'run', RUN, 'unsure', unsure, 'stamp', now, 'grace', 0)
+  for _, name in ipairs(SHARED) do
+    if name == 'due' then call('ZADD', key(name), '+inf', MARKER) else call('HSET', key(name), MARKER, '') end
+  end
+elseif before ~= '' and before ~= state.epoch and state.begun + LEASE > state.unsure then
+  -- Whoever began this epoch did not know of a loss.
+  state.unsure = state.begun + LEASE
+  call('HSET', STATE, 'unsure', state.unsure)
+end
+
+local node = node_of[lease]
+if not node then
+  node = { lease = lease }
+  nodes[#nodes + 1] = node
+  node_of[lease] = node
+end
+node.name, node.origin = ARGV[7], ARGV[8]
+node.places, node.groups = tonumber(ARGV[9]), tonumber(ARGV[10])
+for _, name in ipairs(own_keys(lease)) do call('HSET', name, MARKER, '') end
+renewed(node)
+return view()

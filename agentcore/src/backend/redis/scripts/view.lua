@@ -1,0 +1,35 @@
+
+-- Renews a node, and what must not expire while it lives.
+local function renewed(node)
+  node.expiry, node.live = now + LEASE, true
+  save(node)
+  state.stamp = now
+  call('HSET', STATE, 'stamp', now)
+  for _, name in ipairs({ STATE, key('online'), key('u:' .. node.lease), key('i:' .. node.lease), key('g:' .. node.lease) }) do
+    call('PEXPIRE', name, REGISTRY)
+  end
+  for _, name in ipairs({ key('pn'), key('pc'), key('due'), key('gone'), key('p:' .. node.lease) }) do
+    call('PEXPIRE', name, PRESENCE)
+  end
+end
+
+-- How soon a grace is over, in milliseconds; -1: there is none.
+local function next_left()
+  local first = call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')
+  if not first[1] or first[1] == MARKER then return -1 end
+  return math.max(0, tonumber(first[2]) - now)
+end
+
+local function view()
+  local live, ended, places, groups = {}, {}, 0, 0
+  for _, node in ipairs(nodes) do
+    local peer = { node.lease, node.name, node.origin }
+    if node.live then
+      live[#live + 1] = peer
+      places, groups = places + node.places, groups + node.groups
+    else
+      ended[#ended + 1] = peer
+    end
+  end
+  return { state.epoch, live, ended, places, groups, next_left() }
+end

@@ -1,0 +1,176 @@
+//! The link that receives, and the task that keeps it in line with what this node wants to hear.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::channels::{Asked, Channels};
+use super::driver::{Driver, Subscription};
+use super::links::{PING_EVERY, open};
+use super::names::Channel;
+use super::payload::Talk;
+use super::receiving::{Inbound, Reader};
+use crate::backend::{Async, Deliver, ResyncReason};
+use crate::error::Result;
+use crate::id::GroupName;
+use crate::sync::{Mutex, lock};
+
+/// So many groups are asked for at once.
+const MOST: usize = 5_000;
+/// After asking for groups the task rests, the longer the more there were: a crowd that joins many groups costs few round
+/// trips, and one who joins waits for one.
+const REST: Duration = Duration::from_millis(1);
+const LONGEST_REST: u32 = 200;
+
+/// What this node hears.
+pub(super) struct Hearing {
+    channels: Mutex<Channels>,
+    bell: Notify,
+    deliver: Arc<dyn Deliver>,
+}
+
+impl Hearing {
+    pub(super) fn new(deliver: Arc<dyn Deliver>) -> Self {
+        Self { channels: Mutex::default(), bell: Notify::new(), deliver }
+    }
+
+    /// A connection is in `group` now; the future ends when it is heard.
+    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+        let asked = lock(&self.channels).ask(group);
+        match asked {
+            Asked::Heard => None,
+            Asked::Wait(heard, first) => {
+                if first {
+                    self.bell.notify_one();
+                }
+                Some(Box::pin(async move { drop(heard.await) }))
+            }
+            Asked::Down => {
+                self.deliver.resync(Some(std::slice::from_ref(group)), ResyncReason::Backend);
+                None
+            }
+        }
+    }
+
+    /// The last connection may have left `group`.
+    pub(super) fn unsubscribe(&self, group: &GroupName) {
+        if lock(&self.channels).left(group, Instant::now()) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Opens the first link.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached.
+    pub(super) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
+        let heard = self.open(driver, origin).await?;
+        lock(&self.channels).set_up(|group| self.deliver.wants(group));
+        Ok(heard)
+    }
+
+    async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
+        let (events, inbound) = Inbound::new();
+        let link = driver.subscription(events).await?;
+        link.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
+        Ok(Heard { link, inbound })
+    }
+
+    /// Hears, for as long as it runs.
+    pub(super) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
+        let mut link = first;
+        loop {
+            if let Some(Heard { link, inbound }) = link.take() {
+                tokio::select! {
+                    () = reader.run(inbound) => {}
+                    () = self.follow(&*link) => {}
+                }
+                reader.figures.link_lost();
+                tracing::warn!("the link that hears the other nodes is lost");
+            }
+            lock(&self.channels).set_down();
+            let heard = open(|| self.open(&*driver, reader.origin)).await;
+            lock(&self.channels).set_up(|group| self.deliver.wants(group));
+            link = self.restore(heard, &reader).await;
+        }
+    }
+
+    /// Hears again what was heard before, then tells everyone that there was a gap. `None` when the link is lost again.
+    async fn restore(&self, Heard { link, inbound }: Heard, reader: &Reader) -> Option<Heard> {
+        reader.outbound.say(Channel::Nodes, Talk::Hello.write(reader.origin));
+        while lock(&self.channels).is_asked() {
+            if let Err(error) = self.act(&*link).await {
+                tracing::debug!("the link that hears the other nodes is lost again: {error:?}");
+                return None;
+            }
+        }
+        let groups = lock(&self.channels).len();
+        tracing::info!(groups, "this node hears the other nodes again");
+        self.deliver.resync(None, ResyncReason::Backend);
+        Some(Heard { link, inbound })
+    }
+
+    /// Keeps a link in line with what is wanted; ends when it is dead.
+    async fn follow(&self, link: &dyn Subscription) {
+        let asked = async {
+            loop {
+                self.wait().await;
+                match self.act(link).await {
+                    Ok(count) => sleep(REST * u32::try_from(count).unwrap_or(u32::MAX).min(LONGEST_REST)).await,
+                    Err(error) => return error,
+                }
+            }
+        };
+        let alive = async {
+            loop {
+                sleep_until(Instant::now() + PING_EVERY).await;
+                if let Err(error) = link.ping().await {
+                    return error;
+                }
+            }
+        };
+        let error = tokio::select! {
+            error = asked => error,
+            error = alive => error,
+        };
+        tracing::debug!("the link that hears the other nodes: {error:?}");
+    }
+
+    /// Waits until something is to be asked for, or looked at.
+    async fn wait(&self) {
+        let (asked, due) = {
+            let channels = lock(&self.channels);
+            (channels.is_asked(), channels.next_due())
+        };
+        match due {
+            _ if asked => {}
+            Some(due) => {
+                let _ = timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await;
+            }
+            None => self.bell.notified().await,
+        }
+    }
+
+    /// Asks for what is wanted and leaves what is not, once; says how many groups it asked for.
+    async fn act(&self, link: &dyn Subscription) -> Result<usize> {
+        let wants = |group: &GroupName| self.deliver.wants(group);
+        let plan = lock(&self.channels).plan(Instant::now(), MOST, wants);
+        if !plan.subscribe.is_empty() {
+            link.subscribe(plan.subscribe.iter().cloned().map(Channel::Group).collect()).await?;
+            lock(&self.channels).heard(&plan.subscribe, Instant::now(), wants);
+        }
+        if !plan.unsubscribe.is_empty() {
+            link.unsubscribe(plan.unsubscribe.iter().cloned().map(Channel::Group).collect()).await?;
+            lock(&self.channels).dropped(&plan.unsubscribe);
+        }
+        Ok(plan.subscribe.len())
+    }
+}
+
+/// A link that hears.
+pub(super) struct Heard {
+    link: Arc<dyn Subscription>,
+    inbound: Inbound,
+}

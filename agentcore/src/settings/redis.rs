@@ -1,0 +1,121 @@
+//! Where Redis is, and what the keys of an application begin with.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The value of `REDIS_URL`: `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS (feature
+/// `redis-tls`). It may have a password, so it is never shown whole.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(String);
+
+/// Says that a text is no URL of a Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("redis://[user[:password]@]host[:port][/database], or rediss:// for TLS")]
+pub struct RedisUrlError;
+
+impl Default for RedisUrl {
+    fn default() -> Self {
+        Self("redis://localhost:6379/0".to_owned())
+    }
+}
+
+impl FromStr for RedisUrl {
+    type Err = RedisUrlError;
+
+    fn from_str(text: &str) -> Result<Self, RedisUrlError> {
+        let url = url::Url::parse(text).map_err(|_| RedisUrlError)?;
+        let database = url.path().trim_matches('/');
+        let is_good = matches!(url.scheme(), "redis" | "rediss")
+            && url.has_host()
+            && (database.is_empty() || database.parse::<u16>().is_ok());
+        if is_good { Ok(Self(text.to_owned())) } else { Err(RedisUrlError) }
+    }
+}
+
+impl RedisUrl {
+    /// The whole URL, with its password.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    /// The host, the port and the database.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(url) = url::Url::parse(&self.0) else { return f.write_str("redis://") };
+        write!(
+            f,
+            "{}://{}:{}{}",
+            url.scheme(),
+            url.host_str().unwrap_or_default(),
+            url.port().unwrap_or(6379),
+            url.path()
+        )
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The value of `REDIS_CHANNEL_PREFIX`: what all keys and channels begin with. Applications with different prefixes share
+/// nothing in one Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisPrefix(String);
+
+/// Says that a text cannot be a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("1 to 64 ASCII letters, digits, `:`, `-`, `_` and `.`, such as ws:")]
+pub struct RedisPrefixError;
+
+impl Default for RedisPrefix {
+    fn default() -> Self {
+        Self("ws:".to_owned())
+    }
+}
+
+impl FromStr for RedisPrefix {
+    type Err = RedisPrefixError;
+
+    fn from_str(text: &str) -> Result<Self, RedisPrefixError> {
+        let is_good = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte));
+        if is_good { Ok(Self(text.to_owned())) } else { Err(RedisPrefixError) }
+    }
+}
+
+impl RedisPrefix {
+    /// The prefix as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_never_shows_its_password() {
+        let url: RedisUrl = "redis://ada:secret@redis.example:6380/2".parse().unwrap();
+        assert_eq!(format!("{url} {url:?}"), "redis://redis.example:6380/2 redis://redis.example:6380/2");
+        for bad in ["localhost", "http://localhost", "redis://", "redis://localhost/two"] {
+            assert!(bad.parse::<RedisUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_has_nothing_that_means_something_in_a_key() {
+        for good in ["ws:", "app-1.chat_2:", "x"] {
+            assert!(good.parse::<RedisPrefix>().is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "{ws}", "ws*", "ws:\u{e9}"] {
+            assert!(bad.parse::<RedisPrefix>().is_err(), "{bad}");
+        }
+    }
+}

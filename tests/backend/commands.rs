@@ -1,0 +1,158 @@
+//! What nodes cost Redis, by its own counts.
+
+use std::time::Duration;
+
+use agentcore::GroupName;
+use agentcore::backend::{Backend, Count};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use serde_json::json;
+use tests::bare::{Bare, no_limits};
+use tests::redis::Redis;
+
+use crate::{Nodes, join, post};
+
+fn group(number: usize) -> GroupName {
+    format!("g{number}").parse().expect("a name")
+}
+
+#[tokio::test]
+async fn a_message_to_a_group_of_any_size_is_one_publish() {
+    let Some(redis) = Redis::start() else { return };
+    let nodes = Nodes::of(&redis).await;
+    let mut clients = nodes.clients(20).await;
+    for client in &mut clients {
+        join(client, "g").await;
+    }
+    let before = redis.calls("publish");
+    for text in 0..10 {
+        post(&mut clients[0], json!({ "group": "g", "text": text })).await;
+        for client in &mut clients {
+            assert_eq!(client.next_of("posted").await["data"]["text"], text);
+        }
+    }
+    // One each, and a mark for each second in which something was sent.
+    let published = redis.calls("publish") - before;
+    assert!((10..=14).contains(&published), "{published} calls");
+}
+
+#[tokio::test]
+async fn only_the_first_join_of_a_group_on_a_node_subscribes() {
+    let Some(redis) = Redis::start() else { return };
+    let nodes = Nodes::of(&redis).await;
+    let mut clients = nodes.clients(12).await;
+    let before = redis.calls("subscribe");
+    for client in &mut clients {
+        join(client, "g").await;
+    }
+    // One on each node; also for who comes back before the group is forgotten.
+    assert_eq!(redis.calls("subscribe") - before, 2);
+    for client in &mut clients {
+        client.ask("leave", json!({ "group": "g" })).await;
+    }
+    for client in &mut clients {
+        join(client, "g").await;
+    }
+    assert_eq!(redis.calls("subscribe") - before, 2);
+}
+
+/// What the manager asks of a backend when a connection joins a group.
+async fn enter(backend: &impl Backend, group: &GroupName, is_first: bool) {
+    if is_first {
+        backend.admit_group().await.expect("a place");
+    }
+    backend.record(Count::Group(group));
+    if let Some(heard) = backend.subscribe(group) {
+        heard.await;
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_who_join_at_once_cost_few_round_trips() {
+    let Some(redis) = Redis::start() else { return };
+    let (node, _got) = Bare::new();
+    let backend = redis.backend();
+    node.start(&backend, "a", no_limits()).await;
+    let groups: Vec<_> = (0..10_000).map(group).collect();
+    let before = redis.all_calls();
+    groups.iter().for_each(|group| node.set_members(group, 1));
+    futures_util::future::join_all(groups.iter().map(|group| enter(&backend, group, true))).await;
+    let calls = redis.all_calls() - before;
+    let by_kind = ["evalsha", "publish", "subscribe", "ping"].map(|kind| (kind, redis.calls(kind)));
+    assert!(calls <= 20, "{calls} calls for 10,000 groups: {by_kind:?}");
+
+    let one = group(10_000);
+    let before = redis.calls("subscribe");
+    node.set_members(&one, 10_000);
+    futures_util::future::join_all((0..10_000).map(|number| enter(&backend, &one, number == 0))).await;
+    assert_eq!(redis.calls("subscribe") - before, 1, "for one group");
+    backend.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_node_sends_few_commands_whatever_it_holds() {
+    let Some(redis) = Redis::start() else { return };
+    let (node, _got) = Bare::new();
+    let backend = redis.backend();
+    node.start(&backend, "a", no_limits()).await;
+    let groups: Vec<_> = (0..1_000).map(group).collect();
+    groups.iter().for_each(|group| node.set_members(group, 1));
+    futures_util::future::join_all(groups.iter().map(|group| enter(&backend, group, true))).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (before, seconds) = (redis.all_calls(), 5);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let calls = redis.all_calls() - before;
+    assert!(calls <= 4 * seconds, "{calls} calls in {seconds} s");
+    backend.stop().await;
+}
+
+#[tokio::test]
+async fn many_messages_travel_together_when_there_are_many() {
+    let Some(redis) = Redis::start() else { return };
+    let ((one, _silent), (other, mut got)) = (Bare::new(), Bare::new());
+    let (sender, receiver) = (redis.backend(), redis.backend());
+    one.start(&sender, "a", no_limits()).await;
+    other.start(&receiver, "b", no_limits()).await;
+    let groups: Vec<_> = (0..100).map(group).collect();
+    for group in &groups {
+        other.set_members(group, 1);
+        enter(&receiver, group, true).await;
+    }
+    let before = redis.calls("publish");
+    let count = 50_000;
+    for number in 0..count {
+        let to = Recipient::Group(groups[number % groups.len()].clone());
+        let envelope = format!("{{\"type\":\"said\",\"data\":{number}}}");
+        let parcel = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes());
+        match sender.publish(&parcel) {
+            agentcore::backend::Publish::Done(done) => done.expect("handed over"),
+            agentcore::backend::Publish::Wait(waiting) => waiting.await.expect("handed over"),
+        }
+    }
+    for _ in 0..count {
+        got.recv().await.expect("a message");
+    }
+    let published = redis.calls("publish") - before;
+    assert!(published * 4 <= count as u64, "{published} calls for {count} messages");
+    assert_eq!(other.resyncs.load(std::sync::atomic::Ordering::Relaxed), 0);
+    sender.stop().await;
+    receiver.stop().await;
+}
+
+/// The members of this node have a message before Redis has answered anything: it does not answer at all.
+#[tokio::test]
+async fn members_of_the_own_node_do_not_wait_for_redis() {
+    let Some(redis) = Redis::start() else { return };
+    let nodes = Nodes::of(&redis).await;
+    let mut clients = [nodes.connect(0, "u0").await, nodes.connect(2, "u1").await];
+    for client in &mut clients {
+        join(client, "g").await;
+    }
+    redis.freeze();
+    for text in 0..20 {
+        post(&mut clients[0], json!({ "group": "g", "text": text })).await;
+        for client in &mut clients {
+            assert_eq!(client.next_of("posted").await["data"]["text"], text);
+        }
+    }
+    redis.thaw();
+}

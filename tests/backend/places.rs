@@ -1,0 +1,129 @@
+//! Places over nodes and Redis: never one too many, and never one lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use agentcore::backend::{Admission, AdmissionLimits, Backend, RedisBackend, Refused};
+use tests::bare::{Bare, no_limits};
+use tests::raw::Raw;
+use tests::redis::Redis;
+use tests::room::room;
+use tests::server::{Server, settings};
+use tests::wait::until_equal;
+
+const BACKENDS: usize = 3;
+const TASKS: usize = 600;
+/// In all, over all tasks.
+const ADMISSIONS: usize = 100_000;
+
+#[derive(Default)]
+struct Held {
+    total: AtomicUsize,
+    users: [AtomicUsize; 8],
+    admitted: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+/// Asks again and again, and gives each place back a moment later.
+async fn race(backend: Arc<RedisBackend>, held: Arc<Held>, limits: AdmissionLimits, task: usize) {
+    let user = task % held.users.len();
+    let admission = Admission::new(format!("u{user}").parse().expect("a name"), None);
+    for _ in 0..ADMISSIONS / TASKS {
+        match backend.admit(&admission).await {
+            Ok(()) => {
+                assert!(held.total.fetch_add(1, Ordering::SeqCst) < limits.total, "one too many");
+                assert!(held.users[user].fetch_add(1, Ordering::SeqCst) < limits.per_user, "one of a user too many");
+                held.admitted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                held.users[user].fetch_sub(1, Ordering::SeqCst);
+                held.total.fetch_sub(1, Ordering::SeqCst);
+                backend.release(&admission);
+            }
+            Err(Refused::Total | Refused::User) => drop(held.refused.fetch_add(1, Ordering::Relaxed)),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_backends_race_for_places() {
+    let Some(redis) = Redis::start() else { return };
+    let limits = AdmissionLimits { total: 50, per_user: 10, ..no_limits() };
+    let mut backends = Vec::new();
+    for number in 0..BACKENDS {
+        let backend = Arc::new(redis.backend());
+        Bare::new().0.start(&*backend, &format!("n{number}"), limits).await;
+        backends.push(backend);
+    }
+    let held = Arc::new(Held::default());
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| tokio::spawn(race(backends[task % BACKENDS].clone(), held.clone(), limits, task)))
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    let (admitted, refused) = (held.admitted.load(Ordering::Relaxed), held.refused.load(Ordering::Relaxed));
+    assert!(admitted > limits.total && refused > 0, "{admitted} admitted, {refused} refused: no race");
+    until_equal("users", 0, async || backends[0].online_count().await.expect("a count")).await;
+
+    // No place was lost: all of them can be taken again, and not one more.
+    let mut taken = 0;
+    for number in 0..2 * limits.total {
+        let admission = Admission::new(format!("v{}", number % 20).parse().expect("a name"), None);
+        taken += usize::from(backends[number % BACKENDS].admit(&admission).await.is_ok());
+    }
+    assert_eq!(taken, limits.total);
+    for backend in backends {
+        backend.stop().await;
+    }
+    assert!(redis.keys().is_empty(), "{:?}", redis.keys());
+}
+
+/// Three nodes and 3,000 sockets, which come as fast as they can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
+    let Some(redis) = Redis::start() else { return };
+    let (places, per_user, sockets) = (100, 7, 3_000);
+    let mut settings = settings();
+    settings.max_total_connections = places;
+    settings.max_connections_per_client = per_user;
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        let (app, journal, gate) = room(settings.clone());
+        nodes.push((Arc::new(Server::start(app.backend(redis.backend())).await), journal, gate));
+    }
+    // As many users as fill all places but one, then whoever comes; all at once.
+    let clients: Vec<_> = (0..sockets)
+        .map(|number| {
+            let server = nodes[number % nodes.len()].0.clone();
+            tokio::spawn(async move {
+                let mut raw = Raw::reach(&server).await;
+                let status = raw.shake(&format!("/room/u{}", number % 40), &[]).await.status;
+                (status == 101).then_some((number % 40, raw))
+            })
+        })
+        .collect();
+    let mut held = Vec::new();
+    for client in clients {
+        held.extend(client.await.expect("no panic"));
+    }
+    assert_eq!(held.len(), places);
+    for user in 0..40 {
+        let count = held.iter().filter(|(of, _)| *of == user).count();
+        assert!(count <= per_user, "{count} of user {user}");
+    }
+    let here = |server: &Server| server.manager.stats().connections;
+    until_equal("connections", places, async || nodes.iter().map(|(server, ..)| here(server)).sum::<usize>()).await;
+    drop(held);
+    let online = async || nodes[0].0.manager.online_count().await.expect("a count");
+    until_equal("users", 0, online).await;
+    // All places are there again.
+    let mut again = Vec::new();
+    for number in 0..places {
+        let mut raw = Raw::reach(&nodes[number % 3].0).await;
+        assert_eq!(raw.shake(&format!("/room/v{number}"), &[]).await.status, 101);
+        again.push(raw);
+    }
+    let refused = Raw::reach(&nodes[0].0).await.shake("/room/one-more", &[]).await;
+    assert_eq!(refused.status, 503);
+}

@@ -1,0 +1,87 @@
+//! A node without connections: a backend, and what it is given.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use agentcore::backend::{AdmissionLimits, Answer, Async, Backend, Deliver, Node, Question, ResyncReason};
+use agentcore::message::Parcel;
+use agentcore::{GroupName, Supervisor, UserId};
+use tokio::sync::mpsc;
+
+/// What a backend delivers, and the members that it is told of.
+#[derive(Debug)]
+pub struct Bare {
+    parcels: mpsc::UnboundedSender<Parcel>,
+    members: Mutex<HashMap<GroupName, usize>>,
+    /// How often something was said to be missing.
+    pub resyncs: AtomicUsize,
+}
+
+impl Bare {
+    /// A node, and what it gets.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Parcel>) {
+        let (parcels, got) = mpsc::unbounded_channel();
+        (Arc::new(Self { parcels, members: Mutex::default(), resyncs: AtomicUsize::new(0) }), got)
+    }
+
+    /// From now on a group has so many members here.
+    pub fn set_members(&self, group: &GroupName, count: usize) {
+        let mut members = self.members.lock().expect("no panic");
+        if count == 0 {
+            members.remove(group)
+        } else {
+            members.insert(group.clone(), count)
+        };
+    }
+
+    /// Starts a backend for it.
+    pub async fn start(self: &Arc<Self>, backend: &impl Backend, name: &str, limits: AdmissionLimits) {
+        static INCARNATION: AtomicUsize = AtomicUsize::new(1);
+        let incarnation = INCARNATION.fetch_add(1, Ordering::Relaxed) as u64;
+        let node = Node { id: name.parse().expect("a name"), incarnation, limits, supervisor: Supervisor::new() };
+        backend.start(node, self.clone()).await.expect("a start");
+    }
+}
+
+impl Deliver for Bare {
+    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
+        let _ = self.parcels.send(parcel);
+        None
+    }
+
+    fn wants(&self, group: &GroupName) -> bool {
+        self.group_count(group) > 0
+    }
+
+    fn has_user(&self, _: &UserId) -> bool {
+        false
+    }
+
+    fn connection_count(&self, _: &UserId) -> usize {
+        0
+    }
+
+    fn group_count(&self, group: &GroupName) -> usize {
+        self.members.lock().expect("no panic").get(group).copied().unwrap_or(0)
+    }
+
+    fn user_count(&self) -> usize {
+        0
+    }
+
+    fn answer(&self, _: Question) -> Async<'static, Answer> {
+        Box::pin(std::future::ready(Answer::Count(0)))
+    }
+
+    fn resync(&self, _: Option<&[GroupName]>, _: ResyncReason) {
+        self.resyncs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Bounds that nobody meets.
+#[must_use]
+pub fn no_limits() -> AdmissionLimits {
+    AdmissionLimits { total: 1 << 30, per_user: 1 << 30, per_ip: 1 << 30, groups: 1 << 30 }
+}
