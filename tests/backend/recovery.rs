@@ -1,5 +1,6 @@
 //! A node whose Redis comes back.
 
+use std::io::Write;
 use std::time::Instant;
 
 use agentcore::GroupName;
@@ -37,7 +38,8 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     let heard = back.elapsed();
     let counted = async || backend.group_count(&groups[GROUPS - 1]).await.expect("a count") == 1;
     until("the last group is counted", counted).await;
-    println!("{GROUPS} groups: heard again after {heard:?}, counted after {:?}", back.elapsed());
+    let told = format!("{GROUPS} groups: heard again after {heard:?}, counted after {:?}", back.elapsed());
+    writeln!(std::io::stderr(), "{told}").expect("a log");
     until("all were told", async || node.resyncs.load(std::sync::atomic::Ordering::Relaxed) > 0).await;
     backend.stop().await;
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());

@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use tests::chat::{ChatServer, Folder, Talker, program, surroundings};
+use tests::redis::free_port;
 
 use crate::is_timestamp;
 
@@ -62,6 +63,36 @@ fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
 }
 
 #[test]
+fn nodes_with_a_store_each_are_refused_at_the_start() {
+    let folder = Folder::new();
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    command.env("BACKEND_TYPE", "redis").env("CHAT_DB", ":memory:");
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("CHAT_DB=\":memory:\": must be a file that all nodes have"), "{told}");
+    assert_eq!(told.trim_end().lines().count(), 2, "{told}");
+    assert_eq!(ended.stdout, b"", "it must not listen");
+}
+
+#[test]
+fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
+    let folder = Folder::new();
+    let mut command = Command::new(program());
+    surroundings(&mut command, folder.path(), 0);
+    let port = free_port();
+    command.env("CHAT_STORE", "redis").env("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{port}/3"));
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let told = String::from_utf8(ended.stderr).unwrap();
+    let place = format!("cannot open the chat store `redis://127.0.0.1:{port}/3`");
+    assert!(told.contains(&place) && !told.contains("hunter2"), "{told}");
+    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    assert_eq!(ended.stdout, b"", "it must not listen");
+}
+
+#[test]
 fn the_start_says_that_anybody_can_be_anybody() {
     let chat = ChatServer::start();
     let mut command = Command::new(program());
@@ -81,7 +112,7 @@ fn bad_settings_are_listed_and_a_secret_is_not_shown() {
     surroundings(&mut command, folder.path(), 0);
     // From the file, as the framework reads its own.
     std::fs::write(folder.path().join(".env"), "CHAT_RATE_SECONDS=soon\nCHAT_DEMO_TOKENS=perhaps\n").unwrap();
-    command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2");
+    command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2").env("CHAT_PUBLISH_KEY", "hunter2");
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     let told = String::from_utf8(ended.stderr).unwrap();
@@ -89,6 +120,7 @@ fn bad_settings_are_listed_and_a_secret_is_not_shown() {
         "CHAT_RATE_MESSAGES=\"0\": must be ",
         "CHAT_RATE_SECONDS=\"soon\": must be ",
         "CHAT_SECRET",
+        "CHAT_PUBLISH_KEY=\"..\": must be 32 or more visible ASCII characters",
         "CHAT_DEMO_TOKENS=\"perhaps\": must be one of: true, false, 1, 0",
     ] {
         assert!(told.contains(line), "{line}: {told}");

@@ -137,3 +137,16 @@ async fn a_frame_of_the_other_codec_closes_with_1003() {
         assert_eq!(raw.closed().await.0, 1003, "{protocol}");
     }
 }
+
+#[tokio::test]
+async fn a_message_whose_type_is_known_at_run_time_reaches_both_codecs() {
+    let (server, ..) = start().await;
+    let mut ada = Packed::connect(&server, "ada").await;
+    let mut bob = connect(&server, "bob").await;
+    let data = json!({ "n": [1, -2, 2.5, u64::MAX, null, true], "s": "zażółć \u{0001} \"" });
+    let kind = format!("news.{}", 7);
+    server.manager.everyone().except_user("eve").send_raw(&kind, &data).await.expect("it is sent");
+    let wanted = json!({ "type": kind, "data": data });
+    assert_eq!(ada.next().await, wanted);
+    assert_eq!(bob.next().await, wanted);
+}

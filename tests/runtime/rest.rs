@@ -91,6 +91,30 @@ async fn an_error_of_a_rest_handler_is_the_same_object_under_error() {
 }
 
 #[tokio::test]
+async fn a_message_whose_type_is_known_at_run_time_is_checked_before_anybody_gets_it() {
+    let mut settings = settings();
+    settings.ws_max_message_size = 100;
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
+    let mut ada = connect(&server, "ada").await;
+    let long = json!({ "text": "x".repeat(100) });
+    for (kind, data, field) in [
+        ("agentcore.resync", json!({}), "type"),
+        ("reply", json!({}), "type"),
+        ("Not a type", json!({}), "type"),
+        ("news", json!([1, 2]), "data"),
+        ("news", long, "data"),
+    ] {
+        let error = server.manager.user("ada").send_raw(kind, &data).await.expect_err("a refusal");
+        assert_eq!((error.code(), &*error.details()[0].field), ("VALIDATION_FAILED", field), "{kind}: {error}");
+    }
+    let error = server.manager.user("a\nb").send_raw("news", &json!({})).await.expect_err("no user");
+    assert_eq!(error.code(), "VALIDATION_FAILED");
+    server.manager.user("ada").send_raw("news", &json!({ "text": "and this" })).await.expect("it is sent");
+    assert_eq!(ada.next().await, json!({ "type": "news", "data": { "text": "and this" } }));
+}
+
+#[tokio::test]
 async fn the_status_routes_answer() {
     let (server, _) = served().await;
     let health = http::get(&server, "/health").await;

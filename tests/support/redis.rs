@@ -1,57 +1,68 @@
 //! A Redis of a test's own: on a free port of the loopback, remembering nothing, gone with the test.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use std::{env, thread};
 
 use agentcore::Settings;
 use agentcore::backend::RedisBackend;
 
-/// A server, and what nodes need to find it.
+use crate::chat::Folder;
+use crate::wait::PATIENCE;
+
+/// Starts the server behind a shell that ends it as soon as the shell's input ends: with the test's process, however
+/// that ends.
+const GUARDED: &str = r#""$0" "$@" >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $! 2>/dev/null; wait"#;
+
+/// A running `redis-server`, and what nodes need to find it. A clone is the same server; with the last one it is killed.
 #[derive(Debug, Clone)]
 pub struct Redis(Arc<Running>);
 
 #[derive(Debug)]
 struct Running {
+    process: Mutex<Process>,
     port: u16,
-    directory: PathBuf,
+    folder: Folder,
     options: Vec<String>,
-    child: std::sync::Mutex<Child>,
+}
+
+#[derive(Debug)]
+struct Process {
+    shell: Child,
+    server: u32,
 }
 
 impl Redis {
-    /// A server; `None`, said on a line, where there is no `redis-server` and `CI` is not set.
+    /// Starts a server; without the program there is none, and the test says so and is skipped.
+    ///
+    /// # Panics
+    /// When it does not start, or when it is missing and `CI` is set.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::with(&[])
     }
 
-    /// A server with options of its command line.
+    /// Starts a server with options of its command line.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
     #[must_use]
     pub fn with(options: &[&str]) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
-            assert!(std::env::var_os("CI").is_none(), "redis-server is not installed");
-            eprintln!("SKIPPED: redis-server is not installed");
+        if !is_installed() {
             return None;
         }
-        let name = format!("agentcore-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&directory).expect("a directory");
+        let folder = Folder::new();
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-        // Somebody else may take the port in between: then another.
-        for _ in 0..10 {
-            let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-            let port = probe.expect("a free port").port();
-            let mut child = spawn(port, &directory, &options);
-            if is_up(port, &mut child) {
-                return Some(Self(Arc::new(Running { port, directory, options, child: child.into() })));
-            }
-        }
-        panic!("no port was free");
+        // Somebody else may take a port before the server does.
+        let started = (0..5).find_map(|_| {
+            let port = free_port();
+            launch(&folder, port, &options).map(|process| (process, port))
+        });
+        let (process, port) = started.expect("redis-server starts");
+        Some(Self(Arc::new(Running { process: process.into(), port, folder, options })))
     }
 
     /// Where it listens.
@@ -113,73 +124,147 @@ impl Redis {
         self.does(&["KEYS", "*"])
     }
 
-    /// Stops it in the middle of whatever it does; it neither answers nor closes.
+    /// Says something to it, and returns the answer as it comes over the wire, without its last line end.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    #[must_use]
+    pub fn ask(&self, command: &[&str]) -> String {
+        ask(self.port(), command).expect("an answer")
+    }
+
+    /// Stops it in its tracks: connections stay, and nothing is answered until [`thaw`](Self::thaw).
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        self.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Lets it go on; it answers all that came meanwhile.
+    ///
+    /// # Panics
+    /// When the system has no `kill`.
     pub fn thaw(&self) {
-        self.signal("-CONT");
+        self.signal("CONT");
     }
 
-    /// Ends it at once: what it knew is lost.
+    /// Kills it, with all that it held.
+    ///
+    /// # Panics
+    /// When it does not end.
     pub fn kill(&self) {
-        let mut child = self.0.child.lock().expect("no panic");
-        child.kill().expect("a process");
-        child.wait().expect("its end");
+        self.signal("KILL");
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port())).is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "redis-server does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
-    /// Starts it again after [`kill`](Self::kill), on the same port.
+    /// Starts an empty one on the same port, after a [`kill`](Self::kill).
+    ///
+    /// # Panics
+    /// When it does not start.
     pub fn revive(&self) {
-        let mut child = spawn(self.0.port, &self.0.directory, &self.0.options);
-        assert!(is_up(self.0.port, &mut child), "the port was taken");
-        *self.0.child.lock().expect("no panic") = child;
+        let mut process = self.0.process.lock().expect("no panic");
+        end(&mut process.shell);
+        *process = launch(&self.0.folder, self.port(), &self.0.options).expect("redis-server starts again");
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.0.child.lock().expect("no panic").id();
-        let sent = Command::new("kill").arg(signal).arg(id.to_string()).status().expect("kill runs");
-        assert!(sent.success());
+    fn signal(&self, name: &str) {
+        let server = self.0.process.lock().expect("no panic").server;
+        let sent = Command::new("kill").args([&format!("-{name}"), &server.to_string()]).status();
+        assert!(sent.expect("`kill` runs").success());
     }
-}
-
-fn spawn(port: u16, directory: &Path, options: &[String]) -> Child {
-    Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .args(options)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("redis-server runs")
-}
-
-fn is_up(port: u16, child: &mut Child) -> bool {
-    let end = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < end {
-        if child.try_wait().expect("a process").is_some() {
-            return false;
-        }
-        let client = redis::Client::open(format!("redis://127.0.0.1:{port}"));
-        let answer = client.and_then(|client| redis::cmd("PING").query::<String>(&mut client.get_connection()?));
-        match answer {
-            Ok(_) => return true,
-            // It wants a password, so it is there.
-            Err(error) if error.code() == Some("NOAUTH") => return true,
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
-        }
-    }
-    false
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(child) = self.child.get_mut() {
-            let _ = child.kill();
-            let _ = child.wait();
+        if let Ok(process) = self.process.get_mut() {
+            end(&mut process.shell);
         }
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Whether there is a Redis to start; a test without one says so and is skipped.
+///
+/// # Panics
+/// When it is missing and `CI` is set.
+#[must_use]
+#[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+pub fn is_installed() -> bool {
+    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    if found.is_err() {
+        let reason = "there is no redis-server; it comes with Debian's package of this name";
+        assert!(env::var_os("CI").is_none(), "{reason}");
+        println!("SKIPPED: {reason}");
+    }
+    found.is_ok()
+}
+
+/// A port that nobody listens on at the moment.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn launch(folder: &Folder, port: u16, options: &[String]) -> Option<Process> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", GUARDED, "redis-server", "--bind", "127.0.0.1", "--port", &port.to_string()]);
+    shell.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path()).args(options);
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+    let mut said = String::new();
+    let output = shell.stdout.take().expect("its output is read here");
+    BufReader::new(output).read_line(&mut said).expect("a line");
+    let server = said.trim().parse().expect("the number of the process");
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        // Whoever took the port may answer as well, but not with the number of our process.
+        let info = ask(port, &["INFO", "server"]).unwrap_or_default();
+        if info.lines().any(|line| line == format!("process_id:{server}")) {
+            return Some(Process { shell, server });
+        }
+        if !is_running(server) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    end(&mut shell);
+    None
+}
+
+fn is_running(process: u32) -> bool {
+    let asked = Command::new("kill").args(["-0", &process.to_string()]).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn end(shell: &mut Child) {
+    drop(shell.stdin.take());
+    drop(shell.wait());
+}
+
+/// An answer that is one line, or one text with its length in a line before it.
+fn ask(port: u16, command: &[&str]) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut request = format!("*{}\r\n", command.len());
+    for part in command {
+        request.push_str(&format!("${}\r\n{part}\r\n", part.len()));
+    }
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let line = line.trim_end();
+    let Some(length) = line.strip_prefix('$').and_then(|length| length.parse().ok()) else {
+        return Some(line.to_owned());
+    };
+    let mut text = vec![0; length];
+    reader.read_exact(&mut text).ok()?;
+    String::from_utf8(text).ok()
 }

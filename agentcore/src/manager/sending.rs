@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::ConnectionManager;
 use super::route::Routed;
 use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
-use crate::message::{Body, EncodeError, Except, Message, Parcel, Recipient};
+use crate::message::{Body, EncodeError, Except, Message, Overflow, Parcel, Recipient, outside};
 use crate::registry::{Command, Connection, Fate};
 use crate::wire::Frame;
 
@@ -108,6 +110,35 @@ impl<'a, C> To<'a, C> {
     fn parcel<M: SentBy<C>>(self, message: &M) -> Result<Parcel> {
         let to = self.to?;
         Ok(Parcel::new(to, self.except, body(message)?))
+    }
+}
+
+impl To<'_, AnyConsumer> {
+    /// Sends a message whose type is known only at run time, such as one that another program hands over. A message that is
+    /// a type of the program is sent with [`send`](Self::send): then the compiler checks what is checked here.
+    ///
+    /// ```
+    /// # use agentcore::prelude::*;
+    /// # async fn publish(manager: &ConnectionManager, kind: String) -> Result<()> {
+    /// manager.group("lobby").send_raw(&kind, &serde_json::json!({ "text": "The bar is open" })).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` for the field `type`, when it is no message type (`[a-z][a-z0-9_.]{0,63}`) or one of the
+    /// protocol's own (`ping`, `pong`, `reply`, `error`, `agentcore.*`), or for `data`, when they are no object or the message
+    /// is longer than one of a client may be (`WS_MAX_MESSAGE_SIZE`). Else as [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the message may have reached some, none, or all.
+    pub fn send_raw<D: Serialize + ?Sized>(self, message_type: &str, data: &D) -> Sending {
+        let envelope = outside::write(message_type, data, self.manager.settings().ws_max_message_size);
+        let parcel =
+            self.to.and_then(|to| Ok(Parcel::from_envelope(to, self.except, Overflow::Disconnect, &envelope?)));
+        Sending(match parcel {
+            Ok(parcel) => State::Parcel(self.manager.clone(), parcel),
+            Err(error) => State::Failed(error),
+        })
     }
 }
 

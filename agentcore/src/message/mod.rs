@@ -3,7 +3,7 @@
 mod codec;
 mod depth;
 mod explain;
-mod outside;
+pub(crate) mod outside;
 mod overflow;
 mod parcel;
 mod raw;
@@ -16,7 +16,6 @@ pub(crate) use raw::Data;
 pub use raw::RawData;
 
 pub(crate) use codec::{EncodeError, Envelope, Input, type_of};
-pub(crate) use outside::check_outside;
 pub(crate) use parcel::Body;
 
 use schemars::{Schema, SchemaGenerator};

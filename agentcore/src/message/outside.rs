@@ -1,30 +1,141 @@
-//! Messages whose type is known at run time only: from programs that are no nodes.
+//! Messages that no type of the program describes: an application passes them on with a type it knows only at run time, or
+//! another program publishes them. What the compiler checks of all others is checked here, once for all ways in.
 
-use crate::error::Error;
+use serde::Serialize;
 
-/// The longest envelope that is taken from outside, in bytes.
-pub(crate) const MAX_OUTSIDE: usize = 1 << 20;
+use super::RawData;
+use super::codec::{Envelope, Input, MAX_TYPE};
+use crate::error::{Error, Result};
 
-/// Whether a message may come from outside: its type has the form of one and is not the protocol's own, and its envelope is
-/// not too long.
+/// Types that only the protocol itself sends, beside all that begin with `agentcore.`.
+const RESERVED: [&str; 4] = ["ping", "pong", "reply", "error"];
+
+/// Objects and arrays may stand in each other so deep: whoever reads JSON bounds that, many at 128 with the envelope.
+const MAX_DEPTH: usize = 100;
+
+/// Writes the complete envelope of a message. Data that are null are the empty object, as they are for messages of clients.
 ///
 /// # Errors
-/// `VALIDATION_FAILED`, saying what is wrong.
-pub(crate) fn check_outside(message_type: &str, len: usize) -> Result<(), Error> {
-    let mut bytes = message_type.bytes();
-    let formed = bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.".contains(&byte))
-        && message_type.len() <= 64;
-    if !formed {
-        return Err(Error::validation(
-            "`type` must be 1 to 64 characters: a lower case letter, then lower case letters, digits, `_` and `.`",
-        ));
+/// `VALIDATION_FAILED` for the field `type`, a form other than `[a-z][a-z0-9_.]{0,63}` or a type of the protocol, or `data`,
+/// no object or more than the envelope may have; an internal error when `data` cannot be encoded.
+pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
+    check_type(message_type)?;
+    let text = serde_json::to_string(data)
+        .map_err(|error| Error::internal(format!("message `{message_type}` cannot be encoded: {error}")))?;
+    envelope(message_type, &RawData::json(Some(&text)), max_bytes)
+}
+
+/// Reads an envelope from outside, and writes it anew with its `type` and its `data` only: a `ref` would make an answer of
+/// it that nobody asked for.
+///
+/// # Errors
+/// As [`write`], and `INVALID_JSON` or `INVALID_ENVELOPE`.
+pub(super) fn read(text: &[u8], max_bytes: usize) -> Result<Vec<u8>> {
+    // First, so that nobody makes this node read what it would not take.
+    if text.len() > max_bytes {
+        return Err(too_long(text.len(), max_bytes));
     }
-    if matches!(message_type, "ping" | "pong" | "reply" | "error") || message_type.starts_with("agentcore.") {
-        return Err(Error::validation(format!("message type `{message_type}` is reserved for the protocol")));
+    let text = std::str::from_utf8(text).map_err(|_| Error::invalid_json("the message is not UTF-8"))?;
+    let Envelope { message_type, data, .. } = Envelope::parse(Input::Text(text))?;
+    check_type(&message_type)?;
+    envelope(&message_type, &data, max_bytes)
+}
+
+fn check_type(message_type: &str) -> Result<()> {
+    let refused = |rule: &'static str, text: &str| Err(Error::invalid_field("type", rule, text));
+    if RESERVED.contains(&message_type) || message_type.starts_with("agentcore.") {
+        return refused("reserved", "is one of the protocol's own: `ping`, `pong`, `reply`, `error`, `agentcore.*`");
     }
-    if len > MAX_OUTSIDE {
-        return Err(Error::validation(format!("an envelope has at most {MAX_OUTSIDE} bytes, this one has {len}")));
+    let own = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+    if message_type.len() > MAX_TYPE
+        || !message_type.starts_with(|c: char| c.is_ascii_lowercase())
+        || !message_type.chars().all(own)
+    {
+        let form = "must be a letter from `a` to `z`, then up to 63 of `a` to `z`, `0` to `9`, `_` and `.`";
+        return refused("message_type", form);
     }
     Ok(())
+}
+
+fn envelope(message_type: &str, data: &RawData<'_>, max_bytes: usize) -> Result<Vec<u8>> {
+    if !data.as_bytes().starts_with(b"{") {
+        return Err(Error::invalid_field("data", "type", "must be an object"));
+    }
+    if data.is_deeper_than(MAX_DEPTH) {
+        return Err(Error::invalid_field("data", "depth", format!("is nested more than {MAX_DEPTH} deep")));
+    }
+    let parts = [b"{\"type\":\"", message_type.as_bytes(), b"\",\"data\":", data.as_bytes(), b"}"];
+    let envelope = parts.concat();
+    if envelope.len() > max_bytes {
+        return Err(too_long(envelope.len(), max_bytes));
+    }
+    Ok(envelope)
+}
+
+fn too_long(len: usize, max_bytes: usize) -> Error {
+    let text = format!("makes a message of {len} bytes, {max_bytes} are allowed");
+    Error::invalid_field("data", "size", text)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn field_of(result: Result<Vec<u8>>) -> String {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), "VALIDATION_FAILED", "{error}");
+        error.details().first().unwrap().field.clone()
+    }
+
+    #[test]
+    fn a_type_has_the_form_that_the_compiler_demands_and_is_not_the_protocols() {
+        for good in ["a", "news", "chat_message", "a.b_9", "pings", "agentcore", "agentcored.x", &"x".repeat(64)] {
+            let written = write(good, &json!({ "a": 1 }), 1000).unwrap();
+            assert_eq!(written, format!(r#"{{"type":"{good}","data":{{"a":1}}}}"#).into_bytes());
+        }
+        let bad =
+            ["", "A", "9", "_a", ".a", "a b", "a-b", "ä", "a\"", "a\n", "ping", "reply", "error", "agentcore.resync"];
+        for bad in bad.into_iter().chain([&*"x".repeat(65)]) {
+            assert_eq!(field_of(write(bad, &json!({}), 1000)), "type", "{bad}");
+            let from_outside = json!({ "type": bad, "data": {} }).to_string();
+            assert!(read(from_outside.as_bytes(), 1000).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn data_are_an_object_within_bounds() {
+        for bad in [json!([1]), json!(1), json!("text"), json!(true)] {
+            assert_eq!(field_of(write("news", &bad, 1000)), "data", "{bad}");
+        }
+        assert_eq!(write("news", &Value::Null, 1000).unwrap(), br#"{"type":"news","data":{}}"#);
+        let length = br#"{"type":"news","data":{}}"#.len();
+        assert!(write("news", &json!({}), length).is_ok());
+        assert_eq!(field_of(write("news", &json!({}), length - 1)), "data");
+        let deep = |levels| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        let nested = |levels| format!(r#"{{"type":"news","data":{}}}"#, deep(levels));
+        assert!(read(nested(MAX_DEPTH).as_bytes(), 10_000).is_ok());
+        assert_eq!(field_of(read(nested(MAX_DEPTH + 1).as_bytes(), 10_000)), "data");
+    }
+
+    #[test]
+    fn an_envelope_from_outside_is_written_anew() {
+        let text =
+            br#" {"ref": 7, "data": {"ref":1, "big": 12345678901234567890123}, "other": [], "type": "n\u0065ws"} "#;
+        let anew = br#"{"type":"news","data":{"ref":1, "big": 12345678901234567890123}}"#;
+        assert_eq!(read(text, 1000).unwrap(), anew);
+        assert_eq!(read(br#"{"type":"news"}"#, 1000).unwrap(), br#"{"type":"news","data":{}}"#);
+        assert_eq!(field_of(read(text, 50)), "data");
+        for (bad, code) in [
+            (&b"{\"type\":\"news\",\"data\":{}"[..], "INVALID_JSON"),
+            (b"\xff", "INVALID_JSON"),
+            (b"{\"data\":{}}", "INVALID_ENVELOPE"),
+            (b"{\"type\":7}", "INVALID_ENVELOPE"),
+            (b"[]", "INVALID_ENVELOPE"),
+        ] {
+            assert_eq!(read(bad, 1000).unwrap_err().code(), code, "{bad:?}");
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::codec::{Codec, EncodeError, json_type_of, packed};
-use super::{Message, Overflow};
+use super::{Message, Overflow, outside};
+use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
 
@@ -65,7 +66,7 @@ impl Parcel {
     ///
     /// # Errors
     /// When it cannot be encoded.
-    pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> crate::error::Result<Self> {
+    pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
         let body = Body::of(message).map_err(|error| {
             crate::error::Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
         })?;
@@ -80,6 +81,17 @@ impl Parcel {
             Ok::<_, Infallible>(())
         });
         Self::new(to, except, Body { json, packed: OnceLock::new(), overflow })
+    }
+
+    /// A parcel that came from a program which is no node: its type and data are checked, and nothing else of its JSON
+    /// envelope is passed on.
+    ///
+    /// # Errors
+    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
+    /// `data` that are no object or make the envelope longer than `max_bytes`.
+    pub fn from_outside(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
+        let envelope = outside::read(envelope, max_bytes)?;
+        Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
     }
 
     /// The complete JSON envelope, as other nodes get it.

@@ -1,32 +1,6 @@
-//! A chat: rooms, private messages, history, and a page to use it with.
-//!
-//! `cargo run --release -p chat`, then open <http://127.0.0.1:8000> in two windows. Read on in `consumer`, which says
-//! what happens to a message; `messages` are the messages themselves.
+//! The program: the chat of `lib.rs`, on the settings of the environment.
 
-mod consumer;
-mod demo;
-mod errors;
-mod headers;
-mod lists;
-mod messages;
-mod names;
-mod page;
-mod rest;
-mod rooms;
-mod settings;
-mod store;
-#[cfg(test)]
-mod tests;
-mod tokens;
-
-use std::sync::Arc;
-
-use agentcore::middleware::{Chain, Level, Logging, RateLimit, Validation};
-use agentcore::prelude::*;
-
-use consumer::Chat;
-use settings::ChatSettings;
-use store::{Sqlite, Store};
+use agentcore::Result;
 
 // A message is a few short-lived allocations on each of many threads.
 #[global_allocator]
@@ -34,39 +8,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    application(AgentCore::from_env()?, ChatSettings::load()?).await?.serve().await
-}
-
-/// The whole application, on the settings of its server.
-async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore> {
-    let store: Store = Arc::new(Sqlite::open(&settings.db).await?);
-    let chain = Chain::new()
-        >> Logging::default().level(Level::DEBUG)
-        >> Validation::default()
-        >> RateLimit::per_user(settings.rate_messages, settings.rate_window).ceiling(settings.exempt_ceiling());
-    let app = app
-        .state(store)
-        .state(settings.tokens.clone())
-        .middleware(chain)
-        .consumer::<Chat>()
-        .routes(page::routes())
-        .routes(rest::routes());
-    Ok(with_users(app, settings))
-}
-
-/// Who the users are: those whose tokens say so or, without a secret, whoever they say they are.
-fn with_users(app: AgentCore, settings: ChatSettings) -> AgentCore {
-    let Some(tokens) = settings.tokens else {
-        tracing::warn!("open mode: whoever opens /ws/alice is alice; this is for trying out. CHAT_SECRET ends it");
-        if settings.demo_tokens {
-            tracing::warn!("CHAT_DEMO_TOKENS does nothing without CHAT_SECRET: there are no tokens to hand out");
-        }
-        return app;
-    };
-    let app = app.authenticator(tokens.clone());
-    if !settings.demo_tokens {
-        return app;
-    }
-    tracing::warn!("CHAT_DEMO_TOKENS: /api/token makes anybody whoever they ask to be; this is for trying out");
-    app.state(tokens).routes(demo::routes())
+    chat::from_env().await?.serve().await
 }

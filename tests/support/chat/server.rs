@@ -155,10 +155,24 @@ impl ChatServer {
         self.request(path, key).await
     }
 
+    /// Posts `body` to `path`, with these header lines.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
+        let mut lines = vec![format!("Content-Length: {}", body.len()), "Connection: close".to_owned()];
+        lines.extend(headers.iter().map(|line| (*line).to_owned()));
+        self.exchange(&format!("POST {path}"), &lines.join("\r\n"), body).await
+    }
+
     async fn request(&self, path: &str, headers: &str) -> Answer {
+        self.exchange(&format!("GET {path}"), headers, "").await
+    }
+
+    async fn exchange(&self, what: &str, headers: &str, body: &str) -> Answer {
         let stream = soon("a connection", TcpStream::connect(("127.0.0.1", self.port))).await;
         let mut stream: Box<dyn Stream> = Box::new(stream.expect("the chat listens"));
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n", self.port);
+        let request = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n{body}", self.port);
         soon("sending", stream.write_all(request.as_bytes())).await.expect("the chat reads");
         read_answer(&mut stream, &mut Vec::new()).await
     }

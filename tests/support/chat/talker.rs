@@ -47,7 +47,18 @@ impl Talker {
     /// # Panics
     /// When something else goes wrong.
     pub async fn at(chat: &ChatServer, path: &str, protocols: &[&str]) -> Result<Self, Refusal> {
-        let url = format!("ws://127.0.0.1:{}{path}", chat.port());
+        Self::at_port(chat.port(), path, protocols).await
+    }
+
+    /// As [`at`](Self::at), wherever a chat listens on 127.0.0.1.
+    ///
+    /// # Errors
+    /// What HTTP says instead.
+    ///
+    /// # Panics
+    /// When something else goes wrong.
+    pub async fn at_port(port: u16, path: &str, protocols: &[&str]) -> Result<Self, Refusal> {
+        let url = format!("ws://127.0.0.1:{port}{path}");
         let mut request = url.into_client_request().expect("a request");
         if !protocols.is_empty() {
             let value = protocols.join(", ").parse().expect("a header");

@@ -25,8 +25,11 @@ struct Known {
     /// What this node has let pass: it goes on from there when Redis is away.
     here: RateDesk,
     /// Until when a subject has nothing left. Nothing can pass before: what is asked until then is refused without asking.
-    refused: Mutex<HashMap<(Subject, u16, Part), (u32, Instant)>>,
+    refused: Mutex<HashMap<Limited, (u32, Instant)>>,
 }
+
+/// A subject, and which of its limits.
+type Limited = (Subject, u16, Part);
 
 impl Rates {
     pub(super) fn new(link: Arc<Link>, peers: Arc<Peers>) -> Self {
@@ -52,7 +55,14 @@ impl Rates {
         RateAnswer::Wait(Box::pin(async move {
             match commands.take(name(&subject), quotas.clone(), cost).await {
                 Ok(decision) => {
-                    known.note(&subject, &quotas, cost, nodes, decision, key, now);
+                    match (decision, key) {
+                        (RateDecision::Passed, _) => drop(known.alone(&subject, &quotas, cost, nodes)),
+                        // Counted from before it was asked: never longer than Redis says.
+                        (RateDecision::Refused { retry_after: Some(after) }, Some(limited)) => {
+                            known.note_refused(limited, cost, now + after, now);
+                        }
+                        _ => {}
+                    }
                     Ok(decision)
                 }
                 Err(error) => {
@@ -72,30 +82,14 @@ impl Known {
         self.here.take(&RateAsk { subject, quotas: &quotas, cost })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one decision, and what it was about")]
-    fn note(
-        &self,
-        subject: &Subject,
-        quotas: &[Quota],
-        cost: u32,
-        nodes: usize,
-        decision: RateDecision,
-        key: Option<(Subject, u16, Part)>,
-        asked_at: Instant,
-    ) {
-        match decision {
-            RateDecision::Passed => drop(self.alone(subject, quotas, cost, nodes)),
-            RateDecision::Refused { retry_after: Some(after) } => {
-                let mut refused = lock(&self.refused);
-                if refused.len() >= MANY {
-                    refused.retain(|_, (_, until)| *until > asked_at);
-                }
-                // Counted from before it was asked: never longer than Redis says.
-                if let (Some(key), true) = (key, refused.len() < MANY) {
-                    refused.insert(key, (cost, asked_at + after));
-                }
-            }
-            RateDecision::Refused { retry_after: None } => {}
+    /// Nothing of that cost passes before.
+    fn note_refused(&self, limited: Limited, cost: u32, until: Instant, now: Instant) {
+        let mut refused = lock(&self.refused);
+        if refused.len() >= MANY {
+            refused.retain(|_, (_, until)| *until > now);
+        }
+        if refused.len() < MANY {
+            refused.insert(limited, (cost, until));
         }
     }
 }

@@ -122,7 +122,7 @@ impl Reader {
                 self.lost(channel);
             }
             Err(Unreadable::Outside(why)) => {
-                self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel)
+                self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
             }
         }
         if now.saturating_duration_since(reading.swept) > SWEEP {

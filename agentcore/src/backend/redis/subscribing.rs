@@ -116,15 +116,7 @@ impl Hearing {
     async fn follow(&self, link: &dyn Subscription) {
         let asked = async {
             loop {
-                let due = lock(&self.channels).next_due();
-                if !lock(&self.channels).is_asked() {
-                    match due {
-                        Some(due) => {
-                            drop(timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await)
-                        }
-                        None => self.bell.notified().await,
-                    }
-                }
+                self.wait().await;
                 match self.act(link).await {
                     Ok(count) => sleep(REST * u32::try_from(count).unwrap_or(u32::MAX).min(LONGEST_REST)).await,
                     Err(error) => return error,
@@ -144,6 +136,21 @@ impl Hearing {
             error = alive => error,
         };
         tracing::debug!("the link that hears the other nodes: {error:?}");
+    }
+
+    /// Waits until something is to be asked for, or looked at.
+    async fn wait(&self) {
+        let (asked, due) = {
+            let channels = lock(&self.channels);
+            (channels.is_asked(), channels.next_due())
+        };
+        match due {
+            _ if asked => {}
+            Some(due) => {
+                let _ = timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await;
+            }
+            None => self.bell.notified().await,
+        }
     }
 
     /// Asks for what is wanted and leaves what is not, once; says how many groups it asked for.

@@ -19,7 +19,7 @@ use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 pub use crate::wire::Codec;
 
 /// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
-const MAX_TYPE: usize = 64;
+pub(super) const MAX_TYPE: usize = 64;
 
 /// A message of a client, its data not parsed yet.
 #[derive(Debug)]

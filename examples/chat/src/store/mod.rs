@@ -1,16 +1,42 @@
 //! What outlives a restart: users, rooms, who may enter a private room, and messages.
 //!
-//! This module says what the chat needs from a store; `sqlite` is the one that it comes with.
+//! This module says what the chat needs from a store; it comes with two, `sqlite` and `redis`.
 //! Who is connected, and who has joined which room, is not kept here: that ends with the connection.
 
-use std::{collections::HashMap, error, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{collections::HashMap, error, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 
-pub(crate) use self::sqlite::Sqlite;
+use self::{redis::Redis, sqlite::Sqlite};
 
+pub(crate) mod redis;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 /// A store as the chat passes it around.
 pub(crate) type Store = Arc<dyn ChatStore>;
+
+/// Where a store is.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// In a file of SQLite; `:memory:` ends with the process.
+    Sqlite(PathBuf),
+    /// In Redis.
+    Redis(redis::Address),
+}
+
+impl Place {
+    /// Opens the store that is there, or makes a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`], naming the place.
+    pub(crate) async fn open(&self) -> Result<Store, StoreError> {
+        Ok(match self {
+            Self::Sqlite(path) => Arc::new(Sqlite::open(path).await?),
+            Self::Redis(address) => Arc::new(Redis::open(address).await?),
+        })
+    }
+}
 
 /// What a call of a [`ChatStore`] returns: boxed, so that the chat can hold any store as an `Arc<dyn ChatStore>`.
 pub(crate) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -125,7 +151,7 @@ pub(crate) enum StoreError {
         /// Why not.
         source: Cause,
     },
-    /// Nothing was stored, and trying again later may help: the disk is full, the database is locked.
+    /// Nothing was stored, and trying again later may help: the disk is full, the database is locked, Redis is away.
     Unavailable(Cause),
     /// The room was never created.
     NoSuchRoom(String),

@@ -9,6 +9,7 @@ use agentcore::testing::{TestApp, TestClient};
 use crate::application;
 use crate::messages::{MessageHistory, RoomInfo, RoomJoined, RoomRef, Say, Welcome};
 use crate::settings::ChatSettings;
+use crate::store::Place;
 use crate::tokens::Tokens;
 
 mod limits;
@@ -19,11 +20,12 @@ mod users;
 /// A chat without history, whose users are whoever they say they are, and may send as much as they like.
 fn open_mode() -> ChatSettings {
     ChatSettings {
-        db: ":memory:".into(),
+        store: Place::Sqlite(":memory:".into()),
         rate_messages: 100_000,
         rate_window: Duration::from_secs(60),
         tokens: None,
         demo_tokens: false,
+        publish_key: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Neither has connections: it is the backend alone that is measured, with Redis and both nodes on the same cores.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use agentcore::backend::{
     AdmissionLimits, Answer, Async, Backend, Deliver, Node, Publish, Question, RedisBackend, ResyncReason,
 };
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
-use agentcore::{Error, GroupName, Result, Settings, Supervisor, UserId};
+use agentcore::{Error, GroupName, Internal, Result, Settings, Supervisor, UserId};
 use tokio::sync::Notify;
 
 /// As in a program of a user that wants to be fast.
@@ -124,7 +125,9 @@ async fn run(url: &str, count: usize, bytes: usize, channels: usize) -> Result<(
     let complete = all.await.is_ok();
     let seconds = start.elapsed().as_secs_f64();
     let (got, resyncs) = (receiver.got.load(Ordering::Relaxed), receiver.resyncs.load(Ordering::Relaxed));
-    println!("messages={got} seconds={seconds:.3} rate={:.0} waits={waits} resyncs={resyncs}", got as f64 / seconds);
+    let rate = got as f64 / seconds;
+    let line = format!("messages={got} seconds={seconds:.3} rate={rate:.0} waits={waits} resyncs={resyncs}");
+    writeln!(std::io::stdout(), "{line}").internal()?;
     publishing.stop().await;
     receiving.stop().await;
     if complete { Ok(()) } else { Err(Error::backend(format!("{got} of {count} messages came"))) }

@@ -3,37 +3,28 @@
 //! On a group's channel and that of everyone: `{"type": .., "data": ..}`; on that of users with one key more,
 //! `"user": "alice"`. It is written anew for the clients, so nothing else of it reaches them.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
 use super::super::names::Channel;
+use crate::error::Error;
 use crate::id::UserId;
-use crate::message::{Except, Overflow, Parcel, Recipient, check_outside};
+use crate::message::{Except, Parcel, Recipient};
+
+/// The longest envelope that is taken, in bytes.
+const MAX: usize = 1 << 20;
 
 #[derive(Deserialize)]
-struct Read<'a> {
-    #[serde(borrow, rename = "type")]
-    message_type: Cow<'a, str>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
+struct Address {
     #[serde(default)]
     user: Option<UserId>,
 }
 
-#[derive(Serialize)]
-struct Write<'a> {
-    #[serde(rename = "type")]
-    message_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
-}
-
 pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
-    let Read { message_type, data, user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    check_outside(&message_type, bytes.len()).map_err(|error| error.to_string())?;
+    if bytes.len() > MAX {
+        return Err(format!("it has {} bytes, {MAX} are allowed", bytes.len()));
+    }
+    let Address { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let to = match (channel, user) {
         (Channel::Group(group), None) => Recipient::Group(group.clone()),
         (Channel::Everyone, None) => Recipient::Everyone,
@@ -44,7 +35,11 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    let envelope =
-        serde_json::to_vec(&Write { message_type: &message_type, data }).map_err(|error| error.to_string())?;
-    Ok(Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, &envelope))
+    Parcel::from_outside(to, Except::default(), bytes, MAX).map_err(|error| why(&error))
+}
+
+/// The message, and the broken rules.
+fn why(error: &Error) -> String {
+    let rules = error.details().iter().map(|detail| format!("; `{}` {}", detail.field, detail.message));
+    std::iter::once(error.to_string()).chain(rules).collect()
 }

@@ -1,94 +1,19 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected must fail")]
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
 
 use std::{
     error::Error as _,
     fs,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use agentcore::tokio;
 use rusqlite::Connection;
-use uuid::Uuid;
+use tests::chat::Folder;
 
 use super::Sqlite;
-use crate::store::{ChatStore, Creation, Draft, Message, StoreError};
-
-#[tokio::test]
-async fn recent_messages_come_oldest_first_and_no_more_than_asked_for() {
-    let store = with_lobby(":memory:").await;
-    for n in 1..=7 {
-        say(&store, "lobby", &format!("line {n}")).await.unwrap();
-    }
-    assert_eq!(texts(&store.recent("lobby", 3).await.unwrap()), ["line 5", "line 6", "line 7"]);
-    assert_eq!(store.recent("lobby", 100).await.unwrap().len(), 7);
-    assert_eq!(store.recent("nowhere", 100).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn what_came_after_a_message_is_found_page_by_page() {
-    let store = with_lobby(":memory:").await;
-    store.create_room("other", "ada", true).await.unwrap();
-    let first = say(&store, "lobby", "seen").await.unwrap();
-    say(&store, "other", "elsewhere").await.unwrap();
-    for text in ["a", "b", "c"] {
-        say(&store, "lobby", text).await.unwrap();
-    }
-    let page = store.after("lobby", &first.id, 2).await.unwrap();
-    assert_eq!(texts(&page), ["a", "b"]);
-    let page = store.after("lobby", &page[1].id, 2).await.unwrap();
-    assert_eq!(texts(&page), ["c"]);
-    assert_eq!(store.after("lobby", &page[0].id, 2).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn a_stored_message_is_returned_as_it_will_be_read() {
-    let store = with_lobby(":memory:").await;
-    let stored = say(&store, "lobby", "hello\u{0} 'wörld'").await.unwrap();
-    assert_eq!(Uuid::parse_str(&stored.id).unwrap().get_version_num(), 7);
-    assert_eq!(store.recent("lobby", 1).await.unwrap(), [stored]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn simultaneous_messages_are_all_kept_in_the_order_of_their_ids() {
-    let folder = Folder::new();
-    // Two stores on one file are two nodes of one machine.
-    let nodes = [with_lobby(&folder.file()).await, with_lobby(&folder.file()).await];
-    let calls: Vec<_> = (0..400)
-        .map(|n| {
-            let store = nodes[n % 2].clone();
-            tokio::spawn(async move { say(&store, "lobby", &n.to_string()).await.unwrap().id })
-        })
-        .collect();
-    let mut ids = Vec::new();
-    for call in calls {
-        ids.push(call.await.unwrap());
-    }
-    ids.sort();
-    let read: Vec<String> = nodes[0].recent("lobby", 1000).await.unwrap().into_iter().map(|said| said.id).collect();
-    assert_eq!(read, ids);
-    ids.dedup();
-    assert_eq!(ids.len(), 400);
-}
-
-#[tokio::test]
-async fn everything_is_there_after_a_restart() {
-    let folder = Folder::new();
-    let store = with_lobby(&folder.file()).await;
-    store.create_room("cellar", "ada", false).await.unwrap();
-    store.admit("cellar", "bob").await.unwrap();
-    let said = say(&store, "cellar", "psst").await.unwrap();
-    let room = store.room("cellar").await.unwrap();
-    drop(store);
-
-    let store = Sqlite::open(folder.file()).await.unwrap();
-    assert_eq!(store.room("cellar").await.unwrap(), room);
-    assert!(store.may_enter("cellar", "bob").await.unwrap());
-    let next = say(&store, "cellar", "still here").await.unwrap();
-    assert!(next.id > said.id);
-    assert_eq!(store.recent("cellar", 10).await.unwrap(), [said, next]);
-}
+use crate::store::ChatStore;
+use crate::store::tests::{say, texts};
 
 #[tokio::test]
 async fn a_message_comes_after_one_of_a_node_whose_clock_was_ahead() {
@@ -101,75 +26,9 @@ async fn a_message_comes_after_one_of_a_node_whose_clock_was_ahead() {
 }
 
 #[tokio::test]
-async fn a_room_is_created_once() {
-    let store = Sqlite::open(":memory:").await.unwrap();
-    let Creation::Created(room) = store.create_room("den", "ada", false).await.unwrap() else { unreachable!() };
-    assert_eq!((room.name.as_str(), room.created_by.as_str(), room.is_public), ("den", "ada", false));
-    assert_eq!(store.create_room("den", "bob", true).await.unwrap(), Creation::Exists(room.clone()));
-    assert_eq!(store.room("den").await.unwrap(), Some(room));
-    assert_eq!(store.room("Den").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_private_room_is_seen_and_entered_by_its_creator_and_the_admitted() {
-    let store = with_lobby(":memory:").await;
-    store.create_room("den", "ada", false).await.unwrap();
-    assert_eq!(visible(&store, "ada").await, ["den", "lobby"]);
-    assert_eq!(visible(&store, "bob").await, ["lobby"]);
-    assert!(store.may_enter("den", "ada").await.unwrap());
-    assert!(!store.may_enter("den", "bob").await.unwrap());
-    assert!(store.may_enter("lobby", "bob").await.unwrap());
-    assert!(!store.may_enter("nowhere", "bob").await.unwrap());
-
-    store.admit("den", "bob").await.unwrap();
-    store.admit("den", "bob").await.unwrap();
-    assert!(store.may_enter("den", "bob").await.unwrap());
-    assert_eq!(visible(&store, "bob").await, ["den", "lobby"]);
-    assert_eq!(store.visible_rooms("bob", 1).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn quotes_and_wildcards_in_names_are_data() {
-    let store = with_lobby(":memory:").await;
-    let hostile = ["%", "_____", "'; DROP TABLE messages; --", "lobby' OR '1'='1", "*", ":room"];
-    for name in hostile {
-        assert_eq!(store.room(name).await.unwrap(), None);
-        assert!(!store.may_enter(name, name).await.unwrap());
-        store.create_room(name, name, false).await.unwrap();
-        say(&store, name, name).await.unwrap();
-    }
-    for name in hostile {
-        assert_eq!(texts(&store.recent(name, 100).await.unwrap()), [name]);
-        assert_eq!(visible(&store, name).await.len(), 2, "{name}: its own and the lobby");
-    }
-    assert_eq!(store.after("lobby", "' OR id > '", 100).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn a_room_that_was_never_created_takes_no_messages_and_no_members() {
-    let store = with_lobby(":memory:").await;
-    let (lost, kept) = tokio::join!(say(&store, "nowhere", "lost"), say(&store, "lobby", "kept"));
-    let error = lost.unwrap_err();
-    assert!(matches!(&error, StoreError::NoSuchRoom(room) if room == "nowhere"), "{error:?}");
-    assert!(!error.is_retryable());
-    assert_eq!(store.recent("lobby", 10).await.unwrap(), [kept.unwrap()]);
-    assert!(matches!(store.admit("nowhere", "ada").await, Err(StoreError::NoSuchRoom(_))));
-}
-
-#[tokio::test]
-async fn the_name_a_user_came_with_last_is_kept() {
-    let store = Sqlite::open(":memory:").await.unwrap();
-    store.remember_user("ada", "Ada").await.unwrap();
-    store.remember_user("ada", "Ada L.").await.unwrap();
-    store.remember_user("bob", "Bob").await.unwrap();
-    let names = store.usernames(["ada", "nobody", "' OR 1 --"].map(str::to_owned).into()).await.unwrap();
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), [("ada".to_owned(), "Ada L.".to_owned())]);
-}
-
-#[tokio::test]
 async fn a_full_disk_refuses_every_message_of_the_batch_and_recovers() {
     let folder = Folder::new();
-    let store = with_lobby(&folder.file()).await;
+    let store = with_lobby(&file(&folder)).await;
     let kept = say(&store, "lobby", "kept").await.unwrap();
     limit_pages(&store, 1).await;
     let large = "x".repeat(200_000);
@@ -194,8 +53,8 @@ async fn a_full_disk_refuses_every_message_of_the_batch_and_recovers() {
 #[tokio::test]
 async fn a_locked_database_is_a_passing_error() {
     let folder = Folder::new();
-    let store = with_lobby(&folder.file()).await;
-    let other = Connection::open(folder.file()).unwrap();
+    let store = with_lobby(&file(&folder)).await;
+    let other = Connection::open(file(&folder)).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let begun = Instant::now();
     let calls = (0..50).map(|_| {
@@ -218,14 +77,14 @@ async fn a_locked_database_is_a_passing_error() {
 #[tokio::test]
 async fn what_cannot_be_opened_is_refused_with_its_path() {
     let folder = Folder::new();
-    let missing = format!("{}/missing/chat.db", folder.0.display());
+    let missing = format!("{}/missing/chat.db", folder.path().display());
     refused(&missing, "unable to open").await;
 
-    let text = folder.file();
+    let text = file(&folder);
     fs::write(&text, "This is a text and no database. ".repeat(100)).unwrap();
     refused(&text, "not a database").await;
 
-    let other = format!("{}/other.db", folder.0.display());
+    let other = format!("{}/other.db", folder.path().display());
     let db = Connection::open(&other).unwrap();
     db.execute_batch("CREATE TABLE books (title TEXT)").unwrap();
     refused(&other, "not one of the chat").await;
@@ -236,12 +95,12 @@ async fn what_cannot_be_opened_is_refused_with_its_path() {
 #[tokio::test]
 async fn a_damaged_database_is_refused() {
     let folder = Folder::new();
-    let store = with_lobby(&folder.file()).await;
+    let store = with_lobby(&file(&folder)).await;
     for _ in 0..50 {
         say(&store, "lobby", &"x".repeat(1000)).await.unwrap();
     }
-    let copy = format!("{}/damaged.db", folder.0.display());
-    Connection::open(folder.file()).unwrap().execute("VACUUM INTO ?1", [&copy]).unwrap();
+    let copy = format!("{}/damaged.db", folder.path().display());
+    Connection::open(file(&folder)).unwrap().execute("VACUUM INTO ?1", [&copy]).unwrap();
     let mut bytes = fs::read(&copy).unwrap();
     for byte in bytes.iter_mut().skip(20_000).take(10_000) {
         *byte = 0xA5;
@@ -254,7 +113,7 @@ async fn a_damaged_database_is_refused() {
 async fn nodes_that_start_together_on_a_new_file_all_start() {
     for _ in 0..60 {
         let folder = Folder::new();
-        let path: Arc<str> = folder.file().into();
+        let path: Arc<str> = file(&folder).into();
         let nodes: Vec<_> = (0..8)
             .map(|_| {
                 tokio::spawn({
@@ -282,41 +141,11 @@ async fn with_lobby(path: &str) -> Sqlite {
     store
 }
 
-async fn say(store: &Sqlite, room: &str, text: &str) -> Result<Message, StoreError> {
-    let [room, user_id, username, text] = [room, "ada", "Ada", text].map(str::to_owned);
-    store.append(Draft { room, user_id, username, text }).await
-}
-
-async fn visible(store: &Sqlite, user_id: &str) -> Vec<String> {
-    store.visible_rooms(user_id, 100).await.unwrap().into_iter().map(|room| room.name).collect()
-}
-
 async fn limit_pages(store: &Sqlite, pages: u32) {
     // SQLite does not go below the present size of the file.
     store.write(move |db| Ok(db.pragma_update(None, "max_page_count", pages)?)).await.unwrap();
 }
 
-fn texts(messages: &[Message]) -> Vec<&str> {
-    messages.iter().map(|message| message.text.as_str()).collect()
-}
-
-/// A folder for the files of one test, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("chat-store-{}", Uuid::now_v7()));
-        fs::create_dir(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self) -> String {
-        self.0.join("chat.db").display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
+fn file(folder: &Folder) -> String {
+    folder.path().join("chat.db").display().to_string()
 }

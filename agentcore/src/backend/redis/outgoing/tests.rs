@@ -1,0 +1,173 @@
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
+use super::super::payload::Payload;
+use super::super::streams::{Streams, Verdict};
+use super::*;
+use crate::id::GroupName;
+use crate::message::{Except, Overflow};
+use proptest::prelude::*;
+
+fn parcel(group: u8, text: &str) -> Parcel {
+    let to = Recipient::Group(GroupName::new(format!("g{group}")).unwrap());
+    let envelope = format!("{{\"type\":\"said\",\"data\":\"{text}\"}}");
+    Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Push(u8),
+    /// What waits goes out; whether it arrives, and whether the sender thinks so.
+    Send {
+        arrives: bool,
+        known: bool,
+    },
+    Down,
+    Up,
+    Wait(u16),
+    /// The receiver begins to hear a channel, or hears it no more.
+    Turn(u8),
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..3_u8).prop_map(Step::Push),
+        4 => prop_oneof![6 => Just((true, true)), 1 => Just((false, false)), 1 => Just((true, false))]
+            .prop_map(|(arrives, known)| Step::Send { arrives, known }),
+        1 => Just(Step::Down),
+        2 => Just(Step::Up),
+        4 => (0..4_000_u16).prop_map(Step::Wait),
+        1 => (60_000..65_000_u16).prop_map(Step::Wait),
+        1 => (0..3_u8).prop_map(Step::Turn),
+    ]
+}
+
+/// One receiver, and what it has heard and should have.
+#[derive(Default)]
+struct Receiver {
+    streams: Streams,
+    hears: [bool; 3],
+    heard: [Vec<u64>; 3],
+    /// Sent while it heard, and neither got nor told to be missing.
+    missing: [Vec<u64>; 3],
+}
+
+impl Receiver {
+    fn receive(&mut self, batch: &Batch, now: Instant) {
+        for (channel, bytes) in &batch.messages {
+            let Channel::Group(group) = channel else { panic!("a group") };
+            let at: usize = group.as_str()[1..].parse().unwrap();
+            if !self.hears[at] {
+                continue;
+            }
+            let Payload::Pack(head, parcels) = Payload::read(channel, bytes).unwrap() else { panic!("a pack") };
+            let Verdict { seen, hole } = self.streams.note(channel, &head, parcels.len(), now);
+            let numbers: Vec<u64> = parcels[seen..]
+                .iter()
+                .map(|parcel| {
+                    let text: serde_json::Value = serde_json::from_slice(&parcel.envelope()).unwrap();
+                    text["data"].as_str().unwrap().parse().unwrap()
+                })
+                .collect();
+            if hole {
+                let next = numbers.first().copied().unwrap_or(u64::MAX);
+                self.missing[at].retain(|number| *number > next);
+            }
+            for number in numbers {
+                assert!(self.heard[at].last().is_none_or(|last| *last < number), "twice, or out of order");
+                self.heard[at].push(number);
+                self.missing[at].retain(|missing| *missing != number);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_fails_nothing_is_lost_without_a_word(steps in proptest::collection::vec(steps(), 1..80)) {
+        let mut now = Instant::now();
+        let (mut outgoing, mut receiver, mut count) = (Outgoing::new(1), Receiver::default(), 0_u64);
+        outgoing.set_up(now);
+        let mut is_up = true;
+        let end = [Step::Up, Step::Send { arrives: true, known: true }, Step::Wait(3_000), Step::Wait(3_000)];
+        for step in steps.into_iter().chain(end) {
+            match step {
+                Step::Push(group) => {
+                    count += 1;
+                    prop_assert_ne!(outgoing.push(&parcel(group, &count.to_string()), now), Push::Full);
+                    if receiver.hears[usize::from(group)] {
+                        receiver.missing[usize::from(group)].push(count);
+                    }
+                }
+                Step::Send { arrives, known } if is_up => {
+                    let batch = outgoing.take();
+                    if arrives {
+                        receiver.receive(&batch, now);
+                    }
+                    if !known {
+                        outgoing.fail(&batch, now);
+                    }
+                }
+                Step::Send { .. } => {}
+                Step::Down => {
+                    is_up = false;
+                    outgoing.set_down(now);
+                }
+                Step::Up => {
+                    is_up = true;
+                    outgoing.set_up(now);
+                }
+                Step::Wait(ms) => {
+                    now += Duration::from_millis(ms.into());
+                    if is_up {
+                        let batch = outgoing.take();
+                        receiver.receive(&batch, now);
+                        let marks = outgoing.take_marks(now, usize::MAX);
+                        receiver.receive(&marks, now);
+                    }
+                    receiver.streams.sweep(now);
+                }
+                Step::Turn(group) => {
+                    let at = usize::from(group);
+                    receiver.hears[at] = !receiver.hears[at];
+                    receiver.missing[at].clear();
+                    receiver.streams.forget(&Channel::Group(GroupName::new(format!("g{group}")).unwrap()));
+                }
+            }
+        }
+        prop_assert_eq!(receiver.missing, [const { Vec::<u64>::new() }; 3]);
+    }
+}
+
+#[test]
+fn what_waits_is_packed_and_bounded() {
+    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    outgoing.set_up(now);
+    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
+    let long = "x".repeat(1_000);
+    let mut count = 1;
+    while outgoing.push(&parcel(count % 3, &long), now) == Push::Taken {
+        count = (count + 1) % 250;
+    }
+    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::Full);
+    let batch = outgoing.take();
+    assert!(batch.messages.iter().all(|(_, bytes)| bytes.len() < PACK + 2_000));
+    assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
+    assert!(outgoing.is_empty());
+    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
+}
+
+#[test]
+fn a_silent_channel_gets_one_mark_and_is_forgotten() {
+    let (mut outgoing, mut now) = (Outgoing::new(1), Instant::now());
+    outgoing.set_up(now);
+    outgoing.push(&parcel(0, "1"), now);
+    outgoing.take();
+    let mut marks = 0;
+    while let Some(due) = outgoing.next_due() {
+        now = due;
+        marks += outgoing.take_marks(now, usize::MAX).messages.len();
+    }
+    assert_eq!(marks, 1);
+    assert!(outgoing.lanes.is_empty());
+}

@@ -1,0 +1,5 @@
+-- KEYS: the room, whom it admits. ARGV: deadline, the user.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+    return redis.error_reply('NOROOM there is no such room')
+end
+return redis.call('SADD', KEYS[2], ARGV[2])

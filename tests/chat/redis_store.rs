@@ -1,0 +1,68 @@
+//! The chat with its store in Redis: `CHAT_STORE=redis`.
+
+use serde_json::{Value, json};
+use tests::chat::{ChatServer, Talker};
+use tests::redis::Redis;
+
+use crate::texts;
+
+fn chat_on(redis: &Redis) -> ChatServer {
+    ChatServer::with(&[("CHAT_STORE", "redis"), ("REDIS_URL", &redis.url()), ("REDIS_CHANNEL_PREFIX", "here:")])
+}
+
+#[tokio::test]
+async fn nodes_agree_on_rooms_admissions_and_messages() {
+    let Some(redis) = Redis::start() else { return };
+    let nodes = [chat_on(&redis), chat_on(&redis)];
+    let mut alice = Talker::connect(&nodes[0], "alice").await;
+    alice.reply("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+    let said = alice.post("tea room", "psst").await;
+    let mut bob = Talker::connect(&nodes[1], "bob").await;
+    let error = bob.refused("join_room", json!({ "room": "tea room" })).await;
+    assert_eq!(error["category"], "authorization", "{error}");
+    alice.reply("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
+    assert_eq!(bob.join("tea room").await, [said]);
+    let rooms = bob.reply("list_rooms", json!({})).await;
+    assert_eq!(rooms["rooms"][0]["created_by"], "alice", "{rooms}");
+    assert_eq!(redis.ask(&["EXISTS", "here:chat:{room:tea%20room}:messages"]), ":1");
+}
+
+#[tokio::test]
+async fn rooms_and_messages_outlive_the_process() {
+    let Some(redis) = Redis::start() else { return };
+    let mut chat = chat_on(&redis);
+    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    alice.post("lobby", "Remember this").await;
+    chat.crash_and_start();
+    let mut alice = Talker::connect(&chat, "alice").await;
+    assert_eq!(texts(&alice.join("lobby").await), ["Remember this"]);
+    let answer = chat.get("/api/rooms/lobby/messages").await.json();
+    assert_eq!(answer["count"], 1, "{answer}");
+}
+
+#[tokio::test]
+async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_again() {
+    let Some(redis) = Redis::start() else { return };
+    let chat = chat_on(&redis);
+    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    alice.expect("user_joined_room").await;
+    redis.freeze();
+    let (before, answer) = alice.try_to_post("lobby", "lost").await;
+    assert_eq!((before, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
+    let error = &answer["data"];
+    assert_eq!((&error["category"], &error["retryable"]), (&json!("backend"), &json!(true)), "{error}");
+    assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
+    assert!(!error.to_string().to_lowercase().contains("redis"), "internals: {error}");
+    redis.thaw();
+    let kept = loop {
+        let (mut before, answer) = alice.try_to_post("lobby", "kept").await;
+        if answer["type"] == "reply" {
+            break before.pop().unwrap()["data"].clone();
+        }
+        assert_eq!(answer["data"]["retryable"], true, "{answer}");
+    };
+    assert_eq!(bob.expect("chat_message").await, kept);
+    let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
+    assert_eq!(history["messages"], json!([kept]));
+}
