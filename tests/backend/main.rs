@@ -174,4 +174,5 @@ mod places;
 mod presence;
 mod rates;
 mod recovery;
+mod setting;
 mod sharing;

@@ -57,6 +57,8 @@ use crate::supervise::SupervisedTask;
 /// Messages reach other nodes through Redis, one payload for a group of any size. Limits, rates and counts hold over all of
 /// them. While Redis is away everybody stays connected, messages reach the connections of their own node, and limits go on
 /// by each node's share; when it is back, connections that may have missed something get `agentcore.resync`.
+///
+#[doc = include_str!("../../docs/redis.md")]
 pub struct RedisBackend {
     /// Where Redis is, without a password.
     at: String,
