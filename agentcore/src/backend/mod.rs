@@ -17,6 +17,8 @@ pub(crate) use rate::RateDesk;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 #[cfg(feature = "test-util")]
 pub(crate) use redis::StubRedis as Stub;
+#[cfg(all(test, feature = "model"))]
+pub(crate) use redis::{Asked, Channels};
 pub use redis::{Publisher, PublisherTo, RedisBackend};
 
 use std::fmt;

@@ -9,8 +9,6 @@ mod desk;
 mod driver;
 mod figures;
 mod links;
-#[cfg(all(test, feature = "model"))]
-mod model;
 mod names;
 mod outgoing;
 mod payload;
@@ -28,6 +26,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+#[cfg(all(test, feature = "model"))]
+pub(crate) use self::channels::{Asked, Channels};
 use self::desk::{Ask, Desk, Entry, GroupPlaces};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;

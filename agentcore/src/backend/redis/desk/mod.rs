@@ -144,6 +144,9 @@ impl Desk {
             // In the order of the asks: a place that is given back can be taken in the same call.
             Ask::Release(admission) => {
                 state.give_back(admission);
+                if self.link.get().is_none() {
+                    state.places.freed();
+                }
             }
             // What was granted to somebody else's ask may be enough for this one.
             Ask::Groups(answer) if self.groups.take() => {

@@ -27,7 +27,10 @@ struct Share {
 
 impl Places {
     /// Notes an admission that Redis has granted; the user has `all` places now.
+    ///
+    /// It comes off what this node may give while it cannot ask: the last renewal did not know of it.
     pub(super) fn granted(&mut self, admission: &Admission, all: usize) {
+        self.free = self.free.saturating_sub(1);
         let share = self.add(admission);
         share.elsewhere = all.saturating_sub(share.here);
     }
@@ -78,6 +81,11 @@ impl Places {
                 self.ips.remove(&ip);
             }
         }
+    }
+
+    /// A place was given back that nobody else knows of while Redis is away: this node may give it again.
+    pub(super) fn freed(&mut self) {
+        self.free += 1;
     }
 
     /// Notes what is taken on all nodes together, and how many there are.
