@@ -78,15 +78,16 @@ async fn a_node_that_dies_is_counted_until_its_lease_ends() {
 }
 
 /// The line of the page on Redis that says what a user of its access lists needs.
-fn access() -> Vec<&'static str> {
+fn access(user: &str) -> Vec<&'static str> {
     let page = include_str!("../../agentcore/src/docs/redis.md");
-    page.lines().find(|line| line.starts_with("ACL SETUSER ")).expect("a line").split(' ').collect()
+    let begins = format!("ACL SETUSER {user} ");
+    page.lines().find(|line| line.starts_with(&begins)).expect("a line").split(' ').collect()
 }
 
 #[tokio::test]
 async fn the_access_that_the_page_names_is_enough() {
     let Some(redis) = Redis::start() else { return };
-    redis.does::<()>(&access());
+    redis.does::<()>(&access("chat"));
     let url = format!("redis://chat:password@127.0.0.1:{}/0", redis.port());
     let settings = read(&[("REDIS_URL", &url)]);
     let (one, other) = (RedisBackend::new(&settings).expect("a backend"), RedisBackend::new(&settings).expect("one"));
@@ -126,4 +127,16 @@ async fn the_access_that_the_page_names_is_enough() {
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
     let denied = redis.does::<Vec<redis::Value>>(&["ACL", "LOG"]);
     assert!(denied.iter().all(|entry| format!("{entry:?}").contains("client")), "{denied:?}");
+}
+
+#[tokio::test]
+async fn the_access_that_the_page_names_for_other_programs_reaches_no_channel_of_nodes() {
+    let Some(redis) = Redis::start() else { return };
+    redis.does::<()>(&access("news"));
+    let client = redis::Client::open(format!("redis://news:password@127.0.0.1:{}/0", redis.port())).expect("a URL");
+    let mut link = client.get_connection().expect("a connection");
+    for (channel, may) in [("ws:group:g", true), ("ws:users:", true), ("ws:everyone:", true), ("ws:nodes:", false)] {
+        let published = redis::cmd("PUBLISH").arg(channel).arg("{}").query::<u64>(&mut link);
+        assert_eq!(published.is_ok(), may, "{channel}: {published:?}");
+    }
 }

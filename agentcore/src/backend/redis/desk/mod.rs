@@ -116,7 +116,7 @@ impl Desk {
             desk.state.lose_lease();
         }
         loop {
-            let due = desk.state.next_due();
+            let due = desk.due();
             tokio::select! {
                 count = asks.recv_many(&mut taken, MOST) => if count == 0 { return },
                 changed = link.changed() => {
@@ -135,6 +135,11 @@ impl Desk {
             }
             desk.work().await;
         }
+    }
+
+    /// When there is something to do that nobody asks for. Without a link that is nothing, and the link's return is seen.
+    fn due(&self) -> Instant {
+        if self.link.get().is_some() { self.state.next_due() } else { Instant::now() + COUNTS_AFTER }
     }
 
     fn note(&mut self, ask: Ask) {
@@ -319,7 +324,9 @@ struct Call {
 
 impl State {
     fn next_due(&self) -> Instant {
-        let times = [self.renew_at, self.left_at, self.counts_at];
+        // Without a lease nothing is written: what waits goes out with the next one.
+        let counts_at = self.counts_at.filter(|_| self.writer.is_some());
+        let times = [self.renew_at, self.left_at, counts_at];
         times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
     }
 
