@@ -11,6 +11,7 @@ pub mod hub;
 pub mod inside;
 pub mod log;
 pub mod program;
+pub mod proxy;
 pub mod raw;
 pub mod redis;
 pub mod room;

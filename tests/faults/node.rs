@@ -1,0 +1,11 @@
+//! A node of these tests as a process of its own, to be killed, frozen and drained. The environment says all it
+//! must know.
+
+mod hall;
+
+use agentcore::AgentCore;
+
+#[agentcore::main]
+async fn main() -> agentcore::Result<()> {
+    AgentCore::from_env()?.consumer::<hall::Hall>().serve().await
+}

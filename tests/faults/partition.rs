@@ -1,0 +1,66 @@
+//! The way between one node and Redis is cut: whole, in part, for short and for long.
+
+use std::time::Duration;
+
+use tests::proxy::{Links, Mode};
+use tokio::time::sleep;
+
+use crate::cluster::{Cluster, LEASE};
+use crate::hall::now;
+use crate::judge::Verdict;
+use crate::load::Load;
+
+/// Cuts links of the first node for some time, and judges.
+async fn cut(load: Load, links: Links, mode: Mode, time: Duration) -> Option<(Cluster, Verdict)> {
+    let mut cluster = Cluster::talking(load).await?;
+    cluster.nodes[0].proxy.set(links, mode);
+    sleep(time).await;
+    cluster.nodes[0].proxy.set(links, Mode::Pass);
+    let verdict = cluster.ends_well(now()).await;
+    assert!(verdict.missed > 0, "the fault was felt");
+    Some((cluster, verdict))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_for_less_than_its_lease_is_not_dead() {
+    let time = LEASE / 2;
+    let Some((cluster, _)) = cut(Load::full(), Links::All, Mode::Hang, time).await else { return };
+    assert_eq!(cluster.resyncs(Some("peer")), 0, "its lease had not ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
+    let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
+    let manager = cluster.nodes[1].inside.manager.clone();
+    tests::wait::until_equal("its users are gone", there, async || manager.online_count().await.expect("a count"))
+        .await;
+    let told = cluster.resyncs(Some("peer"));
+    tests::wait::until("the others are told", async || cluster.resyncs(Some("peer")) >= there).await;
+    assert!(told <= there, "each once");
+    cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
+    let verdict = cluster.ends_well(now()).await;
+    assert!(verdict.missed > 0, "the fault was felt");
+    assert_eq!(cluster.resyncs(Some("peer")), there, "once, and nobody on the node itself");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_hearing_alone_hangs_notices() {
+    cut(Load::some(), Links::Subscriptions, Mode::Hang, LEASE / 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_redis_cannot_reach_notices() {
+    cut(Load::some(), Links::Subscriptions, Mode::Deaf, LEASE / 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_commands_alone_hang_tells_what_it_could_not_say() {
+    cut(Load::some(), Links::Commands, Mode::Hang, LEASE / 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_commands_alone_hang_for_longer_than_its_lease_comes_back() {
+    cut(Load::some(), Links::Commands, Mode::Mute, LEASE * 3 / 2).await;
+}

@@ -1,0 +1,73 @@
+//! What no node has said, on the channels of nodes.
+
+use std::time::Duration;
+
+use tests::wait::until;
+use tokio::time::sleep;
+
+use crate::cluster::Cluster;
+use crate::hall::now;
+use crate::load::Load;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_nobody_can_read_are_told_as_a_hole_and_hurt_nothing() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    let head = [&[1, 0][..], &[7; 8], &[0; 7], &[1], &[0; 8], &[0]].concat();
+    let poison: [(&str, Vec<u8>); 7] = [
+        ("raw bytes", b"\xff\xfe\xff".to_vec()),
+        ("nothing", Vec::new()),
+        ("an unknown version", b"\x02\x00rest".to_vec()),
+        ("an unknown kind", [&[1, 9][..], &[0; 8]].concat()),
+        ("half a head", head[..13].to_vec()),
+        ("half a record", [&head[..], &[0, 0, 0, 99, 0, b'{']].concat()),
+        ("much of nothing", vec![0xff; 8 << 20]),
+    ];
+    let mut healed = now();
+    for (what, bytes) in &poison {
+        let before = cluster.resyncs(Some("backend"));
+        let reached: usize = publish(&cluster, b"ws:group:g1", bytes);
+        assert_eq!(reached, 2, "{what}: both nodes hear the group");
+        healed = now();
+        until(what, async || cluster.resyncs(Some("backend")) > before).await;
+    }
+    publish(&cluster, b"ws:nodes:", b"\xff");
+    publish(&cluster, b"ws:everyone:", b"\x01");
+    sleep(Duration::from_millis(300)).await;
+    let verdict = cluster.ends_well(healed).await;
+    assert_eq!(verdict.missed, 0, "all that was said came");
+    for seen in &cluster.records {
+        let log = seen.log();
+        let told = log.resyncs.iter().filter(|resync| resync.groups.is_some()).all(|resync| resync.covers("g1"));
+        assert!(told, "the others are not concerned: {:?}", log.resyncs);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_programs_publish_in_a_bad_form_is_dropped_and_no_hole() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    let long = [&br#"{"type":"said","data":""#[..], &vec![b'x'; 16 << 20], br#""}"#].concat();
+    let bad: [&[u8]; 6] = [
+        b"{",
+        b"{}",
+        br#"{"type":"reply","data":{}}"#,
+        br#"{"type":"agentcore.resync","data":{}}"#,
+        b"{\"type\":\"\xff\"}",
+        &long,
+    ];
+    for bytes in bad {
+        publish(&cluster, b"ws:group:g1", bytes);
+    }
+    let verdict = cluster.ends_well(now()).await;
+    // The longest may leave no room for what nodes say meanwhile: then that is told.
+    assert!(
+        verdict.missed > 0 || cluster.resyncs(None) == 0,
+        "it is not from a node, so no node's messages are missing"
+    );
+}
+
+/// Publishes what no node would; says how many heard it.
+pub(crate) fn publish(cluster: &Cluster, channel: &[u8], bytes: &[u8]) -> usize {
+    let client = redis::Client::open(cluster.redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a connection");
+    redis::cmd("PUBLISH").arg(channel).arg(bytes).query(&mut connection).expect("an answer")
+}

@@ -1,0 +1,61 @@
+//! A bad way to Redis: links that break in the middle of messages, that are slow, that carry little.
+
+use std::time::Duration;
+
+use tests::proxy::{Links, Mode};
+use tokio::time::sleep;
+
+use crate::cluster::Cluster;
+use crate::hall::now;
+use crate::load::Load;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn links_that_are_reset_in_the_middle_of_messages_lose_nothing_in_silence() {
+    let Some(mut cluster) = Cluster::talking(Load::full()).await else { return };
+    // In turns, so that each link is cut while the other lives, and both at once.
+    for round in 0..12 {
+        let links = [Links::Subscriptions, Links::Commands, Links::All][round % 3];
+        cluster.nodes[round / 3 % 2].proxy.cut(links);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let verdict = cluster.ends_well(now()).await;
+    assert!(verdict.missed > 0, "the fault was felt");
+    assert_eq!(cluster.resyncs(Some("peer")), 0, "no node has died");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_refuses_both_nodes_for_a_while_is_found_again() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Refuse));
+    sleep(Duration::from_secs(2)).await;
+    cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Pass));
+    let verdict = cluster.ends_well(now()).await;
+    assert!(verdict.missed > 0, "the fault was felt");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_redis_makes_messages_late_and_loses_none() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Late(Duration::from_millis(200))));
+    let slow = now();
+    let group = cluster.members[0].clone();
+    group.join("elsewhere").await;
+    group.leave("elsewhere").await;
+    cluster.hears_all_since(slow).await;
+    sleep(Duration::from_secs(3)).await;
+    cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Pass));
+    let verdict = cluster.ends_well(now()).await;
+    assert_eq!((verdict.missed, cluster.resyncs(None)), (0, 0), "late is not lost");
+    assert!(verdict.local < Duration::from_millis(200), "an own node's messages do not wait for Redis");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_that_is_too_narrow_for_all_that_is_said_loses_nothing_in_silence() {
+    let mut load = Load::some();
+    load.padding = 4_000;
+    let Some(mut cluster) = Cluster::talking(load).await else { return };
+    cluster.nodes[0].proxy.set(Links::All, Mode::Narrow(100_000));
+    sleep(Duration::from_secs(4)).await;
+    cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
+    cluster.ends_well(now()).await;
+}
