@@ -176,3 +176,4 @@ mod rates;
 mod recovery;
 mod setting;
 mod sharing;
+mod words;

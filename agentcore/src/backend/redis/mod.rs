@@ -185,11 +185,8 @@ impl RedisBackend {
 
     async fn end(&self) {
         let Some(started) = self.started.get() else { return };
-        let (done, left) = oneshot::channel();
-        if started.desk.send(Ask::Leave(done)).is_ok() {
-            let _ = left.await;
-        }
-        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then.
+        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
+        // ends after that: else whoever looks in between takes it for dead.
         started.outbound.say(Channel::Nodes, Talk::Goodbye.write(started.origin));
         let said = async {
             while !started.outbound.is_quiet() {
@@ -197,6 +194,10 @@ impl RedisBackend {
             }
         };
         let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let (done, left) = oneshot::channel();
+        if started.desk.send(Ask::Leave(done)).is_ok() {
+            let _ = left.await;
+        }
         let tasks = std::mem::take(&mut *started.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.iter().for_each(SupervisedTask::stop);
     }

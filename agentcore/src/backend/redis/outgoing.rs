@@ -82,6 +82,11 @@ impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
+
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.messages.append(&mut more.messages);
+        self.channels.append(&mut more.channels);
+    }
 }
 
 /// Whether something was taken.
@@ -108,7 +113,8 @@ impl Outgoing {
             marks: VecDeque::new(),
             silent: VecDeque::new(),
             streams: 0,
-            down: true,
+            // A node begins with a link; what it says before the task runs goes out then.
+            down: false,
         }
     }
 

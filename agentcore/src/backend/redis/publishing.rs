@@ -113,9 +113,11 @@ impl Outbound {
     fn next(&self) -> Batch {
         let batch = {
             let mut waiting = lock(&self.waiting);
-            let batch = waiting.take();
+            let mut batch = waiting.take();
+            // Not only when there is nothing else: a channel that is silent waits for none that is busy.
+            batch.append(waiting.take_marks(Instant::now(), MARKS));
             self.sending.store(!batch.is_empty(), Ordering::SeqCst);
-            if batch.is_empty() { waiting.take_marks(Instant::now(), MARKS) } else { batch }
+            batch
         };
         self.emptied.notify_waiters();
         batch
