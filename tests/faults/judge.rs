@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::seen::{Log, Resync, Seen, Time};
+use crate::seen::{Log, Resync, Seen, Stay, Time};
 
 /// So soon after the fault has ended, whoever missed something knows.
 const SIGNAL: Duration = Duration::from_secs(5);
@@ -26,13 +26,13 @@ const SHOWN: usize = 12;
 pub(crate) struct Verdict {
     /// Every breach of the contract.
     pub(crate) complaints: Vec<String>,
-    /// So many numbers have neither come nor been covered, yet.
-    pub(crate) open: usize,
     /// So many messages arrived, and so many were missed and signalled.
     pub(crate) arrived: u64,
     pub(crate) missed: u64,
     /// As many of them by the end of the connection, which says to connect again.
     pub(crate) ended: u64,
+    /// So many were missed by clients that had left the group when the hole was found: it is told to who is there.
+    pub(crate) left: u64,
     /// How long after the fault's end the last one of those who missed something knew.
     pub(crate) signal: Duration,
     /// The longest way of an own message.
@@ -97,15 +97,15 @@ fn one(seen: &Seen, log: &Log, sources: &HashMap<String, Vec<(String, Source)>>,
                         .complaints
                         .push(format!("{name} did not hear {number} of {from}, which is on its own node"));
                 } else {
-                    missing(name, log, &stay.group, (from, number, at), healed, verdict);
+                    missing(name, log, stay, (from, number, at), healed, verdict);
                 }
             }
         }
     }
 }
 
-fn missing(name: &str, log: &Log, group: &str, message: (&str, u64, Time), healed: Time, verdict: &mut Verdict) {
-    let (from, number, at) = message;
+fn missing(name: &str, log: &Log, stay: &Stay, message: (&str, u64, Time), healed: Time, verdict: &mut Verdict) {
+    let ((from, number, at), group) = (message, &stay.group);
     if let Some((end, _)) = log.end
         && log.may_end
         && micros(end.saturating_sub(at)) < SIGNAL
@@ -116,8 +116,19 @@ fn missing(name: &str, log: &Log, group: &str, message: (&str, u64, Time), heale
     }
     let covers = |resync: &&Resync| resync.at >= at && resync.covers(group);
     let Some(resync) = log.resyncs.iter().find(covers) else {
-        verdict.open += 1;
-        verdict.complaints.push(format!("{name} missed {number} of {from} in {group}, and was not told"));
+        if stay.to.is_some_and(|to| micros(to) < micros(healed.max(at)) + SIGNAL) {
+            verdict.left += 1;
+            return;
+        }
+        let before = |time: Time| format!("{:?} before", micros(healed.saturating_sub(time)));
+        let stays: Vec<_> =
+            log.stays.iter().filter(|stay| stay.group == *group).map(|stay| before(stay.from)).collect();
+        let told: Vec<_> =
+            log.resyncs.iter().map(|resync| (before(resync.at), &resync.groups, &resync.reason)).collect();
+        verdict.complaints.push(format!(
+            "{name} missed {number} of {from} in {group}, said {} the end, and was not told; it joined {stays:?}, told {told:?}",
+            before(at)
+        ));
         return;
     };
     verdict.missed += 1;
@@ -129,6 +140,11 @@ fn missing(name: &str, log: &Log, group: &str, message: (&str, u64, Time), heale
 }
 
 impl Verdict {
+    /// Whether every client heard all that was said while it was there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.missed == self.ended && self.left == 0
+    }
+
     /// Fails with what was found, if anything was.
     ///
     /// # Panics

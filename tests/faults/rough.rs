@@ -45,7 +45,7 @@ async fn a_slow_redis_makes_messages_late_and_loses_none() {
     sleep(Duration::from_secs(3)).await;
     cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Pass));
     let verdict = cluster.ends_well(now()).await;
-    assert_eq!((verdict.missed, cluster.resyncs(None)), (0, 0), "late is not lost");
+    assert!(verdict.is_complete() && cluster.resyncs(None) == 0, "late is not lost");
     assert!(verdict.local < Duration::from_millis(200), "an own node's messages do not wait for Redis");
 }
 
