@@ -247,6 +247,10 @@ impl Backend for RedisBackend {
 
     fn publish(&self, parcel: &Parcel) -> Publish {
         match self.started() {
+            // One of this node's own connections.
+            Ok(started) if matches!(parcel.to, Recipient::Connection(id) if id.incarnation == started.origin) => {
+                Publish::Done(Ok(()))
+            }
             Ok(started) => started.outbound.publish(parcel),
             Err(error) => Publish::Done(Err(error)),
         }
