@@ -100,7 +100,9 @@ pub use error::{
     CloseCode, CloseReason, Error, ErrorCategory, ErrorContext, ErrorDetail, ErrorResponse, Internal, Result, Severity,
 };
 pub use id::{ConnectionId, ConnectionIdError, GroupName, NameError, NodeId, UserId};
-pub use manager::{AnyConsumer, Batches, Confirmed, ConnectionManager, Listing, Sending, SentBy, Stats, To};
+pub use manager::{
+    AnyConsumer, Batches, Confirmed, ConnectionManager, Disconnected, Listing, Sending, SentBy, Stats, To,
+};
 pub use message::{Codec, Message, Overflow, Payload};
 pub use registry::{Connection, ConnectionInfo, Metadata};
 pub use schema::Catalogue;

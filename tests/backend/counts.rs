@@ -57,14 +57,14 @@ on_every_backend! {
         let nodes = Nodes::of(cluster).await;
         let mut ada = [nodes.connect(0, "ada").await, nodes.connect(1, "ada").await];
         let mut bob = nodes.connect(1, "bob").await;
-        assert_eq!(nodes.server(0).manager.disconnect_user("ada").await.expect("a count"), 2);
+        assert_eq!(nodes.server(0).manager.disconnect_user("ada").await.expect("a count").connections, 2);
         for client in &mut ada {
             let (_, closed) = client.closed().await;
             assert_eq!(closed.code, Some(4401));
             assert_eq!(closed.json()["code"], "UNAUTHENTICATED");
         }
         assert_eq!(bob.settle().await.len(), 0, "nobody else is");
-        assert_eq!(nodes.server(1).manager.disconnect_user("nobody").await.expect("a count"), 0);
+        assert_eq!(nodes.server(1).manager.disconnect_user("nobody").await.expect("a count").connections, 0);
         until_equal("users", 1, async || nodes.server(0).manager.online_count().await.expect("a count")).await;
     }
 

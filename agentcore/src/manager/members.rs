@@ -24,6 +24,15 @@ pub struct Listing<T> {
     pub complete: bool,
 }
 
+/// What became of a user's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disconnected {
+    /// How many were told to close.
+    pub connections: usize,
+    /// Whether every node answered in time; otherwise there may be more, and some of them may be open still.
+    pub complete: bool,
+}
+
 /// What this node holds.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -146,14 +155,15 @@ impl ConnectionManager {
         Ok(sorted(items, complete))
     }
 
-    /// Closes all connections of a user with 4401, on every node; returns how many were told.
+    /// Closes all connections of a user with 4401, on every node.
     ///
     /// # Errors
     /// When the name is none.
-    pub async fn disconnect_user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<usize> {
+    pub async fn disconnect_user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<Disconnected> {
         let user = user.try_into().map_err(Into::into)?;
         let here = self.inner.disconnect(&user);
-        Ok(here + self.count_elsewhere(Question::Disconnect(user)).await)
+        let (there, complete) = count(self.inner.backend.ask(Question::Disconnect(user), ANSWER_WITHIN).await);
+        Ok(Disconnected { connections: here + there, complete })
     }
 
     /// Asks the other nodes for a number, and adds what they answer.

@@ -19,7 +19,7 @@ pub(crate) use admission::Admitted;
 pub use batches::Batches;
 pub(crate) use drain::Active;
 pub(crate) use groups::PresentIn;
-pub use members::{Listing, Stats};
+pub use members::{Disconnected, Listing, Stats};
 pub use sending::{AnyConsumer, Confirmed, Sending, SentBy, To};
 pub(crate) use sending::{body, unencodable};
 
