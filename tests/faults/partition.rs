@@ -45,6 +45,24 @@ async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back
     assert_eq!(cluster.resyncs(Some("peer")), there, "once, and nobody on the node itself");
 }
 
+/// The one that was alone counted all that was free as its own; Redis loses everything before both have spoken of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is_back() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
+    let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
+    tests::wait::until("the others are told", async || cluster.resyncs(Some("peer")) >= there).await;
+    cluster.redis.kill();
+    cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
+    cluster.redis.revive();
+    let healed = now();
+    cluster.counts_are_true().await;
+    // The next renewal of each lease sees that both are there.
+    sleep(LEASE / 3 + LEASE / 50).await;
+    cluster.limit_is_exact().await;
+    cluster.ends_well(healed).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_hearing_alone_hangs_notices() {
     cut(Load::some(), Links::Subscriptions, Mode::Hang, LEASE / 2).await;
