@@ -35,8 +35,9 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
     rows
 }
 
-/// Whether a line of source begins a test, given the one before. Tests that run on every backend, over every transport or
-/// with every store are written in a macro, with the backend, the transport or the store's place as their parameter.
+/// Whether a line of source begins a test, given the one before. Tests that run on every backend, over every transport, with
+/// every store or with every driver are written for a macro, with the backend, the transport, the store's place or the
+/// driver's world as their parameter.
 fn begins_test(before: &str, line: &str, name: &str) -> bool {
     let line = line.trim_start();
     let function = line.strip_prefix("async ").unwrap_or(line);
@@ -45,6 +46,8 @@ fn begins_test(before: &str, line: &str, name: &str) -> bool {
     rest.starts_with("(cluster)")
         || rest.starts_with("(over)")
         || rest.starts_with("(place)")
+        || rest.starts_with("(world: World)")
+        || rest.starts_with("(mut world: World)")
         || (rest.starts_with('(') && ["#[test]", "#[tokio::test"].iter().any(|test| attribute.starts_with(test)))
 }
 

@@ -23,6 +23,11 @@ fn nothing_set_is_the_table_of_defaults() {
     let settings = read(&[]).expect("defaults are good");
     assert_eq!((settings.host.to_string().as_str(), settings.port), ("127.0.0.1", 8000));
     assert_eq!(settings.backend_type, BackendType::Memory);
+    assert_eq!(settings.redis_url.secret(), "redis://localhost:6379/0");
+    assert_eq!(settings.redis_channel_prefix.as_str(), "ws:");
+    let hour = Duration::from_secs(3600);
+    assert_eq!((settings.redis_registry_expiry, settings.redis_group_expiry), (hour, hour));
+    assert_eq!(settings.node_lease, Duration::from_secs(10));
     assert_eq!(settings.server_instance_id, None);
     assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (10_485_760, 1_048_576));
     assert_eq!(settings.ws_message_timeout, Duration::from_secs(60));
@@ -47,7 +52,12 @@ fn every_variable_sets_its_own_field() {
     let settings = read(&[
         ("HOST", "127.0.0.7"),
         ("PORT", "8001"),
-        ("BACKEND_TYPE", "memory"),
+        ("BACKEND_TYPE", "redis"),
+        ("REDIS_URL", "redis://:word@redis.example/2"),
+        ("REDIS_CHANNEL_PREFIX", "chat:"),
+        ("REDIS_REGISTRY_EXPIRY", "61"),
+        ("REDIS_GROUP_EXPIRY", "62"),
+        ("NODE_LEASE", "9"),
         ("SERVER_INSTANCE_ID", "node-7"),
         ("WORKERS", "3"),
         ("WS_MAX_MESSAGE_SIZE", "4001"),
@@ -74,7 +84,11 @@ fn every_variable_sets_its_own_field() {
     .expect("all are good");
     let seconds = Duration::from_secs;
     assert_eq!((settings.host.to_string().as_str(), settings.port), ("127.0.0.7", 8001));
-    assert_eq!(settings.backend_type, BackendType::Memory);
+    assert_eq!(settings.backend_type, BackendType::Redis);
+    assert_eq!(settings.redis_url.secret(), "redis://:word@redis.example/2");
+    assert_eq!(settings.redis_channel_prefix.as_str(), "chat:");
+    assert_eq!((settings.redis_registry_expiry, settings.redis_group_expiry), (seconds(61), seconds(62)));
+    assert_eq!(settings.node_lease, seconds(9));
     assert_eq!((settings.server_instance_id, settings.workers), ("node-7".parse().ok(), 3));
     assert_eq!((settings.ws_max_message_size, settings.ws_max_outbox_bytes), (4001, 4002));
     assert_eq!(settings.ws_message_timeout, seconds(10));
@@ -110,7 +124,11 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
     let bad = [
         ("HOST", "localhost", "an IP address"),
         ("PORT", "65536", "0 to 65535"),
-        ("BACKEND_TYPE", "kafka", "one of: memory"),
+        ("BACKEND_TYPE", "kafka", "one of: memory, redis"),
+        ("REDIS_CHANNEL_PREFIX", "ws*", "ASCII letters"),
+        ("REDIS_REGISTRY_EXPIRY", "59", "seconds from 60 to 604800"),
+        ("REDIS_GROUP_EXPIRY", "a day", "seconds from 60 to 604800"),
+        ("NODE_LEASE", "61", "seconds from 5 to 60"),
         ("SERVER_INSTANCE_ID", "a\u{7}b", "control character"),
         ("WS_MAX_MESSAGE_SIZE", "0", "from 1 to"),
         ("WS_MESSAGE_TIMEOUT", "0", "seconds from 1 to 86400"),
@@ -144,6 +162,15 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
 }
 
 #[test]
+fn a_bad_url_of_redis_is_not_shown() {
+    for url in ["http://ada:secret@host", "redis://ada:secret@host/x", "secret"] {
+        let lines = read(&[("REDIS_URL", url)]).expect_err("it is bad");
+        assert!(matches!(&*lines, [line] if line.starts_with("REDIS_URL: must be redis://")), "{lines:?}");
+        assert!(!lines.concat().contains("secret"), "{lines:?}");
+    }
+}
+
+#[test]
 fn an_application_reads_its_own_settings_in_the_same_way() {
     let values =
         [("SHOP_BASKET", "7"), ("SHOP_OPEN", "0"), ("SHOP_NAME", ""), ("SHOP_LIMIT", "many"), ("SHOP_KEY", "x")];
@@ -171,7 +198,8 @@ fn bounds_belong_to_what_is_allowed() {
         ("LOG_LEVEL", &["debug", "Warning", "ERROR"], &["verbose"]),
         ("HOST", &["0.0.0.0", "::1", "::"], &["0.0.0", "example.org", "127.0.0.1:80"]),
         ("SERVER_INSTANCE_ID", &["node-1", "é"], &["a\nb"]),
-        ("BACKEND_TYPE", &["memory", "MEMORY"], &["memory,redis", "none"]),
+        ("BACKEND_TYPE", &["memory", "MEMORY", "redis"], &["memory,redis", "none"]),
+        ("NODE_LEASE", &["5", "60"], &["4.9", "60.1"]),
     ] {
         for value in good {
             assert!(read(&[(name, value)]).is_ok(), "{name}={value}");

@@ -44,7 +44,9 @@
 //! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
 //! - [`Authenticator`] decides who may connect; [`Identity`] is what it found out.
 //! - [`Supervisor`] runs background tasks, and starts one again that has panicked.
-//! - [`backend`] joins nodes; [`backend::MemoryBackend`] is for one process.
+//! - [`backend`] joins nodes: [`backend::MemoryBackend`] is for one process, [`backend::RedisBackend`] for many, and its page
+//!   has all about them.
+//! - [`Publisher`] sends to connections from a program that has none.
 //! - `testing`, with feature `test-util`, runs an application inside of its own tests.
 //!
 //! # The wire protocol

@@ -174,4 +174,6 @@ mod places;
 mod presence;
 mod rates;
 mod recovery;
+mod setting;
 mod sharing;
+mod words;

@@ -1,13 +1,15 @@
 //! A node whose Redis comes back.
 
 use std::io::Write;
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
 use agentcore::backend::{Backend, Count};
+use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
 use tests::redis::Redis;
-use tests::wait::until;
+use tests::wait::{PATIENCE, until};
 
 const GROUPS: usize = 50_000;
 
@@ -43,4 +45,25 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     until("all were told", async || node.resyncs.load(std::sync::atomic::Ordering::Relaxed) > 0).await;
     backend.stop().await;
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
+}
+
+/// A task that never rests would keep a paused clock from moving.
+#[test]
+fn a_node_waits_for_redis_without_working() {
+    let (done, waited) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let redis = StubRedis::new();
+            let (backend, (node, _got)) = (redis.backend(), Bare::new());
+            node.start(&backend, "a", no_limits()).await;
+            redis.set_down(true);
+            let group: GroupName = "g".parse().expect("a name");
+            node.set_members(&group, 1);
+            backend.record(Count::Group(&group));
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        let _ = done.send(());
+    });
+    waited.recv_timeout(PATIENCE).expect("the clock has moved");
 }

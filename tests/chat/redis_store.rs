@@ -47,22 +47,24 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
     let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
+    let before = alice.post("lobby", "before").await;
+    assert_eq!(bob.expect("chat_message").await, before);
     redis.freeze();
-    let (before, answer) = alice.try_to_post("lobby", "lost").await;
-    assert_eq!((before, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
+    let (heard, answer) = alice.try_to_post("lobby", "lost").await;
+    assert_eq!((heard, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
     let error = &answer["data"];
     assert_eq!((&error["category"], &error["retryable"]), (&json!("backend"), &json!(true)), "{error}");
     assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
     assert!(!error.to_string().to_lowercase().contains("redis"), "internals: {error}");
     redis.thaw();
     let kept = loop {
-        let (mut before, answer) = alice.try_to_post("lobby", "kept").await;
+        let (mut heard, answer) = alice.try_to_post("lobby", "kept").await;
         if answer["type"] == "reply" {
-            break before.pop().unwrap()["data"].clone();
+            break heard.pop().unwrap()["data"].clone();
         }
         assert_eq!(answer["data"]["retryable"], true, "{answer}");
     };
     assert_eq!(bob.expect("chat_message").await, kept);
     let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
-    assert_eq!(history["messages"], json!([kept]));
+    assert_eq!(history["messages"], json!([before, kept]));
 }

@@ -7,7 +7,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-use serde_json::json;
 use tests::chat::{Folder, Talker};
 use tests::program::built;
 use tests::redis::is_installed;
@@ -33,7 +32,7 @@ struct Cluster {
 impl Cluster {
     fn start() -> Self {
         let folder = Folder::new();
-        let mut process = command(folder.path()).env("BACKEND_TYPE", BACKEND).spawn().unwrap();
+        let mut process = command(folder.path()).spawn().unwrap();
         let (line_read, lines) = mpsc::channel();
         let output = process.stdout.take().unwrap();
         thread::spawn(move || {
@@ -87,11 +86,8 @@ fn signal(name: &str, process: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), process]).status().unwrap().success());
 }
 
-/// Joins the nodes; each alone does for what is tested here, which is how they start and end.
-const BACKEND: &str = "memory";
-
 #[tokio::test]
-async fn two_nodes_share_what_they_keep_and_a_signal_ends_all() {
+async fn two_nodes_are_one_chat_and_a_signal_ends_all() {
     if !is_installed() {
         return;
     }
@@ -99,10 +95,12 @@ async fn two_nodes_share_what_they_keep_and_a_signal_ends_all() {
         let mut cluster = Cluster::start();
         let mut alice = Talker::at_port(cluster.ports[1], "/ws/alice", &[]).await.unwrap();
         alice.join("lobby").await;
-        let said = alice.post("lobby", "hello, other node").await;
+        let said = alice.post("lobby", "is anybody there?").await;
         let mut bob = Talker::at_port(cluster.ports[2], "/ws/bob", &[]).await.unwrap();
-        let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 10 })).await;
-        assert_eq!(history["messages"], json!([said]));
+        assert_eq!(bob.join("lobby").await, [said]);
+        assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
+        let said = bob.post("lobby", "hello from the other node").await;
+        assert_eq!(alice.expect("chat_message").await, said);
         cluster.signal(name);
         // A node that ends says goodbye, which one that is killed cannot.
         assert_eq!((alice.closed().await, bob.closed().await), (1012, 1012));

@@ -109,6 +109,18 @@ impl Redis {
         line.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
     }
 
+    /// All calls, those that scripts make too, but for those that look at the counts.
+    #[must_use]
+    pub fn sum_of_calls(&self) -> u64 {
+        let stats: String = self.does(&["INFO", "commandstats"]);
+        let calls = stats.lines().filter_map(|line| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            let own = ["info", "config", "client", "hello", "select"].iter().any(|own| name.starts_with(own));
+            (!own).then(|| rest.split(',').next()?.parse::<u64>().ok())?
+        });
+        calls.sum()
+    }
+
     /// All that nodes send: what a script does is one call.
     #[must_use]
     pub fn all_calls(&self) -> u64 {

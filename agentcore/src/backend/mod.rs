@@ -2,7 +2,7 @@
 //!
 //! A backend carries messages to the other nodes and answers questions that concern all of them. Delivering to the
 //! connections of its own node is not its work: it hands what comes from elsewhere to [`Deliver`], which the
-//! connection manager implements. In one process, [`MemoryBackend`] is all that is needed.
+//! connection manager implements. In one process, [`MemoryBackend`] is all that is needed; [`RedisBackend`] joins many.
 
 mod admission;
 mod memory;
@@ -17,6 +17,8 @@ pub(crate) use rate::RateDesk;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 #[cfg(feature = "test-util")]
 pub(crate) use redis::StubRedis as Stub;
+#[cfg(all(test, feature = "model"))]
+pub(crate) use redis::{Asked, Channels};
 pub use redis::{Publisher, PublisherTo, RedisBackend};
 
 use std::fmt;

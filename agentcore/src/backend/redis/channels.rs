@@ -17,7 +17,7 @@ const LINGER: Duration = Duration::from_secs(10);
 
 /// The groups, by what is known of their channels.
 #[derive(Debug, Default)]
-pub(super) struct Channels {
+pub(crate) struct Channels {
     groups: HashMap<GroupName, Held>,
     /// Those to ask for, each once.
     asked: Vec<GroupName>,
@@ -40,7 +40,7 @@ enum Held {
 
 /// The answer to who asks for a group.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// Its messages arrive.
     Heard,
     /// They will when this ends; `true`: somebody must tell the task.
@@ -51,14 +51,14 @@ pub(super) enum Asked {
 
 /// What to ask Redis for.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) subscribe: Vec<GroupName>,
-    pub(super) unsubscribe: Vec<GroupName>,
+pub(crate) struct Plan {
+    pub(crate) subscribe: Vec<GroupName>,
+    pub(crate) unsubscribe: Vec<GroupName>,
 }
 
 impl Channels {
     /// A connection of this node is in `group` now.
-    pub(super) fn ask(&mut self, group: &GroupName) -> Asked {
+    pub(crate) fn ask(&mut self, group: &GroupName) -> Asked {
         let first = self.asked.is_empty();
         let waiters = match self.groups.get_mut(group) {
             Some(Held::Heard { leaving }) => {
@@ -84,7 +84,7 @@ impl Channels {
     }
 
     /// The last connection of this node may have left `group`. True when somebody must tell the task.
-    pub(super) fn left(&mut self, group: &GroupName, now: Instant) -> bool {
+    pub(crate) fn left(&mut self, group: &GroupName, now: Instant) -> bool {
         if let Some(Held::Heard { leaving: leaving @ None }) = self.groups.get_mut(group) {
             let due = now + LINGER;
             *leaving = Some(due);
@@ -95,17 +95,17 @@ impl Channels {
     }
 
     /// When a group must be looked at.
-    pub(super) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.leaving.front().map(|(due, _)| *due)
     }
 
     /// Whether there is something to ask for.
-    pub(super) fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.up && !self.asked.is_empty()
     }
 
     /// What to do now: at most `most` groups at once.
-    pub(super) fn plan(&mut self, now: Instant, most: usize, wants: impl Fn(&GroupName) -> bool) -> Plan {
+    pub(crate) fn plan(&mut self, now: Instant, most: usize, wants: impl Fn(&GroupName) -> bool) -> Plan {
         let mut plan = Plan::default();
         if !self.up {
             return plan;
@@ -131,7 +131,7 @@ impl Channels {
     }
 
     /// The messages of these groups arrive now.
-    pub(super) fn heard(&mut self, groups: &[GroupName], now: Instant, wants: impl Fn(&GroupName) -> bool) {
+    pub(crate) fn heard(&mut self, groups: &[GroupName], now: Instant, wants: impl Fn(&GroupName) -> bool) {
         for group in groups {
             let Some(held) = self.groups.get_mut(group) else { continue };
             if let Held::Asked(waiters) = held {
@@ -148,7 +148,7 @@ impl Channels {
     }
 
     /// No more messages of these groups arrive.
-    pub(super) fn dropped(&mut self, groups: &[GroupName]) {
+    pub(crate) fn dropped(&mut self, groups: &[GroupName]) {
         for group in groups {
             match self.groups.remove(group) {
                 Some(Held::Dropping(waiters)) if !waiters.is_empty() => {
@@ -162,7 +162,7 @@ impl Channels {
     }
 
     /// There is no link any more: nobody waits for it.
-    pub(super) fn set_down(&mut self) {
+    pub(crate) fn set_down(&mut self) {
         self.up = false;
         self.asked.clear();
         self.leaving.clear();
@@ -173,7 +173,7 @@ impl Channels {
     }
 
     /// There is a link, which hears nothing yet: all that is wanted is asked for.
-    pub(super) fn set_up(&mut self, wants: impl Fn(&GroupName) -> bool) {
+    pub(crate) fn set_up(&mut self, wants: impl Fn(&GroupName) -> bool) {
         self.groups.retain(|group, _| wants(group));
         self.groups.values_mut().for_each(|held| *held = Held::Asked(Vec::new()));
         self.asked = self.groups.keys().cloned().collect();
@@ -181,7 +181,7 @@ impl Channels {
     }
 
     /// How many groups it knows.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.groups.len()
     }
 }

@@ -68,7 +68,13 @@ impl Link {
                     self.current.send_replace(None);
                 }
             }
-            let commands = open(|| driver.commands()).await;
+            // One that answers: a Redis that still reads its file takes links, and refuses every command.
+            let commands = open(|| async {
+                let commands = driver.commands().await?;
+                commands.ping().await?;
+                Ok(commands)
+            })
+            .await;
             tracing::info!("the link to Redis is back");
             self.current.send_replace(Some(commands));
         }

@@ -9,8 +9,6 @@ mod desk;
 mod driver;
 mod figures;
 mod links;
-#[cfg(all(test, feature = "model"))]
-mod model;
 mod names;
 mod outgoing;
 mod payload;
@@ -28,6 +26,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+#[cfg(all(test, feature = "model"))]
+pub(crate) use self::channels::{Asked, Channels};
 use self::desk::{Ask, Desk, Entry, GroupPlaces};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
@@ -57,6 +57,8 @@ use crate::supervise::SupervisedTask;
 /// Messages reach other nodes through Redis, one payload for a group of any size. Limits, rates and counts hold over all of
 /// them. While Redis is away everybody stays connected, messages reach the connections of their own node, and limits go on
 /// by each node's share; when it is back, connections that may have missed something get `agentcore.resync`.
+///
+#[doc = include_str!("../../docs/redis.md")]
 pub struct RedisBackend {
     /// Where Redis is, without a password.
     at: String,
@@ -183,11 +185,8 @@ impl RedisBackend {
 
     async fn end(&self) {
         let Some(started) = self.started.get() else { return };
-        let (done, left) = oneshot::channel();
-        if started.desk.send(Ask::Leave(done)).is_ok() {
-            let _ = left.await;
-        }
-        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then.
+        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
+        // ends after that: else whoever looks in between takes it for dead.
         started.outbound.say(Channel::Nodes, Talk::Goodbye.write(started.origin));
         let said = async {
             while !started.outbound.is_quiet() {
@@ -195,6 +194,10 @@ impl RedisBackend {
             }
         };
         let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let (done, left) = oneshot::channel();
+        if started.desk.send(Ask::Leave(done)).is_ok() {
+            let _ = left.await;
+        }
         let tasks = std::mem::take(&mut *started.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.iter().for_each(SupervisedTask::stop);
     }
@@ -244,6 +247,10 @@ impl Backend for RedisBackend {
 
     fn publish(&self, parcel: &Parcel) -> Publish {
         match self.started() {
+            // One of this node's own connections.
+            Ok(started) if matches!(parcel.to, Recipient::Connection(id) if id.incarnation == started.origin) => {
+                Publish::Done(Ok(()))
+            }
             Ok(started) => started.outbound.publish(parcel),
             Err(error) => Publish::Done(Err(error)),
         }

@@ -56,7 +56,7 @@ struct Lane {
     next: u64,
     /// Full payloads, then the one that is being filled.
     packs: Vec<Pack>,
-    /// Records before what waits were lost, and nobody was told yet.
+    /// Its last records were lost, and nobody was told yet.
     lost: bool,
     /// Its last number is to be told.
     in_marks: bool,
@@ -68,6 +68,10 @@ struct Lane {
 struct Pack {
     turn: u64,
     number: u64,
+    /// The number after its last record.
+    end: u64,
+    /// Records right before it were lost.
+    lost: bool,
     buffer: Vec<u8>,
 }
 
@@ -81,6 +85,11 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.messages.append(&mut more.messages);
+        self.channels.append(&mut more.channels);
     }
 }
 
@@ -108,7 +117,8 @@ impl Outgoing {
             marks: VecDeque::new(),
             silent: VecDeque::new(),
             streams: 0,
-            down: true,
+            // A node begins with a link; what it says before the task runs goes out then.
+            down: false,
         }
     }
 
@@ -117,6 +127,15 @@ impl Outgoing {
         if self.waiting >= BOUND {
             return Push::Full;
         }
+        self.number(parcel, now, false)
+    }
+
+    /// Counts a parcel that there is no room for: whoever should have got it will be told.
+    pub(super) fn lose(&mut self, parcel: &Parcel, now: Instant) {
+        self.number(parcel, now, true);
+    }
+
+    fn number(&mut self, parcel: &Parcel, now: Instant, is_lost: bool) -> Push {
         let channel = channel_of(&parcel.to);
         let lane = self.lanes.entry(channel.clone()).or_insert_with(|| {
             self.streams += 1;
@@ -137,7 +156,7 @@ impl Outgoing {
         }
         let number = lane.next;
         lane.next += 1;
-        if self.down {
+        if self.down || is_lost {
             lane.lost = true;
             return Push::Taken;
         }
@@ -151,11 +170,13 @@ impl Outgoing {
         if last.is_none_or(|pack| pack.turn != self.turn) {
             self.ready.push_back(channel);
         }
-        if last.is_none_or(|pack| pack.turn != self.turn || pack.buffer.len() >= PACK) {
+        if last.is_none_or(|pack| pack.turn != self.turn || pack.end != number || pack.buffer.len() >= PACK) {
             // The head is written when it is sent: what was lost before it may change until then.
-            lane.packs.push(Pack { turn: self.turn, number, buffer: vec![0; HEAD] });
+            let lost = std::mem::take(&mut lane.lost);
+            lane.packs.push(Pack { turn: self.turn, number, end: number, lost, buffer: vec![0; HEAD] });
         }
-        if let Some(Pack { buffer, .. }) = lane.packs.last_mut() {
+        if let Some(Pack { buffer, end, .. }) = lane.packs.last_mut() {
+            *end = number + 1;
             let before = buffer.len();
             put_record(buffer, parcel);
             self.waiting += buffer.len() - before;
@@ -176,12 +197,11 @@ impl Outgoing {
         let mut batch = Batch::default();
         for channel in self.ready.drain(..) {
             let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            let (stream, mut lost) = (lane.stream, std::mem::take(&mut lane.lost));
+            let stream = lane.stream;
             let turn = lane.packs.first().map_or(0, |pack| pack.turn);
             let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
             for mut pack in lane.packs.drain(..later) {
-                let head = Head { origin: self.origin, stream, number: pack.number, lost };
-                lost = false;
+                let head = Head { origin: self.origin, stream, number: pack.number, lost: pack.lost };
                 let mut written = Vec::with_capacity(HEAD);
                 head.put(&mut written);
                 if let Some(place) = pack.buffer.get_mut(..HEAD) {

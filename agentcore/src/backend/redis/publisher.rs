@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::driver::{Commands, Config, Driver, RealDriver};
 use super::names::Channel;
+use super::payload::MAX_OUTSIDE;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Message, Parcel, Recipient};
@@ -82,12 +83,15 @@ impl Publisher {
     }
 
     async fn publish(&self, channel: Channel, payload: Bytes) -> Result<()> {
-        let mut link = self.shared.link.lock().await;
-        let commands = match &*link {
-            Some(commands) => commands.clone(),
-            None => link.insert(self.shared.driver.commands().await?).clone(),
+        let current = self.shared.link.lock().await.clone();
+        let commands = match current {
+            Some(commands) => commands,
+            // Not under the lock: while Redis is away nobody waits for another's try.
+            None => {
+                let opened = self.shared.driver.commands().await?;
+                self.shared.link.lock().await.get_or_insert(opened).clone()
+            }
         };
-        drop(link);
         let published = commands.publish(vec![(channel, payload)]).await;
         if published.is_err() {
             let mut link = self.shared.link.lock().await;
@@ -111,13 +115,19 @@ impl PublisherTo<'_> {
     /// Sends a message. When this ends, Redis has it.
     ///
     /// # Errors
-    /// A name that is none, a message that cannot be encoded, or `BACKEND_UNAVAILABLE`: then it may have been sent or not.
+    /// A name that is none, a message that cannot be encoded or has more than 1 MiB, or `BACKEND_UNAVAILABLE`: then it may have been sent or not.
     ///
     /// # Cancel safety
     /// Dropped before its end, the message may have been sent or not.
     pub async fn send<M: Message>(self, message: &M) -> Result<()> {
         let parcel = Parcel::of(self.to?, message)?;
         let (channel, payload) = envelope(&parcel)?;
+        if payload.len() > MAX_OUTSIDE {
+            return Err(Error::validation(format!(
+                "an envelope for the nodes has at most {MAX_OUTSIDE} bytes, this one has {}",
+                payload.len()
+            )));
+        }
         self.publisher.publish(channel, payload).await
     }
 }

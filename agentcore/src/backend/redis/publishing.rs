@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::links::Link;
 use super::names::Channel;
@@ -18,6 +18,12 @@ use crate::sync::{Mutex, lock};
 const MARKS: usize = 5_000;
 /// After a failure on a link that lives: an error of Redis itself, which may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// A failure is told to the log once in this time.
+const WARNING: Duration = Duration::from_secs(1);
+/// So long a sender waits while too much waits already. Then its message reaches this node only, and the others are told:
+/// a Redis that hangs does not hold up those who are here.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What waits, with the bells between who fills and who empties it.
 #[derive(Debug)]
@@ -48,13 +54,19 @@ impl Outbound {
         }
         let (outbound, parcel) = (self.clone(), parcel.clone());
         Publish::Wait(Box::pin(async move {
-            loop {
-                let emptied = outbound.emptied.notified();
-                if outbound.push(&parcel) {
-                    return Ok(());
+            let taken = async {
+                loop {
+                    let emptied = outbound.emptied.notified();
+                    if outbound.push(&parcel) {
+                        return;
+                    }
+                    emptied.await;
                 }
-                emptied.await;
+            };
+            if timeout(PATIENCE, taken).await.is_err() {
+                lock(&outbound.waiting).lose(&parcel, Instant::now());
             }
+            Ok(())
         }))
     }
 
@@ -81,6 +93,7 @@ impl Outbound {
     /// Sends what waits, for as long as it runs.
     pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
         let mut changes = link.watch();
+        let mut warned = None;
         loop {
             let Some(commands) = link.get() else {
                 self.set_down();
@@ -99,7 +112,10 @@ impl Outbound {
                 let published = commands.publish(batch.messages.clone()).await;
                 self.sending.store(false, Ordering::SeqCst);
                 if let Err(error) = published {
-                    tracing::debug!("messages for other nodes may be lost: {error:?}");
+                    if warned.is_none_or(|last: Instant| last.elapsed() >= WARNING) {
+                        warned = Some(Instant::now());
+                        tracing::warn!("messages for other nodes may be lost: {error:?}");
+                    }
                     lock(&self.waiting).fail(&batch, Instant::now());
                     self.set_down();
                     link.suspect();
@@ -113,9 +129,11 @@ impl Outbound {
     fn next(&self) -> Batch {
         let batch = {
             let mut waiting = lock(&self.waiting);
-            let batch = waiting.take();
+            let mut batch = waiting.take();
+            // Not only when there is nothing else: a channel that is silent waits for none that is busy.
+            batch.append(waiting.take_marks(Instant::now(), MARKS));
             self.sending.store(!batch.is_empty(), Ordering::SeqCst);
-            if batch.is_empty() { waiting.take_marks(Instant::now(), MARKS) } else { batch }
+            batch
         };
         self.emptied.notify_waiters();
         batch

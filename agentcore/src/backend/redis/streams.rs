@@ -50,9 +50,9 @@ impl Streams {
         };
         known.last = now;
         if known.stream != head.stream {
-            // Its sender had said its last number before it forgot the old one.
+            // Its sender had said its last number before it forgot the old one. A new one begins with 0.
             (known.stream, known.next) = (head.stream, end);
-            return Verdict { seen: 0, hole: head.lost };
+            return Verdict { seen: 0, hole: head.lost || head.number > 0 };
         }
         let seen = known.next.saturating_sub(head.number);
         let hole = head.number > known.next;

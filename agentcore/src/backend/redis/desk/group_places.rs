@@ -28,9 +28,13 @@ impl GroupPlaces {
 
     /// Gives one back. True when so many are unused that others should have them.
     pub(in super::super) fn give_back(&self) -> bool {
-        let block = self.block() as u64;
-        let unused = self.change(|granted, taken| Some((granted, taken.saturating_sub(1))));
-        unused.is_some_and(|(granted, taken)| granted >= taken + (2 * block).max(1))
+        self.change(|granted, taken| Some((granted, taken.saturating_sub(1))));
+        self.has_many()
+    }
+
+    fn has_many(&self) -> bool {
+        let (granted, taken) = halves(self.numbers.load(Ordering::Acquire));
+        granted >= taken + (2 * self.block() as u64).max(1)
     }
 
     /// From now on none is taken without asking, until Redis has granted some; returns how many are taken.
@@ -54,8 +58,10 @@ impl GroupPlaces {
         self.block.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_block(&self, block: usize) {
+    /// True as in [`give_back`](Self::give_back): where there are few now, those that are unused are for others.
+    pub(super) fn set_block(&self, block: usize) -> bool {
         self.block.store(block, Ordering::Relaxed);
+        self.has_many()
     }
 
     fn change(&self, change: impl Fn(u64, u64) -> Option<(u64, u64)>) -> Option<(u64, u64)> {

@@ -13,6 +13,7 @@ impl Desk {
         self.state.renew_at = Some(Instant::now() + self.lease_time / 3);
         if let Some(writer) = self.state.writer {
             match commands.renew(writer).await {
+                Ok(Some(view)) if self.state.stale => self.see(&view),
                 Ok(Some(view)) => {
                     self.see(&view);
                     return true;
@@ -22,6 +23,7 @@ impl Desk {
                         "the lease of this node has ended, or Redis has lost it: it writes all it has again"
                     );
                     self.state.lose_lease();
+                    self.state.retire();
                 }
                 Err(error) => return self.failed(&error),
             }
@@ -53,9 +55,9 @@ impl Desk {
             before: self.state.epoch,
         };
         let before = joining.before;
-        let view = commands.join(joining).await?;
-        // Whatever comes of the rest: this lease is ours to remove.
+        // Whatever comes of it: this lease is ours to remove.
         self.state.old_leases.push(lease);
+        let view = commands.join(joining).await?;
         let lost = before.is_some_and(|before| before != view.epoch);
         if lost {
             self.state.unsure_until = Some(Instant::now() + self.lease_time);
@@ -67,8 +69,10 @@ impl Desk {
                 return Ok(false);
             }
         }
-        self.state.old_leases.pop();
+        self.state.old_leases.retain(|old| *old != lease);
+        self.state.retire();
         self.state.writer = Some(writer);
+        self.state.stale = false;
         self.state.epoch = Some(view.epoch);
         for old in std::mem::take(&mut self.state.old_leases) {
             if let Err(error) = commands.remove(old, true).await {
@@ -109,7 +113,7 @@ impl Desk {
         }
         let free = self.limits.groups.saturating_sub(view.groups);
         // Far from the limit a node takes many places at once; near it, one by one.
-        self.groups.set_block((free / (4 * live)).min(4_096));
+        self.state.fewer_groups |= self.groups.set_block((free / (4 * live)).min(4_096));
         if let Some(next) = view.next_left {
             let due = Instant::now() + next;
             self.state.left_at = Some(self.state.left_at.map_or(due, |at| at.min(due)));

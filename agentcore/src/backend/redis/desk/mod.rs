@@ -93,6 +93,9 @@ pub(super) struct State {
     counts_at: Option<Instant>,
     fewer_groups: bool,
     renew_at: Option<Instant>,
+    /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
+    /// dead, and not written to any more: the next one is.
+    stale: bool,
     /// Until then the counts in Redis may lack those of other nodes: it has lost them.
     unsure_until: Option<Instant>,
     left_at: Option<Instant>,
@@ -116,7 +119,7 @@ impl Desk {
             desk.state.lose_lease();
         }
         loop {
-            let due = desk.state.next_due();
+            let due = desk.due();
             tokio::select! {
                 count = asks.recv_many(&mut taken, MOST) => if count == 0 { return },
                 changed = link.changed() => {
@@ -135,6 +138,11 @@ impl Desk {
             }
             desk.work().await;
         }
+    }
+
+    /// When there is something to do that nobody asks for. Without a link that is nothing, and the link's return is seen.
+    fn due(&self) -> Instant {
+        if self.link.get().is_some() { self.state.next_due() } else { Instant::now() + COUNTS_AFTER }
     }
 
     fn note(&mut self, ask: Ask) {
@@ -200,7 +208,7 @@ impl Desk {
     /// Writes what waits, in one call. False when Redis does not say what became of it.
     async fn write(&mut self) -> bool {
         for _ in 0..2 {
-            let (Some(writer), Some(commands)) = (self.state.writer, self.link.get()) else { return false };
+            let (Some(writer), Some(commands)) = (self.state.current(), self.link.get()) else { return false };
             let call = self.state.take_call(&self.groups, &*self.deliver);
             match commands.write(writer, call.changes.clone()).await {
                 Ok(Some(outcomes)) => {
@@ -214,6 +222,7 @@ impl Desk {
                 Ok(None) => {
                     self.state.put_back(call);
                     self.state.lose_lease();
+                    self.state.retire();
                     if !self.renew().await {
                         return false;
                     }
@@ -319,7 +328,9 @@ struct Call {
 
 impl State {
     fn next_due(&self) -> Instant {
-        let times = [self.renew_at, self.left_at, self.counts_at];
+        // Without a lease nothing is written: what waits goes out with the next one.
+        let counts_at = self.counts_at.filter(|_| self.current().is_some());
+        let times = [self.renew_at, self.left_at, counts_at];
         times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
     }
 
@@ -406,12 +417,21 @@ impl State {
         !self.places.is_known() && self.unsure_until.is_none_or(|until| until <= now)
     }
 
-    /// Redis may have something else under the lease than this node has: it writes all, changes too.
+    /// Under which lease to write, if this node has one that is good for it.
+    fn current(&self) -> Option<Writer> {
+        self.writer.filter(|_| !self.stale)
+    }
+
+    /// Redis may have something else under the lease than this node has: it takes another, and writes all, changes too.
     fn lose_lease(&mut self) {
         self.changes.clear();
-        if let Some(writer) = self.writer.take() {
-            self.old_leases.push(writer.lease);
+        if !std::mem::replace(&mut self.stale, true) {
             self.renew_at = Some(Instant::now());
         }
+    }
+
+    /// The lease is none any more, or another is there: what is under it is to be removed.
+    fn retire(&mut self) {
+        self.old_leases.extend(self.writer.take().map(|writer| writer.lease));
     }
 }

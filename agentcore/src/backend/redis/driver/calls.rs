@@ -55,7 +55,7 @@ pub(super) fn write<'a>(call: Call<'a>, writer: &Writer, changes: &[Change], nam
     let limits = &writer.limits;
     let mut call = call.with(writer.lease).with(writer.epoch);
     call = call.with(limits.total).with(limits.per_user).with(limits.per_ip).with(limits.groups);
-    call = call.with(u8::from(changes.iter().any(needs_memory)));
+    call = call.with(u8::from(changes.iter().all(needs_memory)));
     for change in changes {
         let command = &mut call.command;
         match change {
@@ -86,7 +86,7 @@ pub(super) fn write<'a>(call: Call<'a>, writer: &Writer, changes: &[Change], nam
     call
 }
 
-/// What takes something back must succeed when the memory of Redis is full.
+/// What gives something back must succeed when the memory of Redis is full, and with it what is written in the same step.
 fn needs_memory(change: &Change) -> bool {
     match change {
         Change::Admit(..) | Change::Take(..) | Change::Enter(_) => true,

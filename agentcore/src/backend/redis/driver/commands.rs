@@ -20,7 +20,7 @@ use crate::id::{GroupName, UserId};
 const CHANGES: usize = 1_000;
 
 /// So many groups are counted in one call.
-const GROUPS: usize = 1_000;
+const GROUPS: usize = 256;
 
 /// The link for commands.
 pub(super) struct RealCommands {

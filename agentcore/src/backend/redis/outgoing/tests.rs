@@ -16,6 +16,8 @@ fn parcel(group: u8, text: &str) -> Parcel {
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),
+    /// A parcel for which there was no room.
+    Lose(u8),
     /// What waits goes out; whether it arrives, and whether the sender thinks so.
     Send {
         arrives: bool,
@@ -31,6 +33,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..3_u8).prop_map(Step::Push),
+        1 => (0..3_u8).prop_map(Step::Lose),
         4 => prop_oneof![6 => Just((true, true)), 1 => Just((false, false)), 1 => Just((true, false))]
             .prop_map(|(arrives, known)| Step::Send { arrives, known }),
         1 => Just(Step::Down),
@@ -95,6 +98,13 @@ proptest! {
                 Step::Push(group) => {
                     count += 1;
                     prop_assert_ne!(outgoing.push(&parcel(group, &count.to_string()), now), Push::Full);
+                    if receiver.hears[usize::from(group)] {
+                        receiver.missing[usize::from(group)].push(count);
+                    }
+                }
+                Step::Lose(group) => {
+                    count += 1;
+                    outgoing.lose(&parcel(group, &count.to_string()), now);
                     if receiver.hears[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }

@@ -20,6 +20,7 @@ mod tests;
 use bytes::{BufMut, Bytes};
 
 use cursor::Cursor;
+pub(super) use outside::MAX_OUTSIDE;
 pub(super) use record::put as put_record;
 pub(super) use talk::Talk;
 

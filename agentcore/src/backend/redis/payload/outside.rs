@@ -12,7 +12,7 @@ use crate::id::UserId;
 use crate::message::{Except, Parcel, Recipient};
 
 /// The longest envelope that is taken, in bytes.
-const MAX: usize = 1 << 20;
+pub(in super::super) const MAX_OUTSIDE: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct Address {
@@ -21,8 +21,8 @@ struct Address {
 }
 
 pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
-    if bytes.len() > MAX {
-        return Err(format!("it has {} bytes, {MAX} are allowed", bytes.len()));
+    if bytes.len() > MAX_OUTSIDE {
+        return Err(format!("it has {} bytes, {MAX_OUTSIDE} are allowed", bytes.len()));
     }
     let Address { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let to = match (channel, user) {
@@ -35,7 +35,7 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    Parcel::from_outside(to, Except::default(), bytes, MAX).map_err(|error| why(&error))
+    Parcel::from_outside(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
 }
 
 /// The message, and the broken rules.

@@ -26,6 +26,13 @@ if not node then
 end
 node.name, node.origin = ARGV[7], ARGV[8]
 node.places, node.groups = tonumber(ARGV[9]), tonumber(ARGV[10])
+-- What the same node had under another lease is what it has now, until that is removed.
+for _, other in ipairs(nodes) do
+  if other ~= node and other.origin == node.origin and (other.places > 0 or other.groups > 0) then
+    other.places, other.groups = 0, 0
+    save(other)
+  end
+end
 for _, name in ipairs(own_keys(lease)) do call('HSET', name, MARKER, '') end
 renewed(node)
 return view()

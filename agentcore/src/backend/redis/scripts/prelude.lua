@@ -3,7 +3,7 @@
 -- KEYS[1] is what all keys begin with; they share its hash tag. ARGV[1..5]: milliseconds of a lease, of the expiry of the
 -- registry, of the expiry of presence, of the grace of a presence; the run id of the server, empty if it is not known.
 local call = redis.call
-local LEASE, REGISTRY, PRESENCE = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local LEASE, REGISTRY, PRESENCE = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local GRACE, RUN = tonumber(ARGV[4]), ARGV[5]
 
 -- One hash has the epoch (epoch, begun, run, unsure), the clock (stamp, grace), and `n<lease>` for each node.
@@ -30,9 +30,16 @@ local function also_when_full()
   call('HDEL', STATE, MARKER)
 end
 
+local function field_of(node)
+  return 'n' .. node.lease
+end
+
+local function value_of(node)
+  return node.expiry .. ' ' .. node.places .. ' ' .. node.groups .. ' ' .. node.origin .. ' ' .. node.name
+end
+
 local function save(node)
-  local places = node.expiry .. ' ' .. node.places .. ' ' .. node.groups
-  call('HSET', STATE, 'n' .. node.lease, places .. ' ' .. node.origin .. ' ' .. node.name)
+  call('HSET', STATE, field_of(node), value_of(node))
 end
 
 local function own_keys(lease)

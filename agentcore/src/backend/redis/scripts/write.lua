@@ -1,5 +1,5 @@
 
--- ARGV[6..12]: lease, epoch; bounds of connections, of a user's, of an address's, of groups; whether it may need memory.
+-- ARGV[6..12]: lease, epoch; bounds of connections, of a user's, of an address's, of groups; whether all of it needs memory.
 -- Then changes, each a letter and what belongs to it. The answer has a number for each.
 local own = writer(ARGV[6], ARGV[7])
 if not own then return false end

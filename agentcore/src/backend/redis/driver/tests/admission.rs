@@ -101,6 +101,10 @@ async fn what_a_node_has_already_counts_also_over_the_bounds(world: World) {
     assert!(matches!(wide.write(Change::Admit(user("ada"), None)).await, Outcome::Refused(Refused::User)));
     assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
     full.write(Change::PlacesOf(address, 2)).await;
+    assert!(matches!(full.write(Change::Take(user("cem"), Some(address))).await, Outcome::Done));
+    assert_eq!(full.renew().await.unwrap().places, 13);
+    assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
+    full.write(Change::Release(user("cem"), Some(address))).await;
     full.write(Change::Places(user("ada"), 0)).await;
     assert!(!full.commands.has_user(user("ada")).await.unwrap());
     assert!(matches!(wide.write(Change::Admit(user("ada"), Some(address))).await, Outcome::Admitted(1)));

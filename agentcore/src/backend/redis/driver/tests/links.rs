@@ -164,3 +164,59 @@ async fn where_nobody_listens_opening_fails() {
     assert!(driver.subscription(ear.events()).await.is_err());
     assert!(ear.heard().is_empty(), "what was never open cannot be lost");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_stub_has_faults_at_will() {
+    let stub = StubRedis::new(LEASE);
+    let driver = stub.driver();
+    let commands = driver.commands().await.unwrap();
+    let ear = Ear::default();
+    let subscription = driver.subscription(ear.events()).await.unwrap();
+    subscription.subscribe(vec![Channel::Users]).await.unwrap();
+    let publish = |text: &'static str| commands.publish(vec![(Channel::Users, Bytes::from_static(text.as_bytes()))]);
+    stub.drop_next_publish();
+    publish("dropped").await.unwrap();
+    publish("heard").await.unwrap();
+    assert_eq!(ear.hears(1).await, ["heard"]);
+
+    stub.set_down(true);
+    let begun = tokio::time::Instant::now();
+    assert!(publish("into the void").await.is_err());
+    assert!(begun.elapsed().abs_diff(Duration::from_secs(1)) <= Duration::from_millis(2), "{:?}", begun.elapsed());
+    assert!(driver.commands().await.is_err());
+    assert_eq!(ear.heard().last(), Some(&Event::Lost));
+    stub.set_down(false);
+    assert!(publish("on a dead link").await.is_err());
+    driver.commands().await.unwrap().ping().await.unwrap();
+}
+
+/// What is logged while it is the thread's.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_may_evict_keys_is_warned_of_once() {
+    for (policy, warnings) in [("allkeys-lru", 1), ("noeviction", 0)] {
+        let Some(server) = Server::start(&["--maxmemory-policy", policy]) else { return };
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
+        for _ in 0..2 {
+            driver.commands().await.unwrap();
+        }
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches("Redis may evict keys").count(), warnings, "{text}");
+    }
+}

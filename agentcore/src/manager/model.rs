@@ -9,7 +9,7 @@ use std::time::Duration;
 use shuttle::thread;
 use tokio::time::Instant;
 
-use super::channels::{Asked, Channels};
+use crate::backend::{Asked, Channels};
 use crate::id::GroupName;
 use crate::registry::{Directory, Place};
 use crate::sync::{Mutex, lock};

@@ -1,0 +1,85 @@
+//! What nodes hear of each other: who comes, who goes, and the end of a stream.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use agentcore::backend::{Backend, Count, Presence, Publish, Question, RedisBackend};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::testing::StubRedis;
+use agentcore::{ConnectionId, GroupName};
+use tests::bare::{Bare, no_limits};
+use tokio::time::{Instant, sleep, sleep_until};
+
+fn group(name: &str) -> GroupName {
+    name.parse().expect("a name")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_is_known_at_once() {
+    let redis = StubRedis::new();
+    let (one, other) = (redis.backend(), redis.backend());
+    Bare::new().0.start(&one, "a", no_limits()).await;
+    sleep(Duration::from_millis(500)).await;
+    Bare::new().0.start(&other, "b", no_limits()).await;
+    sleep(Duration::from_millis(10)).await;
+    let answers = one.ask(Question::Members(group("g")), Duration::from_secs(1)).await;
+    assert!(answers.complete && answers.answers.len() == 1, "{answers:?}");
+}
+
+/// It has so much to give back that another node looks at the cluster meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_is_not_taken_for_dead() {
+    let redis = StubRedis::new();
+    let (going, staying) = (redis.backend(), redis.backend());
+    let ((node, _), (other, _)) = (Bare::new(), Bare::new());
+    let begun = Instant::now();
+    other.start(&staying, "b", no_limits()).await;
+    node.start(&going, "a", no_limits()).await;
+    let connection: ConnectionId = "0000000000000001-0000000000000001".parse().expect("an id");
+    futures_util::future::join_all((0..30_000).map(|number| {
+        let user = format!("u{number}").parse().expect("a name");
+        let (joined, left) = (r#"{"type":"joined"}"#.into(), r#"{"type":"left"}"#.into());
+        going.enter(Presence { group: group("g"), user, connection, joined, left })
+    }))
+    .await;
+    // The other renews its lease every third of 10 s, for the first time after 0.2 s.
+    sleep_until(begun + Duration::from_millis(6_830)).await;
+    going.stop().await;
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(other.resyncs.load(Ordering::Relaxed), 0);
+}
+
+async fn say(backend: &RedisBackend, name: &str) {
+    let to = Recipient::Group(group(name));
+    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+    match backend.publish(&said) {
+        Publish::Done(done) => done.expect("taken"),
+        Publish::Wait(waiting) => waiting.await.expect("taken"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, _)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    for name in ["quiet", "busy"] {
+        other.set_members(&group(name), 1);
+        hearer.record(Count::Group(&group(name)));
+        if let Some(heard) = hearer.subscribe(&group(name)) {
+            heard.await;
+        }
+    }
+    say(&sender, "quiet").await;
+    sleep(Duration::from_millis(100)).await;
+    redis.drop_next_publish();
+    say(&sender, "quiet").await;
+    // More often than a round trip takes: something always waits.
+    for _ in 0..20_000 {
+        say(&sender, "busy").await;
+        sleep(Duration::from_micros(200)).await;
+    }
+    assert_eq!(other.resyncs.load(Ordering::Relaxed), 1);
+}
