@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tests::proxy::{Links, Mode};
+use tests::wait::{until, until_equal};
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, LEASE};
@@ -34,15 +35,32 @@ async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back
     cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
     let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
     let manager = cluster.nodes[1].inside.manager.clone();
-    tests::wait::until_equal("its users are gone", there, async || manager.online_count().await.expect("a count"))
-        .await;
+    until_equal("its users are gone", there, async || manager.online_count().await.expect("a count")).await;
     let told = cluster.resyncs(Some("peer"));
-    tests::wait::until("the others are told", async || cluster.resyncs(Some("peer")) >= there).await;
+    until("the others are told", async || cluster.resyncs(Some("peer")) >= there).await;
     assert!(told <= there, "each once");
     cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
     let verdict = cluster.ends_well(now()).await;
     assert!(verdict.missed > 0, "the fault was felt");
     assert_eq!(cluster.resyncs(Some("peer")), there, "once, and nobody on the node itself");
+}
+
+/// The one that was alone counted all that was free as its own; Redis loses everything before both have spoken of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is_back() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
+    let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
+    until("the others are told", async || cluster.resyncs(Some("peer")) >= there).await;
+    cluster.redis.kill();
+    cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
+    cluster.redis.revive();
+    let healed = now();
+    cluster.counts_are_true().await;
+    // The next renewal of each lease sees that both are there.
+    sleep(LEASE / 3 + LEASE / 50).await;
+    cluster.limit_is_exact().await;
+    cluster.ends_well(healed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,6 +76,30 @@ async fn a_node_that_redis_cannot_reach_notices() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_commands_alone_hang_tells_what_it_could_not_say() {
     cut(Load::some(), Links::Commands, Mode::Hang, LEASE / 2).await;
+}
+
+/// Whoever hears a group has no number yet to compare the next one with.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_message_of_all_that_is_lost_is_told() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    let (one, other) = (cluster.members[0].clone(), cluster.members[1].clone());
+    one.join("new").await;
+    other.join("new").await;
+    cluster.nodes[0].proxy.set(Links::Commands, Mode::Hang);
+    sleep(LEASE / 4).await;
+    assert!(one.say("new", 0).await);
+    sleep(LEASE / 4).await;
+    cluster.nodes[0].proxy.set(Links::Commands, Mode::Pass);
+    let healed = now();
+    until("the next one is heard", async || {
+        sleep(Duration::from_millis(100)).await;
+        assert!(one.say("new", 0).await);
+        other.seen.log().heard.contains_key(&(one.seen.name.clone(), "new".to_owned()))
+    })
+    .await;
+    let verdict = cluster.verdict(healed).await;
+    verdict.must_be_clean();
+    assert!(verdict.missed > 0, "the fault was felt");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,3 +59,19 @@ async fn a_way_that_is_too_narrow_for_all_that_is_said_loses_nothing_in_silence(
     cluster.nodes[0].proxy.set(Links::All, Mode::Pass);
     cluster.ends_well(now()).await;
 }
+
+/// As when a connection's packets are sent again after the node has given it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_old_link_brings_when_a_new_one_has_spoken_is_not_heard() {
+    let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
+    for _ in 0..2 {
+        cluster.nodes[0].proxy.hold(Links::Commands);
+        // A publish that is not answered ends the link within a second, and another one speaks.
+        sleep(Duration::from_millis(500)).await;
+        cluster.hears_all_since(now()).await;
+        cluster.nodes[0].proxy.release();
+        cluster.hears_all_since(now()).await;
+    }
+    let verdict = cluster.ends_well(now()).await;
+    assert!(verdict.missed > 0, "the fault was felt");
+}

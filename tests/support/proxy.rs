@@ -119,9 +119,25 @@ impl Proxy {
 
     /// Resets open links in the middle of what Redis says next.
     pub fn cut(&self, links: Links) {
+        self.each(links, |link| link.doomed.cancel());
+    }
+}
+
+impl Proxy {
+    /// Holds what the node says on links that are open now; those that are opened later are as they should be.
+    pub fn hold(&self, links: Links) {
+        self.each(links, |link| _ = link.held.send_replace(true));
+    }
+
+    /// Lets go what was held, also of links that the node has given up meanwhile.
+    pub fn release(&self) {
+        self.each(Links::All, |link| _ = link.held.send_replace(false));
+    }
+
+    fn each(&self, links: Links, does: impl Fn(&Link)) {
         for link in self.links.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade) {
             if links == Links::All || *link.kind.borrow() == Some(links) {
-                link.doomed.cancel();
+                does(&link);
             }
         }
     }
@@ -132,6 +148,8 @@ impl Proxy {
 struct Link {
     kind: watch::Sender<Option<Links>>,
     modes: watch::Receiver<Modes>,
+    /// What the node says on it is held.
+    held: watch::Sender<bool>,
     /// It is to be cut.
     doomed: CancellationToken,
     /// Half a message is out.
@@ -156,6 +174,7 @@ async fn accept(
         let link = Arc::new(Link {
             kind: watch::Sender::new(None),
             modes: modes.subscribe(),
+            held: watch::Sender::new(false),
             doomed: CancellationToken::new(),
             cut: CancellationToken::new(),
         });
@@ -239,6 +258,9 @@ impl Link {
 
     /// The mode, as soon as one lets something through this way.
     async fn pass(&self, way: Way) -> Mode {
+        if way == Way::ToRedis {
+            let _ = self.held.subscribe().wait_for(|held| !held).await;
+        }
         self.mode_that(|mode| match mode {
             Mode::Hang | Mode::Refuse => false,
             Mode::Deaf => way == Way::ToRedis,

@@ -108,6 +108,8 @@ impl Desk {
         let certain = self.state.unsure_until.is_none_or(|until| until <= Instant::now());
         if certain {
             self.state.places.refresh(&self.limits, view.places, live);
+        } else {
+            self.state.places.lessen(&self.limits, view.places, live);
         }
         let free = self.limits.groups.saturating_sub(view.groups);
         // Far from the limit a node takes many places at once; near it, one by one.

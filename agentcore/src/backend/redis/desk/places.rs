@@ -94,6 +94,14 @@ impl Places {
         self.free = limits.total.saturating_sub(taken) / live.max(1);
     }
 
+    /// Notes what is taken at least, while not all nodes have told Redis again: no more than the rest is shared.
+    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, taken: usize, live: usize) {
+        if self.is_known() {
+            self.live = self.live.max(live);
+            self.free = self.free.min(limits.total.saturating_sub(taken) / live.max(1));
+        }
+    }
+
     pub(super) fn total(&self) -> usize {
         self.total
     }
