@@ -176,4 +176,5 @@ mod rates;
 mod recovery;
 mod setting;
 mod sharing;
+mod tls;
 mod words;

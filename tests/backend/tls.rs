@@ -1,0 +1,51 @@
+//! Redis over TLS.
+
+use std::process::Command;
+
+use agentcore::Settings;
+use agentcore::backend::{Backend, RedisBackend};
+use tests::bare::{Bare, no_limits};
+use tests::chat::Folder;
+use tests::redis::{Redis, free_port};
+
+/// Where the child finds Redis.
+const URL: &str = "TLS_TEST_REDIS_URL";
+
+/// Whom to trust is the system's matter, read from a variable of the whole process: so a process of its own asks.
+#[test]
+fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
+    let folder = Folder::new();
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, certified.cert.pem()).expect("a file");
+    std::fs::write(&key, certified.signing_key.serialize_pem()).expect("a file");
+    let (cert, key) = (cert.to_string_lossy().into_owned(), key.to_string_lossy().into_owned());
+    let port = free_port().to_string();
+    let options = ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let Some(_redis) = Redis::with(&[&options[..], &["--tls-ca-cert-file", &cert]].concat()) else { return };
+    let url = format!("rediss://localhost:{port}/0");
+    let child = |trusted: &str| {
+        let mut child = Command::new(std::env::current_exe().expect("this program"));
+        child.args(["--exact", "tls::child_of_the_test_above", "--ignored", "--nocapture"]);
+        child.env("SSL_CERT_FILE", trusted).env(URL, &url).output().expect("it runs")
+    };
+    let good = child(&cert);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let stranger = folder.path().join("other.pem");
+    std::fs::write(&stranger, other.cert.pem()).expect("a file");
+    let bad = child(&stranger.to_string_lossy());
+    assert!(!bad.status.success(), "a stranger was trusted");
+}
+
+#[tokio::test]
+#[ignore = "the test above runs it, with a Redis"]
+async fn child_of_the_test_above() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let mut settings = Settings::default();
+    settings.redis_url = url.parse().expect("a URL");
+    let backend = RedisBackend::new(&settings).expect("a build with TLS");
+    Bare::new().0.start(&backend, "a", no_limits()).await;
+    assert_eq!(backend.online_count().await.expect("a count"), 0);
+    backend.stop().await;
+}
