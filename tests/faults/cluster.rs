@@ -179,7 +179,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until everybody has heard every sender of its group say something after `since`.
+    /// Waits until everybody has heard every sender of its group say something after `since`; who has come into a group
+    /// later may be too new there.
     pub(crate) async fn hears_all_since(&self, since: Time) -> Duration {
         let began = Instant::now();
         until("everybody hears everybody", async || {
@@ -196,8 +197,8 @@ impl Cluster {
                 let fresh = |group: &str| {
                     log.heard.iter().filter(|((_, at), heard)| at == group && heard.last_at > since).count()
                 };
-                let here = log.stays.iter().filter(|stay| stay.to.is_none());
-                here.clone().all(|stay| fresh(&stay.group) >= sources.get(&stay.group).copied().unwrap_or(0))
+                let mut here = log.stays.iter().filter(|stay| stay.to.is_none() && stay.from <= since);
+                here.all(|stay| fresh(&stay.group) >= sources.get(&stay.group).copied().unwrap_or(0))
             })
         })
         .await;
