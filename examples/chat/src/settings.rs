@@ -64,7 +64,7 @@ fn place(env: &mut Env<'_>) -> Place {
         let url = env.get("REDIS_URL").unwrap_or_else(|| "redis://localhost:6379/0".to_owned());
         let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
         match redis::Address::new(&url, &prefix) {
-            Ok(address) => return Place::Redis(address),
+            Ok(address) => return Place::Redis(Box::new(address)),
             // The URL itself stays out of the terminal: it may have a password.
             Err(error) => env.refuse("REDIS_URL", "..", format!("like redis://localhost:6379/0: {error}")),
         }

@@ -165,7 +165,6 @@ impl RedisBackend {
                 }
             }),
         ];
-        outbound.say(Channel::Nodes, Talk::Hello.write(origin));
         let rates = Rates::new(link.clone(), peers.clone());
         let started = Started {
             origin,
@@ -204,7 +203,10 @@ impl RedisBackend {
 }
 
 impl Started {
-    /// Asks the desk; `None` when it is gone.
+    /// Asks the desk.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it is gone, or was started again meanwhile.
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let gone =

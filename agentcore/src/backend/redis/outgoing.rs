@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::names::Channel;
-use super::payload::{HEAD, Head, put_record};
+use super::payload::{HEAD, Head, Talk, put_record};
 use super::streams::FORGOTTEN_AFTER;
 use crate::message::{Parcel, Recipient};
 
@@ -190,6 +190,12 @@ impl Outgoing {
             self.waiting += payload.len();
             self.talk.push((channel, payload));
         }
+    }
+
+    /// Says hello to all nodes.
+    pub(super) fn greet(&mut self) {
+        let hello = Talk::Hello.write(self.origin);
+        self.say(Channel::Nodes, hello);
     }
 
     /// Takes all that waits.

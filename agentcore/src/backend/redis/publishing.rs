@@ -102,7 +102,12 @@ impl Outbound {
                 }
                 continue;
             };
-            lock(&self.waiting).set_up(Instant::now());
+            {
+                let mut waiting = lock(&self.waiting);
+                waiting.set_up(Instant::now());
+                // Whoever came while this node could not be heard, or took it for gone, knows it now.
+                waiting.greet();
+            }
             while link.get().is_some_and(|current| Arc::ptr_eq(&current, &commands)) {
                 let batch = self.next();
                 if batch.is_empty() {

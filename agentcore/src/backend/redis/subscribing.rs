@@ -17,6 +17,8 @@ use crate::error::Result;
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
+/// After groups could not be heard again, at first and at last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// So many groups are asked for at once.
 const MOST: usize = 5_000;
 /// After asking for groups the task rests, the longer the more there were: a crowd that joins many groups costs few round
@@ -81,8 +83,10 @@ impl Hearing {
     /// Hears, for as long as it runs.
     pub(super) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
         let mut link = first;
+        let mut pause = RETRY.0;
         loop {
             if let Some(Heard { link, inbound }) = link.take() {
+                pause = RETRY.0;
                 tokio::select! {
                     () = reader.run(inbound) => {}
                     () = self.follow(&*link) => {}
@@ -93,23 +97,29 @@ impl Hearing {
             lock(&self.channels).set_down();
             let heard = open(|| self.open(&*driver, reader.origin)).await;
             lock(&self.channels).set_up(|group| self.deliver.wants(group));
-            link = self.restore(heard, &reader).await;
+            match self.restore(heard, &reader).await {
+                Ok(heard) => link = Some(heard),
+                // A server that takes links and refuses what they are for: it is not to be asked again at once.
+                Err(error) => {
+                    reader.figures.link_lost();
+                    tracing::warn!("the groups of this node cannot be heard: {error:?}");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+            }
         }
     }
 
-    /// Hears again what was heard before, then tells everyone that there was a gap. `None` when the link is lost again.
-    async fn restore(&self, Heard { link, inbound }: Heard, reader: &Reader) -> Option<Heard> {
-        reader.outbound.say(Channel::Nodes, Talk::Hello.write(reader.origin));
+    /// Hears again what was heard before, then tells everyone that there was a gap.
+    async fn restore(&self, Heard { link, inbound }: Heard, reader: &Reader) -> Result<Heard> {
         while lock(&self.channels).is_asked() {
-            if let Err(error) = self.act(&*link).await {
-                tracing::debug!("the link that hears the other nodes is lost again: {error:?}");
-                return None;
-            }
+            self.act(&*link).await?;
         }
+        reader.outbound.say(Channel::Nodes, Talk::Hello.write(reader.origin));
         let groups = lock(&self.channels).len();
         tracing::info!(groups, "this node hears the other nodes again");
         self.deliver.resync(None, ResyncReason::Backend);
-        Some(Heard { link, inbound })
+        Ok(Heard { link, inbound })
     }
 
     /// Keeps a link in line with what is wanted; ends when it is dead.

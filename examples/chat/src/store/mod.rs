@@ -21,7 +21,7 @@ pub(crate) enum Place {
     /// In a file of SQLite; `:memory:` ends with the process.
     Sqlite(PathBuf),
     /// In Redis.
-    Redis(redis::Address),
+    Redis(Box<redis::Address>),
 }
 
 impl Place {

@@ -140,7 +140,8 @@ impl Desk {
         }
     }
 
-    /// When there is something to do that nobody asks for. Without a link that is nothing, and the link's return is seen.
+    /// When there is something to do that nobody asks for. Without a link that is nothing: its return is seen, and a look now
+    /// and then costs nothing.
     fn due(&self) -> Instant {
         if self.link.get().is_some() { self.state.next_due() } else { Instant::now() + COUNTS_AFTER }
     }
