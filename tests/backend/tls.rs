@@ -12,8 +12,11 @@ use tests::redis::{Redis, free_port};
 const URL: &str = "TLS_TEST_REDIS_URL";
 
 /// Whom to trust is the system's matter, read from a variable of the whole process: so a process of its own asks.
-#[test]
-fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
+#[tokio::test]
+async fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
+    if let Ok(url) = std::env::var(URL) {
+        return meet(&url).await;
+    }
     let folder = Folder::new();
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
@@ -26,7 +29,7 @@ fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
     let url = format!("rediss://localhost:{port}/0");
     let child = |trusted: &str| {
         let mut child = Command::new(std::env::current_exe().expect("this program"));
-        child.args(["--exact", "tls::child_of_the_test_above", "--ignored", "--nocapture"]);
+        child.args(["--exact", "tls::a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else", "--nocapture"]);
         child.env("SSL_CERT_FILE", trusted).env(URL, &url).output().expect("it runs")
     };
     let good = child(&cert);
@@ -38,10 +41,8 @@ fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
     assert!(!bad.status.success(), "a stranger was trusted");
 }
 
-#[tokio::test]
-#[ignore = "the test above runs it, with a Redis"]
-async fn child_of_the_test_above() {
-    let Ok(url) = std::env::var(URL) else { return };
+/// What the child does.
+async fn meet(url: &str) {
     let mut settings = Settings::default();
     settings.redis_url = url.parse().expect("a URL");
     let backend = RedisBackend::new(&settings).expect("a build with TLS");
