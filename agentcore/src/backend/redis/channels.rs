@@ -63,7 +63,7 @@ impl Channels {
         let waiters = match self.groups.get_mut(group) {
             Some(Held::Heard { leaving }) => {
                 *leaving = None;
-                return if self.up { Asked::Heard } else { Asked::Down };
+                return Asked::Heard;
             }
             Some(Held::Asked(waiters) | Held::Dropping(waiters)) => waiters,
             None => {

@@ -90,12 +90,16 @@ impl Peers {
     /// Asks: `say` sends the question with the number it gets.
     pub(super) async fn ask(&self, within: Duration, up: bool, say: impl FnOnce(u64)) -> Answers {
         let deadline = Instant::now() + within;
-        let missing = lock(&self.known).live.clone();
-        if missing.is_empty() || !up {
-            return Answers { answers: Vec::new(), complete: missing.is_empty() };
-        }
         let (number, bell) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
-        lock(&self.questions).insert(number, Asked { missing, answers: Vec::new(), bell: bell.clone() });
+        {
+            // Both at once, or a goodbye in between would be waited for.
+            let known = lock(&self.known);
+            if known.live.is_empty() || !up {
+                return Answers { answers: Vec::new(), complete: known.live.is_empty() };
+            }
+            let asked = Asked { missing: known.live.clone(), answers: Vec::new(), bell: bell.clone() };
+            lock(&self.questions).insert(number, asked);
+        }
         // Also when whoever asks goes away.
         let open = Open { peers: self, number };
         say(number);

@@ -10,7 +10,6 @@ use super::channels::{Asked, Channels};
 use super::driver::{Driver, Subscription};
 use super::links::{PING_EVERY, open};
 use super::names::Channel;
-use super::payload::Talk;
 use super::receiving::{Inbound, Reader};
 use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::Result;
@@ -97,12 +96,14 @@ impl Hearing {
             lock(&self.channels).set_down();
             let heard = open(|| self.open(&*driver, reader.origin)).await;
             lock(&self.channels).set_up(|group| self.deliver.wants(group));
-            match self.restore(heard, &reader).await {
+            match self.restore(heard).await {
                 Ok(heard) => link = Some(heard),
                 // A server that takes links and refuses what they are for: it is not to be asked again at once.
                 Err(error) => {
                     reader.figures.link_lost();
                     tracing::warn!("the groups of this node cannot be heard: {error:?}");
+                    // Nobody waits for it meanwhile.
+                    lock(&self.channels).set_down();
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -111,11 +112,10 @@ impl Hearing {
     }
 
     /// Hears again what was heard before, then tells everyone that there was a gap.
-    async fn restore(&self, Heard { link, inbound }: Heard, reader: &Reader) -> Result<Heard> {
+    async fn restore(&self, Heard { link, inbound }: Heard) -> Result<Heard> {
         while lock(&self.channels).is_asked() {
             self.act(&*link).await?;
         }
-        reader.outbound.say(Channel::Nodes, Talk::Hello.write(reader.origin));
         let groups = lock(&self.channels).len();
         tracing::info!(groups, "this node hears the other nodes again");
         self.deliver.resync(None, ResyncReason::Backend);
