@@ -13,8 +13,8 @@ mod redis;
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
-pub(crate) use rate::RateDesk;
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
+pub(crate) use rate::{RateDesk, grain};
 #[cfg(feature = "test-util")]
 pub(crate) use redis::StubRedis as Stub;
 #[cfg(all(test, feature = "model"))]

@@ -10,8 +10,8 @@ use super::Request;
 use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To, body, unencodable};
-use crate::message::Recipient;
+use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To};
+use crate::message::{Body, Recipient, unencodable};
 use crate::registry::{Closing, Connection, Fate, Metadata};
 
 /// The connection of a handler of consumer `C`, and its ways to send.
@@ -107,7 +107,8 @@ impl<C> Context<C> {
     /// # Errors
     /// When the message cannot be encoded.
     pub fn send<M: SentBy<C>>(&self, message: &M) -> Sending {
-        let frame = self.connection.codec().encode(M::TYPE, None, Some(message)).map_err(unencodable::<M>);
+        let frame =
+            self.connection.codec().encode(M::TYPE, None, Some(message)).map_err(|error| unencodable(M::TYPE, error));
         Sending::direct(&self.connection, frame, Fate::from(&message.overflow()))
     }
 
@@ -175,7 +176,7 @@ impl<C> Context<C> {
         L: SentBy<C>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        let present = PresentIn { joined: body(joined)?, left: body(left)? };
+        let present = PresentIn { joined: Body::of(joined)?, left: Body::of(left)? };
         self.manager.join(&self.connection, group, Some(present)).await
     }
 

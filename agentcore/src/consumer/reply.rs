@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::manager::unencodable;
-use crate::message::{Codec, Description, Message};
+use crate::message::{Codec, Description, Message, unencodable};
 use crate::wire::Frame;
 
 /// The request that a handler answers.
@@ -33,7 +32,7 @@ impl Request {
             Some(reference) => self.codec.reply(reference, Some(message)),
             None => self.codec.encode(M::TYPE, None, Some(message)),
         }
-        .map_err(unencodable::<M>)
+        .map_err(|error| unencodable(M::TYPE, error))
     }
 
     /// Encodes the answer of a handler that returned no message: `null` for a request with a `ref`, else nothing.

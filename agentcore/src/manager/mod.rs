@@ -21,7 +21,6 @@ pub(crate) use drain::Active;
 pub(crate) use groups::PresentIn;
 pub use members::{Disconnected, Listing, Stats};
 pub use sending::{AnyConsumer, Confirmed, Sending, SentBy, To};
-pub(crate) use sending::{body, unencodable};
 
 use std::fmt;
 use std::future::Future;

@@ -15,7 +15,7 @@ use super::route::Routed;
 use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
-use crate::message::{Body, EncodeError, Except, Message, Overflow, Parcel, Recipient, outside};
+use crate::message::{Body, Except, Message, Overflow, Parcel, Recipient, outside};
 use crate::registry::{Command, Connection, Fate};
 use crate::wire::Frame;
 
@@ -109,7 +109,7 @@ impl<'a, C> To<'a, C> {
 
     fn parcel<M: SentBy<C>>(self, message: &M) -> Result<Parcel> {
         let to = self.to?;
-        Ok(Parcel::new(to, self.except, body(message)?))
+        Ok(Parcel::new(to, self.except, Body::of(message)?))
     }
 }
 
@@ -149,15 +149,6 @@ pub struct Confirmed {
     pub delivered: usize,
     /// Whether every node and worker answered in time; otherwise there may be more.
     pub complete: bool,
-}
-
-/// Encodes a message for many.
-pub(crate) fn body<M: Message>(message: &M) -> Result<Body> {
-    Body::of(message).map_err(unencodable::<M>)
-}
-
-pub(crate) fn unencodable<M: Message>(error: EncodeError) -> Error {
-    Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
 }
 
 /// The future of a send.

@@ -15,7 +15,7 @@ pub use parcel::{Except, Parcel, Recipient};
 pub(crate) use raw::Data;
 pub use raw::RawData;
 
-pub(crate) use codec::{EncodeError, Envelope, Input, type_of};
+pub(crate) use codec::{EncodeError, Envelope, Input, type_of, unencodable};
 pub(crate) use parcel::Body;
 
 use schemars::{Schema, SchemaGenerator};

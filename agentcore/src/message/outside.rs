@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::RawData;
-use super::codec::{Envelope, Input, MAX_TYPE};
+use super::codec::{Envelope, Input, MAX_TYPE, unencodable};
 use crate::error::{Error, Result};
 
 /// Types that only the protocol itself sends, beside all that begin with `agentcore.`.
@@ -20,8 +20,7 @@ const MAX_DEPTH: usize = 100;
 /// no object or more than the envelope may have; an internal error when `data` cannot be encoded.
 pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
     check_type(message_type)?;
-    let text = serde_json::to_string(data)
-        .map_err(|error| Error::internal(format!("message `{message_type}` cannot be encoded: {error}")))?;
+    let text = serde_json::to_string(data).map_err(|error| unencodable(message_type, error))?;
     envelope(message_type, &RawData::json(Some(&text)), max_bytes)
 }
 

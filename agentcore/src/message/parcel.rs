@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
-use super::codec::{Codec, EncodeError, json_type_of, packed};
+use super::codec::{Codec, json_type_of, packed, unencodable};
 use super::{Message, Overflow, outside};
 use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
@@ -67,10 +67,7 @@ impl Parcel {
     /// # Errors
     /// When it cannot be encoded.
     pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
-        let body = Body::of(message).map_err(|error| {
-            crate::error::Error::internal(format!("message `{}` cannot be encoded: {error}", M::TYPE))
-        })?;
-        Ok(Self::new(to, Except::default(), body))
+        Ok(Self::new(to, Except::default(), Body::of(message)?))
     }
 
     /// A parcel that came from another node: `envelope` is the complete JSON envelope.
@@ -127,8 +124,11 @@ pub(crate) struct Body {
 
 impl Body {
     /// Encodes a message under its own type.
-    pub(crate) fn of<M: Message>(message: &M) -> Result<Self, EncodeError> {
-        let json = Codec::Json.encode(M::TYPE, None, Some(message))?;
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub(crate) fn of<M: Message>(message: &M) -> Result<Self> {
+        let json = Codec::Json.encode(M::TYPE, None, Some(message)).map_err(|error| unencodable(M::TYPE, error))?;
         Ok(Self { json, packed: OnceLock::new(), overflow: message.overflow() })
     }
 

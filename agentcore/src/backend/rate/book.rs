@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Part, Quota, RateAsk, RateDecision, Rule, Subject};
+use super::{Part, Quota, RateAsk, RateDecision, Rule, Subject, grain};
 
 /// What subjects have sent, as far as it still counts.
 ///
@@ -25,9 +25,6 @@ const SWEEP: Duration = Duration::from_secs(30);
 
 /// Few subjects are not worth a sweep.
 const FEW: usize = 256;
-
-/// More entries than this a log never has: above it, times are rounded up to that part of a window.
-const MAX_ENTRIES: u64 = 4_096;
 
 /// What one subject has used of one quota.
 #[derive(Debug)]
@@ -168,8 +165,7 @@ impl Gauge {
     fn take(&mut self, quota: &Quota, cost: u32, now: u64) {
         match &mut self.used {
             Used::Log(log, sum) => {
-                let grain =
-                    if u64::from(quota.messages) > MAX_ENTRIES { (self.window / MAX_ENTRIES).max(1) } else { 1 };
+                let grain = grain(quota.messages, self.window);
                 // Rounded up, never down: it counts for a little longer, and no window has too many.
                 let at = now.div_ceil(grain).saturating_mul(grain);
                 *sum += u64::from(cost);

@@ -107,3 +107,11 @@ impl fmt::Debug for RateAnswer {
         }
     }
 }
+
+/// More entries than this a log never has.
+const MAX_ENTRIES: u64 = 4_096;
+
+/// To multiples of what times in the log of a sliding window are rounded up, in the unit of the window.
+pub(crate) fn grain(messages: u32, window: u64) -> u64 {
+    if u64::from(messages) > MAX_ENTRIES { (window / MAX_ENTRIES).max(1) } else { 1 }
+}

@@ -1,14 +1,9 @@
 //! What went wrong between the nodes, counted; told to the log once a second at most.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::names::Channel;
-use crate::sync::{Mutex, lock};
-
-const WARNING: Duration = Duration::from_secs(1);
+use crate::error::{Seldom, one_line};
 
 /// The counts since the start.
 #[derive(Debug, Default)]
@@ -17,19 +12,15 @@ pub(super) struct Figures {
     holes: AtomicU64,
     overruns: AtomicU64,
     links: AtomicU64,
-    warned: Mutex<Option<Instant>>,
+    warned: Seldom,
 }
 
 impl Figures {
     /// A payload was dropped that this version cannot read.
     pub(super) fn unreadable(&self, why: impl FnOnce() -> String, channel: &Channel) {
         let count = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = Instant::now();
-        let mut warned = lock(&self.warned);
-        if warned.is_none_or(|last| now.saturating_duration_since(last) >= WARNING) {
-            *warned = Some(now);
-            drop(warned);
-            tracing::warn!(?channel, count, "dropped: {}", crate::error::one_line(&why()));
+        if self.warned.may_tell() {
+            tracing::warn!(?channel, count, "dropped: {}", one_line(&why()));
         }
     }
 

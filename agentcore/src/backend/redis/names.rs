@@ -4,7 +4,7 @@
 //! of RFC 3986 (2.3), so it has no colon, brace or glob character; and every channel is the prefix, a kind, a colon and
 //! one such name. Two applications with different prefixes share nothing, also when one prefix begins with the other.
 
-use std::fmt::Write;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::id::GroupName;
 
@@ -74,34 +74,18 @@ impl Names {
     }
 }
 
+/// All but the unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A name without any character that means something in a key.
 pub(crate) fn escaped(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte.into()),
-            _ => drop(write!(escaped, "%{byte:02X}")),
-        }
-    }
-    escaped
+    utf8_percent_encode(name, RESERVED).to_string()
 }
 
 /// The name that was escaped; `None` for what [`escaped`] does not write.
 fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        rest = more;
-        if first == b'%' {
-            let (digits, more) = rest.split_at_checked(2)?;
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-            rest = more;
-        } else {
-            bytes.push(first);
-        }
-    }
-    let name = String::from_utf8(bytes).ok()?;
-    (escaped(&name) == text).then_some(name)
+    let name = percent_decode_str(text).decode_utf8().ok()?;
+    (escaped(&name) == text).then(|| name.into_owned())
 }
 
 #[cfg(test)]

@@ -208,10 +208,8 @@ impl Outgoing {
             let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
             for mut pack in lane.packs.drain(..later) {
                 let head = Head { origin: self.origin, stream, number: pack.number, lost: pack.lost };
-                let mut written = Vec::with_capacity(HEAD);
-                head.put(&mut written);
-                if let Some(place) = pack.buffer.get_mut(..HEAD) {
-                    place.copy_from_slice(&written);
+                if let Some(place) = pack.buffer.first_chunk_mut() {
+                    *place = head.bytes();
                 }
                 batch.messages.push((channel.clone(), pack.buffer.into()));
             }
@@ -236,9 +234,7 @@ impl Outgoing {
             }
             let head = Head { origin: self.origin, stream: lane.stream, number: lane.next, lost: lane.lost };
             (lane.in_marks, lane.lost) = (false, false);
-            let mut mark = Vec::with_capacity(HEAD);
-            head.put(&mut mark);
-            batch.messages.push((channel.clone(), mark.into()));
+            batch.messages.push((channel.clone(), Bytes::copy_from_slice(&head.bytes())));
             batch.channels.push(channel.clone());
             if !lane.in_silent {
                 lane.in_silent = true;

@@ -11,6 +11,7 @@ use super::links::Link;
 use super::names::Channel;
 use super::outgoing::{Batch, Outgoing, Push};
 use crate::backend::Publish;
+use crate::error::Seldom;
 use crate::message::Parcel;
 use crate::sync::{Mutex, lock};
 
@@ -19,8 +20,6 @@ const MARKS: usize = 5_000;
 /// After a failure on a link that lives: an error of Redis itself, which may pass.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// A failure is told to the log once in this time.
-const WARNING: Duration = Duration::from_secs(1);
 /// So long a sender waits while too much waits already. Then its message reaches this node only, and the others are told:
 /// a Redis that hangs does not hold up those who are here.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -93,7 +92,7 @@ impl Outbound {
     /// Sends what waits, for as long as it runs.
     pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
         let mut changes = link.watch();
-        let mut warned = None;
+        let warned = Seldom::default();
         loop {
             let Some(commands) = link.get() else {
                 self.set_down();
@@ -109,16 +108,15 @@ impl Outbound {
                 waiting.greet();
             }
             while link.get().is_some_and(|current| Arc::ptr_eq(&current, &commands)) {
-                let batch = self.next();
+                let mut batch = self.next();
                 if batch.is_empty() {
                     self.rest(&mut changes).await;
                     continue;
                 }
-                let published = commands.publish(batch.messages.clone()).await;
+                let published = commands.publish(std::mem::take(&mut batch.messages)).await;
                 self.sending.store(false, Ordering::SeqCst);
                 if let Err(error) = published {
-                    if warned.is_none_or(|last: Instant| last.elapsed() >= WARNING) {
-                        warned = Some(Instant::now());
+                    if warned.may_tell() {
                         tracing::warn!("messages for other nodes may be lost: {error:?}");
                     }
                     lock(&self.waiting).fail(&batch, Instant::now());

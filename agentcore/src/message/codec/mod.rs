@@ -76,6 +76,11 @@ pub(crate) enum EncodeError {
     MessagePack(#[from] rmp_serde::encode::Error),
 }
 
+/// What is told of a message that cannot be encoded.
+pub(crate) fn unencodable(message_type: &str, error: impl std::fmt::Display) -> Error {
+    Error::internal(format!("message `{message_type}` cannot be encoded: {error}"))
+}
+
 impl Codec {
     /// A frame with the envelope around `data`; without `data`, the envelope has none.
     pub(crate) fn encode<T: Serialize>(

@@ -1,14 +1,9 @@
 //! One message: what it takes from, and who decides.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::super::{Incoming, Rate};
 use super::RateLimit;
 use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Subject};
-use crate::error::Error;
+use crate::error::{Error, Seldom};
 
 /// How many messages a message counts as.
 pub(super) type Cost = Box<dyn Fn(&Incoming<'_>) -> u32 + Send + Sync>;
@@ -25,11 +20,8 @@ pub(super) struct Quotas {
 #[derive(Debug, Default)]
 pub(super) struct Local {
     desk: RateDesk,
-    warned: Mutex<Option<Instant>>,
+    warned: Seldom,
 }
-
-/// A backend that does not answer is told to the log once in this time.
-const WARNING: Duration = Duration::from_secs(1);
 
 impl RateLimit {
     /// Decides on a message, and counts it if it passes.
@@ -69,11 +61,7 @@ impl RateLimit {
 
 impl Local {
     fn warn(&self, error: &Error) {
-        let now = Instant::now();
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|last| now.saturating_duration_since(last) >= WARNING) {
-            *warned = Some(now);
-            drop(warned);
+        if self.warned.may_tell() {
             tracing::warn!(code = error.code(), "rate limits hold for each node by itself: {error:?}");
         }
     }

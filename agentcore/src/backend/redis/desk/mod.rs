@@ -7,23 +7,23 @@ mod group_places;
 mod lease;
 mod places;
 mod presences;
+mod state;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::driver::{Change, Outcome, Writer};
+use super::driver::{Change, Outcome};
 use super::links::Link;
 use super::peers::Peers;
 use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Presence, Refused};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 pub(super) use group_places::GroupPlaces;
-use places::Places;
-use presences::Presences;
+use state::Call;
+pub(super) use state::State;
 
 /// So many asks are taken together, and so many changes go out.
 const MOST: usize = 16_384;
@@ -32,13 +32,16 @@ const COUNTS_AFTER: Duration = Duration::from_millis(200);
 /// With more changes that Redis does not know of, this node writes all it has instead.
 const MANY: usize = 10_000;
 
+/// Tells whoever asked for a place.
+type Answer = oneshot::Sender<Result<(), Refused>>;
+
 /// What is asked of the writer.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Admit(Admission, oneshot::Sender<Result<(), Refused>>),
+    Admit(Admission, Answer),
     Release(Admission),
     /// A place for one more group than are granted.
-    Groups(oneshot::Sender<Result<(), Refused>>),
+    Groups(Answer),
     /// Fewer groups than are granted.
     FewerGroups,
     Members(GroupName),
@@ -75,37 +78,6 @@ pub(super) struct Desk {
     pub(super) peers: Arc<Peers>,
     pub(super) groups: Arc<GroupPlaces>,
     pub(super) state: State,
-}
-
-/// What it knows.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    running: bool,
-    writer: Option<Writer>,
-    /// Leases of this node that Redis may still have.
-    old_leases: Vec<u64>,
-    epoch: Option<u64>,
-    places: Places,
-    presences: Presences,
-    /// Groups with members on this node, as far as Redis was told.
-    told: HashSet<GroupName>,
-    counts: HashSet<GroupName>,
-    counts_at: Option<Instant>,
-    fewer_groups: bool,
-    renew_at: Option<Instant>,
-    /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
-    /// dead, and not written to any more: the next one is.
-    stale: bool,
-    /// Until then the counts in Redis may lack those of other nodes: it has lost them.
-    unsure_until: Option<Instant>,
-    left_at: Option<Instant>,
-    /// Admissions and places that wait for the next call.
-    admits: Vec<(Admission, oneshot::Sender<Result<(), Refused>>)>,
-    /// Places that were given or given back, which Redis does not know of.
-    changes: Vec<Change>,
-    group_asks: Vec<oneshot::Sender<Result<(), Refused>>>,
-    /// Who waits for presences to be written.
-    written: Vec<oneshot::Sender<()>>,
 }
 
 impl Desk {
@@ -158,11 +130,7 @@ impl Desk {
                 }
             }
             // What was granted to somebody else's ask may be enough for this one.
-            Ask::Groups(answer) if self.groups.take() => {
-                if let Err(Ok(())) = answer.send(Ok(())) {
-                    self.groups.give_back();
-                }
-            }
+            Ask::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
             Ask::Groups(answer) => state.group_asks.push(answer),
             Ask::FewerGroups => state.fewer_groups = true,
             Ask::Members(group) => {
@@ -210,8 +178,8 @@ impl Desk {
     async fn write(&mut self) -> bool {
         for _ in 0..2 {
             let (Some(writer), Some(commands)) = (self.state.current(), self.link.get()) else { return false };
-            let call = self.state.take_call(&self.groups, &*self.deliver);
-            match commands.write(writer, call.changes.clone()).await {
+            let mut call = self.state.take_call(&self.groups, &*self.deliver);
+            match commands.write(writer, std::mem::take(&mut call.changes)).await {
                 Ok(Some(outcomes)) => {
                     if call.exits {
                         let due = Instant::now() + crate::backend::GRACE;
@@ -257,9 +225,10 @@ impl Desk {
         match outcomes.next() {
             Some(Outcome::Groups(granted)) => {
                 self.groups.grant(granted);
-                self.answer_groups(call.group_asks);
+                for answer in call.group_asks {
+                    self.tell(answer, if self.groups.take() { Ok(()) } else { Err(Refused::Groups) });
+                }
             }
-            // Nobody knows what the others have: joining goes on.
             _ => self.allow_groups(call.group_asks),
         }
         for done in call.written {
@@ -280,21 +249,18 @@ impl Desk {
         Ok(())
     }
 
-    fn answer_groups(&self, asks: Vec<oneshot::Sender<Result<(), Refused>>>) {
-        for answer in asks {
-            let decided = if self.groups.take() { Ok(()) } else { Err(Refused::Groups) };
-            if let Err(Ok(())) = answer.send(decided) {
-                self.groups.give_back();
-            }
+    /// Tells whoever asked for a place for a group; one who has gone meanwhile needs none.
+    fn tell(&self, answer: Answer, decided: Result<(), Refused>) {
+        if let Err(Ok(())) = answer.send(decided) {
+            self.groups.give_back();
         }
     }
 
-    fn allow_groups(&self, asks: Vec<oneshot::Sender<Result<(), Refused>>>) {
+    /// Joining goes on where nobody knows what the others have.
+    fn allow_groups(&self, asks: Vec<Answer>) {
         for answer in asks {
             self.groups.force();
-            if let Err(Ok(())) = answer.send(Ok(())) {
-                self.groups.give_back();
-            }
+            self.tell(answer, Ok(()));
         }
     }
 
@@ -312,127 +278,5 @@ impl Desk {
         for done in self.state.written.drain(..) {
             let _ = done.send(());
         }
-    }
-}
-
-/// One call, and who waits for it.
-#[derive(Debug, Default)]
-struct Call {
-    changes: Vec<Change>,
-    /// So many changes come before those that have an answer.
-    before: usize,
-    admits: Vec<(Admission, oneshot::Sender<Result<(), Refused>>)>,
-    group_asks: Vec<oneshot::Sender<Result<(), Refused>>>,
-    written: Vec<oneshot::Sender<()>>,
-    exits: bool,
-}
-
-impl State {
-    fn next_due(&self) -> Instant {
-        // Without a lease nothing is written: what waits goes out with the next one.
-        let counts_at = self.counts_at.filter(|_| self.current().is_some());
-        let times = [self.renew_at, self.left_at, counts_at];
-        times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
-    }
-
-    fn has_work(&self, now: Instant) -> bool {
-        !self.admits.is_empty()
-            || !self.changes.is_empty()
-            || !self.group_asks.is_empty()
-            || !self.written.is_empty()
-            || self.presences.is_changed()
-            || self.fewer_groups
-            || self.counts_at.is_some_and(|due| due <= now)
-            || self.counts.len() >= MOST
-    }
-
-    /// Makes a call of what waits.
-    fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
-        let mut call = Call::default();
-        call.changes.append(&mut self.changes);
-        if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
-            self.take_counts(&mut call.changes, deliver);
-        }
-        let presences = self.presences.take_changes(MOST, false);
-        call.exits = presences.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
-        call.changes.extend(presences);
-        if !self.presences.is_changed() {
-            call.written = std::mem::take(&mut self.written);
-        }
-        call.before = call.changes.len();
-        let rest = self.admits.split_off(MOST.min(self.admits.len()));
-        call.admits = std::mem::replace(&mut self.admits, rest);
-        let admits = call.admits.iter().map(|(Admission { user, ip, .. }, _)| Change::Admit(user.clone(), *ip));
-        call.changes.extend(admits);
-        call.group_asks = std::mem::take(&mut self.group_asks);
-        if self.fewer_groups || !call.group_asks.is_empty() {
-            self.fewer_groups = false;
-            let needed = groups.freeze();
-            let wanted = needed + call.group_asks.len().max(groups.block());
-            call.changes.push(Change::Groups { wanted, needed });
-        }
-        call
-    }
-
-    /// The counts of groups that may have changed, as they are now.
-    fn take_counts(&mut self, changes: &mut Vec<Change>, deliver: &dyn Deliver) {
-        let now: Vec<_> = self.counts.iter().take(MOST).cloned().collect();
-        for group in now {
-            self.counts.remove(&group);
-            let count = deliver.group_count(&group);
-            let known = if count == 0 { self.told.remove(&group) } else { !self.told.insert(group.clone()) };
-            if known || count > 0 {
-                changes.push(Change::Members(group, count));
-            }
-        }
-        self.counts_at = (!self.counts.is_empty()).then(Instant::now);
-    }
-
-    /// What was not written waits again. Counts and presences are written anew with the next lease.
-    fn put_back(&mut self, call: Call) {
-        self.admits.splice(0..0, call.admits);
-        self.group_asks.splice(0..0, call.group_asks);
-        self.written.splice(0..0, call.written);
-    }
-
-    /// A connection gives its place back.
-    fn give_back(&mut self, admission: Admission) {
-        self.places.release(&admission);
-        self.changes.push(Change::Release(admission.user, admission.ip));
-    }
-
-    /// Tells whoever asked; one who has gone meanwhile needs no place.
-    fn answer(
-        &mut self,
-        admission: Admission,
-        answer: oneshot::Sender<Result<(), Refused>>,
-        decided: Result<(), Refused>,
-    ) {
-        if let Err(Ok(())) = answer.send(decided) {
-            self.give_back(admission);
-        }
-    }
-
-    /// Whether this node came when Redis had just lost what the others had told it.
-    fn is_new(&self, now: Instant) -> bool {
-        !self.places.is_known() && self.unsure_until.is_none_or(|until| until <= now)
-    }
-
-    /// Under which lease to write, if this node has one that is good for it.
-    fn current(&self) -> Option<Writer> {
-        self.writer.filter(|_| !self.stale)
-    }
-
-    /// Redis may have something else under the lease than this node has: it takes another, and writes all, changes too.
-    fn lose_lease(&mut self) {
-        self.changes.clear();
-        if !std::mem::replace(&mut self.stale, true) {
-            self.renew_at = Some(Instant::now());
-        }
-    }
-
-    /// The lease is none any more, or another is there: what is under it is to be removed.
-    fn retire(&mut self) {
-        self.old_leases.extend(self.writer.take().map(|writer| writer.lease));
     }
 }

@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::super::super::{Part, Quota, RateDecision, Rule};
+use super::super::super::{Part, Quota, RateDecision, Rule, grain};
 use super::super::names::escaped;
 use super::calls::Call;
-
-/// More entries than this a log never has: above it, times are rounded up to that part of a window, as
-/// [`RateBook`](super::super::super::RateBook) does it.
-const MAX_ENTRIES: u64 = 4_096;
 
 /// A call that takes from quotas. `subject` is what the keys of the subject begin with.
 pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost: u32) -> Call<'a> {
@@ -24,8 +20,7 @@ pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost
             Rule::Gcra => "g",
         };
         let (first, second) = match quota.rule {
-            Rule::Sliding if u64::from(quota.messages) > MAX_ENTRIES => ((window / MAX_ENTRIES).max(1), 0),
-            Rule::Sliding => (1, 0),
+            Rule::Sliding => (grain(quota.messages, window), 0),
             // Exact, in numbers that Lua can hold: the product of the two cannot be one.
             Rule::Gcra => {
                 let (takes, messages) = (u128::from(cost) * u128::from(window), u128::from(quota.messages.max(1)));

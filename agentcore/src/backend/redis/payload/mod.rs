@@ -118,13 +118,16 @@ fn records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<Vec<Parcel>> {
 }
 
 impl Head {
-    /// Writes the head of a pack.
-    pub(super) fn put(&self, buffer: &mut Vec<u8>) {
-        buffer.extend_from_slice(&[VERSION, PACK]);
-        buffer.put_u64(self.origin);
-        buffer.put_u64(self.stream);
-        buffer.put_u64(self.number);
-        buffer.put_u8(if self.lost { LOST } else { 0 });
+    /// What a pack begins with.
+    pub(super) fn bytes(&self) -> [u8; HEAD] {
+        let mut bytes = [0; HEAD];
+        let mut rest = &mut bytes[..];
+        rest.put_slice(&[VERSION, PACK]);
+        rest.put_u64(self.origin);
+        rest.put_u64(self.stream);
+        rest.put_u64(self.number);
+        rest.put_u8(if self.lost { LOST } else { 0 });
+        bytes
     }
 }
 

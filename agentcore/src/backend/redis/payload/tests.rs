@@ -97,9 +97,7 @@ proptest! {
     #[test]
     fn a_pack_is_read_as_it_was_written(parcel in parcels(), count in 0_usize..4, origin: u64, number: u64, lost: bool) {
         let head = Head { origin, stream: 7, number, lost };
-        let mut buffer = Vec::new();
-        head.put(&mut buffer);
-        prop_assert_eq!(buffer.len(), HEAD);
+        let mut buffer = head.bytes().to_vec();
         (0..count).for_each(|_| put_record(&mut buffer, &parcel));
         let Payload::Pack(read, parcels) = Payload::read(&channel_of(&parcel.to), &buffer.into()).unwrap() else {
             panic!("a pack");
@@ -163,8 +161,7 @@ fn the_bytes_of_version_one_stay_as_they_are() {
     assert_eq!(parcels[0].except.users, [UserId::new("bob").unwrap()]);
     assert_eq!(parcels[1].overflow(), &Overflow::Latest(OverflowKey::from_text("moved 1")));
 
-    let mut written = Vec::new();
-    head.put(&mut written);
+    let mut written = head.bytes().to_vec();
     parcels.iter().for_each(|parcel| put_record(&mut written, parcel));
     assert_eq!(written, fixture);
 }

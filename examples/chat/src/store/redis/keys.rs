@@ -3,7 +3,7 @@
 //!
 //! What changes together has one hash tag, the part in braces: a cluster keeps it on one server.
 
-use std::fmt::Write;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 /// Makes keys.
 #[derive(Clone, Debug)]
@@ -52,18 +52,11 @@ impl Keys {
     }
 }
 
-/// All but letters, digits, `_`, `-` and `.` as `%` and two digits, byte by byte.
-fn encoded(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a text cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+/// All but letters, digits, `_`, `-` and `.`.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
+
+fn encoded(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, RESERVED)
 }
 
 #[cfg(test)]

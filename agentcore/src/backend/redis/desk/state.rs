@@ -1,0 +1,161 @@
+//! What the writer knows and what waits, and the calls it makes of that. It does nothing by itself.
+
+use std::collections::HashSet;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::super::driver::{Change, Writer};
+use super::places::Places;
+use super::presences::Presences;
+use super::{Answer, COUNTS_AFTER, GroupPlaces, MOST};
+use crate::backend::{Admission, Deliver, Refused};
+use crate::id::GroupName;
+
+/// What it knows.
+#[derive(Debug, Default)]
+pub(in super::super) struct State {
+    pub(super) running: bool,
+    pub(super) writer: Option<Writer>,
+    /// Leases of this node that Redis may still have.
+    pub(super) old_leases: Vec<u64>,
+    pub(super) epoch: Option<u64>,
+    pub(super) places: Places,
+    pub(super) presences: Presences,
+    /// Groups with members on this node, as far as Redis was told.
+    pub(super) told: HashSet<GroupName>,
+    pub(super) counts: HashSet<GroupName>,
+    pub(super) counts_at: Option<Instant>,
+    pub(super) fewer_groups: bool,
+    pub(super) renew_at: Option<Instant>,
+    /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
+    /// dead, and not written to any more: the next one is.
+    pub(super) stale: bool,
+    /// Until then the counts in Redis may lack those of other nodes: it has lost them.
+    pub(super) unsure_until: Option<Instant>,
+    pub(super) left_at: Option<Instant>,
+    /// Admissions and places that wait for the next call.
+    pub(super) admits: Vec<(Admission, Answer)>,
+    /// Places that were given or given back, which Redis does not know of.
+    pub(super) changes: Vec<Change>,
+    pub(super) group_asks: Vec<Answer>,
+    /// Who waits for presences to be written.
+    pub(super) written: Vec<oneshot::Sender<()>>,
+}
+
+/// One call, and who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) changes: Vec<Change>,
+    /// So many changes come before those that have an answer.
+    pub(super) before: usize,
+    pub(super) admits: Vec<(Admission, Answer)>,
+    pub(super) group_asks: Vec<Answer>,
+    pub(super) written: Vec<oneshot::Sender<()>>,
+    pub(super) exits: bool,
+}
+
+impl State {
+    pub(super) fn next_due(&self) -> Instant {
+        // Without a lease nothing is written: what waits goes out with the next one.
+        let counts_at = self.counts_at.filter(|_| self.current().is_some());
+        let times = [self.renew_at, self.left_at, counts_at];
+        times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
+    }
+
+    pub(super) fn has_work(&self, now: Instant) -> bool {
+        !self.admits.is_empty()
+            || !self.changes.is_empty()
+            || !self.group_asks.is_empty()
+            || !self.written.is_empty()
+            || self.presences.is_changed()
+            || self.fewer_groups
+            || self.counts_at.is_some_and(|due| due <= now)
+            || self.counts.len() >= MOST
+    }
+
+    /// Makes a call of what waits.
+    pub(super) fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
+        let mut call = Call::default();
+        call.changes.append(&mut self.changes);
+        if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
+            self.take_counts(&mut call.changes, deliver);
+        }
+        let presences = self.presences.take_changes(MOST, false);
+        call.exits = presences.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
+        call.changes.extend(presences);
+        if !self.presences.is_changed() {
+            call.written = std::mem::take(&mut self.written);
+        }
+        call.before = call.changes.len();
+        let rest = self.admits.split_off(MOST.min(self.admits.len()));
+        call.admits = std::mem::replace(&mut self.admits, rest);
+        let admits = call.admits.iter().map(|(Admission { user, ip, .. }, _)| Change::Admit(user.clone(), *ip));
+        call.changes.extend(admits);
+        call.group_asks = std::mem::take(&mut self.group_asks);
+        if self.fewer_groups || !call.group_asks.is_empty() {
+            self.fewer_groups = false;
+            let needed = groups.freeze();
+            let wanted = needed + call.group_asks.len().max(groups.block());
+            call.changes.push(Change::Groups { wanted, needed });
+        }
+        call
+    }
+
+    /// The counts of groups that may have changed, as they are now.
+    pub(super) fn take_counts(&mut self, changes: &mut Vec<Change>, deliver: &dyn Deliver) {
+        let now: Vec<_> = self.counts.iter().take(MOST).cloned().collect();
+        for group in now {
+            self.counts.remove(&group);
+            let count = deliver.group_count(&group);
+            let known = if count == 0 { self.told.remove(&group) } else { !self.told.insert(group.clone()) };
+            if known || count > 0 {
+                changes.push(Change::Members(group, count));
+            }
+        }
+        self.counts_at = (!self.counts.is_empty()).then(Instant::now);
+    }
+
+    /// What was not written waits again. Counts and presences are written anew with the next lease.
+    pub(super) fn put_back(&mut self, call: Call) {
+        self.admits.splice(0..0, call.admits);
+        self.group_asks.splice(0..0, call.group_asks);
+        self.written.splice(0..0, call.written);
+    }
+
+    /// A connection gives its place back.
+    pub(super) fn give_back(&mut self, admission: Admission) {
+        self.places.release(&admission);
+        self.changes.push(Change::Release(admission.user, admission.ip));
+    }
+
+    /// Tells whoever asked; one who has gone meanwhile needs no place.
+    pub(super) fn answer(&mut self, admission: Admission, answer: Answer, decided: Result<(), Refused>) {
+        if let Err(Ok(())) = answer.send(decided) {
+            self.give_back(admission);
+        }
+    }
+
+    /// Whether this node came when Redis had just lost what the others had told it.
+    pub(super) fn is_new(&self, now: Instant) -> bool {
+        !self.places.is_known() && self.unsure_until.is_none_or(|until| until <= now)
+    }
+
+    /// Under which lease to write, if this node has one that is good for it.
+    pub(super) fn current(&self) -> Option<Writer> {
+        self.writer.filter(|_| !self.stale)
+    }
+
+    /// Redis may have something else under the lease than this node has: it takes another, and writes all, changes too.
+    pub(super) fn lose_lease(&mut self) {
+        self.changes.clear();
+        if !std::mem::replace(&mut self.stale, true) {
+            self.renew_at = Some(Instant::now());
+        }
+    }
+
+    /// The lease is none any more, or another is there: what is under it is to be removed.
+    pub(super) fn retire(&mut self) {
+        self.old_leases.extend(self.writer.take().map(|writer| writer.lease));
+    }
+}
