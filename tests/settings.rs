@@ -163,7 +163,7 @@ fn every_bad_setting_is_listed_with_its_value_and_what_is_allowed() {
 
 #[test]
 fn a_bad_url_of_redis_is_not_shown() {
-    for url in ["http://ada:secret@host", "redis://ada:secret@host/x", "secret"] {
+    for url in ["http://ada:secret@host", "redis://ada:secret@host/x", "redis://host?password=secret", "secret"] {
         let lines = read(&[("REDIS_URL", url)]).expect_err("it is bad");
         assert!(matches!(&*lines, [line] if line.starts_with("REDIS_URL: must be redis://")), "{lines:?}");
         assert!(!lines.concat().contains("secret"), "{lines:?}");

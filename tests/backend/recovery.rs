@@ -1,13 +1,16 @@
 //! A node whose Redis comes back.
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Backend, Count};
+use agentcore::backend::{Backend, Count, Publish};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
+use tests::proxy::{Links, Mode, Proxy};
 use tests::redis::Redis;
 use tests::wait::{PATIENCE, until};
 
@@ -42,7 +45,7 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     until("the last group is counted", counted).await;
     let told = format!("{GROUPS} groups: heard again after {heard:?}, counted after {:?}", back.elapsed());
     writeln!(std::io::stderr(), "{told}").expect("a log");
-    until("all were told", async || node.resyncs.load(std::sync::atomic::Ordering::Relaxed) > 0).await;
+    until("all were told", async || node.resyncs.load(Ordering::Relaxed) > 0).await;
     backend.stop().await;
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
 }
@@ -66,4 +69,45 @@ fn a_node_waits_for_redis_without_working() {
         let _ = done.send(());
     });
     waited.recv_timeout(PATIENCE).expect("the clock has moved");
+}
+
+/// It cannot keep in mind each group that it has spoken to in vain; whoever hears it is told nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_few_words() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::to(redis.port());
+    let ((speaker, _), (listener, mut got)) = (Bare::new(), Bare::new());
+    let (cut_off, hearing) = (redis.backend_at(&proxy.url()), redis.backend());
+    speaker.start(&cut_off, "a", no_limits()).await;
+    listener.start(&hearing, "b", no_limits()).await;
+    let group: GroupName = "g0".parse().expect("a name");
+    listener.set_members(&group, 1);
+    hearing.subscribe(&group).expect("it waits").await;
+
+    proxy.set(Links::Commands, Mode::Refuse);
+    until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
+    for number in 0..GROUPS {
+        let to = Recipient::Group(format!("g{number}").parse().expect("a name"));
+        let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+        assert!(matches!(cut_off.publish(&said), Publish::Done(Ok(()))));
+    }
+    assert_eq!(listener.resyncs.load(Ordering::Relaxed), 0);
+    let before = redis.calls("publish");
+    proxy.set(Links::Commands, Mode::Pass);
+    until("it is told", async || listener.resyncs.load(Ordering::Relaxed) > 0).await;
+
+    // The way is free, and nothing old comes.
+    let said = Parcel::from_envelope(
+        Recipient::Group(group),
+        Except::default(),
+        Overflow::Disconnect,
+        br#"{"type":"said","data":"new"}"#,
+    );
+    assert!(matches!(cut_off.publish(&said), Publish::Done(Ok(()))));
+    let parcel = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a parcel");
+    assert!(parcel.envelope().ends_with(br#""new"}"#), "{parcel:?}");
+    let published = redis.calls("publish") - before;
+    assert!(published < GROUPS as u64 / 2, "{published} payloads");
+    cut_off.stop().await;
+    hearing.stop().await;
 }

@@ -88,6 +88,7 @@ fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
     let told = String::from_utf8(ended.stderr).unwrap();
     let place = format!("cannot open the chat store `redis://127.0.0.1:{port}/3`");
     assert!(told.contains(&place) && !told.contains("hunter2"), "{told}");
+    assert_eq!(told.matches("Connection refused").count(), 1, "{told}");
     assert_eq!(told.trim_end().lines().count(), 1, "{told}");
     assert_eq!(ended.stdout, b"", "it must not listen");
 }

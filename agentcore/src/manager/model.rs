@@ -66,7 +66,7 @@ impl World {
         let last = self.directory.remove(&self.group, 0).is_some();
         thread::yield_now();
         if last {
-            lock(&self.channels).left(&self.group, self.start);
+            lock(&self.channels).left(&self.group, self.start, |group| self.wants(group));
         }
     }
 

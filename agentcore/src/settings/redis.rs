@@ -4,13 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The value of `REDIS_URL`: `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS (feature
-/// `redis-tls`). It may have a password, so it is never shown whole.
+/// `redis-tls`). It has no query: other programs read options there, which would mean nothing here. It may have a password,
+/// so it is never shown whole.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
 /// Says that a text is no URL of a Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("redis://[user[:password]@]host[:port][/database], or rediss:// for TLS")]
+#[error("redis://[user[:password]@]host[:port][/database], or rediss:// for TLS, and no query")]
 pub struct RedisUrlError;
 
 impl Default for RedisUrl {
@@ -27,6 +28,7 @@ impl FromStr for RedisUrl {
         let database = url.path().trim_matches('/');
         let is_good = matches!(url.scheme(), "redis" | "rediss")
             && url.has_host()
+            && url.query().is_none()
             && (database.is_empty() || database.parse::<u16>().is_ok());
         if is_good { Ok(Self(text.to_owned())) } else { Err(RedisUrlError) }
     }
@@ -104,7 +106,7 @@ mod tests {
     fn a_url_never_shows_its_password() {
         let url: RedisUrl = "redis://ada:secret@redis.example:6380/2".parse().unwrap();
         assert_eq!(format!("{url} {url:?}"), "redis://redis.example:6380/2 redis://redis.example:6380/2");
-        for bad in ["localhost", "http://localhost", "redis://", "redis://localhost/two"] {
+        for bad in ["localhost", "http://localhost", "redis://", "redis://localhost/two", "redis://localhost?db=2"] {
             assert!(bad.parse::<RedisUrl>().is_err(), "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentcore::{Env, Result};
+use agentcore::{Env, RedisUrl, Result};
 
 use crate::publish::PublishKey;
 use crate::store::{Place, redis};
@@ -61,12 +61,13 @@ impl ChatSettings {
 fn place(env: &mut Env<'_>) -> Place {
     let db = env.get("CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
     if env.one_of("CHAT_STORE", false, &[("sqlite", false), ("redis", true)]) {
-        let url = env.get("REDIS_URL").unwrap_or_else(|| "redis://localhost:6379/0".to_owned());
+        let url = env.get("REDIS_URL").map_or_else(|| Ok(RedisUrl::default()), |url| url.parse());
         let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
-        match redis::Address::new(&url, &prefix) {
+        let address = url.map_err(|error| error.to_string()).and_then(|url| redis::Address::new(&url, &prefix));
+        match address {
             Ok(address) => return Place::Redis(Box::new(address)),
             // The URL itself stays out of the terminal: it may have a password.
-            Err(error) => env.refuse("REDIS_URL", "..", format!("like redis://localhost:6379/0: {error}")),
+            Err(error) => env.refuse("REDIS_URL", "..", error),
         }
     } else if db == ":memory:" && env.get("BACKEND_TYPE").is_some_and(|backend| backend.eq_ignore_ascii_case("redis")) {
         // Nodes with a store each would disagree on who may enter a private room.
@@ -100,7 +101,7 @@ mod tests {
     fn a_url_is_refused_without_its_password() {
         let url = ("REDIS_URL", "http://ada:hunter2@localhost");
         let refused = read(&[("CHAT_STORE", "redis"), url]).err().unwrap_or_default();
-        assert!(refused.contains("REDIS_URL=\"..\": must be like redis://"), "{refused}");
+        assert!(refused.contains("REDIS_URL=\"..\": must be redis://["), "{refused}");
         assert!(!refused.contains("hunter2"), "{refused}");
         assert!(read(&[("CHAT_STORE", "paper")]).err().unwrap_or_default().contains("one of: sqlite, redis"));
     }

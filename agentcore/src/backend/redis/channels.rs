@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     groups: HashMap<GroupName, Held>,
-    /// Those to ask for, each once.
+    /// Those to ask for, each once; all that are wanted when there is a link again.
     asked: Vec<GroupName>,
     /// Those that nobody may want any more, by the time at which they are looked at.
     leaving: VecDeque<(Instant, GroupName)>,
@@ -68,7 +68,9 @@ impl Channels {
             Some(Held::Asked(waiters) | Held::Dropping(waiters)) => waiters,
             None => {
                 self.groups.insert(group.clone(), Held::Asked(Vec::new()));
-                self.asked.push(group.clone());
+                if self.up {
+                    self.asked.push(group.clone());
+                }
                 match self.groups.get_mut(group) {
                     Some(Held::Asked(waiters)) => waiters,
                     _ => return Asked::Down,
@@ -84,7 +86,14 @@ impl Channels {
     }
 
     /// The last connection of this node may have left `group`. True when somebody must tell the task.
-    pub(crate) fn left(&mut self, group: &GroupName, now: Instant) -> bool {
+    pub(crate) fn left(&mut self, group: &GroupName, now: Instant, wants: impl Fn(&GroupName) -> bool) -> bool {
+        if !self.up {
+            // Nothing is asked for now, and what nobody wants never will be: so they do not pile up.
+            if !wants(group) {
+                self.groups.remove(group);
+            }
+            return false;
+        }
         if let Some(Held::Heard { leaving: leaving @ None }) = self.groups.get_mut(group) {
             let due = now + LINGER;
             *leaving = Some(due);

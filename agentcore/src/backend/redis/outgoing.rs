@@ -21,6 +21,8 @@ use crate::message::{Parcel, Recipient};
 const PACK: usize = 64 << 10;
 /// So many bytes wait at most, for all channels together.
 const BOUND: usize = 4 << 20;
+/// Of so many channels at most it is known that something was lost while there was no link. With more, all are told.
+const LOST: usize = 16_384;
 /// So long after a channel's last parcel a mark says which number it was.
 const MARK_AFTER: Duration = Duration::from_secs(1);
 
@@ -46,6 +48,9 @@ pub(super) struct Outgoing {
     streams: u64,
     /// There is no link: what comes is counted, and lost.
     down: bool,
+    /// Something was lost on channels that are not known any more; all nodes are to be told so first.
+    all_lost: bool,
+    most_lost: usize,
 }
 
 /// One channel's part.
@@ -106,6 +111,10 @@ pub(super) enum Push {
 
 impl Outgoing {
     pub(super) fn new(origin: u64) -> Self {
+        Self::bounded(origin, LOST)
+    }
+
+    fn bounded(origin: u64, most_lost: usize) -> Self {
         Self {
             origin,
             lanes: HashMap::new(),
@@ -119,6 +128,8 @@ impl Outgoing {
             streams: 0,
             // A node begins with a link; what it says before the task runs goes out then.
             down: false,
+            all_lost: false,
+            most_lost,
         }
     }
 
@@ -137,6 +148,9 @@ impl Outgoing {
 
     fn number(&mut self, parcel: &Parcel, now: Instant, is_lost: bool) -> Push {
         let channel = channel_of(&parcel.to);
+        if self.down && self.lanes.len() >= self.most_lost {
+            self.forget();
+        }
         let lane = self.lanes.entry(channel.clone()).or_insert_with(|| {
             self.streams += 1;
             Lane {
@@ -184,6 +198,15 @@ impl Outgoing {
         if first { Push::First } else { Push::Taken }
     }
 
+    /// Forgets what was lost where: while there is no link, memory must not grow with the channels. Whoever hears of them
+    /// again hears new streams.
+    fn forget(&mut self) {
+        self.lanes.clear();
+        self.marks.clear();
+        self.silent.clear();
+        self.all_lost = true;
+    }
+
     /// Adds talk. It goes after the parcels that wait; lost while there is no link.
     pub(super) fn say(&mut self, channel: Channel, payload: Bytes) {
         if !self.down {
@@ -201,6 +224,10 @@ impl Outgoing {
     /// Takes all that waits.
     pub(super) fn take(&mut self) -> Batch {
         let mut batch = Batch::default();
+        if !self.down && std::mem::take(&mut self.all_lost) {
+            batch.messages.push((Channel::Nodes, Talk::Lost.write(self.origin)));
+            batch.channels.push(Channel::Nodes);
+        }
         for channel in self.ready.drain(..) {
             let Some(lane) = self.lanes.get_mut(&channel) else { continue };
             let stream = lane.stream;
@@ -265,6 +292,8 @@ impl Outgoing {
     pub(super) fn fail(&mut self, batch: &Batch, now: Instant) {
         let failed = batch.channels.iter().cloned().chain(self.ready.drain(..));
         for channel in failed {
+            // It has no lane: see `take`.
+            self.all_lost |= channel == Channel::Nodes;
             if let Some(lane) = self.lanes.get_mut(&channel) {
                 lane.packs.clear();
                 lane.lost = true;
@@ -294,7 +323,7 @@ impl Outgoing {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.talk.is_empty()
+        self.ready.is_empty() && self.talk.is_empty() && (self.down || !self.all_lost)
     }
 }
 

@@ -152,6 +152,10 @@ impl Reader {
                 reading.streams.forget_origin(origin);
                 self.peers.goodbye(origin);
             }
+            Talk::Lost => {
+                self.figures.hole();
+                self.deliver.resync(None, ResyncReason::Backend);
+            }
             Talk::Ask(number, question) => self.answer(origin, number, question),
             Talk::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
         }

@@ -57,7 +57,7 @@ impl Hearing {
 
     /// The last connection may have left `group`.
     pub(super) fn unsubscribe(&self, group: &GroupName) {
-        if lock(&self.channels).left(group, Instant::now()) {
+        if lock(&self.channels).left(group, Instant::now(), |group| self.deliver.wants(group)) {
             self.bell.notify_one();
         }
     }

@@ -31,7 +31,7 @@ impl Ground for Folder {
 
 impl Ground for tests::redis::Redis {
     fn place(&self) -> Place {
-        Place::Redis(Box::new(Address::new(&self.url(), "test:").unwrap()))
+        Place::Redis(Box::new(Address::new(&self.url().parse().unwrap(), "test:").unwrap()))
     }
 }
 

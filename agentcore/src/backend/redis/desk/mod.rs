@@ -133,6 +133,10 @@ impl Desk {
             Ask::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
             Ask::Groups(answer) => state.group_asks.push(answer),
             Ask::FewerGroups => state.fewer_groups = true,
+            // Empty as far as Redis was told: while it is away, groups that come and go do not pile up.
+            Ask::Members(group) if !state.told.contains(&group) && self.deliver.group_count(&group) == 0 => {
+                state.counts.remove(&group);
+            }
             Ask::Members(group) => {
                 state.counts.insert(group);
                 state.counts_at.get_or_insert_with(|| Instant::now() + COUNTS_AFTER);

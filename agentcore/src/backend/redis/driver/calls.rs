@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Script, ToRedisArgs};
+use redis::{Cmd, ErrorKind, Script, ToRedisArgs};
 
 use super::super::super::Refused;
 use super::super::names::{Channel, Names};
@@ -121,9 +121,11 @@ pub(super) fn view((epoch, live, ended, places, groups, next_left): RawView) -> 
 }
 
 fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
-    raw.into_iter()
-        .map(|(lease, node, origin)| Ok(Peer { lease, node: NodeId::new(node).map_err(failed)?, origin }))
-        .collect()
+    let named = |name: String| {
+        let read = NodeId::new(name);
+        read.map_err(|error| failed((ErrorKind::UnexpectedReturnType, "a node's name", error.to_string())))
+    };
+    raw.into_iter().map(|(lease, node, origin)| Ok(Peer { lease, node: named(node)?, origin })).collect()
 }
 
 /// Reads milliseconds, of which fewer than none say that there is nothing.

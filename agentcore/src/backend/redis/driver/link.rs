@@ -1,6 +1,6 @@
 //! One connection to Redis: how it is opened, and what its failures mean.
 
-use std::error::Error as StdError;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -13,8 +13,10 @@ use redis::{
 
 use crate::error::{Error, Result};
 
-/// Opening a link, and each call on it, ends within this.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(1);
+/// Opening a link, and each call on it, ends within this, by the time in which this process runs.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The steps in which that time is counted.
+const STEPS: u32 = 20;
 
 /// So much of what waits to be sent goes to the socket at once.
 const SEND_AT_ONCE: usize = 256 << 10;
@@ -48,9 +50,10 @@ fn unreadable() -> Error {
 
 /// What a link is opened with.
 pub(super) fn config() -> AsyncConnectionConfig {
+    // Both limits are kept here, see `within`.
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(TIMEOUT))
-        .set_response_timeout(Some(TIMEOUT))
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
         .set_write_backpressure_boundary(SEND_AT_ONCE)
 }
 
@@ -64,12 +67,8 @@ pub(super) struct Link {
 impl Link {
     /// Connects, and says who we are.
     pub(super) async fn open(client: &Client, config: &AsyncConnectionConfig) -> Result<Self> {
-        let opening = client.get_multiplexed_async_connection_with_config(config);
-        match tokio::time::timeout(TIMEOUT, opening).await {
-            Ok(Ok(connection)) => Ok(Self { connection, dead: AtomicBool::new(false) }),
-            Ok(Err(error)) => Err(failed(error)),
-            Err(elapsed) => Err(failed(elapsed)),
-        }
+        let opened = within(client.get_multiplexed_async_connection_with_config(config)).await;
+        Ok(Self { connection: opened.map_err(failed)?, dead: AtomicBool::new(false) })
     }
 
     /// Calls a command, and returns its answer.
@@ -80,7 +79,7 @@ impl Link {
     /// Calls commands in one round trip. Their answers may be errors.
     pub(super) async fn call_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
         self.alive().map_err(failed)?;
-        let called = self.connection.clone().send_packed_commands(commands, 0, commands.len()).await;
+        let called = within(self.connection.clone().send_packed_commands(commands, 0, commands.len())).await;
         self.judged(called).map_err(failed)
     }
 
@@ -88,7 +87,7 @@ impl Link {
     pub(super) async fn run(&self, script: &Script, command: &Cmd) -> Result<Value> {
         match self.try_call(command).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let loaded = script.load_async(&mut self.connection.clone()).await;
+                let loaded = within(script.load_async(&mut self.connection.clone())).await;
                 self.judged(loaded).map_err(failed)?;
                 self.call(command).await
             }
@@ -99,14 +98,14 @@ impl Link {
     /// Ends when messages arrive on the channels.
     pub(super) async fn subscribe(&self, channels: Vec<String>) -> Result<()> {
         self.alive().map_err(failed)?;
-        let done = self.connection.clone().subscribe(channels).await;
+        let done = within(self.connection.clone().subscribe(channels)).await;
         self.judged(done).map_err(failed)
     }
 
     /// Ends when none arrives any more.
     pub(super) async fn unsubscribe(&self, channels: Vec<String>) -> Result<()> {
         self.alive().map_err(failed)?;
-        let done = self.connection.clone().unsubscribe(channels).await;
+        let done = within(self.connection.clone().unsubscribe(channels)).await;
         self.judged(done).map_err(failed)
     }
 
@@ -117,7 +116,7 @@ impl Link {
 
     async fn try_call(&self, command: &Cmd) -> Result<Value, RedisError> {
         self.alive()?;
-        let called = command.query_async::<Value>(&mut self.connection.clone()).await;
+        let called = within(command.query_async::<Value>(&mut self.connection.clone())).await;
         self.judged(called)
     }
 
@@ -142,8 +141,29 @@ impl Link {
     }
 }
 
+/// Waits for an answer, for [`TIMEOUT`]. A process that gets no CPU cannot read what has come, and must not take its own
+/// pause for one of Redis: however long a step lasts, it counts as one.
+async fn within<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+    let patience = async {
+        for _ in 0..STEPS {
+            tokio::time::sleep(TIMEOUT / STEPS).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = answer => answer,
+        () = patience => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
+}
+
 /// What the caller hears. The cause has no secret: the crate's errors say what the server or the system said, and all of
 /// it in their text.
-pub(super) fn failed(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::backend("Redis does not answer").with_source(cause.into().to_string())
+pub(super) fn failed(cause: impl Into<RedisError>) -> Error {
+    let cause = cause.into();
+    let what = match cause.kind() {
+        ErrorKind::Io => "Redis does not answer",
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => "Redis refuses",
+        _ => "Redis gives an answer that cannot be used",
+    };
+    Error::backend(what).with_source(cause.to_string())
 }

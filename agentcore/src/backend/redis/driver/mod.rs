@@ -45,7 +45,8 @@ use crate::id::{GroupName, NodeId, UserId};
 /// Opens links to Redis.
 pub(crate) trait Driver: fmt::Debug + Send + Sync + 'static {
     /// A link for commands. It answers or fails within a second, each time, and what takes several steps within a second of
-    /// each; once it has failed in its transport it is dead, and another must be opened.
+    /// each; a second in which this process has run, so one that stood still takes nobody for dead. Once a link has failed
+    /// in its transport it is dead, and another must be opened.
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>>;
 
     /// A link that receives. `events` is called in the order in which things happened, from one task, and must not wait.

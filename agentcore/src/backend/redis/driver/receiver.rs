@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
-use redis::{Client, PushInfo, PushKind, Value};
+use redis::{Client, ErrorKind, PushInfo, PushKind, Value};
 
 use super::super::super::Async;
 use super::super::names::{Channel, Names};
@@ -24,7 +24,7 @@ pub(super) async fn open(client: &Client, names: Names, events: Events) -> Resul
     let link = Link::open(client, &config).await?;
     drop(config);
     if !phase.opens() {
-        return Err(failed("the connection ended while it was opened"));
+        return Err(failed((ErrorKind::Io, "the connection ended while it was opened")));
     }
     Ok(RealSubscription { link: Arc::new(link), names, phase })
 }

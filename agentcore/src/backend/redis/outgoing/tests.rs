@@ -44,6 +44,16 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn number(parcel: &Parcel) -> u64 {
+    let text: serde_json::Value = serde_json::from_slice(&parcel.envelope()).unwrap();
+    text["data"].as_str().unwrap().parse().unwrap()
+}
+
+fn numbers((channel, bytes): &(Channel, Bytes)) -> Vec<u64> {
+    let Ok(Payload::Pack(_, parcels)) = Payload::read(channel, bytes) else { panic!("a pack") };
+    parcels.iter().map(number).collect()
+}
+
 /// One receiver, and what it has heard and should have.
 #[derive(Default)]
 struct Receiver {
@@ -56,21 +66,20 @@ struct Receiver {
 
 impl Receiver {
     fn receive(&mut self, batch: &Batch, now: Instant) {
-        for (channel, bytes) in &batch.messages {
-            let Channel::Group(group) = channel else { panic!("a group") };
+        for (at, (channel, bytes)) in batch.messages.iter().enumerate() {
+            let Channel::Group(group) = channel else {
+                assert!(matches!(Payload::read(channel, bytes), Ok(Payload::Talk(1, Talk::Lost))), "{channel:?}");
+                let rest: Vec<u64> = batch.messages[at + 1..].iter().flat_map(numbers).collect();
+                self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
+                continue;
+            };
             let at: usize = group.as_str()[1..].parse().unwrap();
             if !self.hears[at] {
                 continue;
             }
             let Payload::Pack(head, parcels) = Payload::read(channel, bytes).unwrap() else { panic!("a pack") };
             let Verdict { seen, hole } = self.streams.note(channel, &head, parcels.len(), now);
-            let numbers: Vec<u64> = parcels[seen..]
-                .iter()
-                .map(|parcel| {
-                    let text: serde_json::Value = serde_json::from_slice(&parcel.envelope()).unwrap();
-                    text["data"].as_str().unwrap().parse().unwrap()
-                })
-                .collect();
+            let numbers: Vec<u64> = parcels[seen..].iter().map(number).collect();
             if hole {
                 let next = numbers.first().copied().unwrap_or(u64::MAX);
                 self.missing[at].retain(|number| *number > next);
@@ -87,9 +96,13 @@ impl Receiver {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]
-    fn whatever_fails_nothing_is_lost_without_a_word(steps in proptest::collection::vec(steps(), 1..80)) {
+    fn whatever_fails_nothing_is_lost_without_a_word(
+        most_lost in 1..4_usize,
+        steps in proptest::collection::vec(steps(), 1..80),
+    ) {
         let mut now = Instant::now();
-        let (mut outgoing, mut receiver, mut count) = (Outgoing::new(1), Receiver::default(), 0_u64);
+        let mut outgoing = Outgoing::bounded(1, most_lost);
+        let (mut receiver, mut count) = (Receiver::default(), 0_u64);
         outgoing.set_up(now);
         let mut is_up = true;
         let end = [Step::Up, Step::Send { arrives: true, known: true }, Step::Wait(3_000), Step::Wait(3_000)];
@@ -180,4 +193,25 @@ fn a_silent_channel_gets_one_mark_and_is_forgotten() {
     }
     assert_eq!(marks, 1);
     assert!(outgoing.lanes.is_empty());
+}
+
+#[test]
+fn without_a_link_memory_does_not_grow_with_the_channels() {
+    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    outgoing.set_down(now);
+    let to = |number: usize| Recipient::Group(GroupName::new(format!("g{number}")).unwrap());
+    for number in 0..3 * LOST {
+        let parcel = Parcel::from_envelope(to(number), Except::default(), Overflow::Disconnect, b"{}");
+        outgoing.push(&parcel, now);
+        assert!(outgoing.lanes.len() <= LOST && outgoing.marks.len() <= LOST);
+    }
+    assert!(outgoing.take().is_empty() && outgoing.is_empty(), "there is no link");
+    outgoing.set_up(now);
+    assert!(!outgoing.is_empty());
+    let batch = outgoing.take();
+    let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all nodes are told once") };
+    assert!(matches!(Payload::read(&Channel::Nodes, lost), Ok(Payload::Talk(1, Talk::Lost))));
+    outgoing.fail(&batch, now);
+    assert_eq!(outgoing.take().messages, batch.messages, "again, as it may not have arrived");
+    assert!(outgoing.take().is_empty());
 }

@@ -16,6 +16,8 @@ pub(in super::super) enum Talk {
     Hello,
     /// A node goes, and has said all it had to say.
     Goodbye,
+    /// Something of what it said is lost, on channels that it does not know any more.
+    Lost,
     /// A question, by its number.
     Ask(u64, Question),
     /// A part of an answer to a question; more may follow.
@@ -25,6 +27,7 @@ pub(in super::super) enum Talk {
 const HELLO: u8 = 0;
 const GOODBYE: u8 = 1;
 const ANSWER: u8 = 2;
+const LOST: u8 = 3;
 const ASK: u8 = 16;
 
 impl Talk {
@@ -35,6 +38,7 @@ impl Talk {
         match self {
             Self::Hello => buffer.push(HELLO),
             Self::Goodbye => buffer.push(GOODBYE),
+            Self::Lost => buffer.push(LOST),
             Self::Ask(number, question) => {
                 buffer.push(ASK);
                 buffer.put_u64(*number);
@@ -54,6 +58,7 @@ impl Talk {
         Some(match cursor.u8()? {
             HELLO => Self::Hello,
             GOODBYE => Self::Goodbye,
+            LOST => Self::Lost,
             ASK => Self::Ask(cursor.u64()?, question(&mut cursor)?),
             ANSWER => {
                 let (number, more) = (cursor.u64()?, cursor.u8()? != 0);

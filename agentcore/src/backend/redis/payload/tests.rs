@@ -84,6 +84,7 @@ fn talks() -> impl Strategy<Value = Talk> {
     prop_oneof![
         Just(Talk::Hello),
         Just(Talk::Goodbye),
+        Just(Talk::Lost),
         (any::<u64>(), questions()).prop_map(|(number, question)| Talk::Ask(number, question)),
         (any::<u64>(), answers(), any::<bool>()).prop_map(|(number, answer, more)| Talk::Answer {
             number,

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use agentcore::RedisUrl;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo};
 
@@ -40,9 +41,10 @@ pub(crate) struct Address {
 
 impl Address {
     /// # Errors
-    /// What is wrong with the URL, without the URL: it may have a password.
-    pub(crate) fn new(url: &str, prefix: &str) -> Result<Self, String> {
-        let redis = url.into_connection_info().map_err(|error| error.to_string())?;
+    /// What the URL must be, without the URL: it may have a password.
+    pub(crate) fn new(url: &RedisUrl, prefix: &str) -> Result<Self, String> {
+        let without_tls = "redis://; for rediss:// build with the feature `tokio-rustls-comp` of the crate redis";
+        let redis = url.secret().into_connection_info().map_err(|_| without_tls.to_owned())?;
         // Each call is a short write that somebody waits for.
         let redis = redis.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self { redis, prefix: prefix.to_owned() })
@@ -70,8 +72,12 @@ impl Redis {
     ///
     /// [`StoreError::Open`], naming the server: it does not answer, or it was used by a later version of the chat.
     pub(crate) async fn open(address: &Address) -> Result<Self, StoreError> {
-        let unopened = |source: Cause| StoreError::Open { place: address.to_string(), source };
-        let client = Client::open(address.redis.clone()).map_err(|error| unopened(Arc::new(error)))?;
+        // The text alone: what is below one of Redis' errors it says itself.
+        let unopened = |why: String| {
+            let source = Cause::from(Box::<dyn std::error::Error + Send + Sync>::from(why));
+            StoreError::Open { place: address.to_string(), source }
+        };
+        let client = Client::open(address.redis.clone()).map_err(|error| unopened(error.to_string()))?;
         let store = Self { link: Arc::new(Link::new(client)), keys: Keys::new(&address.prefix) };
         let key = store.keys.version();
         let found = store.link.call(async |mut call| {
@@ -83,10 +89,9 @@ impl Redis {
         match found.await {
             Ok(version) if version == VERSION => Ok(store),
             Ok(version) => {
-                let text = format!("its keys are of version {version}, this chat knows version {VERSION}");
-                Err(unopened(Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(text))))
+                Err(unopened(format!("its keys are of version {version}, this chat knows version {VERSION}")))
             }
-            Err(StoreError::Unavailable(cause) | StoreError::Failed(cause)) => Err(unopened(cause)),
+            Err(StoreError::Unavailable(cause) | StoreError::Failed(cause)) => Err(unopened(cause.to_string())),
             Err(error) => Err(error),
         }
     }

@@ -139,7 +139,7 @@ async fn what_cannot_be_opened_is_refused_with_its_place_and_without_its_passwor
 }
 
 async fn refused(url: &str, why: &str) {
-    let error = Redis::open(&Address::new(url, "test:").unwrap()).await.unwrap_err();
+    let error = Redis::open(&Address::new(&url.parse().unwrap(), "test:").unwrap()).await.unwrap_err();
     let StoreError::Open { place, .. } = &error else { panic!("{error:?}") };
     assert!(place.starts_with("redis://127.0.0.1:") && place.ends_with("/0"), "{place}");
     let cause = error.source().unwrap().to_string();
@@ -148,7 +148,7 @@ async fn refused(url: &str, why: &str) {
 }
 
 async fn with_lobby(server: &Server) -> Redis {
-    let store = Redis::open(&Address::new(&server.url(), "test:").unwrap()).await.unwrap();
+    let store = Redis::open(&Address::new(&server.url().parse().unwrap(), "test:").unwrap()).await.unwrap();
     store.create_room("lobby", "ada", true).await.unwrap();
     store
 }

@@ -1,5 +1,7 @@
 //! Links: what they carry, how they end, and what they say when they cannot be opened.
 
+use std::task::Poll;
+
 use super::super::*;
 use super::server::Server;
 use super::world::*;
@@ -84,6 +86,26 @@ on_both!(
     a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it,
 );
 
+/// A process that gets no CPU reads late what came in time.
+#[tokio::test]
+async fn a_process_that_stands_still_takes_nobody_for_dead() {
+    let Some(server) = Server::start(&[]) else { return };
+    let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
+    let (commands, ear) = (driver.commands().await.unwrap(), Ear::default());
+    let subscription = driver.subscription(ear.events()).await.unwrap();
+    for _ in 0..3 {
+        let mut pings = Box::pin(async { tokio::join!(commands.ping(), subscription.ping()) });
+        let begun = std::future::poll_fn(|context| Poll::Ready(pings.as_mut().poll(context))).await;
+        assert!(begun.is_pending());
+        // This thread is the only one, for all that reads and for all that counts the time.
+        std::thread::sleep(Duration::from_millis(1_200));
+        let (first, second) = pings.await;
+        first.unwrap();
+        second.unwrap();
+    }
+    assert!(ear.heard().is_empty());
+}
+
 fn whole_text(error: &crate::Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = std::error::Error::source(error);
@@ -128,7 +150,8 @@ async fn a_prefix_that_is_not_permitted_is_an_error_and_not_the_end_of_the_link(
     let driver = RealDriver::new(config(format!("redis://chat:p@127.0.0.1:{}", server.port), "other:")).unwrap();
     let commands = driver.commands().await.unwrap();
     let error = commands.publish(vec![(Channel::Users, Bytes::from_static(b"x"))]).await.unwrap_err();
-    assert!(whole_text(&error).contains("NoPerm"), "{}", whole_text(&error));
+    let text = whole_text(&error);
+    assert!(text.contains("Redis refuses") && text.contains("NoPerm"), "{text}");
     assert!(commands.users().await.is_err());
     commands.ping().await.unwrap();
     let subscription = driver.subscription(Ear::default().events()).await.unwrap();
