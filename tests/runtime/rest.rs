@@ -152,10 +152,15 @@ async fn a_path_that_nobody_has_is_answered_with_an_error_unless_the_application
     let (server, _) = served().await;
     let answer = http::get(&server, "/no/such").await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("NOT_FOUND")));
+    let answer = http::request(&server, "DELETE", "/health").await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (405, &json!("METHOD_NOT_ALLOWED")));
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
     let routes = Router::new().route("/greeting", get(greeting)).fallback(async || "mine");
+    let routes = routes.method_not_allowed_fallback(async || "not so");
     let (app, ..) = room(settings());
     let server = Server::start(app.state::<Arc<str>>("hello".into()).routes(routes)).await;
     assert_eq!(http::get(&server, "/no/such").await.body, "mine");
     assert_eq!(http::get(&server, "/greeting").await.status, 200);
+    assert_eq!(http::request(&server, "DELETE", "/greeting").await.body, "not so");
     assert_eq!(http::get(&server, "/health").await.status, 200);
 }

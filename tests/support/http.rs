@@ -40,7 +40,15 @@ impl Answer {
 /// # Panics
 /// When no answer comes.
 pub async fn get(server: &Server, path: &str) -> Answer {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    request(server, "GET", path).await
+}
+
+/// Asks `path` for something else, without a body.
+///
+/// # Panics
+/// When no answer comes.
+pub async fn request(server: &Server, method: &str, path: &str) -> Answer {
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut stream = server.reach().await;
     soon("sending", stream.write_all(request.as_bytes())).await.expect("the server reads");
     read_answer(&mut stream, &mut Vec::new()).await

@@ -39,6 +39,8 @@ pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, sta
     let fallback = has_fallback(&routes);
     let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
     let joined = if fallback { joined } else { joined.fallback(async || nothing_here()) };
+    // One of the application is not replaced.
+    let joined = joined.method_not_allowed_fallback(async || not_so());
     Ok(joined.layer(axum::Extension(shared.clone())))
 }
 
@@ -46,6 +48,12 @@ pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, sta
 fn nothing_here() -> Error {
     let error = Error::new(ErrorCategory::Validation, "NOT_FOUND", "there is nothing at this path");
     error.with_status(StatusCode::NOT_FOUND)
+}
+
+/// What a method is answered that a path does not have; axum names those it has (RFC 9110, section 15.5.6).
+fn not_so() -> Error {
+    let text = "this path does not answer this method; the header `allow` says which it does";
+    Error::new(ErrorCategory::Validation, "METHOD_NOT_ALLOWED", text).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Whether the application answers unknown paths itself. axum tells it only so: two routers with a fallback cannot be

@@ -3,6 +3,7 @@
 //! One link for commands and one that receives, whatever the connections and groups. [`driver`] speaks to Redis; above it
 //! stand the messages ([`outgoing`] and [`streams`] number and check them, [`publishing`] and [`receiving`] move them),
 //! the groups that are heard ([`channels`], [`subscribing`]), and what this node has in the registry ([`desk`]).
+//! [`started`] puts them together.
 
 mod channels;
 mod desk;
@@ -17,31 +18,24 @@ mod publisher;
 mod publishing;
 mod rates;
 mod receiving;
+mod started;
 mod streams;
 mod subscribing;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use tokio::sync::{mpsc, oneshot};
 
 #[cfg(all(test, feature = "model"))]
 pub(crate) use self::channels::{Asked, Channels};
-use self::desk::{Ask, Desk, Entry, GroupPlaces};
+use self::desk::{Ask, Entry};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
-use self::driver::{Commands, Config, Driver, RealDriver};
-use self::figures::Figures;
-use self::links::Link;
+use self::driver::{Config, Driver, RealDriver};
 use self::names::Channel;
 use self::payload::Talk;
-use self::peers::Peers;
 pub use self::publisher::{Publisher, PublisherTo};
-use self::publishing::Outbound;
-use self::rates::Rates;
-use self::receiving::Reader;
-use self::subscribing::Hearing;
+use self::started::Started;
 use super::{
     Admission, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish, Question, RateAnswer, RateAsk,
     Refused,
@@ -50,7 +44,6 @@ use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Except, Overflow, Parcel, Recipient};
 use crate::settings::Settings;
-use crate::supervise::SupervisedTask;
 
 /// The nodes that share a Redis and a prefix, as one.
 ///
@@ -67,28 +60,11 @@ pub struct RedisBackend {
     started: OnceLock<Started>,
 }
 
-struct Started {
-    origin: u64,
-    deliver: Arc<dyn Deliver>,
-    link: Arc<Link>,
-    outbound: Arc<Outbound>,
-    hearing: Arc<Hearing>,
-    peers: Arc<Peers>,
-    groups: Arc<GroupPlaces>,
-    rates: Rates,
-    figures: Arc<Figures>,
-    desk: mpsc::UnboundedSender<Ask>,
-    tasks: Mutex<Vec<SupervisedTask>>,
-}
-
 impl fmt::Debug for RedisBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisBackend").field("at", &self.at).finish_non_exhaustive()
     }
 }
-
-/// How long it is waited at the end until all is said.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl RedisBackend {
     /// A backend as the settings say: `REDIS_URL`, `REDIS_CHANNEL_PREFIX`, `NODE_LEASE`, `REDIS_REGISTRY_EXPIRY`,
@@ -114,111 +90,6 @@ impl RedisBackend {
     fn started(&self) -> Result<&Started> {
         self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
     }
-
-    async fn begin(&self, node: Node, deliver: Arc<dyn Deliver>) -> Result<()> {
-        let origin = node.incarnation;
-        let link = Arc::new(Link::new(self.driver.commands().await?));
-        let (outbound, figures) = (Arc::new(Outbound::new(origin)), Arc::new(Figures::default()));
-        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupPlaces::default()));
-        let hearing = Arc::new(Hearing::new(deliver.clone()));
-        let heard = hearing.start(&*self.driver, origin).await?;
-
-        let mut desk = Desk {
-            node: node.id,
-            origin,
-            limits: node.limits,
-            lease_time: self.lease,
-            link: link.clone(),
-            deliver: deliver.clone(),
-            peers: peers.clone(),
-            groups: groups.clone(),
-            state: desk::State::default(),
-        };
-        desk.join().await?;
-        let (asks, asked) = mpsc::unbounded_channel();
-
-        let reader = Arc::new(Reader {
-            origin,
-            deliver: deliver.clone(),
-            outbound: outbound.clone(),
-            peers: peers.clone(),
-            figures: figures.clone(),
-        });
-        let tasks = vec![
-            node.supervisor.spawn("redis.registry", {
-                let desk = Arc::new(tokio::sync::Mutex::new((desk, asked)));
-                move || Desk::run(desk.clone())
-            }),
-            node.supervisor.spawn("redis.link", {
-                let (link, driver, figures) = (link.clone(), self.driver.clone(), figures.clone());
-                move || link.clone().run(driver.clone(), figures.clone())
-            }),
-            node.supervisor.spawn("redis.publish", {
-                let (outbound, link) = (outbound.clone(), link.clone());
-                move || outbound.clone().run(link.clone())
-            }),
-            node.supervisor.spawn("redis.hear", {
-                let (hearing, driver, first) = (hearing.clone(), self.driver.clone(), Mutex::new(Some(heard)));
-                move || {
-                    let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    hearing.clone().run(first, driver.clone(), reader.clone())
-                }
-            }),
-        ];
-        let rates = Rates::new(link.clone(), peers.clone());
-        let started = Started {
-            origin,
-            deliver,
-            link,
-            outbound,
-            hearing,
-            peers,
-            groups,
-            rates,
-            figures,
-            desk: asks,
-            tasks: Mutex::new(tasks),
-        };
-        self.started.set(started).map_err(|_| Error::start("a backend serves one node only"))
-    }
-
-    async fn end(&self) {
-        let Some(started) = self.started.get() else { return };
-        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
-        // ends after that: else whoever looks in between takes it for dead.
-        started.outbound.say(Channel::Nodes, Talk::Goodbye.write(started.origin));
-        let said = async {
-            while !started.outbound.is_quiet() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let _ = tokio::time::timeout(LAST_WORDS, said).await;
-        let (done, left) = oneshot::channel();
-        if started.desk.send(Ask::Leave(done)).is_ok() {
-            let _ = left.await;
-        }
-        let tasks = std::mem::take(&mut *started.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        tasks.iter().for_each(SupervisedTask::stop);
-    }
-}
-
-impl Started {
-    /// Asks the desk.
-    ///
-    /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it is gone, or was started again meanwhile.
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        let gone =
-            || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
-        self.desk.send(ask(answer)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())
-    }
-
-    async fn read<T>(&self, read: impl FnOnce(&dyn Commands) -> Async<'static, Result<T>>) -> Result<T> {
-        let counted = read(&*self.link.get_or_fail()?).await;
-        counted.inspect_err(|_| self.link.suspect())
-    }
 }
 
 impl Backend for RedisBackend {
@@ -228,13 +99,23 @@ impl Backend for RedisBackend {
 
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
         Box::pin(async move {
-            let begun = self.begin(node, deliver).await;
-            begun.map_err(|error| Error::start(format!("Redis at {} cannot be used", self.at)).with_source(error))
+            let twice = || Error::start("a backend serves one node only");
+            if self.started.get().is_some() {
+                return Err(twice());
+            }
+            let begun = Started::begin(&self.driver, self.lease, node, deliver).await;
+            let started = begun
+                .map_err(|error| Error::start(format!("Redis at {} cannot be used", self.at)).with_source(error))?;
+            self.started.set(started).map_err(|_| twice())
         })
     }
 
     fn stop(&self) -> Async<'_, ()> {
-        Box::pin(self.end())
+        Box::pin(async move {
+            if let Some(started) = self.started.get() {
+                started.end().await;
+            }
+        })
     }
 
     fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {

@@ -1,0 +1,152 @@
+//! A backend that serves a node: its parts and tasks, from the start to the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::desk::{self, Ask, Desk, GroupPlaces};
+use super::driver::{Commands, Driver};
+use super::figures::Figures;
+use super::links::Link;
+use super::names::Channel;
+use super::payload::Talk;
+use super::peers::Peers;
+use super::publishing::Outbound;
+use super::rates::Rates;
+use super::receiving::Reader;
+use super::subscribing::Hearing;
+use crate::backend::{Async, Deliver, Node};
+use crate::error::{Error, Result};
+use crate::supervise::SupervisedTask;
+
+/// How long it is waited at the end until all is said.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The parts.
+pub(super) struct Started {
+    pub(super) origin: u64,
+    pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) link: Arc<Link>,
+    pub(super) outbound: Arc<Outbound>,
+    pub(super) hearing: Arc<Hearing>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) groups: Arc<GroupPlaces>,
+    pub(super) rates: Rates,
+    pub(super) figures: Arc<Figures>,
+    pub(super) desk: mpsc::UnboundedSender<Ask>,
+    tasks: Mutex<Vec<SupervisedTask>>,
+}
+
+impl Started {
+    /// Connects, takes a lease, and begins to hear and to be heard.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached, or refuses.
+    pub(super) async fn begin(
+        driver: &Arc<dyn Driver>,
+        lease_time: Duration,
+        node: Node,
+        deliver: Arc<dyn Deliver>,
+    ) -> Result<Self> {
+        let origin = node.incarnation;
+        let link = Arc::new(Link::new(driver.commands().await?));
+        let (outbound, figures) = (Arc::new(Outbound::new(origin)), Arc::new(Figures::default()));
+        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupPlaces::default()));
+        let hearing = Arc::new(Hearing::new(deliver.clone()));
+        let heard = hearing.start(&**driver, origin).await?;
+
+        let mut desk = Desk {
+            node: node.id,
+            origin,
+            limits: node.limits,
+            lease_time,
+            link: link.clone(),
+            deliver: deliver.clone(),
+            peers: peers.clone(),
+            groups: groups.clone(),
+            state: desk::State::default(),
+        };
+        desk.join().await?;
+        let (asks, asked) = mpsc::unbounded_channel();
+
+        let reader = Arc::new(Reader {
+            origin,
+            deliver: deliver.clone(),
+            outbound: outbound.clone(),
+            peers: peers.clone(),
+            figures: figures.clone(),
+        });
+        let tasks = vec![
+            node.supervisor.spawn("redis.registry", {
+                let desk = Arc::new(tokio::sync::Mutex::new((desk, asked)));
+                move || Desk::run(desk.clone())
+            }),
+            node.supervisor.spawn("redis.link", {
+                let (link, driver, figures) = (link.clone(), driver.clone(), figures.clone());
+                move || link.clone().run(driver.clone(), figures.clone())
+            }),
+            node.supervisor.spawn("redis.publish", {
+                let (outbound, link) = (outbound.clone(), link.clone());
+                move || outbound.clone().run(link.clone())
+            }),
+            node.supervisor.spawn("redis.hear", {
+                let (hearing, driver, first) = (hearing.clone(), driver.clone(), Mutex::new(Some(heard)));
+                move || {
+                    let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    hearing.clone().run(first, driver.clone(), reader.clone())
+                }
+            }),
+        ];
+        let rates = Rates::new(link.clone(), peers.clone());
+        Ok(Self {
+            origin,
+            deliver,
+            link,
+            outbound,
+            hearing,
+            peers,
+            groups,
+            rates,
+            figures,
+            desk: asks,
+            tasks: Mutex::new(tasks),
+        })
+    }
+
+    /// Says what waits, then goodbye, and gives everything back.
+    pub(super) async fn end(&self) {
+        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
+        // ends after that: else whoever looks in between takes it for dead.
+        self.outbound.say(Channel::Nodes, Talk::Goodbye.write(self.origin));
+        let said = async {
+            while !self.outbound.is_quiet() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let (done, left) = oneshot::channel();
+        if self.desk.send(Ask::Leave(done)).is_ok() {
+            let _ = left.await;
+        }
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.iter().for_each(SupervisedTask::stop);
+    }
+
+    /// Asks the desk.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when it is gone, or was started again meanwhile.
+    pub(super) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let gone =
+            || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
+        self.desk.send(ask(answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())
+    }
+
+    pub(super) async fn read<T>(&self, read: impl FnOnce(&dyn Commands) -> Async<'static, Result<T>>) -> Result<T> {
+        let counted = read(&*self.link.get_or_fail()?).await;
+        counted.inspect_err(|_| self.link.suspect())
+    }
+}
