@@ -170,6 +170,7 @@ mod commands;
 mod counts;
 mod delivery;
 mod faults;
+mod memory;
 mod places;
 mod presence;
 mod rates;

@@ -9,7 +9,7 @@ use tests::raw::Raw;
 use tests::redis::Redis;
 use tests::room::room;
 use tests::server::{Server, settings};
-use tests::wait::until_equal;
+use tests::wait::{until, until_equal};
 
 const BACKENDS: usize = 3;
 const TASKS: usize = 600;
@@ -126,4 +126,41 @@ async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
     }
     let refused = Raw::reach(&nodes[0].0).await.shake("/room/one-more", &[]).await;
     assert_eq!(refused.status, 503);
+}
+
+/// It has seen nothing in which it could have a share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_comes_right_after_a_loss_gives_no_place_until_all_are_counted_again() {
+    let Some(redis) = Redis::start() else { return };
+    let limits = AdmissionLimits { total: 20, ..no_limits() };
+    let admission = |name: String| Admission::new(name.parse().expect("a name"), None);
+    let (old, older) = (redis.backend(), redis.backend());
+    for (name, backend) in [("old", &old), ("older", &older)] {
+        Bare::new().0.start(backend, name, limits).await;
+        for number in 0..9 {
+            backend.admit(&admission(format!("{name}{number}"))).await.expect("a place");
+        }
+    }
+    redis.does::<()>(&["FLUSHALL"]);
+    // A call tells it what has happened, and it writes all it has again.
+    old.release(&admission("old0".to_owned()));
+    until_equal("users", 8, async || old.online_count().await.expect("a count")).await;
+    let new = redis.backend();
+    Bare::new().0.start(&new, "new", limits).await;
+    for number in 0..10 {
+        let refused = new.admit(&admission(format!("new{number}"))).await.expect_err("it knows of nothing");
+        assert!(matches!(&refused, Refused::Backend(error) if error.is_retryable()), "{refused:?}");
+    }
+    let mut given = 0;
+    until("all are counted", async || {
+        given += usize::from(new.admit(&admission(format!("new{given}"))).await.is_ok());
+        given == 3
+    })
+    .await;
+    let refused = new.admit(&admission("one".to_owned())).await.expect_err("it is full");
+    assert!(matches!(refused, Refused::Total), "{refused:?}");
+    until_equal("users", 20, async || new.online_count().await.expect("a count")).await;
+    for backend in [old, older, new] {
+        backend.stop().await;
+    }
 }

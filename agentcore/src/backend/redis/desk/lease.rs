@@ -2,8 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::super::driver::{Change, Joining, View, Writer};
+use super::super::driver::{Change, Joining, View, Writer, is_refused};
 use super::{Desk, MOST};
+use crate::backend::ResyncReason;
 
 impl Desk {
     /// Renews the lease, or takes one and writes all that this node has. False when Redis does not say so.
@@ -46,22 +47,25 @@ impl Desk {
     pub(in super::super) async fn join(&mut self) -> crate::error::Result<bool> {
         let Some(commands) = self.link.get() else { return Ok(false) };
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
+        self.state.joins += 1;
         let joining = Joining {
             lease,
             node: self.node.clone(),
             origin: self.origin,
             places: self.state.places.total(),
             groups: self.groups.granted(),
+            number: self.state.joins,
             before: self.state.epoch,
         };
         let before = joining.before;
-        // Whatever comes of it: this lease is ours to remove.
+        // Unless it is refused, this lease is ours to remove, whatever comes of it.
         self.state.old_leases.push(lease);
-        let view = commands.join(joining).await?;
-        let lost = before.is_some_and(|before| before != view.epoch);
-        if lost {
-            self.state.unsure_until = Some(Instant::now() + self.lease_time);
+        let joined = commands.join(joining).await;
+        if joined.as_ref().is_err_and(is_refused) {
+            self.state.old_leases.pop();
         }
+        let view = joined?;
+        let lost = before.is_some_and(|before| before != view.epoch);
         let writer = Writer { lease, epoch: view.epoch, limits: self.limits };
         let changes = self.everything(lost);
         for changes in changes.chunks(MOST) {
@@ -81,6 +85,10 @@ impl Desk {
             }
         }
         self.see(&view);
+        if lost {
+            // Who was in a grace is not announced any more, nor who left while nobody noted it.
+            self.deliver.resync(None, ResyncReason::Backend);
+        }
         Ok(true)
     }
 
@@ -104,12 +112,14 @@ impl Desk {
     /// Takes note of the cluster.
     fn see(&mut self, view: &View) {
         let live = view.live.len().max(1);
-        // Until all nodes have written again, what was free before the loss is what they share.
-        let certain = self.state.unsure_until.is_none_or(|until| until <= Instant::now());
-        if certain {
-            self.state.places.refresh(&self.limits, view.places, live);
-        } else {
-            self.state.places.lessen(&self.limits, view.places, live);
+        let elsewhere = view.live.iter().filter(|peer| peer.origin != self.origin).map(|peer| peer.places).sum();
+        // Until all nodes have written again, what was free before the loss is what they share. While this node cannot
+        // write, the same holds: the others may be as far behind, and would all share what none of them has told.
+        let certain = view.unsure.is_none();
+        match (self.state.stale, certain) {
+            (true, _) => {}
+            (false, true) => self.state.places.refresh(&self.limits, view.epoch, elsewhere, live),
+            (false, false) => self.state.places.lessen(&self.limits, view.epoch, elsewhere, live),
         }
         let free = self.limits.groups.saturating_sub(view.groups);
         // Far from the limit a node takes many places at once; near it, one by one.
@@ -121,7 +131,10 @@ impl Desk {
         self.peers.see(view, self.origin, certain);
         for ended in &view.ended {
             let (Some(commands), lease) = (self.link.get(), ended.lease) else { return };
-            tracing::info!(node = %ended.node, "a node has vanished; what it left is removed");
+            // An earlier lease of one that lives is none.
+            if !view.live.iter().any(|peer| peer.origin == ended.origin) {
+                tracing::info!(node = %ended.node, "a node has vanished; what it left is removed");
+            }
             tokio::spawn(async move {
                 if let Err(error) = commands.remove(lease, false).await {
                     tracing::debug!("what a node left is removed later: {error:?}");

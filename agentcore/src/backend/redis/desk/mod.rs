@@ -100,7 +100,9 @@ impl Desk {
                 }
                 () = sleep_until(due) => {}
             }
-            for ask in taken.drain(..) {
+            desk.state.asks.extend(taken.drain(..));
+            // One by one: a panic in between loses none of the others.
+            while let Some(ask) = desk.state.asks.pop_front() {
                 if let Ask::Leave(done) = ask {
                     desk.leave().await;
                     let _ = done.send(());
@@ -123,12 +125,7 @@ impl Desk {
         match ask {
             Ask::Admit(admission, answer) => state.admits.push((admission, answer)),
             // In the order of the asks: a place that is given back can be taken in the same call.
-            Ask::Release(admission) => {
-                state.give_back(admission);
-                if self.link.get().is_none() {
-                    state.places.freed();
-                }
-            }
+            Ask::Release(admission) => state.give_back(admission),
             // What was granted to somebody else's ask may be enough for this one.
             Ask::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
             Ask::Groups(answer) => state.group_asks.push(answer),
@@ -214,6 +211,7 @@ impl Desk {
 
     /// Tells whoever waits what was decided.
     fn settle(&mut self, call: Call, outcomes: Vec<Outcome>) -> bool {
+        self.state.places.given_back(call.releases);
         let mut outcomes = outcomes.into_iter().skip(call.before);
         for (admission, answer) in call.admits {
             let decided = match outcomes.next() {
@@ -222,7 +220,12 @@ impl Desk {
                     Ok(())
                 }
                 Some(Outcome::Refused(refused)) => Err(refused),
-                _ => self.decide(&admission),
+                _ => {
+                    if let Some(epoch) = self.state.epoch {
+                        self.state.places.doubt(epoch);
+                    }
+                    self.decide(&admission)
+                }
             };
             self.state.answer(admission, answer, decided);
         }
@@ -244,8 +247,8 @@ impl Desk {
     /// Decides an admission without Redis, by this node's share; Redis will be told.
     fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
         let state = &mut self.state;
-        if state.is_new(Instant::now()) {
-            // It has seen no count that it could share in.
+        if !state.places.is_known() {
+            // This node came when Redis had lost what the others had told it: there is no count that it could share in.
             return Err(Refused::Backend(Error::backend("Redis counts anew").with_retry_after(Duration::from_secs(1))));
         }
         state.places.decide(&self.limits, admission)?;

@@ -12,9 +12,11 @@ pub(super) struct Places {
     total: usize,
     users: HashMap<UserId, Share>,
     ips: HashMap<IpAddr, usize>,
-    /// What this node may still give while it cannot ask, of what was free when it last could.
-    free: usize,
+    /// So many may this node have while it cannot ask: those it had when it last could, and its share of what was free.
+    cap: usize,
     live: usize,
+    /// In which epoch it last saw all that is taken, if it ever did.
+    known_in: Option<u64>,
 }
 
 /// The places of a user.
@@ -30,7 +32,6 @@ impl Places {
     ///
     /// It comes off what this node may give while it cannot ask: the last renewal did not know of it.
     pub(super) fn granted(&mut self, admission: &Admission, all: usize) {
-        self.free = self.free.saturating_sub(1);
         let share = self.add(admission);
         share.elsewhere = all.saturating_sub(share.here);
     }
@@ -40,7 +41,7 @@ impl Places {
     pub(super) fn decide(&mut self, limits: &AdmissionLimits, admission: &Admission) -> Result<(), Refused> {
         let share = |limit: usize| (limit / self.live.max(1)).max(1);
         let of_user = self.users.get(&admission.user).copied().unwrap_or_default();
-        if self.free == 0 {
+        if self.total >= self.cap {
             return Err(Refused::Total);
         }
         if of_user.here + of_user.elsewhere >= limits.per_user || of_user.here >= share(limits.per_user) {
@@ -49,7 +50,6 @@ impl Places {
         if admission.ip.is_some_and(|ip| self.ips.get(&ip).copied().unwrap_or(0) >= share(limits.per_ip)) {
             return Err(Refused::Ip);
         }
-        self.free -= 1;
         self.add(admission);
         Ok(())
     }
@@ -83,23 +83,33 @@ impl Places {
         }
     }
 
-    /// A place was given back that nobody else knows of while Redis is away: this node may give it again.
-    pub(super) fn freed(&mut self) {
-        self.free += 1;
+    /// So many places that were given back are known to Redis: others may have them.
+    pub(super) fn given_back(&mut self, count: usize) {
+        self.cap = self.cap.saturating_sub(count);
     }
 
-    /// Notes what is taken on all nodes together, and how many there are.
-    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, taken: usize, live: usize) {
+    /// Notes what the other nodes have, and how many nodes there are.
+    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, epoch: u64, elsewhere: usize, live: usize) {
         self.live = live;
-        self.free = limits.total.saturating_sub(taken) / live.max(1);
+        self.cap = self.share(limits, elsewhere, live);
+        self.known_in = Some(epoch);
     }
 
-    /// Notes what is taken at least, while not all nodes have told Redis again: no more than the rest is shared.
-    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, taken: usize, live: usize) {
-        if self.is_known() {
-            self.live = self.live.max(live);
-            self.free = self.free.min(limits.total.saturating_sub(taken) / live.max(1));
-        }
+    /// Notes what the other nodes have at least, while not all of them have told Redis again: no more than the rest is
+    /// shared. What was seen in this epoch before it was known to be unsure counts for nothing.
+    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, epoch: u64, elsewhere: usize, live: usize) {
+        self.doubt(epoch);
+        self.live = self.live.max(live);
+        self.cap = self.cap.min(self.share(limits, elsewhere, live));
+    }
+
+    /// What this node has seen in an epoch was not all.
+    pub(super) fn doubt(&mut self, epoch: u64) {
+        self.known_in = self.known_in.filter(|known| *known != epoch);
+    }
+
+    fn share(&self, limits: &AdmissionLimits, elsewhere: usize, live: usize) -> usize {
+        self.total + limits.total.saturating_sub(elsewhere + self.total) / live.max(1)
     }
 
     pub(super) fn total(&self) -> usize {
@@ -108,7 +118,7 @@ impl Places {
 
     /// Whether this node has ever seen what is free.
     pub(super) fn is_known(&self) -> bool {
-        self.live > 0
+        self.known_in.is_some()
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = (&UserId, usize)> {

@@ -1,6 +1,6 @@
 //! What the writer knows and what waits, and the calls it makes of that. It does nothing by itself.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::super::driver::{Change, Writer};
 use super::places::Places;
 use super::presences::Presences;
-use super::{Answer, COUNTS_AFTER, GroupPlaces, MOST};
+use super::{Answer, Ask, COUNTS_AFTER, GroupPlaces, MOST};
 use crate::backend::{Admission, Deliver, Refused};
 use crate::id::GroupName;
 
@@ -27,12 +27,14 @@ pub(in super::super) struct State {
     pub(super) counts: HashSet<GroupName>,
     pub(super) counts_at: Option<Instant>,
     pub(super) fewer_groups: bool,
+    /// What has been asked, and not been looked at.
+    pub(super) asks: VecDeque<Ask>,
+    /// How often it has joined.
+    pub(super) joins: u64,
     pub(super) renew_at: Option<Instant>,
     /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
     /// dead, and not written to any more: the next one is.
     pub(super) stale: bool,
-    /// Until then the counts in Redis may lack those of other nodes: it has lost them.
-    pub(super) unsure_until: Option<Instant>,
     pub(super) left_at: Option<Instant>,
     /// Admissions and places that wait for the next call.
     pub(super) admits: Vec<(Admission, Answer)>,
@@ -47,6 +49,8 @@ pub(in super::super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Call {
     pub(super) changes: Vec<Change>,
+    /// So many of them give a place back.
+    pub(super) releases: usize,
     /// So many changes come before those that have an answer.
     pub(super) before: usize,
     pub(super) admits: Vec<(Admission, Answer)>,
@@ -78,6 +82,7 @@ impl State {
     pub(super) fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
         let mut call = Call::default();
         call.changes.append(&mut self.changes);
+        call.releases = call.changes.iter().filter(|change| matches!(change, Change::Release(..))).count();
         if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
             self.take_counts(&mut call.changes, deliver);
         }
@@ -134,11 +139,6 @@ impl State {
         if let Err(Ok(())) = answer.send(decided) {
             self.give_back(admission);
         }
-    }
-
-    /// Whether this node came when Redis had just lost what the others had told it.
-    pub(super) fn is_new(&self, now: Instant) -> bool {
-        !self.places.is_known() && self.unsure_until.is_none_or(|until| until <= now)
     }
 
     /// Under which lease to write, if this node has one that is good for it.

@@ -43,7 +43,7 @@ impl<'a> Call<'a> {
 /// Fills in what `join` needs.
 pub(super) fn join<'a>(call: Call<'a>, joining: &Joining) -> Call<'a> {
     let call = call.with(joining.lease).with(joining.node.as_str()).with(joining.origin);
-    let call = call.with(joining.places).with(joining.groups);
+    let call = call.with(joining.places).with(joining.groups).with(joining.number);
     match joining.before {
         Some(epoch) => call.with(epoch),
         None => call.with(""),
@@ -108,16 +108,16 @@ pub(super) fn outcomes<'a>(changes: &'a [Change], numbers: &'a [i64]) -> impl It
     })
 }
 
-/// A lease, the node, its origin.
-type RawPeer = (u64, String, u64);
+/// A lease, the node, its origin, its places.
+type RawPeer = (u64, String, u64, usize);
 
 /// A view as `join` and `renew` answer it.
-pub(super) type RawView = (u64, Vec<RawPeer>, Vec<RawPeer>, usize, usize, i64);
+pub(super) type RawView = (u64, Vec<RawPeer>, Vec<RawPeer>, usize, i64, i64);
 
 /// Reads a view.
-pub(super) fn view((epoch, live, ended, places, groups, next_left): RawView) -> Result<View> {
+pub(super) fn view((epoch, live, ended, groups, unsure, next_left): RawView) -> Result<View> {
     let (live, ended) = (peers(live)?, peers(ended)?);
-    Ok(View { epoch, live, ended, places, groups, next_left: after(next_left) })
+    Ok(View { epoch, live, ended, groups, unsure: after(unsure), next_left: after(next_left) })
 }
 
 fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
@@ -125,7 +125,8 @@ fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
         let read = NodeId::new(name);
         read.map_err(|error| failed((ErrorKind::UnexpectedReturnType, "a node's name", error.to_string())))
     };
-    raw.into_iter().map(|(lease, node, origin)| Ok(Peer { lease, node: named(node)?, origin })).collect()
+    let peer = |(lease, node, origin, places)| Ok(Peer { lease, node: named(node)?, origin, places });
+    raw.into_iter().map(peer).collect()
 }
 
 /// Reads milliseconds, of which fewer than none say that there is nothing.

@@ -12,7 +12,7 @@ use super::calls::{self, Call};
 use super::link::{Link, failed};
 use super::real::Shared;
 use super::takes;
-use super::{Change, Commands, Joining, Outcome, View, Writer};
+use super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
 use crate::error::Result;
 use crate::id::{GroupName, UserId};
 
@@ -132,7 +132,8 @@ impl Commands for RealCommands {
     fn join(&self, joining: Joining) -> Async<'static, Result<View>> {
         self.does(|inner| async move {
             let call = calls::join(inner.call(&inner.shared.scripts.join), &joining);
-            inner.run(call).await.and_then(calls::view)
+            let view: Option<calls::RawView> = inner.run(call).await?;
+            view.map_or_else(|| Err(overtaken()), calls::view)
         })
     }
 

@@ -11,6 +11,7 @@ use redis::{
     RedisError, Script, ServerErrorKind, Value,
 };
 
+use super::Refusal;
 use crate::error::{Error, Result};
 
 /// Opening a link, and each call on it, ends within this, by the time in which this process runs.
@@ -160,10 +161,12 @@ async fn within<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Resul
 /// it in their text.
 pub(super) fn failed(cause: impl Into<RedisError>) -> Error {
     let cause = cause.into();
-    let what = match cause.kind() {
-        ErrorKind::Io => "Redis does not answer",
-        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => "Redis refuses",
-        _ => "Redis gives an answer that cannot be used",
-    };
-    Error::backend(what).with_source(cause.to_string())
+    let text = cause.to_string();
+    match cause.kind() {
+        ErrorKind::Io => Error::backend("Redis does not answer").with_source(text),
+        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => {
+            Error::backend("Redis refuses").with_source(Refusal(text))
+        }
+        _ => Error::backend("Redis gives an answer that cannot be used").with_source(text),
+    }
 }

@@ -30,6 +30,7 @@ pub(crate) use real::{Config, RealDriver};
 #[cfg(any(test, feature = "test-util"))]
 pub(crate) use stub::StubRedis;
 
+use std::error::Error as _;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use bytes::Bytes;
 
 use super::super::{AdmissionLimits, Async, Quota, RateDecision, Refused};
 use super::names::Channel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{GroupName, NodeId, UserId};
 
 /// Opens links to Redis.
@@ -87,7 +88,8 @@ pub(crate) trait Commands: Send + Sync {
     /// Whether the other side is there.
     fn ping(&self) -> Async<'static, Result<()>>;
 
-    /// Takes a lease and begins to write under it; an earlier one of the same node is not touched.
+    /// Takes a lease and begins to write under it; an earlier one of the same node is not touched. Fails when a later join
+    /// of the same life has come before: its bytes were held up on a link that was given up.
     fn join(&self, joining: Joining) -> Async<'static, Result<View>>;
 
     /// Renews a lease. `None`: fenced.
@@ -141,9 +143,27 @@ pub(crate) struct Joining {
     /// The places that its connections and groups have already: they count from now on, also over the limits.
     pub(crate) places: usize,
     pub(crate) groups: usize,
+    /// Which join of this life it is; each is later than those with lower numbers.
+    pub(crate) number: u64,
     /// The epoch in which it wrote before. When it is not the current one, Redis has lost what was in it: for one lease
     /// nobody can know what the others have, and admissions are [`Outcome::Unsure`].
     pub(crate) before: Option<u64>,
+}
+
+/// Says that Redis has answered, and has done nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refusal(String);
+
+/// Whether Redis has refused, and so has done nothing; with any other failure nobody knows.
+pub(crate) fn is_refused(error: &Error) -> bool {
+    error.source().is_some_and(|source| source.is::<Refusal>())
+}
+
+/// The error of a [join](Commands::join) that came too late.
+fn overtaken() -> Error {
+    Error::backend("the registry in Redis is taken")
+        .with_source(Refusal("a later join of this node was first".to_owned()))
 }
 
 /// A node with a lease.
@@ -152,6 +172,8 @@ pub(crate) struct Peer {
     pub(crate) lease: u64,
     pub(crate) node: NodeId,
     pub(crate) origin: u64,
+    /// The places of its connections, as far as Redis was told.
+    pub(crate) places: usize,
 }
 
 /// The cluster at the time of a renewal.
@@ -162,9 +184,10 @@ pub(crate) struct View {
     pub(crate) live: Vec<Peer>,
     /// Nodes whose lease has ended, and whose keys are still there.
     pub(crate) ended: Vec<Peer>,
-    /// Places of connections, and of groups, of the live nodes.
-    pub(crate) places: usize,
+    /// Places of groups of the live nodes.
     pub(crate) groups: usize,
+    /// How long it is still unsure what the nodes have: Redis has lost it, and not all may have written again.
+    pub(crate) unsure: Option<Duration>,
     /// How soon a presence must be announced as left.
     pub(crate) next_left: Option<Duration>,
 }

@@ -1,7 +1,11 @@
 
--- ARGV[6..11]: lease, node, origin, places, groups, epoch before.
-local lease, before = ARGV[6], ARGV[11]
+-- ARGV[6..12]: lease, node, origin, places, groups, which join of the node it is, epoch before.
+local lease, join, before = ARGV[6], tonumber(ARGV[11]), ARGV[12]
 
+-- Held up on a link that was given up: the node is there already, and what this one says is old.
+for _, node in ipairs(nodes) do
+  if node.origin == ARGV[8] and node.join > join then return false end
+end
 if state.epoch and not whole() then lose() end
 if not state.epoch then
   local unsure = (state.lost or before ~= '') and now + LEASE or 0
@@ -25,7 +29,7 @@ if not node then
   node_of[lease] = node
 end
 node.name, node.origin = ARGV[7], ARGV[8]
-node.places, node.groups = tonumber(ARGV[9]), tonumber(ARGV[10])
+node.places, node.groups, node.join = tonumber(ARGV[9]), tonumber(ARGV[10]), join
 -- What the same node had under another lease is what it has now, until that is removed.
 for _, other in ipairs(nodes) do
   if other ~= node and other.origin == node.origin and (other.places > 0 or other.groups > 0) then

@@ -35,7 +35,7 @@ local function field_of(node)
 end
 
 local function value_of(node)
-  return node.expiry .. ' ' .. node.places .. ' ' .. node.groups .. ' ' .. node.origin .. ' ' .. node.name
+  return node.expiry .. ' ' .. node.places .. ' ' .. node.groups .. ' ' .. node.join .. ' ' .. node.origin .. ' ' .. node.name
 end
 
 local function save(node)
@@ -92,10 +92,10 @@ local function read_state()
     local field, value = flat[at], flat[at + 1]
     local lease = string.match(field, '^n(%d+)$')
     if lease then
-      local expiry, places, groups, origin, name = string.match(value, '^(%d+) (%d+) (%d+) (%d+) (.*)$')
+      local expiry, places, groups, join, origin, name = string.match(value, '^(%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
       local node = {
         lease = lease, expiry = tonumber(expiry), places = tonumber(places), groups = tonumber(groups),
-        origin = origin, name = name,
+        join = tonumber(join), origin = origin, name = name,
       }
       nodes[#nodes + 1] = node
       node_of[lease] = node

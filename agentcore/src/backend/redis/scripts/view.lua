@@ -23,15 +23,16 @@ local function next_left()
 end
 
 local function view()
-  local live, ended, places, groups = {}, {}, 0, 0
+  local live, ended, groups = {}, {}, 0
   for _, node in ipairs(nodes) do
-    local peer = { node.lease, node.name, node.origin }
+    local peer = { node.lease, node.name, node.origin, node.places }
     if node.live then
       live[#live + 1] = peer
-      places, groups = places + node.places, groups + node.groups
+      groups = groups + node.groups
     else
       ended[#ended + 1] = peer
     end
   end
-  return { state.epoch, live, ended, places, groups, next_left() }
+  local unsure = state.unsure > now and state.unsure - now or -1
+  return { state.epoch, live, ended, groups, unsure, next_left() }
 end

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::super::super::super::{Async, Quota, RateAsk, RateDecision, Subject};
 use super::super::super::names::Channel;
-use super::super::{Change, Commands, Event, Events, Joining, Outcome, Subscription, View, Writer};
+use super::super::{Change, Commands, Event, Events, Joining, Outcome, Subscription, View, Writer, overtaken};
 use super::post::Inbox;
 use super::{State, StubRedis};
 use crate::error::{Error, Result};
@@ -51,7 +51,8 @@ impl Commands for StubCommands {
     }
 
     fn join(&self, joining: Joining) -> Async<'static, Result<View>> {
-        self.step(|state| state.registry.join(joining))
+        let joined = self.step(|state| state.registry.join(joining));
+        Box::pin(async move { joined.await?.ok_or_else(overtaken) })
     }
 
     fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>> {

@@ -38,9 +38,9 @@ struct Epoch {
 /// What one lease has.
 struct Entry {
     peer: Peer,
+    join: u64,
     /// `None`: it was found to have ended, and stays so.
     expiry: Option<Instant>,
-    places: usize,
     groups: usize,
     users: HashMap<UserId, usize>,
     ips: HashMap<IpAddr, usize>,
@@ -57,9 +57,14 @@ impl Registry {
         self.epoch = None;
     }
 
-    pub(super) fn join(&mut self, joining: Joining) -> View {
+    /// `None`: a later join of the same life has come before.
+    pub(super) fn join(&mut self, joining: Joining) -> Option<View> {
         let (now, lease) = (Instant::now(), self.lease);
         self.judge();
+        let later = |entry: &Entry| entry.peer.origin == joining.origin && entry.join > joining.number;
+        if self.epoch.iter().flat_map(|epoch| epoch.nodes.values()).any(later) {
+            return None;
+        }
         let lost = if joining.before.is_some() { now + lease } else { now };
         let epoch = self.epoch.get_or_insert_with(|| Epoch {
             id: joining.lease,
@@ -74,10 +79,14 @@ impl Registry {
             epoch.unsure = epoch.unsure.max(epoch.begun + lease);
         }
         epoch.stamp = now;
+        for other in epoch.nodes.values_mut().filter(|entry| entry.peer.origin == joining.origin) {
+            (other.peer.places, other.groups) = (0, 0);
+        }
+        let Joining { node, origin, places, .. } = joining;
         let entry = Entry {
-            peer: Peer { lease: joining.lease, node: joining.node, origin: joining.origin },
+            peer: Peer { lease: joining.lease, node, origin, places },
+            join: joining.number,
             expiry: Some(now + lease),
-            places: joining.places,
             groups: joining.groups,
             users: HashMap::new(),
             ips: HashMap::new(),
@@ -85,7 +94,7 @@ impl Registry {
             present: HashMap::new(),
         };
         epoch.nodes.insert(joining.lease, entry);
-        epoch.view()
+        Some(epoch.view())
     }
 
     pub(super) fn renew(&mut self, writer: &Writer) -> Option<View> {
@@ -196,8 +205,8 @@ impl Epoch {
             epoch: self.id,
             live: peers(&live),
             ended: peers(&ended),
-            places: live.iter().map(|entry| entry.places).sum(),
             groups: live.iter().map(|entry| entry.groups).sum(),
+            unsure: self.unsure.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()),
             next_left: self.presences.next_left(),
         }
     }
@@ -245,7 +254,7 @@ impl Epoch {
         }
         let AdmissionLimits { total, per_user, per_ip, .. } = writer.limits;
         let live = || self.nodes.values().filter(|entry| entry.expiry.is_some());
-        if live().map(|entry| entry.places).sum::<usize>() >= total {
+        if live().map(|entry| entry.peer.places).sum::<usize>() >= total {
             return Some(Outcome::Refused(Refused::Total));
         }
         let has: usize = live().filter_map(|entry| entry.users.get(&user)).sum();
@@ -266,7 +275,7 @@ impl Epoch {
 
 impl Entry {
     fn take(&mut self, user: UserId, ip: Option<IpAddr>) {
-        self.places += 1;
+        self.peer.places += 1;
         *self.users.entry(user).or_default() += 1;
         if let Some(ip) = ip {
             *self.ips.entry(ip).or_default() += 1;
@@ -277,7 +286,7 @@ impl Entry {
     fn release(&mut self, user: &UserId, ip: Option<IpAddr>) {
         let Some(&count) = self.users.get(user) else { return };
         set(&mut self.users, user.clone(), count - 1);
-        self.places = self.places.saturating_sub(1);
+        self.peer.places = self.peer.places.saturating_sub(1);
         if let Some(ip) = ip
             && let Some(&count) = self.ips.get(&ip)
         {

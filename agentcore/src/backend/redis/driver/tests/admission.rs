@@ -44,7 +44,7 @@ async fn three_writers_race_for_places(world: World) {
     assert_eq!(users.iter().sum::<usize>(), limits.total, "enough asked for all of them");
     assert!(users.iter().all(|&places| places <= limits.per_user), "{users:?}");
     assert!(addresses.iter().all(|&places| places <= limits.per_ip), "{addresses:?}");
-    let places: usize = nodes[0].0.renew().await.unwrap().places;
+    let places: usize = nodes[0].0.renew().await.unwrap().places();
     assert_eq!(places, limits.total);
 
     // Each gives back what it has, and no more: then there is nothing.
@@ -56,7 +56,7 @@ async fn three_writers_race_for_places(world: World) {
         let not_ours = Change::Release(user("u1"), Some(address(1)));
         assert!(matches!(node.write(not_ours).await, Outcome::Done));
     }
-    assert_eq!(nodes[0].0.renew().await.unwrap().places, 0);
+    assert_eq!(nodes[0].0.renew().await.unwrap().places(), 0);
     assert_eq!(nodes[0].0.commands.users().await.unwrap(), 0);
 }
 
@@ -81,7 +81,7 @@ async fn a_bound_says_which_it_is_and_leaves_nothing(world: World) {
     one.write(Change::Release(user("cem"), there)).await;
     assert!(!one.commands.has_user(user("cem")).await.unwrap());
     assert!(matches!(two.write(admit("dan", None)).await, Outcome::Admitted(1)));
-    assert_eq!(one.renew().await.unwrap().places, 4);
+    assert_eq!(one.renew().await.unwrap().places(), 4);
 }
 
 async fn what_a_node_has_already_counts_also_over_the_bounds(world: World) {
@@ -92,7 +92,7 @@ async fn what_a_node_has_already_counts_also_over_the_bounds(world: World) {
     full.write(Change::Places(user("ada"), 4)).await;
     full.write(Change::PlacesOf(address, 4)).await;
     let other = TestNode::join(commands, "other", None, limits).await;
-    assert_eq!((other.view.places, other.view.groups), (12, 7));
+    assert_eq!((other.view.places(), other.view.groups), (12, 7));
     assert!(matches!(other.write(Change::Admit(user("bob"), None)).await, Outcome::Refused(Refused::Total)));
 
     // A node without bounds of all sees those of one.
@@ -102,7 +102,7 @@ async fn what_a_node_has_already_counts_also_over_the_bounds(world: World) {
     assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
     full.write(Change::PlacesOf(address, 2)).await;
     assert!(matches!(full.write(Change::Take(user("cem"), Some(address))).await, Outcome::Done));
-    assert_eq!(full.renew().await.unwrap().places, 13);
+    assert_eq!(full.renew().await.unwrap().places(), 13);
     assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
     full.write(Change::Release(user("cem"), Some(address))).await;
     full.write(Change::Places(user("ada"), 0)).await;

@@ -20,6 +20,7 @@ async fn after_a_loss_everybody_joins_again_and_nobody_is_sure_for_a_lease(world
     assert!(two.renew().await.is_none());
     let (one, two) = (one.rejoin().await, two.rejoin().await);
     assert_eq!(one.writer.epoch, two.writer.epoch);
+    assert!(one.view.unsure.is_some_and(|left| left <= LEASE) && two.view.unsure.is_some());
     let renewing = [one.renewing(), two.renewing()];
     assert!(matches!(two.write(Change::Admit(user("bob"), None)).await, Outcome::Unsure));
     assert!(matches!(two.write(Change::Groups { wanted: 5, needed: 2 }).await, Outcome::Unsure));
@@ -32,6 +33,7 @@ async fn after_a_loss_everybody_joins_again_and_nobody_is_sure_for_a_lease(world
     assert_eq!(ear.hears(2).await, ["ada joined", "bob joined"]);
 
     tokio::time::sleep(LEASE).await;
+    assert_eq!(two.renew().await.unwrap().unsure, None);
     assert!(matches!(two.write(Change::Admit(user("bob"), None)).await, Outcome::Admitted(1)));
     let Change::Enter(cem) = entering("g", "cem") else { unreachable!() };
     one.write(Change::Enter(Entering { again: true, ..cem })).await;

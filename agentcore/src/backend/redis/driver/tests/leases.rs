@@ -20,7 +20,7 @@ async fn a_lease_that_is_not_renewed_ends_for_everybody(world: World) {
     let view = alive.renew().await.unwrap();
     assert_eq!(view.live.iter().map(|peer| peer.lease).collect::<Vec<_>>(), [alive.writer.lease]);
     assert_eq!(view.ended.iter().map(|peer| peer.node.as_str()).collect::<Vec<_>>(), ["dead"]);
-    assert_eq!((view.places, view.ended[0].origin), (0, dead.writer.lease / 2));
+    assert_eq!((view.places(), view.ended[0].origin), (0, dead.writer.lease / 2));
     assert_eq!(alive.commands.members(vec![group("g")]).await.unwrap(), [0]);
     assert!(!alive.commands.has_user(user("ada")).await.unwrap());
     assert!(matches!(alive.write(admit("cem")).await, Outcome::Admitted(1)));
@@ -51,7 +51,7 @@ async fn when_nobody_could_renew_everybody_gets_a_grace(world: World) {
     assert!(matches!(two.write(admit("cem")).await, Outcome::Refused(Refused::Total)));
     assert!(matches!(one.write(Change::Release(user("ada"), None)).await, Outcome::Done));
     let view = two.renew().await.unwrap();
-    assert_eq!((view.live.len(), view.ended.len(), view.places), (2, 0, 1));
+    assert_eq!((view.live.len(), view.ended.len(), view.places()), (2, 0, 1));
 
     // The grace is one lease; whoever has not renewed by then has ended.
     let renewing = two.renewing();
@@ -78,7 +78,29 @@ async fn a_node_that_slept_alone_keeps_its_lease(world: World) {
     let node = world.node("alone").await;
     assert!(matches!(node.write(Change::Admit(user("ada"), None)).await, Outcome::Admitted(1)));
     tokio::time::sleep(LEASE * 2).await;
-    assert_eq!(node.renew().await.unwrap().places, 1);
+    assert_eq!(node.renew().await.unwrap().places(), 1);
+}
+
+async fn a_join_that_was_held_up_changes_nothing(world: World) {
+    let commands = world.commands().await;
+    let joining = |lease, number, places| Joining {
+        lease,
+        node: NodeId::new("node").unwrap(),
+        origin: 5,
+        places,
+        groups: 0,
+        number,
+        before: None,
+    };
+    let view = commands.join(joining(20, 2, 3)).await.unwrap();
+    let writer = Writer { lease: 20, epoch: view.epoch, limits: NO_LIMITS };
+    let error = commands.join(joining(10, 1, 1)).await.unwrap_err();
+    assert!(is_refused(&error), "{error:?}");
+    let view = commands.renew(writer).await.unwrap().unwrap();
+    assert_eq!((view.live.len(), view.places()), (1, 3));
+    // A later one takes over, until the earlier is removed.
+    let view = commands.join(joining(30, 3, 4)).await.unwrap();
+    assert_eq!((view.live.len(), view.places()), (2, 4));
 }
 
 async fn a_writer_of_another_lease_or_epoch_is_fenced(world: World) {
@@ -133,5 +155,6 @@ on_both!(
     when_nobody_could_renew_everybody_gets_a_grace,
     who_was_found_ended_does_not_come_back_by_a_grace,
     a_node_that_slept_alone_keeps_its_lease,
+    a_join_that_was_held_up_changes_nothing,
     a_writer_of_another_lease_or_epoch_is_fenced,
 );

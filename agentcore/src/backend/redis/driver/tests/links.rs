@@ -106,7 +106,7 @@ async fn a_process_that_stands_still_takes_nobody_for_dead() {
     assert!(ear.heard().is_empty());
 }
 
-fn whole_text(error: &crate::Error) -> String {
+fn whole_text(error: &Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

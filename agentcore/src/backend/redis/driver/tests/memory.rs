@@ -18,7 +18,7 @@ async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {
     assert!(!node.commands.has_user(user("cem")).await.unwrap());
     let quotas = vec![super::rates::quota(1, LEASE)];
     assert!(node.commands.take("s".to_owned(), quotas.clone(), 1).await.is_err());
-    assert_eq!(node.renew().await.unwrap().places, 2);
+    assert_eq!(node.renew().await.unwrap().places(), 2);
     let both = vec![Change::Admit(user("cem"), None), Change::Release(user("cem"), None)];
     assert_eq!(node.commands.write(node.writer, both).await.unwrap().unwrap().len(), 2);
     assert!(matches!(node.write(Change::Release(user("ada"), None)).await, Outcome::Done));
@@ -31,7 +31,7 @@ async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {
     tokio::time::sleep(GRACE).await;
     node.commands.announce_left().await.unwrap();
     assert_eq!(ear.hears(3).await[2], "bob left");
-    assert_eq!(node.renew().await.unwrap().places, 1);
+    assert_eq!(node.renew().await.unwrap().places(), 1);
 
     world.server().does::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(matches!(node.write(Change::Admit(user("cem"), None)).await, Outcome::Admitted(1)));

@@ -43,11 +43,11 @@ async fn only_an_ended_lease_is_removed_or_the_own(world: World) {
     one.write(Change::Admit(user("ada"), None)).await;
     two.commands.remove(one.writer.lease, false).await.unwrap();
     two.commands.remove(one.writer.lease ^ 1, false).await.unwrap();
-    assert_eq!(one.renew().await.unwrap().places, 1);
+    assert_eq!(one.renew().await.unwrap().places(), 1);
     one.remove().await;
     assert!(one.renew().await.is_none(), "it has ended with its first step");
     let view = two.renew().await.unwrap();
-    assert_eq!((view.live.len(), view.ended.len(), view.places), (1, 0, 0));
+    assert_eq!((view.live.len(), view.ended.len(), view.places()), (1, 0, 0));
     assert!(!two.commands.has_user(user("ada")).await.unwrap());
     two.remove().await;
     two.remove().await;

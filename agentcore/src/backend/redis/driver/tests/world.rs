@@ -168,7 +168,7 @@ impl TestNode {
     ) -> Result<Self> {
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
         let node = NodeId::new(name).unwrap();
-        let joining = Joining { lease, node, origin: lease / 2, places, groups, before };
+        let joining = Joining { lease, node, origin: lease / 2, places, groups, number: 1, before };
         let view = commands.join(joining).await?;
         let writer = Writer { lease, epoch: view.epoch, limits };
         Ok(Self { name: name.to_owned(), commands, writer, view })
@@ -207,6 +207,13 @@ impl TestNode {
             }
         };
         tokio::spawn(renewing).abort_handle()
+    }
+}
+
+impl View {
+    /// The places of all nodes together.
+    pub(super) fn places(&self) -> usize {
+        self.live.iter().map(|peer| peer.places).sum()
     }
 }
 
