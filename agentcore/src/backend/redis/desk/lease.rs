@@ -69,7 +69,7 @@ impl Desk {
         let writer = Writer { lease, epoch: view.epoch, limits: self.limits };
         let changes = self.everything(lost);
         for changes in changes.chunks(MOST) {
-            if commands.write(writer, changes.to_vec()).await?.is_none() {
+            if commands.write(writer, changes.into()).await?.is_none() {
                 return Ok(false);
             }
         }
@@ -96,7 +96,8 @@ impl Desk {
     fn everything(&mut self, lost: bool) -> Vec<Change> {
         let state = &mut self.state;
         // All of them are in what follows.
-        state.changes.clear();
+        state.owed.clear();
+        state.behind = None;
         let mut changes: Vec<_> =
             state.places.users().map(|(user, count)| Change::Places(user.clone(), count)).collect();
         changes.extend(state.places.ips().map(|(ip, count)| Change::PlacesOf(ip, count)));
@@ -105,21 +106,18 @@ impl Desk {
             state.take_counts(&mut changes, &*self.deliver);
         }
         state.presences.forget_written();
-        changes.extend(state.presences.take_changes(usize::MAX, lost));
+        changes.extend(state.presences.take_entered(usize::MAX, lost));
         changes
     }
 
     /// Takes note of the cluster.
     fn see(&mut self, view: &View) {
         let live = view.live.len().max(1);
-        let elsewhere = view.live.iter().filter(|peer| peer.origin != self.origin).map(|peer| peer.places).sum();
-        // Until all nodes have written again, what was free before the loss is what they share. While this node cannot
-        // write, the same holds: the others may be as far behind, and would all share what none of them has told.
+        // Until all nodes have written again, what was free before the loss is what they share.
         let certain = view.unsure.is_none();
-        match (self.state.stale, certain) {
-            (true, _) => {}
-            (false, true) => self.state.places.refresh(&self.limits, view.epoch, elsewhere, live),
-            (false, false) => self.state.places.lessen(&self.limits, view.epoch, elsewhere, live),
+        match certain {
+            true => self.state.places.refresh(&self.limits, view, self.origin),
+            false => self.state.places.lessen(&self.limits, view, self.origin),
         }
         let free = self.limits.groups.saturating_sub(view.groups);
         // Far from the limit a node takes many places at once; near it, one by one.

@@ -5,6 +5,7 @@
 
 mod group_places;
 mod lease;
+mod owed;
 mod places;
 mod presences;
 mod state;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::driver::{Change, Outcome};
+use super::driver::{Change, Outcome, is_refused};
 use super::links::Link;
 use super::peers::Peers;
 use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Presence, Refused};
@@ -29,8 +30,8 @@ pub(super) use state::State;
 const MOST: usize = 16_384;
 /// So long after the first one, changed counts of groups are written.
 const COUNTS_AFTER: Duration = Duration::from_millis(200);
-/// With more changes that Redis does not know of, this node writes all it has instead.
-const MANY: usize = 10_000;
+/// So long after Redis has refused what needs memory, it is asked again.
+const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Tells whoever asked for a place.
 type Answer = oneshot::Sender<Result<(), Refused>>;
@@ -167,11 +168,15 @@ impl Desk {
         if self.state.left_at.is_some_and(|due| due <= now) {
             self.announce_left().await;
         }
-        while self.state.has_work(Instant::now()) {
-            if !self.write().await {
-                self.decide_alone();
-                return;
-            }
+        let mut is_written = true;
+        while is_written && self.state.has_work(Instant::now()) {
+            is_written = self.write().await;
+        }
+        if is_written && !self.state.is_behind(Instant::now()) {
+            self.state.behind = None;
+        }
+        if self.state.current().is_none() || self.state.behind.is_some() {
+            self.decide_alone();
         }
     }
 
@@ -179,9 +184,17 @@ impl Desk {
     async fn write(&mut self) -> bool {
         for _ in 0..2 {
             let (Some(writer), Some(commands)) = (self.state.current(), self.link.get()) else { return false };
-            let mut call = self.state.take_call(&self.groups, &*self.deliver);
-            match commands.write(writer, std::mem::take(&mut call.changes)).await {
+            let is_behind = self.state.is_behind(Instant::now());
+            let mut call = match is_behind {
+                true => self.state.take_out(&*self.deliver),
+                false => self.state.take_call(&self.groups, &*self.deliver),
+            };
+            let changes: Arc<[Change]> = std::mem::take(&mut call.changes).into();
+            match commands.write(writer, changes.clone()).await {
                 Ok(Some(outcomes)) => {
+                    if !is_behind {
+                        self.state.behind = None;
+                    }
                     if call.exits {
                         let due = Instant::now() + crate::backend::GRACE;
                         self.state.left_at.get_or_insert(due);
@@ -196,6 +209,13 @@ impl Desk {
                     if !self.renew().await {
                         return false;
                     }
+                }
+                // What takes something out needs no memory: if even that is refused, it is something else.
+                Err(error) if is_refused(&error) && !is_behind => {
+                    tracing::warn!("the registry in Redis is not up to date: {error:?}");
+                    self.state.refused(&changes, Instant::now() + AFTER_REFUSAL);
+                    self.state.put_back(call);
+                    return false;
                 }
                 Err(error) => {
                     tracing::debug!("the registry was not written: {error:?}");
@@ -252,7 +272,7 @@ impl Desk {
             return Err(Refused::Backend(Error::backend("Redis counts anew").with_retry_after(Duration::from_secs(1))));
         }
         state.places.decide(&self.limits, admission)?;
-        state.changes.push(Change::Take(admission.user.clone(), admission.ip));
+        state.owed.take(admission.user.clone(), admission.ip);
         Ok(())
     }
 
@@ -276,9 +296,6 @@ impl Desk {
         for (admission, answer) in std::mem::take(&mut self.state.admits) {
             let decided = self.decide(&admission);
             self.state.answer(admission, answer, decided);
-        }
-        if self.state.changes.len() > MANY {
-            self.state.lose_lease();
         }
         let asks = std::mem::take(&mut self.state.group_asks);
         self.allow_groups(asks);

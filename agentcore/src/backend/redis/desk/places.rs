@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::super::driver::View;
 use crate::backend::{Admission, AdmissionLimits, Refused};
 use crate::id::UserId;
 
@@ -12,7 +13,8 @@ pub(super) struct Places {
     total: usize,
     users: HashMap<UserId, Share>,
     ips: HashMap<IpAddr, usize>,
-    /// So many may this node have while it cannot ask: those it had when it last could, and its share of what was free.
+    /// So many may this node have while it cannot ask: those that Redis counted when the lease was last renewed, and a
+    /// share of what was free then. So all nodes together have no more than there are, however long Redis takes nothing in.
     cap: usize,
     live: usize,
     /// In which epoch it last saw all that is taken, if it ever did.
@@ -88,19 +90,18 @@ impl Places {
         self.cap = self.cap.saturating_sub(count);
     }
 
-    /// Notes what the other nodes have, and how many nodes there are.
-    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, epoch: u64, elsewhere: usize, live: usize) {
-        self.live = live;
-        self.cap = self.share(limits, elsewhere, live);
-        self.known_in = Some(epoch);
+    /// Notes what Redis counts.
+    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, view: &View, origin: u64) {
+        (self.live, self.cap) = Self::share(limits, view, origin);
+        self.known_in = Some(view.epoch);
     }
 
-    /// Notes what the other nodes have at least, while not all of them have told Redis again: no more than the rest is
+    /// Notes what Redis counts at least, while not all of them have told Redis again: no more than the rest is
     /// shared. What was seen in this epoch before it was known to be unsure counts for nothing.
-    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, epoch: u64, elsewhere: usize, live: usize) {
-        self.doubt(epoch);
-        self.live = self.live.max(live);
-        self.cap = self.cap.min(self.share(limits, elsewhere, live));
+    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, view: &View, origin: u64) {
+        self.doubt(view.epoch);
+        let (live, cap) = Self::share(limits, view, origin);
+        (self.live, self.cap) = (self.live.max(live), self.cap.min(cap));
     }
 
     /// What this node has seen in an epoch was not all.
@@ -108,8 +109,10 @@ impl Places {
         self.known_in = self.known_in.filter(|known| *known != epoch);
     }
 
-    fn share(&self, limits: &AdmissionLimits, elsewhere: usize, live: usize) -> usize {
-        self.total + limits.total.saturating_sub(elsewhere + self.total) / live.max(1)
+    fn share(limits: &AdmissionLimits, view: &View, origin: u64) -> (usize, usize) {
+        let (live, all) = (view.live.len().max(1), view.live.iter().map(|peer| peer.places).sum());
+        let here: usize = view.live.iter().filter(|peer| peer.origin == origin).map(|peer| peer.places).sum();
+        (live, here + limits.total.saturating_sub(all) / live)
     }
 
     pub(super) fn total(&self) -> usize {

@@ -14,8 +14,9 @@ type Key = (GroupName, UserId);
 #[derive(Debug, Default)]
 pub(super) struct Presences {
     present: HashMap<Key, Entry>,
-    /// Where the two may differ, in the order in which they came to.
-    changed: BTreeMap<u64, Key>,
+    /// Those that are to be written, in the order in which they came, and those that are to be taken out again.
+    coming: BTreeMap<u64, Key>,
+    leaving: BTreeMap<u64, Key>,
     next: u64,
     /// How many users are present in each group, of this node alone.
     counts: HashMap<GroupName, usize>,
@@ -28,7 +29,7 @@ struct Entry {
     left: Bytes,
     written: bool,
     lost: bool,
-    /// Where it stands among the changed.
+    /// Where it stands among those.
     changed: Option<u64>,
 }
 
@@ -78,7 +79,7 @@ impl Presences {
         }
         // Nobody was told that it came: while Redis is away, those who come and go do not pile up.
         if let Some(at) = self.present.remove(&key).and_then(|entry| entry.changed) {
-            self.changed.remove(&at);
+            self.coming.remove(&at);
         }
     }
 
@@ -86,49 +87,83 @@ impl Presences {
         let Some(entry) = self.present.get_mut(&key) else { return };
         if entry.changed.is_none() {
             entry.changed = Some(self.next);
-            self.changed.insert(self.next, key);
+            let changed = if entry.written { &mut self.leaving } else { &mut self.coming };
+            changed.insert(self.next, key);
             self.next += 1;
         }
     }
 
     /// Whether there is something to write.
     pub(super) fn is_changed(&self) -> bool {
-        !self.changed.is_empty()
+        !self.coming.is_empty() || !self.leaving.is_empty()
     }
 
-    /// Takes at most `most` changes to write; they count as written. `again`: see [`Entering`].
-    pub(super) fn take_changes(&mut self, most: usize, again: bool) -> Vec<Change> {
+    /// Whether there is something to take out.
+    pub(super) fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    /// Takes at most `most` of those that have come, to write them; they count as written. `again`: see [`Entering`].
+    pub(super) fn take_entered(&mut self, most: usize, again: bool) -> Vec<Change> {
         let mut changes = Vec::new();
         while changes.len() < most
-            && let Some((_, key)) = self.changed.pop_first()
+            && let Some((_, key)) = self.coming.pop_first()
+        {
+            let Some(entry) = self.present.get_mut(&key) else { continue };
+            (entry.written, entry.changed) = (true, None);
+            let (joined, left) = (entry.joined.clone(), entry.left.clone());
+            let (group, user) = key;
+            changes.push(Change::Enter(Entering { group, user, joined, left, again }));
+        }
+        changes
+    }
+
+    /// Takes at most `most` of those that have left.
+    pub(super) fn take_left(&mut self, most: usize) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while changes.len() < most
+            && let Some((_, key)) = self.leaving.pop_first()
         {
             let Some(entry) = self.present.get_mut(&key) else { continue };
             entry.changed = None;
-            let (group, user) = key.clone();
-            match (entry.connections.is_empty(), entry.written) {
-                (false, false) => {
-                    entry.written = true;
-                    let (joined, left) = (entry.joined.clone(), entry.left.clone());
-                    changes.push(Change::Enter(Entering { group, user, joined, left, again }));
-                }
-                (true, true) => {
-                    changes.push(Change::Exit { group, user, lost: entry.lost });
-                    self.present.remove(&key);
-                }
-                // It left and is back again.
-                _ => {}
+            // Or it is back again.
+            if entry.connections.is_empty() {
+                let lost = entry.lost;
+                self.present.remove(&key);
+                let (group, user) = key;
+                changes.push(Change::Exit { group, user, lost });
             }
         }
         changes
     }
 
+    /// One that was taken to be written was not.
+    pub(super) fn not_entered(&mut self, group: &GroupName, user: &UserId) {
+        let key = (group.clone(), user.clone());
+        if let Some(entry) = self.present.get_mut(&key) {
+            entry.written = false;
+            self.change(key);
+        }
+    }
+
+    /// One that was taken to be taken out is there still.
+    pub(super) fn not_left(&mut self, group: &GroupName, user: &UserId, lost: bool) {
+        let key = (group.clone(), user.clone());
+        // Whoever comes back brings payloads.
+        let (joined, left) = (Bytes::new(), Bytes::new());
+        let entry = Entry { connections: Vec::new(), joined, left, written: true, lost, changed: None };
+        self.present.entry(key.clone()).or_insert(entry);
+        self.change(key);
+    }
+
     /// Redis knows nothing of it any more, or under another lease only.
     pub(super) fn forget_written(&mut self) {
         self.present.retain(|_, entry| !entry.connections.is_empty());
-        self.changed.clear();
+        self.coming.clear();
+        self.leaving.clear();
         for (key, entry) in &mut self.present {
             (entry.written, entry.changed) = (false, Some(self.next));
-            self.changed.insert(self.next, key.clone());
+            self.coming.insert(self.next, key.clone());
             self.next += 1;
         }
     }
@@ -165,19 +200,43 @@ mod tests {
     fn who_comes_and_goes_while_nothing_is_written_leaves_nothing() {
         let mut presences = Presences::default();
         enter(&mut presences, 0);
-        assert_eq!(presences.take_changes(9, false).len(), 1);
+        assert_eq!(presences.take_entered(9, false).len(), 1);
         for number in 1..100 {
             enter(&mut presences, number);
             exit(&mut presences, number);
         }
-        assert_eq!((presences.present.len(), presences.changed.len()), (1, 0));
+        assert_eq!((presences.present.len(), presences.coming.len()), (1, 0));
         // What Redis knows is taken back, once.
         exit(&mut presences, 0);
         enter(&mut presences, 0);
         exit(&mut presences, 0);
         enter(&mut presences, 2);
-        let changes = presences.take_changes(9, false);
-        assert!(matches!(&changes[..], [Change::Exit { .. }, Change::Enter(_)]), "{changes:?}");
+        let (left, entered) = (presences.take_left(9), presences.take_entered(9, false));
+        assert!(
+            matches!((&left[..], &entered[..]), ([Change::Exit { .. }], [Change::Enter(_)])),
+            "{left:?} {entered:?}"
+        );
         assert!(!presences.is_changed() && presences.count(&key(0).0) == 1);
+    }
+
+    #[test]
+    fn what_was_not_written_is_written_later() {
+        let mut presences = Presences::default();
+        enter(&mut presences, 0);
+        presences.take_entered(9, false);
+        exit(&mut presences, 0);
+        enter(&mut presences, 1);
+        presences.take_left(9);
+        presences.take_entered(9, false);
+        let ((group, gone), (_, come)) = (key(0), key(1));
+        presences.not_left(&group, &gone, true);
+        presences.not_entered(&group, &come);
+        let (left, entered) = (presences.take_left(9), presences.take_entered(9, false));
+        assert!(matches!(&left[..], [Change::Exit { user, lost: true, .. }] if *user == gone), "{left:?}");
+        assert!(matches!(&entered[..], [Change::Enter(entering)] if entering.user == come), "{entered:?}");
+        // Who comes back before it is taken out was never gone.
+        presences.not_left(&group, &gone, false);
+        enter(&mut presences, 0);
+        assert!(presences.take_left(9).is_empty() && presences.take_entered(9, false).is_empty());
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::driver::{Change, Writer};
+use super::super::driver::{Change, Entering, Writer};
+use super::owed::Owed;
 use super::places::Places;
 use super::presences::Presences;
 use super::{Answer, Ask, COUNTS_AFTER, GroupPlaces, MOST};
@@ -35,11 +36,14 @@ pub(in super::super) struct State {
     /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
     /// dead, and not written to any more: the next one is.
     pub(super) stale: bool,
+    /// Redis has refused what needs memory. Until then it gets only what takes something out, and places wait: one that
+    /// it knew to be free could be given twice, here and by it.
+    pub(super) behind: Option<Instant>,
     pub(super) left_at: Option<Instant>,
-    /// Admissions and places that wait for the next call.
+    /// Admissions that wait for the next call.
     pub(super) admits: Vec<(Admission, Answer)>,
     /// Places that were given or given back, which Redis does not know of.
-    pub(super) changes: Vec<Change>,
+    pub(super) owed: Owed,
     pub(super) group_asks: Vec<Answer>,
     /// Who waits for presences to be written.
     pub(super) written: Vec<oneshot::Sender<()>>,
@@ -63,13 +67,16 @@ impl State {
     pub(super) fn next_due(&self) -> Instant {
         // Without a lease nothing is written: what waits goes out with the next one.
         let counts_at = self.counts_at.filter(|_| self.current().is_some());
-        let times = [self.renew_at, self.left_at, counts_at];
+        let times = [self.renew_at, self.left_at, counts_at, self.behind];
         times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
     }
 
     pub(super) fn has_work(&self, now: Instant) -> bool {
+        if self.is_behind(now) {
+            return self.presences.is_leaving() || self.counts_at.is_some_and(|due| due <= now);
+        }
         !self.admits.is_empty()
-            || !self.changes.is_empty()
+            || !self.owed.is_empty()
             || !self.group_asks.is_empty()
             || !self.written.is_empty()
             || self.presences.is_changed()
@@ -78,17 +85,43 @@ impl State {
             || self.counts.len() >= MOST
     }
 
+    /// Whether only what takes something out is written.
+    pub(super) fn is_behind(&self, now: Instant) -> bool {
+        self.behind.is_some_and(|until| until > now)
+    }
+
+    /// Makes a call of what takes something out.
+    pub(super) fn take_out(&mut self, deliver: &dyn Deliver) -> Call {
+        let mut call = Call::default();
+        let (counts, told) = (&mut self.counts, &mut self.told);
+        counts.retain(|group| {
+            let is_empty = deliver.group_count(group) == 0;
+            if is_empty && told.remove(group) {
+                call.changes.push(Change::Members(group.clone(), 0));
+            }
+            !is_empty
+        });
+        self.counts_at = self.behind.filter(|_| !self.counts.is_empty());
+        self.take_left(&mut call);
+        call.before = call.changes.len();
+        call
+    }
+
+    fn take_left(&mut self, call: &mut Call) {
+        let left = self.presences.take_left(MOST);
+        call.exits = left.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
+        call.changes.extend(left);
+    }
+
     /// Makes a call of what waits.
     pub(super) fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
         let mut call = Call::default();
-        call.changes.append(&mut self.changes);
-        call.releases = call.changes.iter().filter(|change| matches!(change, Change::Release(..))).count();
+        call.releases = self.owed.take_changes(&mut call.changes);
         if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
             self.take_counts(&mut call.changes, deliver);
         }
-        let presences = self.presences.take_changes(MOST, false);
-        call.exits = presences.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
-        call.changes.extend(presences);
+        self.take_left(&mut call);
+        call.changes.extend(self.presences.take_entered(MOST, false));
         if !self.presences.is_changed() {
             call.written = std::mem::take(&mut self.written);
         }
@@ -128,10 +161,33 @@ impl State {
         self.written.splice(0..0, call.written);
     }
 
+    /// Redis has refused these changes, so they wait again, for `until`.
+    pub(super) fn refused(&mut self, changes: &[Change], until: Instant) {
+        self.behind = Some(until);
+        for change in changes {
+            match change {
+                Change::Take(user, ip) => self.owed.take(user.clone(), *ip),
+                Change::Release(user, ip) => self.owed.release(user.clone(), *ip),
+                Change::Members(group, count) => {
+                    if *count == 0 {
+                        self.told.insert(group.clone());
+                    }
+                    self.counts.insert(group.clone());
+                    self.counts_at = Some(until);
+                }
+                Change::Groups { .. } => self.fewer_groups = true,
+                Change::Enter(Entering { group, user, .. }) => self.presences.not_entered(group, user),
+                Change::Exit { group, user, lost } => self.presences.not_left(group, user, *lost),
+                // Who asked decides alone; the others are written with a lease only.
+                Change::Admit(..) | Change::Places(..) | Change::PlacesOf(..) => {}
+            }
+        }
+    }
+
     /// A connection gives its place back.
     pub(super) fn give_back(&mut self, admission: Admission) {
         self.places.release(&admission);
-        self.changes.push(Change::Release(admission.user, admission.ip));
+        self.owed.release(admission.user, admission.ip);
     }
 
     /// Tells whoever asked; one who has gone meanwhile needs no place.
@@ -148,7 +204,8 @@ impl State {
 
     /// Redis may have something else under the lease than this node has: it takes another, and writes all, changes too.
     pub(super) fn lose_lease(&mut self) {
-        self.changes.clear();
+        self.owed.clear();
+        self.behind = None;
         if !std::mem::replace(&mut self.stale, true) {
             self.renew_at = Some(Instant::now());
         }

@@ -13,7 +13,7 @@ use super::link::{Link, failed};
 use super::real::Shared;
 use super::takes;
 use super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 
 /// So much work goes into one call of a script, in numbers that are written: some 8 ms in which Redis does nothing else.
@@ -77,12 +77,13 @@ impl Inner {
         Ok(())
     }
 
-    async fn write(&self, writer: Writer, changes: Vec<Change>) -> Result<Option<Vec<Outcome>>> {
+    async fn write(&self, writer: Writer, changes: &[Change]) -> Result<Option<Vec<Outcome>>> {
         let mut outcomes = Vec::with_capacity(changes.len());
         // Whoever is fenced stays so, and a step that follows would be too: a writer is told so, whatever was done before.
-        for some in steps(&changes) {
+        for some in steps(changes) {
             let call = calls::write(self.call(&self.shared.scripts.write), &writer, some, &self.shared.names);
-            match self.run::<Option<Vec<i64>>>(call).await? {
+            let written = self.run::<Option<Vec<i64>>>(call).await;
+            match written.map_err(|error| if outcomes.is_empty() { error } else { in_part(&error) })? {
                 Some(numbers) => outcomes.extend(calls::outcomes(some, &numbers)),
                 None => return Ok(None),
             }
@@ -145,8 +146,8 @@ impl Commands for RealCommands {
         })
     }
 
-    fn write(&self, writer: Writer, changes: Vec<Change>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
-        self.does(move |inner| async move { inner.write(writer, changes).await })
+    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
+        self.does(move |inner| async move { inner.write(writer, &changes).await })
     }
 
     fn remove(&self, lease: u64, own: bool) -> Async<'static, Result<()>> {
@@ -192,6 +193,11 @@ impl Commands for RealCommands {
     fn take(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
         self.does(move |inner| async move { inner.take(&subject, &quotas, cost).await })
     }
+}
+
+/// A step was refused, and earlier ones were not.
+fn in_part(error: &Error) -> Error {
+    Error::backend("the registry in Redis was written in part").with_source(format!("{error:?}"))
 }
 
 /// Parts of what is to be changed that are short enough, in order.

@@ -97,7 +97,7 @@ pub(crate) trait Commands: Send + Sync {
 
     /// Writes changes in order, each in one step, and some hundreds of them in the same. `None`: fenced, now and for good,
     /// so nothing counts of what was done before.
-    fn write(&self, writer: Writer, changes: Vec<Change>) -> Async<'static, Result<Option<Vec<Outcome>>>>;
+    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>>;
 
     /// Removes what a lease has written, and the lease; presences that end so are announced. Only one that has ended, or
     /// the caller's `own`. In small steps: others come in between. Doing it twice, or two at once, does no harm.

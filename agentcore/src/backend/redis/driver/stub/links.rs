@@ -59,9 +59,9 @@ impl Commands for StubCommands {
         self.step(move |state| state.registry.renew(&writer))
     }
 
-    fn write(&self, writer: Writer, changes: Vec<Change>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
+    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
         self.step(move |state| {
-            let (outcomes, messages) = state.registry.write(&writer, changes)?;
+            let (outcomes, messages) = state.registry.write(&writer, changes.to_vec())?;
             state.publish(messages);
             Some(outcomes)
         })

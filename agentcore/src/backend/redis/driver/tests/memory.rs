@@ -14,13 +14,13 @@ async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {
     world.server().does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
 
     let admit = vec![Change::Admit(user("cem"), None)];
-    assert!(node.commands.write(node.writer, admit).await.is_err());
+    assert!(node.commands.write(node.writer, admit.into()).await.is_err());
     assert!(!node.commands.has_user(user("cem")).await.unwrap());
     let quotas = vec![super::rates::quota(1, LEASE)];
     assert!(node.commands.take("s".to_owned(), quotas.clone(), 1).await.is_err());
     assert_eq!(node.renew().await.unwrap().places(), 2);
     let both = vec![Change::Admit(user("cem"), None), Change::Release(user("cem"), None)];
-    assert_eq!(node.commands.write(node.writer, both).await.unwrap().unwrap().len(), 2);
+    assert_eq!(node.commands.write(node.writer, both.into()).await.unwrap().unwrap().len(), 2);
     assert!(matches!(node.write(Change::Release(user("ada"), None)).await, Outcome::Done));
     node.write(exiting("g", "ada", false)).await;
     node.write(exiting("g", "bob", true)).await;

@@ -185,7 +185,7 @@ impl TestNode {
 
     /// Writes one change; `None`: fenced.
     pub(super) async fn try_write(&self, change: Change) -> Option<Outcome> {
-        let outcomes = self.commands.write(self.writer, vec![change]).await.unwrap()?;
+        let outcomes = self.commands.write(self.writer, [change].into()).await.unwrap()?;
         assert_eq!(outcomes.len(), 1);
         outcomes.into_iter().next()
     }
