@@ -82,7 +82,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     listener.start(&hearing, "b", no_limits()).await;
     let group: GroupName = "g0".parse().expect("a name");
     listener.set_members(&group, 1);
-    hearing.subscribe(&group).expect("it waits").await;
+    hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
 
     proxy.set(Links::Commands, Mode::Refuse);
     until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;

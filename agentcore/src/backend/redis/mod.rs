@@ -118,7 +118,7 @@ impl Backend for RedisBackend {
         })
     }
 
-    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         self.started.get()?.hearing.subscribe(group)
     }
 

@@ -12,7 +12,7 @@ use super::links::{PING_EVERY, open};
 use super::names::Channel;
 use super::receiving::{Inbound, Reader};
 use crate::backend::{Async, Deliver, ResyncReason};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
@@ -37,8 +37,9 @@ impl Hearing {
         Self { channels: Mutex::default(), bell: Notify::new(), deliver }
     }
 
-    /// A connection is in `group` now; the future ends when it is heard.
-    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+    /// A connection is in `group` now; the future ends when it is heard, or cannot be.
+    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
+        let deaf = || Error::backend("the other nodes cannot be heard now");
         let asked = lock(&self.channels).ask(group);
         match asked {
             Asked::Heard => None,
@@ -46,12 +47,10 @@ impl Hearing {
                 if first {
                     self.bell.notify_one();
                 }
-                Some(Box::pin(async move { drop(heard.await) }))
+                // The link may be lost meanwhile.
+                Some(Box::pin(async move { heard.await.map_err(|_| deaf()) }))
             }
-            Asked::Down => {
-                self.deliver.resync(Some(std::slice::from_ref(group)), ResyncReason::Backend);
-                None
-            }
+            Asked::Down => Some(Box::pin(std::future::ready(Err(deaf())))),
         }
     }
 
