@@ -1,0 +1,106 @@
+//! A Redis that is there and refuses: it cannot write its snapshot, reads its file, has become a replica, wants a password.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use agentcore::GroupName;
+use agentcore::backend::{Backend, Count, RedisBackend};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use tests::bare::{Bare, no_limits};
+use tests::redis::Redis;
+use tests::wait::until;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep;
+
+/// Two nodes, of which one hears what the other says.
+struct Two {
+    speaker: RedisBackend,
+    hearer: RedisBackend,
+    node: std::sync::Arc<Bare>,
+    got: UnboundedReceiver<Parcel>,
+    said: usize,
+}
+
+impl Two {
+    async fn over(speaker: RedisBackend, hearer: RedisBackend) -> Self {
+        let ((one, _), (node, got)) = (Bare::new(), Bare::new());
+        one.start(&speaker, "speaker", no_limits()).await;
+        node.start(&hearer, "hearer", no_limits()).await;
+        let group = lobby();
+        node.set_members(&group, 1);
+        hearer.record(Count::Group(&group));
+        hearer.subscribe(&group).expect("it waits").await.expect("it is heard");
+        Self { speaker, hearer, node, got, said: 0 }
+    }
+
+    /// Says something, and whether it or something before it has come meanwhile.
+    fn hears(&mut self) -> bool {
+        self.said += 1;
+        let envelope = format!(r#"{{"type":"said","data":{{"number":{}}}}}"#, self.said);
+        let said = Parcel::from_envelope(
+            Recipient::Group(lobby()),
+            Except::default(),
+            Overflow::Disconnect,
+            envelope.as_bytes(),
+        );
+        drop(self.speaker.publish(&said));
+        self.got.try_recv().is_ok()
+    }
+
+    fn resyncs(&self) -> usize {
+        self.node.resyncs.load(Ordering::Relaxed)
+    }
+
+    async fn stop(self) {
+        self.speaker.stop().await;
+        self.hearer.stop().await;
+    }
+}
+
+fn lobby() -> GroupName {
+    "lobby".parse().expect("a name")
+}
+
+fn links_lost(backend: &RedisBackend) -> u64 {
+    backend.events().iter().find(|(name, _)| *name == "link_lost").map_or(0, |(_, count)| *count)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_told_of_a_gap() {
+    let folder = std::env::temp_dir().join(format!("agentcore-snapshots-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let options = ["--save", "1 1", "--dir", folder.to_str().expect("a path")];
+    let Some(redis) = Redis::with(&options) else { return };
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    std::fs::remove_dir_all(&folder).expect("it was there");
+    until("a snapshot fails", async || {
+        sleep(Duration::from_millis(50)).await;
+        let _ = redis.ask(&["SET", "other:key", "value"]);
+        redis.ask(&["PING"]).starts_with("-MISCONF")
+    })
+    .await;
+
+    // Long enough for links to be asked several times, and for leases to be renewed in vain.
+    let end = Instant::now() + Duration::from_secs(6);
+    let mut heard = 0;
+    while Instant::now() < end {
+        heard += usize::from(two.hears());
+        sleep(Duration::from_millis(20)).await;
+    }
+    until("all is heard", async || {
+        heard += usize::from(two.got.try_recv().is_ok());
+        heard == two.said
+    })
+    .await;
+    assert_eq!(two.resyncs(), 0);
+    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (0, 0));
+
+    redis.does::<()>(&["CONFIG", "SET", "save", ""]);
+    let counted = async || {
+        sleep(Duration::from_millis(20)).await;
+        two.speaker.group_count(&lobby()).await.expect("a count") == 1
+    };
+    until("the registry is right again", counted).await;
+    assert_eq!(two.resyncs(), 0);
+    two.stop().await;
+}
