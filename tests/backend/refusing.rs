@@ -104,3 +104,30 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_t
     assert_eq!(two.resyncs(), 0);
     two.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_reads_its_file_is_waited_for_and_everybody_is_told_once() {
+    let slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
+    let Some(redis) = Redis::with(&slow) else { return };
+    let fill = "for i = 1, 5000 do redis.call('SET', 'other:' .. i, string.rep('x', 100)) end";
+    redis.does::<()>(&["EVAL", fill, "0"]);
+    redis.does::<()>(&["SAVE"]);
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    redis.kill();
+    redis.revive();
+    let begun = Instant::now();
+    until("it has read its file", async || {
+        sleep(Duration::from_millis(20)).await;
+        redis.ask(&["PING"]) == "+PONG"
+    })
+    .await;
+    assert!(begun.elapsed() > Duration::from_secs(4), "it has read for {:?} only", begun.elapsed());
+    assert_eq!(two.resyncs(), 0, "nobody hears anything yet");
+    until("the other is heard again", async || {
+        sleep(Duration::from_millis(20)).await;
+        two.hears()
+    })
+    .await;
+    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (2, 2), "each link once");
+    two.stop().await;
+}

@@ -74,6 +74,8 @@ impl Hearing {
     async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
         let (events, inbound) = Inbound::new();
         let link = driver.subscription(events).await?;
+        // As with the link for commands: a Redis that still reads its file lets anybody subscribe, and refuses all else.
+        link.ping().await?;
         link.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
         Ok(Heard { link, inbound })
     }
