@@ -7,7 +7,9 @@ use agentcore::GroupName;
 use agentcore::backend::{Backend, Count, RedisBackend};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use tests::bare::{Bare, no_limits};
-use tests::redis::Redis;
+use tests::log::Log;
+use tests::proxy::{Links, Mode, Proxy};
+use tests::redis::{Redis, free_port};
 use tests::wait::until;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
@@ -130,4 +132,54 @@ async fn a_redis_that_reads_its_file_is_waited_for_and_everybody_is_told_once() 
     .await;
     assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (2, 2), "each link once");
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_has_become_a_replica_is_not_asked_without_end_and_found_again_soon() {
+    let Some(redis) = Redis::start() else { return };
+    let log = Log::warnings();
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    let connections = || {
+        let stats: String = redis.does(&["INFO", "stats"]);
+        let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.expect("a count").parse::<u64>().expect("a number")
+    };
+    let before = connections();
+    redis.does::<()>(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    sleep(Duration::from_secs(5)).await;
+    let opened = connections() - before;
+    redis.does::<()>(&["REPLICAOF", "NO", "ONE"]);
+    let healed = Instant::now();
+    until("the other is heard again", async || {
+        sleep(Duration::from_millis(20)).await;
+        two.hears()
+    })
+    .await;
+    assert!(healed.elapsed() < Duration::from_secs(3), "heard after {:?}", healed.elapsed());
+    assert!((2..=40).contains(&opened), "{opened} connections");
+    let lines = log.lines_with("ReadOnly");
+    assert!(lines.len() < 60, "{} lines", lines.len());
+    let lost = log.lines_with("the link to Redis is lost; messages reach this node only: Redis refuses");
+    assert!(lost.iter().any(|line| line.contains("ReadOnly")), "{lines:?}");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_redis_lets_nobody_in_is_in_the_log_once() {
+    let Some(redis) = Redis::start() else { return };
+    let log = Log::warnings();
+    let proxy = Proxy::to(redis.port());
+    let two = Two::over(redis.backend_at(&proxy.url()), redis.backend()).await;
+    proxy.set(Links::All, Mode::Refuse);
+    redis.does::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
+    proxy.set(Links::All, Mode::Pass);
+    for what in ["Redis cannot be reached: ", "the other nodes cannot be heard: "] {
+        let told = || log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
+        until(what, async || told() > 0).await;
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(told(), 1, "{what}");
+    }
+    let lost = log.lines_with("the link that hears the other nodes is lost: Redis");
+    assert!(!lost.is_empty(), "it says why");
+    drop(two);
 }
