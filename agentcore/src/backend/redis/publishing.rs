@@ -84,6 +84,17 @@ impl Outbound {
         self.filled.notify_one();
     }
 
+    /// Adds a question for all nodes; one that delivers a parcel is missed like it when it is lost.
+    pub(super) fn ask(&self, payload: bytes::Bytes, delivers: Option<&Parcel>) {
+        lock(&self.waiting).ask(payload, delivers, Instant::now());
+        self.filled.notify_one();
+    }
+
+    /// Counts a parcel that does not go to the other nodes: whoever should have got it will be told.
+    pub(super) fn lose(&self, parcel: &Parcel) {
+        lock(&self.waiting).lose(parcel, Instant::now());
+    }
+
     /// Whether all that waited has been said.
     pub(super) fn is_quiet(&self) -> bool {
         lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
