@@ -245,6 +245,11 @@ impl Outgoing {
         }
     }
 
+    /// What was taken last may be lost, and nobody knows what it was: all are told.
+    pub(super) fn lose_all(&mut self) {
+        self.all_lost = true;
+    }
+
     /// Says hello to all nodes.
     pub(super) fn greet(&mut self) {
         let hello = Talk::Hello.write(self.origin);
