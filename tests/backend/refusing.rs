@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Backend, Count, RedisBackend};
+use agentcore::backend::{Admission, Backend, Count, RedisBackend};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use tests::bare::{Bare, no_limits};
 use tests::log::Log;
@@ -94,6 +94,8 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_t
         heard == two.said
     })
     .await;
+    let admission = Admission::new("ada".parse().expect("a name"), None);
+    two.speaker.admit(&admission).await.expect("by its share");
     assert_eq!(two.resyncs(), 0);
     assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (0, 0));
 
@@ -103,6 +105,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_t
         two.speaker.group_count(&lobby()).await.expect("a count") == 1
     };
     until("the registry is right again", counted).await;
+    until("whoever was let in is known", async || two.hearer.online_count().await.expect("a count") == 1).await;
     assert_eq!(two.resyncs(), 0);
     two.stop().await;
 }
