@@ -62,7 +62,7 @@ async fn enter(backend: &impl Backend, group: &GroupName, is_first: bool) {
     }
     backend.record(Count::Group(group));
     if let Some(heard) = backend.subscribe(group) {
-        heard.await;
+        heard.await.expect("it is heard");
     }
 }
 

@@ -1,10 +1,14 @@
 //! A backend that fails, or hears strange things: who is told, and who has what.
 
+use std::time::Duration;
+
 use agentcore::GroupName;
 use agentcore::message::Recipient;
+use agentcore::testing::StubRedis;
 use serde_json::{Value, json};
 use tests::hub::Hub;
 use tests::raw::{Raw, handshake};
+use tests::wait::until;
 
 use crate::{Nodes, join, post, texts_before};
 
@@ -76,6 +80,39 @@ async fn what_may_have_been_missed_is_told_to_those_concerned() {
     hub.lose(None);
     let told = late.settle().await;
     assert_eq!((told.len(), &told[0]["data"]["groups"]), (1, &Value::Null), "all");
+}
+
+#[tokio::test]
+async fn who_joins_while_nobody_can_be_heard_is_told_and_the_others_in_the_group_are_not() {
+    let redis = StubRedis::new();
+    let nodes = Nodes::of(&redis).await;
+    let mut clients = nodes.clients(5).await;
+    join(&mut clients[0], "g").await;
+    redis.set_down(true);
+    // The first who is told shows that the loss is known.
+    until("the loss is known", async || {
+        join(&mut clients[2], "other").await;
+        let told = clients[2].settle().await;
+        clients[2].ask("leave", json!({ "group": "other" })).await;
+        !told.is_empty()
+    })
+    .await;
+    join(&mut clients[4], "g").await;
+    let told = clients[4].settle().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["type"], &told[0]["data"]["groups"]), (&json!("agentcore.resync"), &json!(["g"])));
+    assert_eq!(told[0]["data"]["reason"], "backend");
+    assert_eq!(clients[0].settle().await, Vec::<Value>::new(), "it was there before");
+
+    redis.set_down(false);
+    for client in [0, 4] {
+        let told = tokio::time::timeout(Duration::from_secs(10), clients[client].next()).await.expect("it is back");
+        assert_eq!(
+            (&told["type"], &told["data"]["groups"]),
+            (&json!("agentcore.resync"), &Value::Null),
+            "client {client}"
+        );
+    }
 }
 
 /// What another node sends travels as it is; it was checked where it came from.

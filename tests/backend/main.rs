@@ -175,6 +175,7 @@ mod places;
 mod presence;
 mod rates;
 mod recovery;
+mod refusing;
 mod setting;
 mod sharing;
 mod tls;

@@ -132,7 +132,7 @@ async fn who_leaves_without_memory_is_taken_out_and_announced() {
     let [group, later]: [GroupName; 2] = ["g", "later"].map(|name| name.parse().expect("a name"));
     let [ada, bob]: [UserId; 2] = ["ada", "bob"].map(|name| name.parse().expect("a name"));
     listener.set_members(&group, 1);
-    other.subscribe(&group).expect("it waits").await;
+    other.subscribe(&group).expect("it waits").await.expect("it is heard");
     node.set_members(&group, 2);
     backend.record(Count::Group(&group));
     backend.enter(presence(&group, &ada)).await.expect("an answer");

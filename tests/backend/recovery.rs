@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Backend, Count, Publish};
+use agentcore::backend::{Backend, Count, Publish, Question};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
@@ -82,7 +82,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     listener.start(&hearing, "b", no_limits()).await;
     let group: GroupName = "g0".parse().expect("a name");
     listener.set_members(&group, 1);
-    hearing.subscribe(&group).expect("it waits").await;
+    hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
 
     proxy.set(Links::Commands, Mode::Refuse);
     until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
@@ -108,6 +108,31 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     assert!(parcel.envelope().ends_with(br#""new"}"#), "{parcel:?}");
     let published = redis.calls("publish") - before;
     assert!(published < GROUPS as u64 / 2, "{published} payloads");
+    cut_off.stop().await;
+    hearing.stop().await;
+}
+
+/// A message whose sender waits for a confirmation has no number, and is missed nevertheless.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_confirmed_without_redis_is_told_to_be_lost() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::to(redis.port());
+    let ((speaker, _), (listener, _got)) = (Bare::new(), Bare::new());
+    let (cut_off, hearing) = (redis.backend_at(&proxy.url()), redis.backend());
+    speaker.start(&cut_off, "a", no_limits()).await;
+    listener.start(&hearing, "b", no_limits()).await;
+    let group: GroupName = "g".parse().expect("a name");
+    listener.set_members(&group, 1);
+    hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
+
+    proxy.set(Links::Commands, Mode::Refuse);
+    until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
+    let to = Recipient::Group(group);
+    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+    cut_off.ask(Question::Deliver(said), Duration::from_secs(1)).await;
+    assert_eq!(listener.resyncs.load(Ordering::Relaxed), 0);
+    proxy.set(Links::Commands, Mode::Pass);
+    until("it is told", async || listener.resyncs.load(Ordering::Relaxed) > 0).await;
     cut_off.stop().await;
     hearing.stop().await;
 }

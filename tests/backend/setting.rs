@@ -100,7 +100,7 @@ async fn the_access_that_the_page_names_is_enough() {
     other.record(Count::Group(&group));
     other.admit_group().await.expect("a place");
     if let Some(heard) = other.subscribe(&group) {
-        heard.await;
+        heard.await.expect("it is heard");
     }
     let admission = Admission::new(user.clone(), Some(std::net::Ipv4Addr::LOCALHOST.into()));
     one.admit(&admission).await.expect("a place");

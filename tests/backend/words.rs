@@ -69,7 +69,7 @@ async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
         other.set_members(&group(name), 1);
         hearer.record(Count::Group(&group(name)));
         if let Some(heard) = hearer.subscribe(&group(name)) {
-            heard.await;
+            heard.await.expect("it is heard");
         }
     }
     say(&sender, "quiet").await;

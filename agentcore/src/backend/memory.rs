@@ -87,7 +87,7 @@ impl Backend for MemoryBackend {
         Box::pin(std::future::ready(()))
     }
 
-    fn subscribe(&self, _: &GroupName) -> Option<Async<'static, ()>> {
+    fn subscribe(&self, _: &GroupName) -> Option<Async<'static, Result<()>>> {
         None
     }
 

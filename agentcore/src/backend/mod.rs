@@ -74,8 +74,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn stop(&self) -> Async<'_, ()>;
 
     /// A connection of this node has entered `group`. The future ends when messages of other nodes arrive for it;
-    /// `None` when they do already.
-    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>>;
+    /// `None` when they do already. An error: they cannot now, and will later; until then the connection may miss some, and
+    /// the caller tells it so. The others in the group are told with [`Deliver::resync`], as of any loss.
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>>;
 
     /// The last connection of this node has left `group`.
     fn unsubscribe(&self, group: &GroupName);

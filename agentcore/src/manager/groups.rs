@@ -8,7 +8,7 @@ use crate::backend::{Count, Exit, Presence, Question, Whose};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Body;
-use crate::registry::{Command, Connection, Membership, Place};
+use crate::registry::{Cause, Command, Connection, Gaps, Membership, Place};
 
 /// The messages that a user's presence in a group begins and ends with.
 pub(crate) struct PresentIn {
@@ -161,8 +161,15 @@ impl ConnectionManager {
         if joined {
             self.inner.backend.record(Count::Group(&group));
         }
-        if let Some(subscribed) = self.inner.backend.subscribe(&group) {
-            subscribed.await;
+        if let Some(subscribed) = self.inner.backend.subscribe(&group)
+            && subscribed.await.is_err()
+        {
+            // Only this one: the others in the group hear of the loss when it ends.
+            let gaps = Gaps::These(vec![group.clone()]);
+            let shard = connection.shard();
+            if let Err(command) = shard.submit(Command::Miss(connection.member(), gaps, Cause::Backend)) {
+                shard.wait(command).await;
+            }
         }
         if let Some(PresentIn { joined, left }) = present {
             let presence = Presence {

@@ -120,6 +120,7 @@ impl RoomBook {
                 self.send_frame(member, frame, fate);
             }
             Command::Resync(gaps, cause) => self.resync(gaps, cause),
+            Command::Miss(member, gaps, cause) => self.miss_alone(member, &gaps, cause),
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Direct(Member, Bytes, Fate),
     /// The members of groups, or everyone, may have missed something.
     Resync(Gaps, Cause),
+    /// One connection may have.
+    Miss(Member, Gaps, Cause),
 }
 
 /// Whom a message is for.

@@ -190,7 +190,7 @@ impl Backend for HubBackend {
         })
     }
 
-    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         let confirmed = self.member(|node| {
             if node.subscribed.contains(group) {
                 return None;
@@ -201,7 +201,7 @@ impl Backend for HubBackend {
         });
         let confirmed = confirmed.flatten()?;
         self.change(group);
-        Some(Box::pin(async move { drop(confirmed.await) }))
+        Some(Box::pin(async move { confirmed.await.map_err(|_| Error::backend("the hub is gone")) }))
     }
 
     fn unsubscribe(&self, group: &GroupName) {

@@ -176,7 +176,7 @@ impl Channels {
         self.asked.clear();
         self.leaving.clear();
         for held in self.groups.values_mut() {
-            // Whoever waited has joined; the resync that follows covers it.
+            // Whoever waited has joined, and learns that it hears nothing yet.
             *held = Held::Asked(Vec::new());
         }
     }

@@ -1,10 +1,10 @@
-//! The link for commands: opened, watched by PING, opened again.
+//! The link for commands: opened, watched by PING, opened again; and how soon any link is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::driver::{Commands, Driver};
 use super::figures::Figures;
@@ -15,6 +15,13 @@ use crate::error::{Error, Result};
 pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
 /// Between two tries to open a link, at first and at last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+/// A link that lived for less than this is not followed by another at once, but after pauses that grow: a server may take
+/// every link, and then refuse what it is for.
+const SHORTLY: Duration = Duration::from_secs(5);
+/// Those pauses, at first and at last.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// What goes on for the same reason is told again after this.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The current link, for all who use it.
 #[derive(Debug)]
@@ -59,37 +66,143 @@ impl Link {
 
     /// Watches the link, and opens another when it is dead.
     pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
+        let mut reopening = Reopening::new("Redis cannot be reached");
         loop {
+            let since = Instant::now();
             while let Some(commands) = self.get() {
                 let _ = timeout(PING_EVERY, self.suspected.notified()).await;
                 if let Err(error) = commands.ping().await {
                     figures.link_lost();
-                    tracing::warn!("the link to Redis is lost; messages reach this node only: {error}");
+                    if reopening.may_tell_lost(since, &error) {
+                        tracing::warn!("the link to Redis is lost; messages reach this node only: {error:?}");
+                    }
                     self.current.send_replace(None);
                 }
             }
+            reopening.rest(since).await;
             // One that answers: a Redis that still reads its file takes links, and refuses every command.
-            let commands = open(|| async {
-                let commands = driver.commands().await?;
-                commands.ping().await?;
-                Ok(commands)
-            })
-            .await;
-            tracing::info!("the link to Redis is back");
+            let commands = reopening
+                .open(|| async {
+                    let commands = driver.commands().await?;
+                    commands.ping().await?;
+                    Ok(commands)
+                })
+                .await;
+            if reopening.may_tell_back() {
+                tracing::info!("the link to Redis is back");
+            }
             self.current.send_replace(Some(commands));
         }
     }
 }
 
-/// Tries until it succeeds: quickly, as whoever waits for it hears nothing of the others.
-pub(super) async fn open<T, F: Future<Output = Result<T>>>(mut connect: impl FnMut() -> F) -> T {
-    let mut pause = RETRY.0;
-    loop {
-        match connect().await {
-            Ok(link) => return link,
-            Err(error) => tracing::debug!("Redis cannot be reached: {error:?}"),
+/// How one of the links is opened again and again: how soon, and what the log hears of it.
+#[derive(Debug)]
+pub(super) struct Reopening {
+    /// What the log says when there is no link to be had.
+    failed: &'static str,
+    /// After a link that lived shortly.
+    pause: Duration,
+    lost: Told,
+    unreachable: Told,
+    /// The log has heard of a failure, and not yet of its end.
+    is_owed: bool,
+}
+
+/// The reason that was told last, and when.
+type Told = Option<(String, Instant)>;
+
+impl Reopening {
+    pub(super) fn new(failed: &'static str) -> Self {
+        // Started again after a panic, the task has not told what was lost; the supervisor has.
+        Self { failed, pause: PAUSE.0, lost: None, unreachable: None, is_owed: true }
+    }
+
+    /// Whether the loss of a link that there was `since` then is told: always of one that lived for long, otherwise when
+    /// the reason is another one, and once a minute.
+    pub(super) fn may_tell_lost(&mut self, since: Instant, reason: &Error) -> bool {
+        if since.elapsed() >= SHORTLY {
+            (self.lost, self.unreachable) = (None, None);
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+        let may = may_tell(&mut self.lost, reason);
+        self.is_owed |= may;
+        may
+    }
+
+    /// Whether it is told that there is a link again: once after each failure that was.
+    pub(super) fn may_tell_back(&mut self) -> bool {
+        std::mem::take(&mut self.is_owed)
+    }
+
+    /// Waits before another link is opened than the one that there was `since` then; not at all when it lived for long.
+    pub(super) async fn rest(&mut self, since: Instant) {
+        if since.elapsed() >= SHORTLY {
+            self.pause = PAUSE.0;
+            return;
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+    }
+
+    /// Tries until it succeeds: quickly, as whoever waits for it hears nothing of the others.
+    pub(super) async fn open<T, F: Future<Output = Result<T>>>(&mut self, mut connect: impl FnMut() -> F) -> T {
+        let mut pause = RETRY.0;
+        loop {
+            match connect().await {
+                Ok(link) => return link,
+                Err(error) => {
+                    if may_tell(&mut self.unreachable, &error) {
+                        self.is_owed = true;
+                        tracing::warn!("{}: {error:?}", self.failed);
+                    }
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(RETRY.1);
+        }
+    }
+}
+
+/// Whether a reason is told: one that was not told just before, or not within a minute.
+fn may_tell(told: &mut Told, reason: &Error) -> bool {
+    let (reason, now) = (format!("{reason:?}"), Instant::now());
+    let is_known = told.as_ref().is_some_and(|(known, at)| *known == reason && now < *at + TELL_EVERY);
+    if !is_known {
+        *told = Some((reason, now));
+    }
+    !is_known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_link_that_lives_shortly_is_followed_after_longer_and_longer_pauses() {
+        let mut reopening = Reopening::new("it fails");
+        let mut paused = async |lived| {
+            let since = Instant::now();
+            sleep(lived).await;
+            reopening.rest(since).await;
+            (since.elapsed() - lived).as_millis()
+        };
+        for pause in [50, 100, 200, 400, 800, 1_000, 1_000] {
+            assert_eq!(paused(Duration::from_millis(10)).await, pause);
+        }
+        assert_eq!(paused(SHORTLY).await, 0, "it lived for long");
+        assert_eq!(paused(SHORTLY / 2).await, 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn why_there_is_no_link_is_told_at_first_when_it_changes_and_each_minute() {
+        let mut told = None;
+        let (refused, gone) = (Error::backend("refused"), Error::backend("gone"));
+        assert!(may_tell(&mut told, &refused));
+        assert!(!may_tell(&mut told, &refused));
+        assert!(may_tell(&mut told, &gone), "another reason");
+        sleep(TELL_EVERY / 2).await;
+        assert!(!may_tell(&mut told, &gone));
+        sleep(TELL_EVERY / 2).await;
+        assert!(may_tell(&mut told, &gone), "it goes on");
     }
 }

@@ -32,7 +32,6 @@ use self::desk::{Ask, Entry};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
 use self::driver::{Config, Driver, RealDriver};
-use self::names::Channel;
 use self::payload::Talk;
 pub use self::publisher::{Publisher, PublisherTo};
 use self::started::Started;
@@ -118,7 +117,7 @@ impl Backend for RedisBackend {
         })
     }
 
-    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+    fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         self.started.get()?.hearing.subscribe(group)
     }
 
@@ -252,9 +251,18 @@ impl Backend for RedisBackend {
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {
         Box::pin(async move {
             let Some(started) = self.started.get() else { return Answers::default() };
+            // It has no number, and is missed like the others nevertheless.
+            let delivers = match &question {
+                Question::Deliver(parcel) => Some(parcel.clone()),
+                _ => None,
+            };
             let up = started.link.get().is_some();
+            if let (Some(parcel), false) = (&delivers, up) {
+                started.outbound.lose(parcel);
+            }
             let say = |number| {
-                started.outbound.say(Channel::Nodes, Talk::Ask(number, question).write(started.origin));
+                let question = Talk::Ask(number, question).write(started.origin);
+                started.outbound.ask(question, delivers.as_ref());
             };
             started.peers.ask(within, up, say).await
         })

@@ -31,14 +31,12 @@ const MARK_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Outgoing {
     origin: u64,
     lanes: HashMap<Channel, Lane>,
-    /// Channels with something to send, in the order of what they send: each once in a turn.
-    ready: VecDeque<Channel>,
+    /// What is to be sent, in this order: each channel once in a turn, and talk where it came.
+    ready: VecDeque<Ready>,
     /// Groups and single recipients take turns, so that what one sender says to a group and to a user keeps its order;
     /// among groups there is none to keep.
     turn: u64,
     is_direct: bool,
-    /// Payloads that are ready as they are, after what was ready when they came.
-    talk: Vec<(Channel, Bytes)>,
     /// Bytes that wait.
     waiting: usize,
     /// When a lane's last number is to be told, by time; at most one entry for a lane.
@@ -51,6 +49,20 @@ pub(super) struct Outgoing {
     /// Something was lost on channels that are not known any more; all nodes are to be told so first.
     all_lost: bool,
     most_lost: usize,
+}
+
+/// Something to send.
+#[derive(Debug)]
+enum Ready {
+    /// The packs of a channel, of one turn.
+    Lane(Channel),
+    /// A payload that is ready as it is.
+    Talk {
+        channel: Channel,
+        payload: Bytes,
+        /// It carries a message, which has no number: when it does not arrive, all are told.
+        delivers: bool,
+    },
 }
 
 /// One channel's part.
@@ -85,6 +97,8 @@ struct Pack {
 pub(super) struct Batch {
     pub(super) messages: Vec<(Channel, Bytes)>,
     channels: Vec<Channel>,
+    /// Something in it belongs to no channel's numbers: if it does not arrive, all are told.
+    tells_all: bool,
 }
 
 impl Batch {
@@ -95,6 +109,7 @@ impl Batch {
     pub(super) fn append(&mut self, mut more: Self) {
         self.messages.append(&mut more.messages);
         self.channels.append(&mut more.channels);
+        self.tells_all |= more.tells_all;
     }
 }
 
@@ -121,7 +136,6 @@ impl Outgoing {
             ready: VecDeque::new(),
             turn: 0,
             is_direct: false,
-            talk: Vec::new(),
             waiting: 0,
             marks: VecDeque::new(),
             silent: VecDeque::new(),
@@ -182,7 +196,7 @@ impl Outgoing {
         self.is_direct = is_direct;
         let last = lane.packs.last();
         if last.is_none_or(|pack| pack.turn != self.turn) {
-            self.ready.push_back(channel);
+            self.ready.push_back(Ready::Lane(channel));
         }
         if last.is_none_or(|pack| pack.turn != self.turn || pack.end != number || pack.buffer.len() >= PACK) {
             // The head is written when it is sent: what was lost before it may change until then.
@@ -209,10 +223,31 @@ impl Outgoing {
 
     /// Adds talk. It goes after the parcels that wait; lost while there is no link.
     pub(super) fn say(&mut self, channel: Channel, payload: Bytes) {
+        self.line_up(channel, payload, false);
+    }
+
+    /// Adds a question for all nodes. It goes after the parcels that wait, and before those to come. One that `delivers` a
+    /// parcel is counted like it: if it is lost, whoever should have got it will be told.
+    pub(super) fn ask(&mut self, payload: Bytes, delivers: Option<&Parcel>, now: Instant) {
+        match delivers {
+            Some(parcel) if self.down => self.lose(parcel, now),
+            _ => {
+                self.line_up(Channel::Nodes, payload, delivers.is_some());
+                self.turn += 1;
+            }
+        }
+    }
+
+    fn line_up(&mut self, channel: Channel, payload: Bytes, delivers: bool) {
         if !self.down {
             self.waiting += payload.len();
-            self.talk.push((channel, payload));
+            self.ready.push_back(Ready::Talk { channel, payload, delivers });
         }
+    }
+
+    /// What was taken last may be lost, and nobody knows what it was: all are told.
+    pub(super) fn lose_all(&mut self) {
+        self.all_lost = true;
     }
 
     /// Says hello to all nodes.
@@ -226,9 +261,17 @@ impl Outgoing {
         let mut batch = Batch::default();
         if !self.down && std::mem::take(&mut self.all_lost) {
             batch.messages.push((Channel::Nodes, Talk::Lost.write(self.origin)));
-            batch.channels.push(Channel::Nodes);
+            batch.tells_all = true;
         }
-        for channel in self.ready.drain(..) {
+        for ready in self.ready.drain(..) {
+            let channel = match ready {
+                Ready::Lane(channel) => channel,
+                Ready::Talk { channel, payload, delivers } => {
+                    batch.messages.push((channel, payload));
+                    batch.tells_all |= delivers;
+                    continue;
+                }
+            };
             let Some(lane) = self.lanes.get_mut(&channel) else { continue };
             let stream = lane.stream;
             let turn = lane.packs.first().map_or(0, |pack| pack.turn);
@@ -242,7 +285,6 @@ impl Outgoing {
             }
             batch.channels.push(channel);
         }
-        batch.messages.append(&mut self.talk);
         self.waiting = 0;
         batch
     }
@@ -290,10 +332,15 @@ impl Outgoing {
 
     /// Notes that a batch may not have arrived: its numbers are lost, and so is what waits. Marks will tell.
     pub(super) fn fail(&mut self, batch: &Batch, now: Instant) {
-        let failed = batch.channels.iter().cloned().chain(self.ready.drain(..));
-        for channel in failed {
-            // It has no lane: see `take`.
-            self.all_lost |= channel == Channel::Nodes;
+        self.all_lost |= batch.tells_all;
+        let waiting = self.ready.drain(..).filter_map(|ready| match ready {
+            Ready::Lane(channel) => Some(channel),
+            Ready::Talk { delivers, .. } => {
+                self.all_lost |= delivers;
+                None
+            }
+        });
+        for channel in batch.channels.iter().cloned().chain(waiting) {
             if let Some(lane) = self.lanes.get_mut(&channel) {
                 lane.packs.clear();
                 lane.lost = true;
@@ -303,7 +350,6 @@ impl Outgoing {
                 }
             }
         }
-        self.talk.clear();
         self.waiting = 0;
     }
 
@@ -323,7 +369,7 @@ impl Outgoing {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.talk.is_empty() && (self.down || !self.all_lost)
+        self.ready.is_empty() && (self.down || !self.all_lost)
     }
 }
 

@@ -84,6 +84,17 @@ impl Outbound {
         self.filled.notify_one();
     }
 
+    /// Adds a question for all nodes; one that delivers a parcel is missed like it when it is lost.
+    pub(super) fn ask(&self, payload: bytes::Bytes, delivers: Option<&Parcel>) {
+        lock(&self.waiting).ask(payload, delivers, Instant::now());
+        self.filled.notify_one();
+    }
+
+    /// Counts a parcel that does not go to the other nodes: whoever should have got it will be told.
+    pub(super) fn lose(&self, parcel: &Parcel) {
+        lock(&self.waiting).lose(parcel, Instant::now());
+    }
+
     /// Whether all that waited has been said.
     pub(super) fn is_quiet(&self) -> bool {
         lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
@@ -93,6 +104,10 @@ impl Outbound {
     pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
         let mut changes = link.watch();
         let warned = Seldom::default();
+        if self.sending.swap(false, Ordering::SeqCst) {
+            // It panicked with a batch on its way, and what that was is gone with it.
+            lock(&self.waiting).lose_all();
+        }
         loop {
             let Some(commands) = link.get() else {
                 self.set_down();
@@ -160,5 +175,47 @@ impl Outbound {
             () = due => {}
             _ = changes.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+    use super::super::driver::{Driver, Event, StubRedis};
+    use super::super::payload::{Payload, Talk};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_on_its_way_when_the_task_ended_is_told_to_be_lost() {
+        let redis = StubRedis::new(Duration::from_secs(5));
+        let driver = redis.driver();
+        let link = Arc::new(Link::new(driver.commands().await.unwrap()));
+        let lost = Arc::new(Notify::new());
+        let told = lost.clone();
+        let events = Arc::new(move |event| {
+            if let Event::Message(channel, payload) = event
+                && matches!(Payload::read(&channel, &payload), Ok(Payload::Talk(1, Talk::Lost)))
+            {
+                told.notify_one();
+            }
+        });
+        let hearing = driver.subscription(events).await.unwrap();
+        hearing.subscribe(vec![Channel::Nodes]).await.unwrap();
+
+        let outbound = Arc::new(Outbound::new(1));
+        let running = tokio::spawn(outbound.clone().run(link.clone()));
+        while !outbound.sending.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        assert!(outbound.sending.load(Ordering::SeqCst), "it ended in the middle");
+
+        let running = tokio::spawn(outbound.clone().run(link));
+        timeout(Duration::from_secs(5), lost.notified()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert!(outbound.is_quiet());
+        running.abort();
     }
 }

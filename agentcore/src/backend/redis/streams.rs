@@ -48,6 +48,10 @@ impl Streams {
             streams.push(Stream { origin: head.origin, stream: head.stream, next: end, last: now });
             return Verdict { seen: 0, hole: head.lost };
         };
+        if head.stream < known.stream {
+            // Bytes of a link that its sender has given up, after which it began anew: told to be lost, if they were anything.
+            return Verdict { seen: count, hole: false };
+        }
         known.last = now;
         if known.stream != head.stream {
             // Its sender had said its last number before it forgot the old one. A new one begins with 0.
@@ -116,5 +120,14 @@ mod tests {
         assert_eq!(streams.note(&channel, &head(2, 0, false), 1, now), NOTHING, "a new stream");
         streams.forget(&channel);
         assert_eq!(streams.note(&channel, &head(2, 20, false), 1, now), NOTHING, "not heard in between");
+    }
+
+    #[test]
+    fn what_comes_late_of_a_stream_that_has_been_followed_by_another_is_not_taken() {
+        let (mut streams, channel, now) = (Streams::default(), Channel::Everyone, Instant::now());
+        assert_eq!(streams.note(&channel, &head(1, 4, false), 1, now), NOTHING);
+        assert_eq!(streams.note(&channel, &head(2, 0, false), 2, now), NOTHING, "its sender has begun anew");
+        assert_eq!(streams.note(&channel, &head(1, 5, false), 3, now), Verdict { seen: 3, hole: false }, "too late");
+        assert_eq!(streams.note(&channel, &head(2, 2, false), 1, now), NOTHING, "and nothing is missing");
     }
 }

@@ -8,16 +8,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::channels::{Asked, Channels};
 use super::driver::{Driver, Subscription};
-use super::links::{PING_EVERY, open};
+use super::links::{PING_EVERY, Reopening};
 use super::names::Channel;
 use super::receiving::{Inbound, Reader};
 use crate::backend::{Async, Deliver, ResyncReason};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
-/// After groups could not be heard again, at first and at last.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// So many groups are asked for at once.
 const MOST: usize = 5_000;
 /// After asking for groups the task rests, the longer the more there were: a crowd that joins many groups costs few round
@@ -37,8 +35,9 @@ impl Hearing {
         Self { channels: Mutex::default(), bell: Notify::new(), deliver }
     }
 
-    /// A connection is in `group` now; the future ends when it is heard.
-    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, ()>> {
+    /// A connection is in `group` now; the future ends when it is heard, or cannot be.
+    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
+        let deaf = || Error::backend("the other nodes cannot be heard now");
         let asked = lock(&self.channels).ask(group);
         match asked {
             Asked::Heard => None,
@@ -46,12 +45,10 @@ impl Hearing {
                 if first {
                     self.bell.notify_one();
                 }
-                Some(Box::pin(async move { drop(heard.await) }))
+                // The link may be lost meanwhile.
+                Some(Box::pin(async move { heard.await.map_err(|_| deaf()) }))
             }
-            Asked::Down => {
-                self.deliver.resync(Some(std::slice::from_ref(group)), ResyncReason::Backend);
-                None
-            }
+            Asked::Down => Some(Box::pin(std::future::ready(Err(deaf())))),
         }
     }
 
@@ -75,55 +72,65 @@ impl Hearing {
     async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
         let (events, inbound) = Inbound::new();
         let link = driver.subscription(events).await?;
+        // As with the link for commands: a Redis that still reads its file lets anybody subscribe, and refuses all else.
+        link.ping().await?;
         link.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
         Ok(Heard { link, inbound })
     }
 
     /// Hears, for as long as it runs.
     pub(super) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
+        let mut reopening = Reopening::new("the other nodes cannot be heard");
         let mut link = first;
-        let mut pause = RETRY.0;
+        // A task that was started again after a panic has no link, and rests as after one that lived shortly.
+        let mut since = Instant::now();
         loop {
             if let Some(Heard { link, inbound }) = link.take() {
-                pause = RETRY.0;
-                tokio::select! {
-                    () = reader.run(inbound) => {}
-                    () = self.follow(&*link) => {}
-                }
+                let error = tokio::select! {
+                    () = reader.run(inbound) => Error::backend("Redis has closed it, or the network"),
+                    error = self.follow(&*link) => error,
+                };
                 reader.figures.link_lost();
-                tracing::warn!("the link that hears the other nodes is lost");
+                if reopening.may_tell_lost(since, &error) {
+                    tracing::warn!("the link that hears the other nodes is lost: {error:?}");
+                }
             }
             lock(&self.channels).set_down();
-            let heard = open(|| self.open(&*driver, reader.origin)).await;
+            reopening.rest(since).await;
+            let heard = reopening.open(|| self.open(&*driver, reader.origin)).await;
+            since = Instant::now();
             lock(&self.channels).set_up(|group| self.deliver.wants(group));
-            match self.restore(heard).await {
-                Ok(heard) => link = Some(heard),
-                // A server that takes links and refuses what they are for: it is not to be asked again at once.
+            match self.restore(&heard).await {
+                Ok(groups) => {
+                    if reopening.may_tell_back() {
+                        tracing::info!(groups, "this node hears the other nodes again");
+                    }
+                    link = Some(heard);
+                }
+                // A server that takes links and refuses what they are for: it is not to be asked again at once, and nobody
+                // waits for it meanwhile.
                 Err(error) => {
                     reader.figures.link_lost();
-                    tracing::warn!("the groups of this node cannot be heard: {error:?}");
-                    // Nobody waits for it meanwhile.
-                    lock(&self.channels).set_down();
-                    sleep(pause).await;
-                    pause = (pause * 2).min(RETRY.1);
+                    if reopening.may_tell_lost(since, &error) {
+                        tracing::warn!("the groups of this node cannot be heard: {error:?}");
+                    }
                 }
             }
         }
     }
 
-    /// Hears again what was heard before, then tells everyone that there was a gap.
-    async fn restore(&self, Heard { link, inbound }: Heard) -> Result<Heard> {
+    /// Hears again what was heard before, then tells everyone that there was a gap; says how many groups it knows.
+    async fn restore(&self, heard: &Heard) -> Result<usize> {
         while lock(&self.channels).is_asked() {
-            self.act(&*link).await?;
+            self.act(&*heard.link).await?;
         }
         let groups = lock(&self.channels).len();
-        tracing::info!(groups, "this node hears the other nodes again");
         self.deliver.resync(None, ResyncReason::Backend);
-        Ok(Heard { link, inbound })
+        Ok(groups)
     }
 
-    /// Keeps a link in line with what is wanted; ends when it is dead.
-    async fn follow(&self, link: &dyn Subscription) {
+    /// Keeps a link in line with what is wanted; ends when it is dead, with what it has met.
+    async fn follow(&self, link: &dyn Subscription) -> Error {
         let asked = async {
             loop {
                 self.wait().await;
@@ -141,11 +148,10 @@ impl Hearing {
                 }
             }
         };
-        let error = tokio::select! {
+        tokio::select! {
             error = asked => error,
             error = alive => error,
-        };
-        tracing::debug!("the link that hears the other nodes: {error:?}");
+        }
     }
 
     /// Waits until something is to be asked for, or looked at.

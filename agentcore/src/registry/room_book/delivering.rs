@@ -190,6 +190,15 @@ impl RoomBook {
         self.pay();
     }
 
+    /// Notes that one connection may have missed something.
+    pub(super) fn miss_alone(&mut self, member: Member, gaps: &Gaps, cause: Cause) {
+        if self.seat(member).is_some() {
+            self.settle();
+            self.miss(&[member.index], gaps, cause);
+            self.pay();
+        }
+    }
+
     fn miss(&mut self, seats: &[u32], gaps: &Gaps, cause: Cause) {
         for at in seats {
             if let Some(seat) = self.seats.get_mut(*at as usize) {

@@ -98,7 +98,7 @@ async fn run(url: &str, count: usize, bytes: usize, channels: usize) -> Result<(
     for number in 0..channels {
         let group = GroupName::new(format!("channel-{number}"))?;
         if let Some(heard) = receiving.subscribe(&group) {
-            heard.await;
+            heard.await?;
         }
         let to = Recipient::Group(group);
         parcels.push(Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()));

@@ -1,7 +1,7 @@
 //! One connection to Redis: how it is opened, and what its failures mean.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -61,15 +61,15 @@ pub(super) fn config() -> AsyncConnectionConfig {
 /// An open connection. Dropping it closes it.
 pub(super) struct Link {
     connection: MultiplexedConnection,
-    /// Set by the first failure that leaves unknown what was done: from then on an answer could belong to anything.
-    dead: AtomicBool,
+    /// The first failure that leaves unknown what was done: from then on an answer could belong to anything.
+    dead: OnceLock<RedisError>,
 }
 
 impl Link {
     /// Connects, and says who we are.
     pub(super) async fn open(client: &Client, config: &AsyncConnectionConfig) -> Result<Self> {
         let opened = within(client.get_multiplexed_async_connection_with_config(config)).await;
-        Ok(Self { connection: opened.map_err(failed)?, dead: AtomicBool::new(false) })
+        Ok(Self { connection: opened.map_err(failed)?, dead: OnceLock::new() })
     }
 
     /// Calls a command, and returns its answer.
@@ -110,9 +110,13 @@ impl Link {
         self.judged(done).map_err(failed)
     }
 
-    /// Whether the other side is there.
+    /// Whether the other side is there, and serves. A refusal is a sign of life: a Redis that cannot write its snapshot
+    /// answers so, and carries messages all the same.
     pub(super) async fn ping(&self) -> Result<()> {
-        self.call(&redis::cmd("PING")).await.map(drop)
+        match self.try_call(&redis::cmd("PING")).await {
+            Err(error) if is_dead(&error) || serves_nothing(&error) => Err(failed(error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn try_call(&self, command: &Cmd) -> Result<Value, RedisError> {
@@ -122,24 +126,37 @@ impl Link {
     }
 
     fn alive(&self) -> Result<(), RedisError> {
-        match self.dead.load(Ordering::Acquire) {
-            true => Err((ErrorKind::Io, "the link is dead").into()),
-            false => Ok(()),
+        match self.dead.get() {
+            // Whoever asks later hears why, not only that.
+            Some(cause) => Err(cause.clone()),
+            None => Ok(()),
         }
     }
 
     fn judged<T>(&self, called: Result<T, RedisError>) -> Result<T, RedisError> {
-        let alive = match called.as_ref().map_err(RedisError::kind) {
-            // It has become a replica: whoever opens another link finds the master.
-            Err(ErrorKind::Server(ServerErrorKind::ReadOnly)) => false,
-            Ok(_) | Err(ErrorKind::Server(_) | ErrorKind::Extension) => true,
-            Err(_) => false,
-        };
-        if !alive {
-            self.dead.store(true, Ordering::Release);
-        }
-        called
+        called.inspect_err(|error| {
+            if is_dead(error) {
+                let _ = self.dead.set(error.clone());
+            }
+        })
     }
+}
+
+/// Whether a link that met this is of no more use.
+fn is_dead(error: &RedisError) -> bool {
+    match error.kind() {
+        // It has become a replica: whoever opens another link finds the master.
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => true,
+        ErrorKind::Server(_) | ErrorKind::Extension => false,
+        _ => true,
+    }
+}
+
+/// Whether a server that answers so is none: it reads its file, waits for its master, or does not know us.
+fn serves_nothing(error: &RedisError) -> bool {
+    let kind = error.kind();
+    matches!(kind, ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown))
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
 }
 
 /// Waits for an answer, for [`TIMEOUT`]. A process that gets no CPU cannot read what has come, and must not take its own

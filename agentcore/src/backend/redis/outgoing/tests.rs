@@ -3,6 +3,7 @@
 use super::super::payload::Payload;
 use super::super::streams::{Streams, Verdict};
 use super::*;
+use crate::backend::Question;
 use crate::id::GroupName;
 use crate::message::{Except, Overflow};
 use proptest::prelude::*;
@@ -18,28 +19,41 @@ enum Step {
     Push(u8),
     /// A parcel for which there was no room.
     Lose(u8),
-    /// What waits goes out; whether it arrives, and whether the sender thinks so.
-    Send {
-        arrives: bool,
-        known: bool,
-    },
+    /// A question that delivers a parcel.
+    Ask(u8),
+    /// What waits goes out.
+    Send(Fate),
     Down,
     Up,
-    Wait(u16),
+    /// So many milliseconds later what waits goes out with the marks that are due.
+    Wait(u16, Fate),
     /// The receiver begins to hear a channel, or hears it no more.
     Turn(u8),
+}
+
+/// What becomes of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    Fails,
+    /// It arrives, and the sender does not hear so.
+    Seems,
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    prop_oneof![6 => Just(Fate::Arrives), 1 => Just(Fate::Fails), 1 => Just(Fate::Seems)]
 }
 
 fn steps() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..3_u8).prop_map(Step::Push),
         1 => (0..3_u8).prop_map(Step::Lose),
-        4 => prop_oneof![6 => Just((true, true)), 1 => Just((false, false)), 1 => Just((true, false))]
-            .prop_map(|(arrives, known)| Step::Send { arrives, known }),
+        3 => (0..3_u8).prop_map(Step::Ask),
+        4 => fates().prop_map(Step::Send),
         1 => Just(Step::Down),
         2 => Just(Step::Up),
-        4 => (0..4_000_u16).prop_map(Step::Wait),
-        1 => (60_000..65_000_u16).prop_map(Step::Wait),
+        4 => (0..4_000_u16, fates()).prop_map(|(ms, fate)| Step::Wait(ms, fate)),
+        1 => (60_000..65_000_u16, fates()).prop_map(|(ms, fate)| Step::Wait(ms, fate)),
         1 => (0..3_u8).prop_map(Step::Turn),
     ]
 }
@@ -50,8 +64,20 @@ fn number(parcel: &Parcel) -> u64 {
 }
 
 fn numbers((channel, bytes): &(Channel, Bytes)) -> Vec<u64> {
-    let Ok(Payload::Pack(_, parcels)) = Payload::read(channel, bytes) else { panic!("a pack") };
-    parcels.iter().map(number).collect()
+    match Payload::read(channel, bytes) {
+        Ok(Payload::Pack(_, parcels)) => parcels.iter().map(number).collect(),
+        Ok(Payload::Talk(1, Talk::Ask(_, Question::Deliver(parcel)))) => vec![number(&parcel)],
+        _ => panic!("{channel:?}"),
+    }
+}
+
+fn at(channel: &Channel) -> usize {
+    let Channel::Group(group) = channel else { panic!("{channel:?}") };
+    group.as_str()[1..].parse().unwrap()
+}
+
+fn question(parcel: &Parcel) -> Bytes {
+    Talk::Ask(1, Question::Deliver(parcel.clone())).write(1)
 }
 
 /// One receiver, and what it has heard and should have.
@@ -66,29 +92,49 @@ struct Receiver {
 
 impl Receiver {
     fn receive(&mut self, batch: &Batch, now: Instant) {
-        for (at, (channel, bytes)) in batch.messages.iter().enumerate() {
-            let Channel::Group(group) = channel else {
-                assert!(matches!(Payload::read(channel, bytes), Ok(Payload::Talk(1, Talk::Lost))), "{channel:?}");
-                let rest: Vec<u64> = batch.messages[at + 1..].iter().flat_map(numbers).collect();
-                self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
-                continue;
+        for (place, (channel, bytes)) in batch.messages.iter().enumerate() {
+            let (head, parcels) = match Payload::read(channel, bytes).unwrap() {
+                Payload::Pack(head, parcels) => (head, parcels),
+                Payload::Talk(1, Talk::Lost) => {
+                    let rest: Vec<u64> = batch.messages[place + 1..].iter().flat_map(numbers).collect();
+                    self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
+                    continue;
+                }
+                Payload::Talk(1, Talk::Ask(_, Question::Deliver(parcel))) => {
+                    self.take(at(&channel_of(&parcel.to)), number(&parcel));
+                    continue;
+                }
+                _ => panic!("{channel:?}"),
             };
-            let at: usize = group.as_str()[1..].parse().unwrap();
+            let at = at(channel);
             if !self.hears[at] {
                 continue;
             }
-            let Payload::Pack(head, parcels) = Payload::read(channel, bytes).unwrap() else { panic!("a pack") };
             let Verdict { seen, hole } = self.streams.note(channel, &head, parcels.len(), now);
             let numbers: Vec<u64> = parcels[seen..].iter().map(number).collect();
             if hole {
                 let next = numbers.first().copied().unwrap_or(u64::MAX);
                 self.missing[at].retain(|number| *number > next);
             }
-            for number in numbers {
-                assert!(self.heard[at].last().is_none_or(|last| *last < number), "twice, or out of order");
-                self.heard[at].push(number);
-                self.missing[at].retain(|missing| *missing != number);
-            }
+            numbers.into_iter().for_each(|number| self.take(at, number));
+        }
+    }
+
+    fn take(&mut self, at: usize, number: u64) {
+        if self.hears[at] {
+            assert!(self.heard[at].last().is_none_or(|last| *last < number), "twice, or out of order");
+            self.heard[at].push(number);
+            self.missing[at].retain(|missing| *missing != number);
+        }
+    }
+
+    /// Says what becomes of a batch.
+    fn meet(&mut self, batch: &Batch, fate: Fate, outgoing: &mut Outgoing, now: Instant) {
+        if fate != Fate::Fails {
+            self.receive(batch, now);
+        }
+        if fate != Fate::Arrives {
+            outgoing.fail(batch, now);
         }
     }
 }
@@ -105,7 +151,8 @@ proptest! {
         let (mut receiver, mut count) = (Receiver::default(), 0_u64);
         outgoing.set_up(now);
         let mut is_up = true;
-        let end = [Step::Up, Step::Send { arrives: true, known: true }, Step::Wait(3_000), Step::Wait(3_000)];
+        let last = |ms| Step::Wait(ms, Fate::Arrives);
+        let end = [Step::Up, Step::Send(Fate::Arrives), last(3_000), last(3_000)];
         for step in steps.into_iter().chain(end) {
             match step {
                 Step::Push(group) => {
@@ -122,16 +169,19 @@ proptest! {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
-                Step::Send { arrives, known } if is_up => {
-                    let batch = outgoing.take();
-                    if arrives {
-                        receiver.receive(&batch, now);
-                    }
-                    if !known {
-                        outgoing.fail(&batch, now);
+                Step::Ask(group) => {
+                    count += 1;
+                    let parcel = parcel(group, &count.to_string());
+                    outgoing.ask(question(&parcel), Some(&parcel), now);
+                    if receiver.hears[usize::from(group)] {
+                        receiver.missing[usize::from(group)].push(count);
                     }
                 }
-                Step::Send { .. } => {}
+                Step::Send(fate) if is_up => {
+                    let batch = outgoing.take();
+                    receiver.meet(&batch, fate, &mut outgoing, now);
+                }
+                Step::Send(_) => {}
                 Step::Down => {
                     is_up = false;
                     outgoing.set_down(now);
@@ -140,13 +190,12 @@ proptest! {
                     is_up = true;
                     outgoing.set_up(now);
                 }
-                Step::Wait(ms) => {
+                Step::Wait(ms, fate) => {
                     now += Duration::from_millis(ms.into());
                     if is_up {
-                        let batch = outgoing.take();
-                        receiver.receive(&batch, now);
-                        let marks = outgoing.take_marks(now, usize::MAX);
-                        receiver.receive(&marks, now);
+                        let mut batch = outgoing.take();
+                        batch.append(outgoing.take_marks(now, usize::MAX));
+                        receiver.meet(&batch, fate, &mut outgoing, now);
                     }
                     receiver.streams.sweep(now);
                 }
@@ -178,6 +227,26 @@ fn what_waits_is_packed_and_bounded() {
     assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
     assert!(outgoing.is_empty());
     assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
+}
+
+#[test]
+fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
+    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    outgoing.set_up(now);
+    outgoing.push(&parcel(0, "1"), now);
+    let asked = parcel(0, "2");
+    outgoing.ask(question(&asked), Some(&asked), now);
+    outgoing.push(&parcel(0, "3"), now);
+    outgoing.push(&parcel(0, "4"), now);
+    let batch = outgoing.take();
+    assert_eq!(batch.messages.iter().map(numbers).collect::<Vec<_>>(), [vec![1], vec![2], vec![3, 4]]);
+
+    outgoing.ask(question(&asked), Some(&asked), now);
+    outgoing.set_down(now);
+    outgoing.set_up(now);
+    let batch = outgoing.take();
+    let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all are told that it is lost") };
+    assert!(matches!(Payload::read(&Channel::Nodes, lost), Ok(Payload::Talk(1, Talk::Lost))));
 }
 
 #[test]

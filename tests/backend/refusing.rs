@@ -1,0 +1,188 @@
+//! A Redis that is there and refuses: it cannot write its snapshot, reads its file, has become a replica, wants a password.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use agentcore::GroupName;
+use agentcore::backend::{Admission, Backend, Count, RedisBackend};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use tests::bare::{Bare, no_limits};
+use tests::log::Log;
+use tests::proxy::{Links, Mode, Proxy};
+use tests::redis::{Redis, free_port};
+use tests::wait::until;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep;
+
+/// Two nodes, of which one hears what the other says.
+struct Two {
+    speaker: RedisBackend,
+    hearer: RedisBackend,
+    node: std::sync::Arc<Bare>,
+    got: UnboundedReceiver<Parcel>,
+    said: usize,
+}
+
+impl Two {
+    async fn over(speaker: RedisBackend, hearer: RedisBackend) -> Self {
+        let ((one, _), (node, got)) = (Bare::new(), Bare::new());
+        one.start(&speaker, "speaker", no_limits()).await;
+        node.start(&hearer, "hearer", no_limits()).await;
+        let group = lobby();
+        node.set_members(&group, 1);
+        hearer.record(Count::Group(&group));
+        hearer.subscribe(&group).expect("it waits").await.expect("it is heard");
+        Self { speaker, hearer, node, got, said: 0 }
+    }
+
+    /// Says something, and whether it or something before it has come meanwhile.
+    fn hears(&mut self) -> bool {
+        self.said += 1;
+        let envelope = format!(r#"{{"type":"said","data":{{"number":{}}}}}"#, self.said);
+        let said = Parcel::from_envelope(
+            Recipient::Group(lobby()),
+            Except::default(),
+            Overflow::Disconnect,
+            envelope.as_bytes(),
+        );
+        drop(self.speaker.publish(&said));
+        self.got.try_recv().is_ok()
+    }
+
+    fn resyncs(&self) -> usize {
+        self.node.resyncs.load(Ordering::Relaxed)
+    }
+
+    async fn stop(self) {
+        self.speaker.stop().await;
+        self.hearer.stop().await;
+    }
+}
+
+fn lobby() -> GroupName {
+    "lobby".parse().expect("a name")
+}
+
+fn links_lost(backend: &RedisBackend) -> u64 {
+    backend.events().iter().find(|(name, _)| *name == "link_lost").map_or(0, |(_, count)| *count)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_told_of_a_gap() {
+    let folder = std::env::temp_dir().join(format!("agentcore-snapshots-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let options = ["--save", "1 1", "--dir", folder.to_str().expect("a path")];
+    let Some(redis) = Redis::with(&options) else { return };
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    std::fs::remove_dir_all(&folder).expect("it was there");
+    until("a snapshot fails", async || {
+        sleep(Duration::from_millis(50)).await;
+        let _ = redis.ask(&["SET", "other:key", "value"]);
+        redis.ask(&["PING"]).starts_with("-MISCONF")
+    })
+    .await;
+
+    // Long enough for links to be asked several times, and for leases to be renewed in vain.
+    let end = Instant::now() + Duration::from_secs(6);
+    let mut heard = 0;
+    while Instant::now() < end {
+        heard += usize::from(two.hears());
+        sleep(Duration::from_millis(20)).await;
+    }
+    until("all is heard", async || {
+        heard += usize::from(two.got.try_recv().is_ok());
+        heard == two.said
+    })
+    .await;
+    let admission = Admission::new("ada".parse().expect("a name"), None);
+    two.speaker.admit(&admission).await.expect("by its share");
+    assert_eq!(two.resyncs(), 0);
+    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (0, 0));
+
+    redis.does::<()>(&["CONFIG", "SET", "save", ""]);
+    let counted = async || {
+        sleep(Duration::from_millis(20)).await;
+        two.speaker.group_count(&lobby()).await.expect("a count") == 1
+    };
+    until("the registry is right again", counted).await;
+    until("whoever was let in is known", async || two.hearer.online_count().await.expect("a count") == 1).await;
+    assert_eq!(two.resyncs(), 0);
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_reads_its_file_is_waited_for_and_everybody_is_told_once() {
+    let slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
+    let Some(redis) = Redis::with(&slow) else { return };
+    let fill = "for i = 1, 5000 do redis.call('SET', 'other:' .. i, string.rep('x', 100)) end";
+    redis.does::<()>(&["EVAL", fill, "0"]);
+    redis.does::<()>(&["SAVE"]);
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    redis.kill();
+    redis.revive();
+    let begun = Instant::now();
+    until("it has read its file", async || {
+        sleep(Duration::from_millis(20)).await;
+        redis.ask(&["PING"]) == "+PONG"
+    })
+    .await;
+    assert!(begun.elapsed() > Duration::from_secs(4), "it has read for {:?} only", begun.elapsed());
+    assert_eq!(two.resyncs(), 0, "nobody hears anything yet");
+    until("the other is heard again", async || {
+        sleep(Duration::from_millis(20)).await;
+        two.hears()
+    })
+    .await;
+    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (2, 2), "each link once");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_has_become_a_replica_is_not_asked_without_end_and_found_again_soon() {
+    let Some(redis) = Redis::start() else { return };
+    let log = Log::warnings();
+    let mut two = Two::over(redis.backend(), redis.backend()).await;
+    let connections = || {
+        let stats: String = redis.does(&["INFO", "stats"]);
+        let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.expect("a count").parse::<u64>().expect("a number")
+    };
+    let before = connections();
+    redis.does::<()>(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
+    sleep(Duration::from_secs(5)).await;
+    let opened = connections() - before;
+    redis.does::<()>(&["REPLICAOF", "NO", "ONE"]);
+    let healed = Instant::now();
+    until("the other is heard again", async || {
+        sleep(Duration::from_millis(20)).await;
+        two.hears()
+    })
+    .await;
+    assert!(healed.elapsed() < Duration::from_secs(3), "heard after {:?}", healed.elapsed());
+    assert!((2..=40).contains(&opened), "{opened} connections");
+    let lines = log.lines_with("ReadOnly");
+    assert!(lines.len() < 60, "{} lines", lines.len());
+    let lost = log.lines_with("the link to Redis is lost; messages reach this node only: Redis refuses");
+    assert!(lost.iter().any(|line| line.contains("ReadOnly")), "{lines:?}");
+    two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_redis_lets_nobody_in_is_in_the_log_once() {
+    let Some(redis) = Redis::start() else { return };
+    let log = Log::warnings();
+    let proxy = Proxy::to(redis.port());
+    let two = Two::over(redis.backend_at(&proxy.url()), redis.backend()).await;
+    proxy.set(Links::All, Mode::Refuse);
+    redis.does::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
+    proxy.set(Links::All, Mode::Pass);
+    for what in ["Redis cannot be reached: ", "the other nodes cannot be heard: "] {
+        let told = || log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
+        until(what, async || told() > 0).await;
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(told(), 1, "{what}");
+    }
+    let lost = log.lines_with("the link that hears the other nodes is lost: Redis");
+    assert!(!lost.is_empty(), "it says why");
+    drop(two);
+}
