@@ -291,6 +291,15 @@ impl Outgoing {
 
     /// Takes marks that are due, at most `count`, and forgets streams that were silent for long.
     pub(super) fn take_marks(&mut self, now: Instant, count: usize) -> Batch {
+        // Before marks are taken: one that is on its way may not arrive, and its lane must be there to know.
+        while let Some(channel) = pop_due(&mut self.silent, now) {
+            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
+            if lane.in_marks || lane.last + FORGOTTEN_AFTER > now {
+                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
+            } else {
+                self.lanes.remove(&channel);
+            }
+        }
         let mut batch = Batch::default();
         while batch.messages.len() < count
             && let Some(channel) = pop_due(&mut self.marks, now)
@@ -308,14 +317,6 @@ impl Outgoing {
             if !lane.in_silent {
                 lane.in_silent = true;
                 self.silent.push_back((now + FORGOTTEN_AFTER, channel));
-            }
-        }
-        while let Some(channel) = pop_due(&mut self.silent, now) {
-            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            if lane.in_marks || lane.last + FORGOTTEN_AFTER > now {
-                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
-            } else {
-                self.lanes.remove(&channel);
             }
         }
         batch

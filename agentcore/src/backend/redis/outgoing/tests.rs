@@ -265,6 +265,25 @@ fn a_silent_channel_gets_one_mark_and_is_forgotten() {
 }
 
 #[test]
+fn a_channel_whose_last_word_may_not_have_arrived_is_not_forgotten() {
+    let (mut outgoing, start) = (Outgoing::new(1), Instant::now());
+    outgoing.set_up(start);
+    outgoing.push(&parcel(0, "1"), start);
+    outgoing.take();
+    outgoing.take_marks(start + MARK_AFTER, usize::MAX);
+    outgoing.push(&parcel(0, "2"), start + MARK_AFTER);
+    // The task has not run for so long that all is due at once.
+    let late = start + MARK_AFTER + FORGOTTEN_AFTER;
+    let mut batch = outgoing.take();
+    batch.append(outgoing.take_marks(late, usize::MAX));
+    outgoing.fail(&batch, late);
+    let marks = outgoing.take_marks(late + MARK_AFTER, usize::MAX);
+    let [(channel, mark)] = &marks.messages[..] else { panic!("one mark") };
+    let Ok(Payload::Pack(head, parcels)) = Payload::read(channel, mark) else { panic!("a pack") };
+    assert_eq!((head.number, head.lost, parcels.len()), (2, true, 0));
+}
+
+#[test]
 fn without_a_link_memory_does_not_grow_with_the_channels() {
     let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
     outgoing.set_down(now);
