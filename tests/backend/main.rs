@@ -166,6 +166,7 @@ macro_rules! on_every_backend {
 }
 
 mod admission;
+mod behind;
 mod commands;
 mod counts;
 mod delivery;

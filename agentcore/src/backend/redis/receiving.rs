@@ -26,6 +26,9 @@ const BOUND: usize = 16 << 20;
 /// So long the reader waits for a worker that does not keep up. Then what is for it is dropped: the others must not wait,
 /// and Redis cuts the link of a node that falls far behind.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// After it has waited in vain it does not wait for so long, for any of them: a worker that is stuck costs the others one
+/// wait in this time, however much is for it.
+const IMPATIENT: Duration = Duration::from_secs(1);
 /// A part of an answer has so many items at most.
 const PAGE: usize = 1_000;
 /// So often streams are looked through for silent ones.
@@ -77,7 +80,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads until the link is lost. What was not read then is covered by the resync that follows.
     pub(super) async fn run(&self, mut inbound: Inbound) {
-        let mut reading = Reading { streams: Streams::default(), swept: Instant::now(), is_behind: false };
+        let mut reading = Reading { streams: Streams::default(), swept: Instant::now(), behind_until: None };
         while let Some(event) = inbound.events.recv().await {
             match event {
                 Event::Message(channel, payload) => {
@@ -132,14 +135,15 @@ impl Reader {
     }
 
     async fn deliver(&self, reading: &mut Reading, channel: &Channel, parcel: Parcel) {
-        let Some(waiting) = self.deliver.deliver(parcel) else {
-            reading.is_behind = false;
-            return;
-        };
-        // Who was waited for in vain is not waited for again until it keeps up.
-        let patience = if reading.is_behind { Duration::ZERO } else { PATIENCE };
+        let Some(waiting) = self.deliver.deliver(parcel) else { return };
+        let now = Instant::now();
+        // Which worker it is that does not keep up is not known here, so what found room meanwhile changes nothing.
+        let is_behind = reading.behind_until.is_some_and(|until| now < until);
+        let patience = if is_behind { Duration::ZERO } else { PATIENCE };
         if timeout(patience, waiting).await.is_err() {
-            reading.is_behind = true;
+            if !is_behind {
+                reading.behind_until = Some(Instant::now() + IMPATIENT);
+            }
             self.figures.overrun();
             self.lost(channel);
         }
@@ -201,7 +205,8 @@ impl Reader {
 struct Reading {
     streams: Streams,
     swept: Instant,
-    is_behind: bool,
+    /// No worker is waited for until then.
+    behind_until: Option<Instant>,
 }
 
 /// Lets a future begin; its result, if it has one at once. It is polled again by whoever awaits it.

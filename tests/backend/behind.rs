@@ -1,0 +1,41 @@
+//! A node that does not keep up with what it hears, or cannot read it: how long the others wait, and who is told.
+
+use std::time::Duration;
+
+use agentcore::backend::{Backend, Publish, RedisBackend};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::testing::StubRedis;
+use tests::bare::{Bare, no_limits};
+use tokio::time::Instant;
+
+async fn say(backend: &RedisBackend, to: Recipient) {
+    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+    match backend.publish(&said) {
+        Publish::Done(done) => done.expect("taken"),
+        Publish::Wait(waiting) => waiting.await.expect("taken"),
+    }
+}
+
+fn user(name: &str) -> Recipient {
+    Recipient::User(name.parse().expect("a name"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, mut got)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    other.hold("stuck");
+    let begun = Instant::now();
+    for _ in 0..200 {
+        say(&sender, user("stuck")).await;
+        say(&sender, user("free")).await;
+    }
+    for _ in 0..200 {
+        got.recv().await.expect("a parcel");
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(200), "{took:?}");
+}
