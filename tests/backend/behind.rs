@@ -6,7 +6,7 @@ use agentcore::backend::{Backend, Publish, RedisBackend};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 async fn say(backend: &RedisBackend, to: Recipient) {
     let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
@@ -14,6 +14,10 @@ async fn say(backend: &RedisBackend, to: Recipient) {
         Publish::Done(done) => done.expect("taken"),
         Publish::Wait(waiting) => waiting.await.expect("taken"),
     }
+}
+
+fn group(name: &str) -> Recipient {
+    Recipient::Group(name.parse().expect("a name"))
 }
 
 fn user(name: &str) -> Recipient {
@@ -38,4 +42,35 @@ async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
     }
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(200), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_is_told_together_and_soon() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, _got)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    for name in ["first", "second"] {
+        let name = name.parse().expect("a name");
+        other.set_members(&name, 1);
+        if let Some(heard) = hearer.subscribe(&name) {
+            heard.await;
+        }
+        other.hold(name.as_str());
+    }
+    say(&sender, group("first")).await;
+    sleep(Duration::from_millis(60)).await;
+    let first = Some(vec!["first".to_owned()]);
+    assert_eq!(other.told(), [first.clone()], "at once");
+    for _ in 0..200 {
+        say(&sender, group("second")).await;
+    }
+    // Nothing more comes.
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(other.told(), [first, Some(vec!["second".to_owned()])]);
+    other.hold("anybody");
+    say(&sender, user("anybody")).await;
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(other.told().get(2..), Some(&[None][..]), "for whom it was nobody knows");
 }

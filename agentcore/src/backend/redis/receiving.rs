@@ -1,5 +1,7 @@
 //! What comes from the other nodes: read in order, delivered, answered.
 
+mod missing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use missing::Missing;
 
 use super::driver::{Event, Events};
 use super::figures::Figures;
@@ -17,7 +21,6 @@ use super::peers::Peers;
 use super::publishing::Outbound;
 use super::streams::Streams;
 use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
-use crate::id::GroupName;
 use crate::message::Parcel;
 use crate::sync::{Mutex, lock};
 
@@ -80,21 +83,42 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads until the link is lost. What was not read then is covered by the resync that follows.
     pub(super) async fn run(&self, mut inbound: Inbound) {
-        let mut reading = Reading { streams: Streams::default(), swept: Instant::now(), behind_until: None };
-        while let Some(event) = inbound.events.recv().await {
+        let (streams, missing) = (Streams::default(), Missing::default());
+        let mut reading = Reading { streams, missing, swept: Instant::now(), behind_until: None };
+        loop {
+            let next = inbound.events.recv();
+            let event = match reading.missing.due() {
+                None => next.await,
+                // What was lost is told also when nothing more comes.
+                Some(due) => match timeout_at(due, next).await {
+                    Ok(event) => event,
+                    Err(_) => {
+                        self.tell(&mut reading);
+                        continue;
+                    }
+                },
+            };
             match event {
-                Event::Message(channel, payload) => {
+                Some(Event::Message(channel, payload)) => {
                     inbound.waiting.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
                     self.read(&mut reading, &channel, payload).await;
                 }
-                Event::Unsubscribed(channel) => reading.streams.forget(&channel),
-                Event::Lost => return,
+                Some(Event::Unsubscribed(channel)) => reading.streams.forget(&channel),
+                Some(Event::Lost) | None => return,
             }
             let overrun = std::mem::take(&mut *lock(&inbound.waiting.overrun));
             for channel in overrun {
                 self.figures.overrun();
-                self.lost(&channel);
+                reading.missing.note(channel);
             }
+            self.tell(&mut reading);
+        }
+    }
+
+    /// Tells connections what they may have missed, if it is time.
+    fn tell(&self, reading: &mut Reading) {
+        if let Some(gaps) = reading.missing.take(Instant::now()) {
+            self.deliver.resync(gaps.as_deref(), ResyncReason::Backend);
         }
     }
 
@@ -106,7 +130,7 @@ impl Reader {
                 let verdict = reading.streams.note(channel, &head, parcels.len(), now);
                 if verdict.hole {
                     self.figures.hole();
-                    self.lost(channel);
+                    reading.missing.note(channel.clone());
                 }
                 for parcel in parcels.into_iter().skip(verdict.seen) {
                     self.deliver(reading, channel, parcel).await;
@@ -122,7 +146,7 @@ impl Reader {
             Ok(Payload::Talk(origin, talk)) => self.talk(reading, origin, talk),
             Err(Unreadable::Hole(what)) => {
                 self.figures.unreadable(|| format!("a payload is {what}"), channel);
-                self.lost(channel);
+                reading.missing.note(channel.clone());
             }
             Err(Unreadable::Outside(why)) => {
                 self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
@@ -145,7 +169,7 @@ impl Reader {
                 reading.behind_until = Some(Instant::now() + IMPATIENT);
             }
             self.figures.overrun();
-            self.lost(channel);
+            reading.missing.note(channel.clone());
         }
     }
 
@@ -158,7 +182,7 @@ impl Reader {
             }
             Talk::Lost => {
                 self.figures.hole();
-                self.deliver.resync(None, ResyncReason::Backend);
+                reading.missing.note_all();
             }
             Talk::Ask(number, question) => self.answer(origin, number, question),
             Talk::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
@@ -182,28 +206,13 @@ impl Reader {
             None => drop(tokio::spawn(async move { say(answering.await) })),
         }
     }
-
-    /// Something on a channel was lost.
-    fn lost(&self, channel: &Channel) {
-        match channel {
-            Channel::Group(group) => self.lost_in(std::slice::from_ref(group)),
-            // For whom it was nobody knows.
-            Channel::Users | Channel::Everyone | Channel::Node(_) => {
-                self.deliver.resync(None, ResyncReason::Backend);
-            }
-            // Nothing of it is for connections.
-            Channel::Nodes => {}
-        }
-    }
-
-    fn lost_in(&self, groups: &[GroupName]) {
-        self.deliver.resync(Some(groups), ResyncReason::Backend);
-    }
 }
 
 /// What the reader knows of the link it reads.
 struct Reading {
     streams: Streams,
+    /// What was lost, until it is told.
+    missing: Missing,
     swept: Instant,
     /// No worker is waited for until then.
     behind_until: Option<Instant>,
