@@ -6,6 +6,8 @@ use agentcore::backend::{Backend, Publish, RedisBackend};
 use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
+use tests::redis::Redis;
+use tests::wait::until_equal;
 use tokio::time::{Instant, sleep};
 
 async fn say(backend: &RedisBackend, to: Recipient) {
@@ -73,4 +75,16 @@ async fn what_is_dropped_is_told_together_and_soon() {
     say(&sender, user("anybody")).await;
     sleep(Duration::from_millis(150)).await;
     assert_eq!(other.told().get(2..), Some(&[None][..]), "for whom it was nobody knows");
+}
+
+/// A question to deliver something may have been in it.
+#[tokio::test]
+async fn what_nodes_say_to_all_and_cannot_be_read_is_told_to_everybody() {
+    let Some(redis) = Redis::start() else { return };
+    let (node, _got) = Bare::new();
+    let backend = redis.backend();
+    node.start(&backend, "a", no_limits()).await;
+    assert_eq!(redis.does::<u64>(&["PUBLISH", "ws:nodes:", "\u{1}damaged"]), 1, "it is heard");
+    until_equal("it is told", vec![None], async || node.told()).await;
+    backend.stop().await;
 }

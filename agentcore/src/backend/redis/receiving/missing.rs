@@ -33,9 +33,8 @@ impl Missing {
                     self.note_all();
                 }
             }
-            Channel::Users | Channel::Everyone | Channel::Node(_) => self.note_all(),
-            // Nothing of it is for connections.
-            Channel::Nodes => {}
+            // On the channel of nodes it may have been a question that delivers something, or the news that something is lost.
+            Channel::Users | Channel::Everyone | Channel::Nodes | Channel::Node(_) => self.note_all(),
         }
     }
 
@@ -89,7 +88,7 @@ mod tests {
         }
         assert_eq!(missing.take(now + PACE), Some(None), "all of them");
         assert_eq!(missing.due(), None);
-        for channel in [Channel::Users, Channel::Everyone, Channel::Node(7)] {
+        for channel in [Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(7)] {
             missing.note(group(0));
             missing.note(channel);
             assert_eq!(missing.take(Instant::now() + PACE * 2), Some(None));
