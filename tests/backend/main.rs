@@ -177,5 +177,6 @@ mod rates;
 mod recovery;
 mod setting;
 mod sharing;
+mod start;
 mod tls;
 mod words;
