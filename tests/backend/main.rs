@@ -166,6 +166,7 @@ macro_rules! on_every_backend {
 }
 
 mod admission;
+mod behind;
 mod commands;
 mod counts;
 mod delivery;
@@ -178,5 +179,6 @@ mod recovery;
 mod refusing;
 mod setting;
 mod sharing;
+mod start;
 mod tls;
 mod words;

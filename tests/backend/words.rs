@@ -8,6 +8,8 @@ use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::testing::StubRedis;
 use agentcore::{ConnectionId, GroupName};
 use tests::bare::{Bare, no_limits};
+use tests::proxy::{Links, Mode, Proxy};
+use tests::redis::Redis;
 use tokio::time::{Instant, sleep, sleep_until};
 
 fn group(name: &str) -> GroupName {
@@ -47,6 +49,49 @@ async fn a_node_that_goes_is_not_taken_for_dead() {
     going.stop().await;
     sleep(Duration::from_secs(15)).await;
     assert_eq!(other.resyncs.load(Ordering::Relaxed), 0);
+}
+
+/// Its goodbye is still on the way to a node that does not find it in the cluster any more.
+#[tokio::test]
+async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::to(redis.port());
+    let (going, staying) = (redis.backend(), redis.backend_at(&proxy.url()));
+    let ((node, _), (other, _)) = (Bare::new(), Bare::new());
+    let begun = Instant::now();
+    other.start(&staying, "b", no_limits()).await;
+    node.start(&going, "a", no_limits()).await;
+    // The other renews its lease every third of 5 s, for the first time after 0.2 s.
+    sleep_until(begun + Duration::from_millis(1_600)).await;
+    proxy.set(Links::Subscriptions, Mode::Deaf);
+    going.stop().await;
+    sleep_until(begun + Duration::from_millis(2_400)).await;
+    proxy.set(Links::Subscriptions, Mode::Pass);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(other.told(), [], "nothing is missing");
+}
+
+/// It comes while another node renews its lease: what that node hears of the cluster then is older than the greeting.
+#[tokio::test]
+async fn a_node_that_has_just_come_is_not_taken_for_dead() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::to(redis.port());
+    let (coming, staying) = (redis.backend(), redis.backend_at(&proxy.url()));
+    let ((node, _), (other, _)) = (Bare::new(), Bare::new());
+    let begun = Instant::now();
+    other.start(&staying, "b", no_limits()).await;
+    // As above.
+    sleep_until(begun + Duration::from_millis(1_600)).await;
+    proxy.set(Links::Commands, Mode::Deaf);
+    sleep_until(begun + Duration::from_millis(2_050)).await;
+    node.start(&coming, "a", no_limits()).await;
+    sleep_until(begun + Duration::from_millis(2_450)).await;
+    proxy.set(Links::Commands, Mode::Pass);
+    sleep(Duration::from_millis(200)).await;
+    let answers = staying.ask(Question::Members(group("g")), Duration::from_secs(1)).await;
+    assert!(answers.complete && answers.answers.len() == 1, "{answers:?}");
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(other.told(), [], "nothing is missing");
 }
 
 async fn say(backend: &RedisBackend, name: &str) {

@@ -68,3 +68,66 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
     assert_eq!(history["messages"], json!([before, kept]));
 }
+
+/// Its members are still connected, on whichever node; who joins now must not hear them, nor they who joins.
+#[tokio::test]
+async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public_one_of_its_name() {
+    let Some(redis) = Redis::start() else { return };
+    let url = redis.url();
+    let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
+    let nodes = [ChatServer::with(&settings), ChatServer::with(&settings)];
+    let mut members = Vec::new();
+    for (node, name) in [(0, "alice"), (1, "bob")] {
+        let mut member = Talker::connect(&nodes[node], name).await;
+        if members.is_empty() {
+            member.reply("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+            member.reply("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
+        } else {
+            member.join("tea room").await;
+        }
+        members.push(member);
+    }
+    members[0].expect("user_joined_room").await;
+    assert_eq!(redis.ask(&["FLUSHALL"]), "+OK");
+
+    let mut carol = Talker::connect(&nodes[1], "carol").await;
+    let joined = carol.reply("join_room", json!({ "room": "tea room" })).await;
+    assert_eq!(joined["is_public"], true, "{joined}");
+    assert_eq!(carol.expect("room_info").await["user_count"], 1);
+    assert_eq!(carol.expect("message_history").await["messages"], json!([]));
+    carol.post("tea room", "Is anybody here?").await;
+    for member in &mut members {
+        let mut left = member.next().await;
+        if left["type"] == "user_left_room" {
+            left = member.next().await;
+        }
+        assert_eq!(left, json!({ "type": "room_left", "data": { "room": "tea room" } }));
+        let error = member.refused("chat_message", json!({ "room": "tea room", "text": "psst" })).await;
+        assert_eq!(error["category"], "authorization", "{error}");
+    }
+    carol.hears_nothing().await;
+
+    // Whoever wants to may join the new one.
+    members[0].join("tea room").await;
+    assert_eq!(carol.expect("user_joined_room").await["user_id"], "alice");
+}
+
+#[tokio::test]
+async fn whoever_comes_first_of_many_throws_nobody_out() {
+    let Some(redis) = Redis::start() else { return };
+    let url = redis.url();
+    let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
+    let nodes = [ChatServer::with(&settings), ChatServer::with(&settings)];
+    let mut talkers = Vec::new();
+    for number in 0..20 {
+        talkers.push(Talker::connect(&nodes[number % 2], &format!("u{number}")).await);
+    }
+    for talker in &mut talkers {
+        talker.say("join_room", json!({ "room": "lobby" })).await;
+    }
+    for talker in &mut talkers {
+        while talker.next().await["type"] != "message_history" {}
+    }
+    let users = talkers[0].ask("get_room_users", json!({ "room": "lobby" })).await.1;
+    assert_eq!(users["total"], 20, "{users}");
+}

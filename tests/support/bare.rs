@@ -1,11 +1,11 @@
 //! A node without connections: a backend, and what it is given.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use agentcore::backend::{AdmissionLimits, Answer, Async, Backend, Deliver, Node, Question, ResyncReason};
-use agentcore::message::Parcel;
+use agentcore::message::{Parcel, Recipient};
 use agentcore::{GroupName, Supervisor, UserId};
 use tokio::sync::mpsc;
 
@@ -14,8 +14,11 @@ use tokio::sync::mpsc;
 pub struct Bare {
     parcels: mpsc::UnboundedSender<Parcel>,
     members: Mutex<HashMap<GroupName, usize>>,
+    held: Mutex<HashSet<String>>,
     /// How often something was said to be missing.
     pub resyncs: AtomicUsize,
+    /// Where: in groups, or anywhere.
+    told: Mutex<Vec<Option<Vec<GroupName>>>>,
 }
 
 impl Bare {
@@ -23,7 +26,21 @@ impl Bare {
     #[must_use]
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Parcel>) {
         let (parcels, got) = mpsc::unbounded_channel();
-        (Arc::new(Self { parcels, members: Mutex::default(), resyncs: AtomicUsize::new(0) }), got)
+        let (members, held, resyncs, told) = Default::default();
+        (Arc::new(Self { parcels, members, held, resyncs, told }), got)
+    }
+
+    /// From now on nobody takes what is for a group or a user of this name: its worker is stuck.
+    pub fn hold(&self, name: &str) {
+        self.held.lock().expect("no panic").insert(name.to_owned());
+    }
+
+    /// What was said to be missing: in which groups, or anywhere.
+    #[must_use]
+    pub fn told(&self) -> Vec<Option<Vec<String>>> {
+        let told = self.told.lock().expect("no panic");
+        let names = |groups: &Vec<GroupName>| groups.iter().map(ToString::to_string).collect();
+        told.iter().map(|groups| groups.as_ref().map(names)).collect()
     }
 
     /// From now on a group has so many members here.
@@ -47,6 +64,14 @@ impl Bare {
 
 impl Deliver for Bare {
     fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
+        let name = match &parcel.to {
+            Recipient::Group(group) => group.as_str(),
+            Recipient::User(user) => user.as_str(),
+            Recipient::Connection(_) | Recipient::Everyone => "",
+        };
+        if self.held.lock().expect("no panic").contains(name) {
+            return Some(Box::pin(std::future::pending()));
+        }
         let _ = self.parcels.send(parcel);
         None
     }
@@ -75,7 +100,8 @@ impl Deliver for Bare {
         Box::pin(std::future::ready(Answer::Count(0)))
     }
 
-    fn resync(&self, _: Option<&[GroupName]>, _: ResyncReason) {
+    fn resync(&self, groups: Option<&[GroupName]>, _: ResyncReason) {
+        self.told.lock().expect("no panic").push(groups.map(<[_]>::to_vec));
         self.resyncs.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -55,6 +55,7 @@ struct Inner {
     drain: drain::Drain,
     _watchdog: Watchdog,
     first_joins: groups::FirstJoins,
+    resyncs: resync::Resyncs,
     /// Their threads end with the manager.
     _workers: Workers,
 }
@@ -93,6 +94,7 @@ impl ConnectionManager {
                 metrics,
                 supervisor: supervisor.clone(),
                 first_joins: groups::FirstJoins::default(),
+                resyncs: resync::Resyncs::default(),
                 _workers: workers,
             }),
         };

@@ -50,8 +50,16 @@ impl App {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn serve(self) -> Result<()> {
-        let settings = self.shared.manager().settings();
-        let listener = accept::listen((settings.host, settings.port).into())?;
+        let manager = self.shared.manager();
+        let settings = manager.settings();
+        let listener = match accept::listen((settings.host, settings.port).into()) {
+            Ok(listener) => listener,
+            Err(error) => {
+                // It is a node already: the others would wait for its answers until its lease ends.
+                manager.shutdown().await;
+                return Err(error);
+            }
+        };
         let mut signals = accept::Signals::listen();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let again = async {

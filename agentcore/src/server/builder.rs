@@ -228,8 +228,14 @@ impl AgentCore {
         self.states.insert(manager.clone());
         let chain = self.chain.and_then(|set| set.pipeline);
         let shared = Arc::new(Shared::new(manager, self.states, chain, Door::new(self.authenticator)));
-        let router = router(&shared, &self.mounts, routes, self.status_routes)?;
-        Ok(App { shared, router, catalogue })
+        match router(&shared, &self.mounts, routes, self.status_routes) {
+            Ok(router) => Ok(App { shared, router, catalogue }),
+            Err(error) => {
+                // The backend has started: the others would wait for this node until its lease ends.
+                shared.manager().shutdown().await;
+                Err(error)
+            }
+        }
     }
 
     /// Builds and serves until Ctrl-C or SIGTERM.

@@ -81,13 +81,13 @@ impl Chat {
 
     #[on("join_room")]
     async fn join_room(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
-        let room = self.find_or_create(&room).await?;
+        let room = self.find_or_create(cx, &room).await?;
         self.join(cx, room).await
     }
 
     #[on("create_room")]
     async fn create_room(&mut self, cx: &Context<Self>, CreateRoom { room_name, is_public }: CreateRoom) -> Result<()> {
-        match self.store.create_room(&room_name, self.user.id().as_str(), is_public).await? {
+        match self.create(cx, &room_name, is_public).await? {
             Creation::Exists(room) => self.join(cx, room).await,
             Creation::Created(room) => {
                 self.enter(cx, &room.name).await?;

@@ -1,10 +1,13 @@
 //! Who may enter a room, and what happens when somebody does: methods of [`Chat`] that its handlers share.
 
+use std::time::Duration;
+
+use agentcore::Listing;
 use agentcore::prelude::*;
 
 use crate::consumer::Chat;
 use crate::errors::no_such_room;
-use crate::messages::{MessageHistory, RoomInfo, RoomJoined, Said, UserJoinedRoom, UserLeftRoom};
+use crate::messages::{MessageHistory, RoomInfo, RoomJoined, RoomLeft, Said, UserJoinedRoom, UserLeftRoom};
 use crate::store::{Creation, Room};
 
 /// Who joins is shown so many messages.
@@ -12,13 +15,49 @@ const SHOWN_ON_JOINING: u32 = 50;
 
 impl Chat {
     /// The room of this name; one that is not there yet is created for everybody.
-    pub(crate) async fn find_or_create(&self, name: &str) -> Result<Room> {
+    pub(crate) async fn find_or_create(&self, cx: &Context<Self>, name: &str) -> Result<Room> {
         if let Some(room) = self.store.room(name).await? {
             return Ok(room);
         }
-        match self.store.create_room(name, self.user.id().as_str(), true).await? {
+        match self.create(cx, name, true).await? {
             Creation::Created(room) | Creation::Exists(room) => Ok(room),
         }
+    }
+
+    /// Creates a room, which begins with nobody in it.
+    pub(crate) async fn create(&self, cx: &Context<Self>, name: &str, is_public: bool) -> Result<Creation> {
+        match self.known_or_empty(cx.manager(), name).await? {
+            Some(room) => Ok(Creation::Exists(room)),
+            None => Ok(self.store.create_room(name, self.user.id().as_str(), is_public).await?),
+        }
+    }
+
+    /// The room of this name; if there is none, nobody is in its group any more.
+    ///
+    /// A store may lose what it held while those who were in a room are connected still. They were admitted to a room that
+    /// is no more, perhaps a private one, and would hear those who come into the new one, and be heard by them.
+    async fn known_or_empty(&self, manager: &ConnectionManager, name: &str) -> Result<Option<Room>> {
+        for _ in 0..2 {
+            let Listing { items: members, complete } = manager.group_members(name).await?;
+            // Asked for after they were listed: whoever joins a room that another has just created is not taken for one of
+            // the old.
+            if let Some(room) = self.store.room(name).await? {
+                return Ok(Some(room));
+            }
+            if !complete {
+                break;
+            }
+            if members.is_empty() {
+                return Ok(None);
+            }
+            for user in members {
+                if manager.leave_user(user.clone(), name).await? > 0 {
+                    manager.user(user).send(&RoomLeft { room: name.to_owned() }).await?;
+                }
+            }
+        }
+        let error = Error::backend("it is not known at the moment who is in this room");
+        Err(error.with_retry_after(Duration::from_secs(1)))
     }
 
     /// Joins a room, and answers: first that it is joined, then what there is to see.

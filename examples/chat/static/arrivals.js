@@ -2,7 +2,7 @@
 
 import { advice } from './advice.js';
 import { add, directLine, merge, roomLine } from './lines.js';
-import { loadHistory, loadMembers, openRoom, refreshRooms } from './rooms.js';
+import { loadHistory, loadMembers, openRoom, refreshRooms, removed } from './rooms.js';
 import {
   conversations, current, directOf, me, membersChanged, setProblem, typingChanged, welcomed,
 } from './session.js';
@@ -41,6 +41,11 @@ export const arrivals = {
     conversation.left(user_id);
     typingChanged(conversation);
     membersChanged(conversation);
+  },
+  // Unasked: the room that was joined is no more. One of its name may be there again.
+  room_left({ room }) {
+    const conversation = conversations.get(`#${room}`);
+    if (conversation) removed(conversation);
   },
   user_typing_start({ room, user_id, username }) {
     const conversation = conversations.get(`#${room}`);

@@ -59,6 +59,13 @@ export async function leave(conversation) {
   refreshLater(refreshRooms);
 }
 
+/** The server has taken the user out of a room. */
+export function removed(conversation) {
+  forget(conversation);
+  setProblem(current, `${conversation.name}: the room is no more`);
+  refreshLater(refreshRooms);
+}
+
 function forget(conversation) {
   conversation.wanted = conversation.joined = false;
   conversations.delete(conversation.key);

@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::driver::View;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
 use crate::sync::{Mutex, lock};
+
+/// Whoever is missing in a view, without a goodbye, is taken for dead if that is still so after this time: what it has said
+/// before may be on the way, and its goodbye with it.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Changed by each renewal of the lease, and by what nodes say of themselves in between.
 pub(super) struct Peers {
@@ -25,6 +29,36 @@ struct Known {
     live: HashSet<u64>,
     /// They said goodbye, and may be in the next view nevertheless.
     gone: HashSet<u64>,
+    /// They have said hello since the last view that was seen, and may be missing in the next one: it may have been taken
+    /// before they came. All of them are in `live`.
+    greeted: HashSet<u64>,
+    /// They were missing in a view, and in which look that was.
+    doubted: HashMap<u64, u64>,
+    looks: u64,
+}
+
+impl Known {
+    /// Takes note of who is in a view. The number of the look, if some are missing.
+    fn see(&mut self, view: &HashSet<u64>) -> Option<u64> {
+        self.doubted.retain(|origin, _| !view.contains(origin));
+        self.gone.retain(|origin| view.contains(origin));
+        let Self { live, gone, greeted, .. } = self;
+        let missing: Vec<_> = live.difference(view).filter(|origin| !greeted.contains(*origin)).copied().collect();
+        *live = view.difference(gone).copied().chain(greeted.drain()).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        self.looks += 1;
+        self.doubted.extend(missing.into_iter().map(|origin| (origin, self.looks)));
+        Some(self.looks)
+    }
+
+    /// Whether somebody has died who was missing in a look.
+    fn has_died(&mut self, look: u64) -> bool {
+        let before = self.doubted.len();
+        self.doubted.retain(|_, missed_in| *missed_in != look);
+        self.doubted.len() < before
+    }
 }
 
 #[derive(Debug)]
@@ -39,33 +73,38 @@ impl Peers {
         Self { known: Mutex::default(), questions: Mutex::default(), next: AtomicU64::new(0), deliver }
     }
 
-    /// Takes note of a view. Whoever is missing in it without a goodbye has died, and may have had something to say; unless
-    /// Redis has just lost what it knew, and not all may be in it again.
-    pub(super) fn see(&self, view: &View, own: u64, certain: bool) {
+    /// Takes note of a view. Whoever is missing in it without a goodbye has died, and may have had something to say, unless
+    /// a second look finds otherwise; or unless Redis has just lost what it knew, and not all may be in it again.
+    pub(super) fn see(self: &Arc<Self>, view: &View, own: u64, certain: bool) {
         let live: HashSet<u64> = view.live.iter().map(|peer| peer.origin).filter(|origin| *origin != own).collect();
         if !certain {
-            let Known { live: known, gone } = &mut *lock(&self.known);
+            let Known { live: known, gone, doubted, .. } = &mut *lock(&self.known);
+            doubted.retain(|origin, _| !live.contains(origin));
             known.extend(live.difference(gone));
             return;
         }
-        let died = {
-            let mut known = lock(&self.known);
-            let died = known.live.iter().any(|origin| !live.contains(origin) && !known.gone.contains(origin));
-            let before = std::mem::take(&mut known.gone);
-            known.gone = before.into_iter().filter(|origin| live.contains(origin)).collect();
-            let Known { live: known, gone } = &mut *known;
-            *known = live.difference(gone).copied().collect();
-            died
-        };
-        if died {
-            self.deliver.resync(None, ResyncReason::Peer);
+        let look = lock(&self.known).see(&live);
+        if let Some(look) = look {
+            let peers = self.clone();
+            tokio::spawn(async move {
+                sleep(SECOND_LOOK).await;
+                let died = lock(&peers.known).has_died(look);
+                if died {
+                    peers.deliver.resync(None, ResyncReason::Peer);
+                }
+            });
         }
     }
 
     /// A node has come.
     pub(super) fn hello(&self, origin: u64) {
         let mut known = lock(&self.known);
-        known.gone.remove(&origin);
+        // A life that has said goodbye has ended: one that ends as soon as it has begun may greet after that.
+        if known.gone.contains(&origin) {
+            return;
+        }
+        known.doubted.remove(&origin);
+        known.greeted.insert(origin);
         known.live.insert(origin);
     }
 
@@ -74,6 +113,8 @@ impl Peers {
         {
             let mut known = lock(&self.known);
             known.live.remove(&origin);
+            known.greeted.remove(&origin);
+            known.doubted.remove(&origin);
             known.gone.insert(origin);
         }
         for asked in lock(&self.questions).values_mut() {

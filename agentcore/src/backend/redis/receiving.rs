@@ -1,5 +1,7 @@
 //! What comes from the other nodes: read in order, delivered, answered.
 
+mod missing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use missing::Missing;
 
 use super::driver::{Event, Events};
 use super::figures::Figures;
@@ -17,7 +21,6 @@ use super::peers::Peers;
 use super::publishing::Outbound;
 use super::streams::Streams;
 use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
-use crate::id::GroupName;
 use crate::message::Parcel;
 use crate::sync::{Mutex, lock};
 
@@ -26,6 +29,9 @@ const BOUND: usize = 16 << 20;
 /// So long the reader waits for a worker that does not keep up. Then what is for it is dropped: the others must not wait,
 /// and Redis cuts the link of a node that falls far behind.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// After it has waited in vain it does not wait for so long, for any of them: a worker that is stuck costs the others one
+/// wait in this time, however much is for it.
+const IMPATIENT: Duration = Duration::from_secs(1);
 /// A part of an answer has so many items at most.
 const PAGE: usize = 1_000;
 /// So often streams are looked through for silent ones.
@@ -77,21 +83,42 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads until the link is lost. What was not read then is covered by the resync that follows.
     pub(super) async fn run(&self, mut inbound: Inbound) {
-        let mut reading = Reading { streams: Streams::default(), swept: Instant::now(), is_behind: false };
-        while let Some(event) = inbound.events.recv().await {
+        let (streams, missing) = (Streams::default(), Missing::default());
+        let mut reading = Reading { streams, missing, swept: Instant::now(), behind_until: None };
+        loop {
+            let next = inbound.events.recv();
+            let event = match reading.missing.due() {
+                None => next.await,
+                // What was lost is told also when nothing more comes.
+                Some(due) => match timeout_at(due, next).await {
+                    Ok(event) => event,
+                    Err(_) => {
+                        self.tell(&mut reading);
+                        continue;
+                    }
+                },
+            };
             match event {
-                Event::Message(channel, payload) => {
+                Some(Event::Message(channel, payload)) => {
                     inbound.waiting.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
                     self.read(&mut reading, &channel, payload).await;
                 }
-                Event::Unsubscribed(channel) => reading.streams.forget(&channel),
-                Event::Lost => return,
+                Some(Event::Unsubscribed(channel)) => reading.streams.forget(&channel),
+                Some(Event::Lost) | None => return,
             }
             let overrun = std::mem::take(&mut *lock(&inbound.waiting.overrun));
             for channel in overrun {
                 self.figures.overrun();
-                self.lost(&channel);
+                reading.missing.note(channel);
             }
+            self.tell(&mut reading);
+        }
+    }
+
+    /// Tells connections what they may have missed, if it is time.
+    fn tell(&self, reading: &mut Reading) {
+        if let Some(gaps) = reading.missing.take(Instant::now()) {
+            self.deliver.resync(gaps.as_deref(), ResyncReason::Backend);
         }
     }
 
@@ -103,7 +130,7 @@ impl Reader {
                 let verdict = reading.streams.note(channel, &head, parcels.len(), now);
                 if verdict.hole {
                     self.figures.hole();
-                    self.lost(channel);
+                    reading.missing.note(channel.clone());
                 }
                 for parcel in parcels.into_iter().skip(verdict.seen) {
                     self.deliver(reading, channel, parcel).await;
@@ -119,7 +146,7 @@ impl Reader {
             Ok(Payload::Talk(origin, talk)) => self.talk(reading, origin, talk),
             Err(Unreadable::Hole(what)) => {
                 self.figures.unreadable(|| format!("a payload is {what}"), channel);
-                self.lost(channel);
+                reading.missing.note(channel.clone());
             }
             Err(Unreadable::Outside(why)) => {
                 self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
@@ -132,16 +159,17 @@ impl Reader {
     }
 
     async fn deliver(&self, reading: &mut Reading, channel: &Channel, parcel: Parcel) {
-        let Some(waiting) = self.deliver.deliver(parcel) else {
-            reading.is_behind = false;
-            return;
-        };
-        // Who was waited for in vain is not waited for again until it keeps up.
-        let patience = if reading.is_behind { Duration::ZERO } else { PATIENCE };
+        let Some(waiting) = self.deliver.deliver(parcel) else { return };
+        let now = Instant::now();
+        // Which worker it is that does not keep up is not known here, so what found room meanwhile changes nothing.
+        let is_behind = reading.behind_until.is_some_and(|until| now < until);
+        let patience = if is_behind { Duration::ZERO } else { PATIENCE };
         if timeout(patience, waiting).await.is_err() {
-            reading.is_behind = true;
+            if !is_behind {
+                reading.behind_until = Some(Instant::now() + IMPATIENT);
+            }
             self.figures.overrun();
-            self.lost(channel);
+            reading.missing.note(channel.clone());
         }
     }
 
@@ -154,7 +182,7 @@ impl Reader {
             }
             Talk::Lost => {
                 self.figures.hole();
-                self.deliver.resync(None, ResyncReason::Backend);
+                reading.missing.note_all();
             }
             Talk::Ask(number, question) => self.answer(origin, number, question),
             Talk::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
@@ -178,30 +206,16 @@ impl Reader {
             None => drop(tokio::spawn(async move { say(answering.await) })),
         }
     }
-
-    /// Something on a channel was lost.
-    fn lost(&self, channel: &Channel) {
-        match channel {
-            Channel::Group(group) => self.lost_in(std::slice::from_ref(group)),
-            // For whom it was nobody knows.
-            Channel::Users | Channel::Everyone | Channel::Node(_) => {
-                self.deliver.resync(None, ResyncReason::Backend);
-            }
-            // Nothing of it is for connections.
-            Channel::Nodes => {}
-        }
-    }
-
-    fn lost_in(&self, groups: &[GroupName]) {
-        self.deliver.resync(Some(groups), ResyncReason::Backend);
-    }
 }
 
 /// What the reader knows of the link it reads.
 struct Reading {
     streams: Streams,
+    /// What was lost, until it is told.
+    missing: Missing,
     swept: Instant,
-    is_behind: bool,
+    /// No worker is waited for until then.
+    behind_until: Option<Instant>,
 }
 
 /// Lets a future begin; its result, if it has one at once. It is polled again by whoever awaits it.

@@ -1,0 +1,90 @@
+//! A node that does not keep up with what it hears, or cannot read it: how long the others wait, and who is told.
+
+use std::time::Duration;
+
+use agentcore::backend::{Backend, Publish, RedisBackend};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::testing::StubRedis;
+use tests::bare::{Bare, no_limits};
+use tests::redis::Redis;
+use tests::wait::until_equal;
+use tokio::time::{Instant, sleep};
+
+async fn say(backend: &RedisBackend, to: Recipient) {
+    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+    match backend.publish(&said) {
+        Publish::Done(done) => done.expect("taken"),
+        Publish::Wait(waiting) => waiting.await.expect("taken"),
+    }
+}
+
+fn group(name: &str) -> Recipient {
+    Recipient::Group(name.parse().expect("a name"))
+}
+
+fn user(name: &str) -> Recipient {
+    Recipient::User(name.parse().expect("a name"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, mut got)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    other.hold("stuck");
+    let begun = Instant::now();
+    for _ in 0..200 {
+        say(&sender, user("stuck")).await;
+        say(&sender, user("free")).await;
+    }
+    for _ in 0..200 {
+        got.recv().await.expect("a parcel");
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(200), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_is_told_together_and_soon() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, _got)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    for name in ["first", "second"] {
+        let name = name.parse().expect("a name");
+        other.set_members(&name, 1);
+        if let Some(heard) = hearer.subscribe(&name) {
+            heard.await;
+        }
+        other.hold(name.as_str());
+    }
+    say(&sender, group("first")).await;
+    sleep(Duration::from_millis(60)).await;
+    let first = Some(vec!["first".to_owned()]);
+    assert_eq!(other.told(), [first.clone()], "at once");
+    for _ in 0..200 {
+        say(&sender, group("second")).await;
+    }
+    // Nothing more comes.
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(other.told(), [first, Some(vec!["second".to_owned()])]);
+    other.hold("anybody");
+    say(&sender, user("anybody")).await;
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(other.told().get(2..), Some(&[None][..]), "for whom it was nobody knows");
+}
+
+/// A question to deliver something may have been in it.
+#[tokio::test]
+async fn what_nodes_say_to_all_and_cannot_be_read_is_told_to_everybody() {
+    let Some(redis) = Redis::start() else { return };
+    let (node, _got) = Bare::new();
+    let backend = redis.backend();
+    node.start(&backend, "a", no_limits()).await;
+    assert_eq!(redis.does::<u64>(&["PUBLISH", "ws:nodes:", "\u{1}damaged"]), 1, "it is heard");
+    until_equal("it is told", vec![None], async || node.told()).await;
+    backend.stop().await;
+}
