@@ -8,7 +8,7 @@ use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits};
 use tests::redis::Redis;
 use tests::wait::until_equal;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 async fn say(backend: &RedisBackend, to: Recipient) {
     let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
@@ -57,24 +57,22 @@ async fn what_is_dropped_is_told_together_and_soon() {
         let name = name.parse().expect("a name");
         other.set_members(&name, 1);
         if let Some(heard) = hearer.subscribe(&name) {
-            heard.await;
+            heard.await.expect("it is heard");
         }
         other.hold(name.as_str());
     }
     say(&sender, group("first")).await;
-    sleep(Duration::from_millis(60)).await;
-    let first = Some(vec!["first".to_owned()]);
-    assert_eq!(other.told(), [first.clone()], "at once");
+    let (first, second) = (Some(vec!["first".to_owned()]), Some(vec!["second".to_owned()]));
+    until_equal("what was lost first", vec![first.clone()], async || other.told()).await;
     for _ in 0..200 {
         say(&sender, group("second")).await;
     }
     // Nothing more comes.
-    sleep(Duration::from_millis(150)).await;
-    assert_eq!(other.told(), [first, Some(vec!["second".to_owned()])]);
+    until_equal("what was lost then, together", vec![first.clone(), second.clone()], async || other.told()).await;
     other.hold("anybody");
     say(&sender, user("anybody")).await;
-    sleep(Duration::from_millis(150)).await;
-    assert_eq!(other.told().get(2..), Some(&[None][..]), "for whom it was nobody knows");
+    let all = vec![first, second, None];
+    until_equal("for whom it was nobody knows, so all", all, async || other.told()).await;
 }
 
 /// A question to deliver something may have been in it.

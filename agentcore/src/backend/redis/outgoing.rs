@@ -3,6 +3,7 @@
 //! Filled by whoever publishes, emptied by one task. What waits for a channel is written into one buffer as it comes, so a
 //! payload is ready when the link is free, and the fuller the longer the link takes.
 
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+
+pub(super) use parts::Batch;
+use parts::{Lane, Pack, Ready};
 
 use super::names::Channel;
 use super::payload::{HEAD, Head, Talk, put_record};
@@ -49,68 +53,6 @@ pub(super) struct Outgoing {
     /// Something was lost on channels that are not known any more; all nodes are to be told so first.
     all_lost: bool,
     most_lost: usize,
-}
-
-/// Something to send.
-#[derive(Debug)]
-enum Ready {
-    /// The packs of a channel, of one turn.
-    Lane(Channel),
-    /// A payload that is ready as it is.
-    Talk {
-        channel: Channel,
-        payload: Bytes,
-        /// It carries a message, which has no number: when it does not arrive, all are told.
-        delivers: bool,
-    },
-}
-
-/// One channel's part.
-#[derive(Debug)]
-struct Lane {
-    stream: u64,
-    /// The number of the next record.
-    next: u64,
-    /// Full payloads, then the one that is being filled.
-    packs: Vec<Pack>,
-    /// Its last records were lost, and nobody was told yet.
-    lost: bool,
-    /// Its last number is to be told.
-    in_marks: bool,
-    in_silent: bool,
-    last: Instant,
-}
-
-#[derive(Debug)]
-struct Pack {
-    turn: u64,
-    number: u64,
-    /// The number after its last record.
-    end: u64,
-    /// Records right before it were lost.
-    lost: bool,
-    buffer: Vec<u8>,
-}
-
-/// Payloads that go out together, and what must be told if they do not arrive.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) messages: Vec<(Channel, Bytes)>,
-    channels: Vec<Channel>,
-    /// Something in it belongs to no channel's numbers: if it does not arrive, all are told.
-    tells_all: bool,
-}
-
-impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    pub(super) fn append(&mut self, mut more: Self) {
-        self.messages.append(&mut more.messages);
-        self.channels.append(&mut more.channels);
-        self.tells_all |= more.tells_all;
-    }
 }
 
 /// Whether something was taken.
