@@ -36,11 +36,11 @@ pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, sta
     if status_routes {
         ours = status::routes(ours, shared);
     }
+    // Ours alone: on the routes of the application it would stand outside of their layers, CORS among them.
+    ours = ours.method_not_allowed_fallback(async || not_so());
     let fallback = has_fallback(&routes);
     let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
     let joined = if fallback { joined } else { joined.fallback(async || nothing_here()) };
-    // One of the application is not replaced.
-    let joined = joined.method_not_allowed_fallback(async || not_so());
     Ok(joined.layer(axum::Extension(shared.clone())))
 }
 
