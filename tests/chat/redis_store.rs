@@ -89,6 +89,9 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
     }
     members[0].expect("user_joined_room").await;
     assert_eq!(redis.ask(&["FLUSHALL"]), "+OK");
+    for member in &mut members {
+        member.expect("agentcore.resync").await;
+    }
 
     let mut carol = Talker::connect(&nodes[1], "carol").await;
     let joined = carol.reply("join_room", json!({ "room": "tea room" })).await;
