@@ -2,21 +2,13 @@
 
 use std::time::Duration;
 
-use agentcore::backend::{Backend, Publish, RedisBackend};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::backend::Backend;
+use agentcore::message::Recipient;
 use agentcore::testing::StubRedis;
-use tests::bare::{Bare, no_limits};
+use tests::bare::{Bare, no_limits, say};
 use tests::redis::Redis;
 use tests::wait::until_equal;
 use tokio::time::Instant;
-
-async fn say(backend: &RedisBackend, to: Recipient) {
-    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
-    match backend.publish(&said) {
-        Publish::Done(done) => done.expect("taken"),
-        Publish::Wait(waiting) => waiting.await.expect("taken"),
-    }
-}
 
 fn group(name: &str) -> Recipient {
     Recipient::Group(name.parse().expect("a name"))
@@ -36,8 +28,8 @@ async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
     other.hold("stuck");
     let begun = Instant::now();
     for _ in 0..200 {
-        say(&sender, user("stuck")).await;
-        say(&sender, user("free")).await;
+        say(&sender, user("stuck"), 0).await;
+        say(&sender, user("free"), 0).await;
     }
     for _ in 0..200 {
         got.recv().await.expect("a parcel");
@@ -61,16 +53,16 @@ async fn what_is_dropped_is_told_together_and_soon() {
         }
         other.hold(name.as_str());
     }
-    say(&sender, group("first")).await;
+    say(&sender, group("first"), 0).await;
     let (first, second) = (Some(vec!["first".to_owned()]), Some(vec!["second".to_owned()]));
     until_equal("what was lost first", vec![first.clone()], async || other.told()).await;
     for _ in 0..200 {
-        say(&sender, group("second")).await;
+        say(&sender, group("second"), 0).await;
     }
     // Nothing more comes.
     until_equal("what was lost then, together", vec![first.clone(), second.clone()], async || other.told()).await;
     other.hold("anybody");
-    say(&sender, user("anybody")).await;
+    say(&sender, user("anybody"), 0).await;
     let all = vec![first, second, None];
     until_equal("for whom it was nobody knows, so all", all, async || other.told()).await;
 }

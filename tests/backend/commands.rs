@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use agentcore::backend::{Backend, Count, RedisBackend};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::message::Recipient;
 use agentcore::{GroupName, Settings};
 use serde_json::json;
-use tests::bare::{Bare, no_limits};
+use tests::bare::{Bare, no_limits, say};
 use tests::redis::Redis;
 
 use crate::{Nodes, join, post};
@@ -124,12 +124,7 @@ async fn many_messages_travel_together_when_there_are_many() {
     let count = 50_000;
     for number in 0..count {
         let to = Recipient::Group(groups[number % groups.len()].clone());
-        let envelope = format!("{{\"type\":\"said\",\"data\":{number}}}");
-        let parcel = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes());
-        match sender.publish(&parcel) {
-            agentcore::backend::Publish::Done(done) => done.expect("handed over"),
-            agentcore::backend::Publish::Wait(waiting) => waiting.await.expect("handed over"),
-        }
+        say(&sender, to, number).await;
     }
     for _ in 0..count {
         got.recv().await.expect("a message");

@@ -14,6 +14,13 @@ const LIMITS: fn() -> AdmissionLimits = || AdmissionLimits { total: 20, ..no_lim
 /// A node that cannot write tries again about as often.
 const AGAIN: Duration = Duration::from_millis(1_100);
 
+/// How often Redis has said that it has no memory.
+fn refusals(redis: &Redis) -> usize {
+    let told = redis.does::<String>(&["INFO", "errorstats"]);
+    let of_memory = told.lines().find_map(|line| line.strip_prefix("errorstat_OOM:count="));
+    of_memory.map_or(0, |count| count.parse().expect("a count"))
+}
+
 fn admission(number: usize) -> Admission {
     Admission::new(format!("u{number}").parse().expect("a name"), None)
 }
@@ -73,7 +80,7 @@ async fn places_that_are_given_back_without_memory_are_given_again() {
         node.set_members(&group, 1);
         backend.record(Count::Group(&group));
     }
-    sleep(AGAIN).await;
+    until("both are refused", async || refusals(&redis) >= 2).await;
     let mut held: HashSet<usize> = full.into_iter().collect();
     for round in 0..3 {
         for number in held.drain() {
@@ -147,7 +154,7 @@ async fn who_leaves_without_memory_is_taken_out_and_announced() {
     node.set_members(&later, 1);
     backend.record(Count::Group(&later));
     backend.enter(presence(&group, &bob)).await.expect("an answer");
-    sleep(AGAIN / 2).await;
+    until("it is refused", async || refusals(&redis) > 0).await;
     node.set_members(&group, 0);
     backend.record(Count::Group(&group));
     let exit = Exit { group: &group, user: &ada, connection: connection(), lost: false };

@@ -2,17 +2,18 @@
 
 use std::io::Write;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Backend, Count, Publish, Question};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::backend::{Backend, Count, Publish, Question, RedisBackend};
+use agentcore::message::{Parcel, Recipient};
 use agentcore::testing::StubRedis;
-use tests::bare::{Bare, no_limits};
+use tests::bare::{Bare, no_limits, said};
 use tests::proxy::{Links, Mode, Proxy};
 use tests::redis::Redis;
 use tests::wait::{PATIENCE, until};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 const GROUPS: usize = 50_000;
 
@@ -71,25 +72,40 @@ fn a_node_waits_for_redis_without_working() {
     waited.recv_timeout(PATIENCE).expect("the clock has moved");
 }
 
+/// A node that hears, and cannot say anything; and another one with a member in a group.
+struct Half {
+    proxy: Proxy,
+    cut_off: RedisBackend,
+    hearing: RedisBackend,
+    listener: Arc<Bare>,
+    got: UnboundedReceiver<Parcel>,
+    group: GroupName,
+}
+
+impl Half {
+    async fn of(redis: &Redis) -> Self {
+        let proxy = Proxy::to(redis.port());
+        let ((speaker, _), (listener, got)) = (Bare::new(), Bare::new());
+        let (cut_off, hearing) = (redis.backend_at(&proxy.url()), redis.backend());
+        speaker.start(&cut_off, "a", no_limits()).await;
+        listener.start(&hearing, "b", no_limits()).await;
+        let group: GroupName = "g0".parse().expect("a name");
+        listener.set_members(&group, 1);
+        hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
+        proxy.set(Links::Commands, Mode::Refuse);
+        until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
+        Self { proxy, cut_off, hearing, listener, got, group }
+    }
+}
+
 /// It cannot keep in mind each group that it has spoken to in vain; whoever hears it is told nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_few_words() {
     let Some(redis) = Redis::start() else { return };
-    let proxy = Proxy::to(redis.port());
-    let ((speaker, _), (listener, mut got)) = (Bare::new(), Bare::new());
-    let (cut_off, hearing) = (redis.backend_at(&proxy.url()), redis.backend());
-    speaker.start(&cut_off, "a", no_limits()).await;
-    listener.start(&hearing, "b", no_limits()).await;
-    let group: GroupName = "g0".parse().expect("a name");
-    listener.set_members(&group, 1);
-    hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
-
-    proxy.set(Links::Commands, Mode::Refuse);
-    until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
+    let Half { proxy, cut_off, hearing, listener, mut got, group } = Half::of(&redis).await;
     for number in 0..GROUPS {
         let to = Recipient::Group(format!("g{number}").parse().expect("a name"));
-        let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
-        assert!(matches!(cut_off.publish(&said), Publish::Done(Ok(()))));
+        assert!(matches!(cut_off.publish(&said(to, 0)), Publish::Done(Ok(()))));
     }
     assert_eq!(listener.resyncs.load(Ordering::Relaxed), 0);
     let before = redis.calls("publish");
@@ -97,13 +113,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     until("it is told", async || listener.resyncs.load(Ordering::Relaxed) > 0).await;
 
     // The way is free, and nothing old comes.
-    let said = Parcel::from_envelope(
-        Recipient::Group(group),
-        Except::default(),
-        Overflow::Disconnect,
-        br#"{"type":"said","data":"new"}"#,
-    );
-    assert!(matches!(cut_off.publish(&said), Publish::Done(Ok(()))));
+    assert!(matches!(cut_off.publish(&said(Recipient::Group(group), r#""new""#)), Publish::Done(Ok(()))));
     let parcel = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a parcel");
     assert!(parcel.envelope().ends_with(br#""new"}"#), "{parcel:?}");
     let published = redis.calls("publish") - before;
@@ -116,20 +126,8 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_could_not_be_confirmed_without_redis_is_told_to_be_lost() {
     let Some(redis) = Redis::start() else { return };
-    let proxy = Proxy::to(redis.port());
-    let ((speaker, _), (listener, _got)) = (Bare::new(), Bare::new());
-    let (cut_off, hearing) = (redis.backend_at(&proxy.url()), redis.backend());
-    speaker.start(&cut_off, "a", no_limits()).await;
-    listener.start(&hearing, "b", no_limits()).await;
-    let group: GroupName = "g".parse().expect("a name");
-    listener.set_members(&group, 1);
-    hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
-
-    proxy.set(Links::Commands, Mode::Refuse);
-    until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
-    let to = Recipient::Group(group);
-    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
-    cut_off.ask(Question::Deliver(said), Duration::from_secs(1)).await;
+    let Half { proxy, cut_off, hearing, listener, group, .. } = Half::of(&redis).await;
+    cut_off.ask(Question::Deliver(said(Recipient::Group(group), 0)), Duration::from_secs(1)).await;
     assert_eq!(listener.resyncs.load(Ordering::Relaxed), 0);
     proxy.set(Links::Commands, Mode::Pass);
     until("it is told", async || listener.resyncs.load(Ordering::Relaxed) > 0).await;

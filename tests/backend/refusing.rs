@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
 use agentcore::backend::{Admission, Backend, Count, RedisBackend};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
-use tests::bare::{Bare, no_limits};
+use agentcore::message::{Parcel, Recipient};
+use serde_json::json;
+use tests::bare::{Bare, no_limits, said};
 use tests::log::Log;
 use tests::proxy::{Links, Mode, Proxy};
 use tests::redis::{Redis, free_port};
@@ -38,14 +39,8 @@ impl Two {
     /// Says something, and whether it or something before it has come meanwhile.
     fn hears(&mut self) -> bool {
         self.said += 1;
-        let envelope = format!(r#"{{"type":"said","data":{{"number":{}}}}}"#, self.said);
-        let said = Parcel::from_envelope(
-            Recipient::Group(lobby()),
-            Except::default(),
-            Overflow::Disconnect,
-            envelope.as_bytes(),
-        );
-        drop(self.speaker.publish(&said));
+        let data = json!({ "number": self.said });
+        drop(self.speaker.publish(&said(Recipient::Group(lobby()), data)));
         self.got.try_recv().is_ok()
     }
 

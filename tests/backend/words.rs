@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use agentcore::backend::{Backend, Count, Presence, Publish, Question, RedisBackend};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::backend::{Backend, Count, Presence, Question};
+use agentcore::message::Recipient;
 use agentcore::testing::StubRedis;
 use agentcore::{ConnectionId, GroupName};
-use tests::bare::{Bare, no_limits};
+use tests::bare::{Bare, no_limits, say};
 use tests::proxy::{Links, Mode, Proxy};
 use tests::redis::Redis;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -94,15 +94,6 @@ async fn a_node_that_has_just_come_is_not_taken_for_dead() {
     assert_eq!(other.told(), [], "nothing is missing");
 }
 
-async fn say(backend: &RedisBackend, name: &str) {
-    let to = Recipient::Group(group(name));
-    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
-    match backend.publish(&said) {
-        Publish::Done(done) => done.expect("taken"),
-        Publish::Wait(waiting) => waiting.await.expect("taken"),
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
     let redis = StubRedis::new();
@@ -117,13 +108,13 @@ async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
             heard.await.expect("it is heard");
         }
     }
-    say(&sender, "quiet").await;
+    say(&sender, Recipient::Group(group("quiet")), 0).await;
     sleep(Duration::from_millis(100)).await;
     redis.drop_next_publish();
-    say(&sender, "quiet").await;
+    say(&sender, Recipient::Group(group("quiet")), 0).await;
     // More often than a round trip takes: something always waits.
     for _ in 0..20_000 {
-        say(&sender, "busy").await;
+        say(&sender, Recipient::Group(group("busy")), 0).await;
         sleep(Duration::from_micros(200)).await;
     }
     assert_eq!(other.resyncs.load(Ordering::Relaxed), 1);

@@ -69,13 +69,18 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     assert_eq!(history["messages"], json!([before, kept]));
 }
 
+/// Two nodes that have all in one Redis.
+fn two(redis: &Redis) -> [ChatServer; 2] {
+    let url = redis.url();
+    let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
+    [ChatServer::with(&settings), ChatServer::with(&settings)]
+}
+
 /// Its members are still connected, on whichever node; who joins now must not hear them, nor they who joins.
 #[tokio::test]
 async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public_one_of_its_name() {
     let Some(redis) = Redis::start() else { return };
-    let url = redis.url();
-    let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
-    let nodes = [ChatServer::with(&settings), ChatServer::with(&settings)];
+    let nodes = two(&redis);
     let mut members = Vec::new();
     for (node, name) in [(0, "alice"), (1, "bob")] {
         let mut member = Talker::connect(&nodes[node], name).await;
@@ -118,9 +123,7 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
 #[tokio::test]
 async fn whoever_comes_first_of_many_throws_nobody_out() {
     let Some(redis) = Redis::start() else { return };
-    let url = redis.url();
-    let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
-    let nodes = [ChatServer::with(&settings), ChatServer::with(&settings)];
+    let nodes = two(&redis);
     let mut talkers = Vec::new();
     for number in 0..20 {
         talkers.push(Talker::connect(&nodes[number % 2], &format!("u{number}")).await);

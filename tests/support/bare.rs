@@ -1,11 +1,12 @@
 //! A node without connections: a backend, and what it is given.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use agentcore::backend::{AdmissionLimits, Answer, Async, Backend, Deliver, Node, Question, ResyncReason};
-use agentcore::message::{Parcel, Recipient};
+use agentcore::backend::{AdmissionLimits, Answer, Async, Backend, Deliver, Node, Publish, Question, ResyncReason};
+use agentcore::message::{Except, Overflow, Parcel, Recipient};
 use agentcore::{GroupName, Supervisor, UserId};
 use tokio::sync::mpsc;
 
@@ -103,6 +104,24 @@ impl Deliver for Bare {
     fn resync(&self, groups: Option<&[GroupName]>, _: ResyncReason) {
         self.told.lock().expect("no panic").push(groups.map(<[_]>::to_vec));
         self.resyncs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A parcel that says something; `data` is JSON.
+#[must_use]
+pub fn said(to: Recipient, data: impl Display) -> Parcel {
+    let envelope = format!(r#"{{"type":"said","data":{data}}}"#);
+    Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
+}
+
+/// Says something, over a backend alone.
+///
+/// # Panics
+/// When it is not taken.
+pub async fn say(backend: &impl Backend, to: Recipient, data: impl Display) {
+    match backend.publish(&said(to, data)) {
+        Publish::Done(done) => done.expect("taken"),
+        Publish::Wait(waiting) => waiting.await.expect("taken"),
     }
 }
 

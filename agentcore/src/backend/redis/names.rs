@@ -7,6 +7,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::id::GroupName;
+use crate::message::Recipient;
 
 /// The prefix of everything that an application keeps in Redis: `REDIS_CHANNEL_PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,18 @@ pub(crate) enum Channel {
     Nodes,
     /// What nodes say to one life of a node, and messages to its connections.
     Node(u64),
+}
+
+impl Channel {
+    /// On which channel a message travels.
+    pub(crate) fn of(to: &Recipient) -> Self {
+        match to {
+            Recipient::Group(group) => Self::Group(group.clone()),
+            Recipient::User(_) => Self::Users,
+            Recipient::Connection(id) => Self::Node(id.incarnation),
+            Recipient::Everyone => Self::Everyone,
+        }
+    }
 }
 
 impl Names {

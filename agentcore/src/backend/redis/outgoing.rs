@@ -19,7 +19,7 @@ use parts::{Lane, Pack, Ready};
 use super::names::Channel;
 use super::payload::{HEAD, Head, Talk, put_record};
 use super::streams::FORGOTTEN_AFTER;
-use crate::message::{Parcel, Recipient};
+use crate::message::Parcel;
 
 /// A payload is begun anew above this many bytes; a single parcel may be longer.
 const PACK: usize = 64 << 10;
@@ -103,7 +103,7 @@ impl Outgoing {
     }
 
     fn number(&mut self, parcel: &Parcel, now: Instant, is_lost: bool) -> Push {
-        let channel = channel_of(&parcel.to);
+        let channel = Channel::of(&parcel.to);
         if self.down && self.lanes.len() >= self.most_lost {
             self.forget();
         }
@@ -313,16 +313,6 @@ impl Outgoing {
 
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && (self.down || !self.all_lost)
-    }
-}
-
-/// On which channel a message travels.
-pub(super) fn channel_of(to: &Recipient) -> Channel {
-    match to {
-        Recipient::Group(group) => Channel::Group(group.clone()),
-        Recipient::User(_) => Channel::Users,
-        Recipient::Connection(id) => Channel::Node(id.incarnation),
-        Recipient::Everyone => Channel::Everyone,
     }
 }
 

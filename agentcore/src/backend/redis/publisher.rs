@@ -134,7 +134,7 @@ impl PublisherTo<'_> {
 
 /// The channel and the payload of a message from outside.
 fn envelope(parcel: &Parcel) -> Result<(Channel, Bytes)> {
-    let channel = super::outgoing::channel_of(&parcel.to);
+    let channel = Channel::of(&parcel.to);
     let envelope = parcel.envelope();
     let Recipient::User(user) = &parcel.to else { return Ok((channel, envelope)) };
     // The name goes in front: `{"user":"alice",` and the rest of the object.

@@ -5,7 +5,7 @@ use super::super::streams::{Streams, Verdict};
 use super::*;
 use crate::backend::Question;
 use crate::id::GroupName;
-use crate::message::{Except, Overflow};
+use crate::message::{Except, Overflow, Recipient};
 use proptest::prelude::*;
 
 fn parcel(group: u8, text: &str) -> Parcel {
@@ -101,7 +101,7 @@ impl Receiver {
                     continue;
                 }
                 Payload::Talk(1, Talk::Ask(_, Question::Deliver(parcel))) => {
-                    self.take(at(&channel_of(&parcel.to)), number(&parcel));
+                    self.take(at(&Channel::of(&parcel.to)), number(&parcel));
                     continue;
                 }
                 _ => panic!("{channel:?}"),

@@ -46,15 +46,6 @@ fn parcels() -> impl Strategy<Value = Parcel> {
     })
 }
 
-fn channel_of(to: &Recipient) -> Channel {
-    match to {
-        Recipient::Group(group) => Channel::Group(group.clone()),
-        Recipient::User(_) => Channel::Users,
-        Recipient::Connection(id) => Channel::Node(id.incarnation),
-        Recipient::Everyone => Channel::Everyone,
-    }
-}
-
 fn assert_same(one: &Parcel, other: &Parcel) {
     assert_eq!((&one.to, &one.except, one.overflow()), (&other.to, &other.except, other.overflow()));
     assert_eq!(one.envelope(), other.envelope());
@@ -100,7 +91,7 @@ proptest! {
         let head = Head { origin, stream: 7, number, lost };
         let mut buffer = head.bytes().to_vec();
         (0..count).for_each(|_| put_record(&mut buffer, &parcel));
-        let Payload::Pack(read, parcels) = Payload::read(&channel_of(&parcel.to), &buffer.into()).unwrap() else {
+        let Payload::Pack(read, parcels) = Payload::read(&Channel::of(&parcel.to), &buffer.into()).unwrap() else {
             panic!("a pack");
         };
         prop_assert_eq!(read, head);
@@ -110,7 +101,7 @@ proptest! {
 
     #[test]
     fn a_loose_parcel_is_read_as_it_was_written(parcel in parcels()) {
-        let Payload::Loose(parcels) = Payload::read(&channel_of(&parcel.to), &loose(1, &parcel)).unwrap() else {
+        let Payload::Loose(parcels) = Payload::read(&Channel::of(&parcel.to), &loose(1, &parcel)).unwrap() else {
             panic!("a loose parcel");
         };
         assert_same(&parcels[0], &parcel);
