@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of `agentcore/src`, by level.
 const LEVELS: [&[&str]; 8] = [
-    &["env", "error", "guard", "id", "metrics", "settings", "state", "supervise", "sync", "time"],
+    &["env", "error", "id", "log_throttle", "metrics", "panic", "settings", "state", "supervise", "sync", "time"],
     &["auth", "message", "wire"],
     &["schema", "backend"],
     &["registry", "worker"],

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::guard::{Panicked, guard};
+use crate::panic::{Panic, catch_panic};
 use crate::time::Timestamp;
 
 /// The pause after a first panic.
@@ -255,7 +255,7 @@ async fn run<F: Future<Output = ()>>(listed: Listed, mut task: impl FnMut() -> F
     loop {
         let started = Instant::now();
         // Called inside, so that a panic before the first await is one of the task's too.
-        let Err(Panicked(text)) = guard(async { task().await }).await else { return };
+        let Err(Panic(text)) = catch_panic(async { task().await }).await else { return };
         let pause = backoff.after(started.elapsed());
         listed.note_panic(&text, pause);
         tokio::time::sleep(pause).await;

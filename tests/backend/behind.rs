@@ -32,7 +32,7 @@ async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
         say(&sender, user("free"), 0).await;
     }
     for _ in 0..200 {
-        got.recv().await.expect("a parcel");
+        got.recv().await.expect("a message");
     }
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(200), "{took:?}");

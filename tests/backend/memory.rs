@@ -144,8 +144,8 @@ async fn who_leaves_without_memory_is_taken_out_and_announced() {
     backend.record(Count::Group(&group));
     backend.enter(presence(&group, &ada)).await.expect("an answer");
     let mut hears = async |text: &str| {
-        let parcel = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a parcel");
-        assert!(parcel.envelope().ends_with(format!("\"{text}\"}}").as_bytes()), "{text}: {parcel:?}");
+        let message = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a message");
+        assert!(message.envelope().ends_with(format!("\"{text}\"}}").as_bytes()), "{text}: {message:?}");
     };
     hears("ada joined").await;
     until_equal("members", 2, async || other.group_count(&group).await.expect("a count")).await;

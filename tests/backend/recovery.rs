@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
 use agentcore::backend::{Backend, Count, Publish, Question, RedisBackend};
-use agentcore::message::{Parcel, Recipient};
+use agentcore::message::{OutboundMessage, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits, said};
 use tests::proxy::{Links, Mode, Proxy};
@@ -78,7 +78,7 @@ struct Half {
     cut_off: RedisBackend,
     hearing: RedisBackend,
     listener: Arc<Bare>,
-    got: UnboundedReceiver<Parcel>,
+    got: UnboundedReceiver<OutboundMessage>,
     group: GroupName,
 }
 
@@ -114,8 +114,8 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
 
     // The way is free, and nothing old comes.
     assert!(matches!(cut_off.publish(&said(Recipient::Group(group), r#""new""#)), Publish::Done(Ok(()))));
-    let parcel = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a parcel");
-    assert!(parcel.envelope().ends_with(br#""new"}"#), "{parcel:?}");
+    let message = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a message");
+    assert!(message.envelope().ends_with(br#""new"}"#), "{message:?}");
     let published = redis.calls("publish") - before;
     assert!(published < GROUPS as u64 / 2, "{published} payloads");
     cut_off.stop().await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
 use agentcore::backend::{Admission, Backend, Count, RedisBackend};
-use agentcore::message::{Parcel, Recipient};
+use agentcore::message::{OutboundMessage, Recipient};
 use serde_json::json;
 use tests::bare::{Bare, no_limits, said};
 use tests::log::Log;
@@ -20,7 +20,7 @@ struct Two {
     speaker: RedisBackend,
     hearer: RedisBackend,
     node: std::sync::Arc<Bare>,
-    got: UnboundedReceiver<Parcel>,
+    got: UnboundedReceiver<OutboundMessage>,
     said: usize,
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use agentcore::Settings;
 use agentcore::backend::{Admission, Backend, Count, Exit, Presence, RedisBackend};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{ConnectionId, GroupName};
 use tests::bare::{Bare, no_limits};
 use tests::redis::Redis;
@@ -108,13 +108,13 @@ async fn the_access_that_the_page_names_is_enough() {
     let (joined, left) = (r#"{"type":"joined"}"#.into(), r#"{"type":"left"}"#.into());
     one.enter(Presence { group: group.clone(), user: user.clone(), connection, joined, left }).await.expect("done");
     let to = Recipient::Group(group.clone());
-    let said = Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
+    let said = OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
     assert!(matches!(one.publish(&said), agentcore::backend::Publish::Done(Ok(()))));
     one.exit(Exit { group: &group, user: &user, connection, lost: false }).await.expect("done");
     let mut types = Vec::new();
     for _ in 0..3 {
-        let parcel = tests::wait::soon("a message", got.recv()).await.expect("a parcel");
-        types.push(String::from_utf8(parcel.envelope().to_vec()).expect("UTF-8"));
+        let message = tests::wait::soon("a message", got.recv()).await.expect("a message");
+        types.push(String::from_utf8(message.envelope().to_vec()).expect("UTF-8"));
     }
     types.sort();
     assert_eq!(types, [r#"{"type":"joined"}"#, r#"{"type":"left"}"#, r#"{"type":"said"}"#]);

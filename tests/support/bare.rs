@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use agentcore::backend::{AdmissionLimits, Answer, Async, Backend, Deliver, Node, Publish, Question, ResyncReason};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{GroupName, Supervisor, UserId};
 use tokio::sync::mpsc;
 
 /// What a backend delivers, and the members that it is told of.
 #[derive(Debug)]
 pub struct Bare {
-    parcels: mpsc::UnboundedSender<Parcel>,
+    messages: mpsc::UnboundedSender<OutboundMessage>,
     members: Mutex<HashMap<GroupName, usize>>,
     held: Mutex<HashSet<String>>,
     /// How often something was said to be missing.
@@ -25,10 +25,10 @@ pub struct Bare {
 impl Bare {
     /// A node, and what it gets.
     #[must_use]
-    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<Parcel>) {
-        let (parcels, got) = mpsc::unbounded_channel();
+    pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<OutboundMessage>) {
+        let (messages, got) = mpsc::unbounded_channel();
         let (members, held, resyncs, told) = Default::default();
-        (Arc::new(Self { parcels, members, held, resyncs, told }), got)
+        (Arc::new(Self { messages, members, held, resyncs, told }), got)
     }
 
     /// From now on nobody takes what is for a group or a user of this name: its worker is stuck.
@@ -64,8 +64,8 @@ impl Bare {
 }
 
 impl Deliver for Bare {
-    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
-        let name = match &parcel.to {
+    fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>> {
+        let name = match &message.to {
             Recipient::Group(group) => group.as_str(),
             Recipient::User(user) => user.as_str(),
             Recipient::Connection(_) | Recipient::Everyone => "",
@@ -73,7 +73,7 @@ impl Deliver for Bare {
         if self.held.lock().expect("no panic").contains(name) {
             return Some(Box::pin(std::future::pending()));
         }
-        let _ = self.parcels.send(parcel);
+        let _ = self.messages.send(message);
         None
     }
 
@@ -107,11 +107,11 @@ impl Deliver for Bare {
     }
 }
 
-/// A parcel that says something; `data` is JSON.
+/// A message that says something; `data` is JSON.
 #[must_use]
-pub fn said(to: Recipient, data: impl Display) -> Parcel {
+pub fn said(to: Recipient, data: impl Display) -> OutboundMessage {
     let envelope = format!(r#"{{"type":"said","data":{data}}}"#);
-    Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
+    OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
 }
 
 /// Says something, over a backend alone.

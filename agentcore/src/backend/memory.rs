@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 use crate::supervise::SupervisedTask;
 
 /// One node, no other process needed.
@@ -93,7 +93,7 @@ impl Backend for MemoryBackend {
 
     fn unsubscribe(&self, _: &GroupName) {}
 
-    fn publish(&self, _: &Parcel) -> Publish {
+    fn publish(&self, _: &OutboundMessage) -> Publish {
         Publish::Done(Ok(()))
     }
 
@@ -137,8 +137,8 @@ impl Backend for MemoryBackend {
         Box::pin(async move {
             let deliver = &self.started()?.deliver;
             let mut book = self.presence.book.lock().await;
-            if let Some(parcel) = book.enter(presence) {
-                settle(deliver.deliver(parcel)).await;
+            if let Some(message) = book.enter(presence) {
+                settle(deliver.deliver(message)).await;
             }
             Ok(())
         })
@@ -148,8 +148,8 @@ impl Backend for MemoryBackend {
         Box::pin(async move {
             let deliver = &self.started()?.deliver;
             let mut book = self.presence.book.lock().await;
-            if let Some(parcel) = book.exit(&exit, Instant::now()) {
-                settle(deliver.deliver(parcel)).await;
+            if let Some(message) = book.exit(&exit, Instant::now()) {
+                settle(deliver.deliver(message)).await;
             }
             self.presence.bell.notify_one();
             Ok(())
@@ -183,8 +183,8 @@ async fn send_leaves(desk: Arc<PresenceDesk>, deliver: Arc<dyn Deliver>) {
             Some(due) => {
                 tokio::time::sleep_until(due).await;
                 let mut book = desk.book.lock().await;
-                while let Some(parcel) = book.take_due(Instant::now()) {
-                    settle(deliver.deliver(parcel)).await;
+                while let Some(message) = book.take_due(Instant::now()) {
+                    settle(deliver.deliver(message)).await;
                 }
             }
         }

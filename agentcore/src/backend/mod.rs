@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 use crate::supervise::Supervisor;
 
 /// A boxed future: the trait is used as an object, so that one binary can choose its backend by a setting.
@@ -54,7 +54,7 @@ pub struct Node {
 /// - **Subscriptions** are level-triggered: [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) say
 ///   that the node's interest in a group may have changed; the backend reads [`Deliver::wants`] when it acts, never
 ///   replaying events, so first joins and last leaves may be announced in any order.
-/// - **Order**: parcels for one recipient that one task publishes one after another reach each other node in that
+/// - **Order**: messages for one recipient that one task publishes one after another reach each other node in that
 ///   order, and none twice.
 /// - **Loss** is signalled: what could not be carried leads to [`Deliver::resync`], never to silence.
 /// - **Rates** are exact: a subject's messages never pass faster than its quotas say, whichever nodes they come to.
@@ -81,9 +81,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The last connection of this node has left `group`.
     fn unsubscribe(&self, group: &GroupName);
 
-    /// Hands a parcel to the other nodes; the own connections are served by the caller afterwards. It does not wait
+    /// Hands a message to the other nodes; the own connections are served by the caller afterwards. It does not wait
     /// for a round trip.
-    fn publish(&self, parcel: &Parcel) -> Publish;
+    fn publish(&self, message: &OutboundMessage) -> Publish;
 
     /// Takes a place for a connection, or says which bound is met. A refused one leaves nothing behind.
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>>;
@@ -138,11 +138,11 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers>;
 }
 
-/// What became of a parcel.
+/// What became of a message.
 pub enum Publish {
     /// It is queued for the other nodes, or there is none that wants it. An error: it was not handed over.
     Done(Result<()>),
-    /// The queue is full; the future ends when the parcel is in it.
+    /// The queue is full; the future ends when the message is in it.
     Wait(Async<'static, Result<()>>),
 }
 
@@ -186,8 +186,8 @@ pub enum Question {
     ConnectionsOf(UserId),
     /// To close a user's connections.
     Disconnect(UserId),
-    /// To deliver a parcel, and to say how many connections took it.
-    Deliver(Parcel),
+    /// To deliver a message, and to say how many connections took it.
+    Deliver(OutboundMessage),
     /// To bring connections into a group.
     Join(Whose, GroupName),
     /// To take connections out of a group.
@@ -234,8 +234,8 @@ pub enum ResyncReason {
 
 /// The own node, as a backend sees it; the connection manager implements it.
 pub trait Deliver: Send + Sync + 'static {
-    /// Gives a parcel to the connections of this node. A future only when a queue is full.
-    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>>;
+    /// Gives a message to the connections of this node. A future only when a queue is full.
+    fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>>;
 
     /// Whether a connection of this node is in `group`.
     fn wants(&self, group: &GroupName) -> bool;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::message::{Except, Overflow, Parcel, Recipient};
+use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 
 use super::Exit;
 
@@ -48,7 +48,7 @@ struct Entry {
 
 impl PresenceBook {
     /// Adds a connection; returns the join message if it is to be sent.
-    pub fn enter(&mut self, presence: Presence) -> Option<Parcel> {
+    pub fn enter(&mut self, presence: Presence) -> Option<OutboundMessage> {
         let Presence { group, user, connection, joined, left } = presence;
         let announced = self.present.contains_key(&(group.clone(), user.clone()));
         let entry = self.present.entry((group.clone(), user.clone())).or_insert_with(|| Entry {
@@ -68,7 +68,7 @@ impl PresenceBook {
     }
 
     /// Removes a connection; returns the leave message if it is to be sent now.
-    pub fn exit(&mut self, exit: &Exit<'_>, now: Instant) -> Option<Parcel> {
+    pub fn exit(&mut self, exit: &Exit<'_>, now: Instant) -> Option<OutboundMessage> {
         let key = (exit.group.clone(), exit.user.clone());
         let entry = self.present.get_mut(&key)?;
         let was_present = !entry.connections.is_empty();
@@ -102,7 +102,7 @@ impl PresenceBook {
     }
 
     /// Takes a leave message that is due, if its user has not come back.
-    pub fn take_due(&mut self, now: Instant) -> Option<Parcel> {
+    pub fn take_due(&mut self, now: Instant) -> Option<OutboundMessage> {
         while self.leaving.front().is_some_and(|(due, _, _)| *due <= now) {
             let (due, group, user) = self.leaving.pop_front()?;
             let key = (group, user);
@@ -125,7 +125,7 @@ fn count_down(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
     }
 }
 
-fn to_others(group: GroupName, user: UserId, envelope: &[u8]) -> Parcel {
+fn to_others(group: GroupName, user: UserId, envelope: &[u8]) -> OutboundMessage {
     let except = Except { connection: None, users: vec![user] };
-    Parcel::from_envelope(Recipient::Group(group), except, Overflow::Disconnect, envelope)
+    OutboundMessage::from_envelope(Recipient::Group(group), except, Overflow::Disconnect, envelope)
 }

@@ -11,7 +11,7 @@ use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To};
-use crate::message::{Body, Recipient, unencodable};
+use crate::message::{EncodedMessage, Recipient, unencodable};
 use crate::registry::{Closing, Connection, Fate, Metadata};
 
 /// The connection of a handler of consumer `C`, and its ways to send.
@@ -176,7 +176,7 @@ impl<C> Context<C> {
         L: SentBy<C>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        let present = PresentIn { joined: Body::of(joined)?, left: Body::of(left)? };
+        let present = PresentIn { joined: EncodedMessage::of(joined)?, left: EncodedMessage::of(left)? };
         self.manager.join(&self.connection, group, Some(present)).await
     }
 

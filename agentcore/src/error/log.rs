@@ -15,16 +15,22 @@ impl Error {
         self.log_after(0);
     }
 
-    /// Logs it, with what the framework knows of its circumstances. `untold` is how many of its kind came before it and
-    /// were not logged.
-    pub(crate) fn log_of(&mut self, connection: ConnectionId, user: &UserId, message_type: Option<&str>, untold: u32) {
+    /// Logs the error with its connection, user and message type. `suppressed` is the number of errors of the same kind
+    /// that were not logged since the last one.
+    pub(crate) fn log_of(
+        &mut self,
+        connection: ConnectionId,
+        user: &UserId,
+        message_type: Option<&str>,
+        suppressed: u64,
+    ) {
         if self.is_logged() {
             self.context_mut().fill(connection, user, message_type);
-            self.log_after(untold);
+            self.log_after(suppressed);
         }
     }
 
-    fn log_after(&self, untold: u32) {
+    fn log_after(&self, suppressed: u64) {
         if !self.is_logged() {
             return;
         }
@@ -41,7 +47,7 @@ impl Error {
             message_type = context.message_type.as_deref().map(|text| tracing::field::display(one_line(text))),
             component = context.component.as_deref().map(|text| tracing::field::display(one_line(text))),
             metadata = (!context.metadata.is_empty()).then(|| tracing::field::display(Metadata(&context.metadata))),
-            untold = (untold > 0).then_some(untold),
+            suppressed = (suppressed > 0).then_some(suppressed),
             "{}",
             one_line(&text),
         );

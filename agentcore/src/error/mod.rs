@@ -8,7 +8,6 @@ mod kinds;
 mod log;
 mod one_line;
 mod response;
-mod seldom;
 
 pub use category::{ErrorCategory, Severity};
 pub(crate) use close::millis;
@@ -17,7 +16,6 @@ pub use context::ErrorContext;
 pub use convert::Internal;
 pub(crate) use one_line::one_line;
 pub use response::{Details, ErrorDetail, ErrorResponse};
-pub(crate) use seldom::Seldom;
 
 use std::borrow::Cow;
 use std::fmt;

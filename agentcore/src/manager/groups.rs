@@ -7,13 +7,13 @@ use super::ConnectionManager;
 use crate::backend::{Count, Exit, Presence, Question, Whose};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::message::Body;
+use crate::message::EncodedMessage;
 use crate::registry::{Cause, Command, Connection, Gaps, Membership, Place};
 
 /// The messages that a user's presence in a group begins and ends with.
 pub(crate) struct PresentIn {
-    pub(crate) joined: Body,
-    pub(crate) left: Body,
+    pub(crate) joined: EncodedMessage,
+    pub(crate) left: EncodedMessage,
 }
 
 /// Locks for the first joins of groups, by their names; two groups may share one.

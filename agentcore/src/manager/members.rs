@@ -9,7 +9,7 @@ use super::{Confirmed, ConnectionManager};
 use crate::backend::{Answer, Answers, Question};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 use crate::time::Timestamp;
 
 /// How long the answers of other nodes are waited for.
@@ -171,12 +171,12 @@ impl ConnectionManager {
         count(self.inner.backend.ask(question, ANSWER_WITHIN).await).0
     }
 
-    /// Delivers a parcel everywhere, and waits for the numbers of who took it.
-    pub(super) async fn confirm(&self, parcel: Parcel, within: Duration) -> Result<Confirmed> {
+    /// Delivers a message everywhere, and waits for the numbers of who took it.
+    pub(super) async fn confirm(&self, message: OutboundMessage, within: Duration) -> Result<Confirmed> {
         // Both at once: what the others take does not wait for this node.
         let ((here, all_here), there) = tokio::join!(
-            async { sum(self.inner.deliver_confirmed(&parcel).await, within).await },
-            self.inner.backend.ask(Question::Deliver(parcel.clone()), within)
+            async { sum(self.inner.deliver_confirmed(&message).await, within).await },
+            self.inner.backend.ask(Question::Deliver(message.clone()), within)
         );
         let (there, all_there) = count(there);
         Ok(Confirmed { delivered: here + there, complete: all_here && all_there })

@@ -34,7 +34,7 @@ use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
 use crate::registry::{Connection, ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings, Tally};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
-use crate::worker::{Workers, guard};
+use crate::worker::{Workers, catch_panic};
 
 /// Sends to connections, users, groups and everyone, over all nodes; joins, leaves and counts.
 ///
@@ -176,7 +176,7 @@ impl ConnectionManager {
     pub(crate) fn spawn_for(&self, connection: &Arc<Connection>, task: impl Future<Output = ()> + Send + 'static) {
         let id = connection.id();
         let guarded = async move {
-            if guard(task).await.is_err() {
+            if catch_panic(task).await.is_err() {
                 tracing::error!(connection = %id, "a task of the connection panicked");
             }
         };

@@ -1,4 +1,4 @@
-//! From a parcel to the outboxes of this node and to the backend.
+//! From a message to the outboxes of this node and to the backend.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use super::{ConnectionManager, Inner};
 use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::message::{Parcel, Recipient};
+use crate::message::{OutboundMessage, Recipient};
 use crate::registry::{Closing, Command, Receipt, Shard, Target};
 
-/// What became of a parcel.
+/// What became of a message.
 pub(super) enum Routed {
     Done(Result<()>),
-    /// A queue is full: the future ends when the parcel is in all of them.
+    /// A queue is full: the future ends when the message is in all of them.
     Wait(Async<'static, Result<()>>),
 }
 
@@ -23,11 +23,11 @@ pub(super) enum Routed {
 type Waiting = Vec<(Arc<Shard>, Command)>;
 
 impl ConnectionManager {
-    /// Hands a parcel to the other nodes, then to the connections of this one: an error means that nobody has it.
-    pub(super) fn route(&self, parcel: &Parcel) -> Routed {
-        match self.inner.backend.publish(parcel) {
+    /// Hands a message to the other nodes, then to the connections of this one: an error means that nobody has it.
+    pub(super) fn route(&self, message: &OutboundMessage) -> Routed {
+        match self.inner.backend.publish(message) {
             Publish::Done(Ok(())) => {
-                let waiting = self.inner.deliver(parcel, None);
+                let waiting = self.inner.deliver(message, None);
                 if waiting.is_empty() {
                     return Routed::Done(Ok(()));
                 }
@@ -38,10 +38,10 @@ impl ConnectionManager {
             }
             Publish::Done(Err(error)) => Routed::Done(Err(error)),
             Publish::Wait(published) => {
-                let (inner, parcel) = (self.inner.clone(), parcel.clone());
+                let (inner, message) = (self.inner.clone(), message.clone());
                 Routed::Wait(Box::pin(async move {
                     published.await?;
-                    submit(inner.deliver(&parcel, None)).await;
+                    submit(inner.deliver(&message, None)).await;
                     Ok(())
                 }))
             }
@@ -50,10 +50,10 @@ impl ConnectionManager {
 }
 
 impl Inner {
-    /// Calls `give` with each shard that holds recipients of a parcel, and whom it is for there.
-    fn each_target(&self, parcel: &Parcel, mut give: impl FnMut(&Arc<Shard>, Target)) {
+    /// Calls `give` with each shard that holds recipients of a message, and whom it is for there.
+    fn each_target(&self, message: &OutboundMessage, mut give: impl FnMut(&Arc<Shard>, Target)) {
         // Lists, not walks: giving may write to sockets, and nobody who joins should wait for that.
-        let connections = match &parcel.to {
+        let connections = match &message.to {
             Recipient::Group(group) => {
                 let shards = self.registry.directory().shards(group).into_iter();
                 let shards = shards.filter_map(|at| self.registry.shard(at));
@@ -66,18 +66,18 @@ impl Inner {
             Recipient::Connection(id) => self.registry.connection(*id).into_iter().collect(),
         };
         for connection in connections {
-            if !parcel.except.covers(connection.id(), connection.user_id()) {
+            if !message.except.covers(connection.id(), connection.user_id()) {
                 give(connection.shard(), Target::Member(connection.member()));
             }
         }
     }
 
-    /// Gives a parcel to the connections of this node; returns what did not fit into a queue. A receipt hears how many
+    /// Gives a message to the connections of this node; returns what did not fit into a queue. A receipt hears how many
     /// take it.
-    fn deliver(&self, parcel: &Parcel, receipt: Option<&Receipt>) -> Waiting {
+    fn deliver(&self, message: &OutboundMessage, receipt: Option<&Receipt>) -> Waiting {
         let mut waiting = Waiting::new();
-        self.each_target(parcel, |shard, target| {
-            let command = Command::Send(target, parcel.body().clone(), parcel.except.clone(), receipt.cloned());
+        self.each_target(message, |shard, target| {
+            let command = Command::Send(target, message.body().clone(), message.except.clone(), receipt.cloned());
             if let Err(command) = shard.submit(command) {
                 waiting.push((shard.clone(), command));
             }
@@ -86,9 +86,9 @@ impl Inner {
     }
 
     /// As [`deliver`](Self::deliver), with the numbers of who takes it as each worker comes to it.
-    pub(super) async fn deliver_confirmed(&self, parcel: &Parcel) -> UnboundedReceiver<usize> {
+    pub(super) async fn deliver_confirmed(&self, message: &OutboundMessage) -> UnboundedReceiver<usize> {
         let (receipt, numbers) = Receipt::new();
-        submit(self.deliver(parcel, Some(&receipt))).await;
+        submit(self.deliver(message, Some(&receipt))).await;
         numbers
     }
 }
@@ -115,8 +115,8 @@ async fn submit(waiting: Waiting) {
 pub(super) struct Local(pub(super) Weak<Inner>);
 
 impl Deliver for Local {
-    fn deliver(&self, parcel: Parcel) -> Option<Async<'static, ()>> {
-        let waiting = self.0.upgrade()?.deliver(&parcel, None);
+    fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>> {
+        let waiting = self.0.upgrade()?.deliver(&message, None);
         (!waiting.is_empty()).then(|| Box::pin(submit(waiting)) as Async<'static, ()>)
     }
 
@@ -152,9 +152,9 @@ impl Deliver for Local {
                     Answer::Connections(connections.map(|connection| connection.id()).collect())
                 }
                 Question::Disconnect(user) => Answer::Count(inner.map_or(0, |inner| inner.disconnect(&user))),
-                Question::Deliver(parcel) => Answer::Count(match inner {
+                Question::Deliver(message) => Answer::Count(match inner {
                     // Who asked knows how long to wait.
-                    Some(inner) => sum(inner.deliver_confirmed(&parcel).await, Duration::MAX).await.0,
+                    Some(inner) => sum(inner.deliver_confirmed(&message).await, Duration::MAX).await.0,
                     None => 0,
                 }),
                 Question::Join(whose, group) => Answer::Count(match inner {

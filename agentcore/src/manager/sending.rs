@@ -15,7 +15,7 @@ use super::route::Routed;
 use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
-use crate::message::{Body, Except, Message, Overflow, Parcel, Recipient, outside};
+use crate::message::{EncodedMessage, Except, Message, OutboundMessage, Overflow, Recipient, outside};
 use crate::registry::{Command, Connection, Fate};
 use crate::wire::Frame;
 
@@ -82,8 +82,8 @@ impl<'a, C> To<'a, C> {
     /// Dropped before its end, the message may have reached some, none, or all.
     pub fn send<M: SentBy<C>>(self, message: &M) -> Sending {
         let manager = self.manager.clone();
-        match self.parcel(message) {
-            Ok(parcel) => Sending(State::Parcel(manager, parcel)),
+        match self.message(message) {
+            Ok(message) => Sending(State::OutboundMessage(manager, message)),
             Err(error) => Sending(State::Failed(error)),
         }
     }
@@ -103,13 +103,13 @@ impl<'a, C> To<'a, C> {
         within: Duration,
     ) -> impl Future<Output = Result<Confirmed>> + Send + use<C, M> {
         let manager = self.manager.clone();
-        let parcel = self.parcel(message);
-        async move { manager.confirm(parcel?, within).await }
+        let message = self.message(message);
+        async move { manager.confirm(message?, within).await }
     }
 
-    fn parcel<M: SentBy<C>>(self, message: &M) -> Result<Parcel> {
+    fn message<M: SentBy<C>>(self, message: &M) -> Result<OutboundMessage> {
         let to = self.to?;
-        Ok(Parcel::new(to, self.except, Body::of(message)?))
+        Ok(OutboundMessage::new(to, self.except, EncodedMessage::of(message)?))
     }
 }
 
@@ -133,10 +133,11 @@ impl To<'_, AnyConsumer> {
     /// Dropped before its end, the message may have reached some, none, or all.
     pub fn send_raw<D: Serialize + ?Sized>(self, message_type: &str, data: &D) -> Sending {
         let envelope = outside::write(message_type, data, self.manager.settings().ws_max_message_size);
-        let parcel =
-            self.to.and_then(|to| Ok(Parcel::from_envelope(to, self.except, Overflow::Disconnect, &envelope?)));
-        Sending(match parcel {
-            Ok(parcel) => State::Parcel(self.manager.clone(), parcel),
+        let message = self
+            .to
+            .and_then(|to| Ok(OutboundMessage::from_envelope(to, self.except, Overflow::Disconnect, &envelope?)));
+        Sending(match message {
+            Ok(message) => State::OutboundMessage(self.manager.clone(), message),
             Err(error) => State::Failed(error),
         })
     }
@@ -159,7 +160,7 @@ enum State {
     Failed(Error),
     /// To one connection of this node.
     Direct(Arc<Connection>, Frame, Fate),
-    Parcel(ConnectionManager, Parcel),
+    OutboundMessage(ConnectionManager, OutboundMessage),
     Waiting(Async<'static, Result<()>>),
     Done,
 }
@@ -201,7 +202,7 @@ impl Future for Sending {
                     ),
                 }
             }
-            State::Parcel(manager, parcel) => match manager.route(&parcel) {
+            State::OutboundMessage(manager, message) => match manager.route(&message) {
                 Routed::Done(result) => Poll::Ready(result),
                 Routed::Wait(waiting) => self.wait(cx, waiting),
             },

@@ -3,20 +3,20 @@
 mod codec;
 mod depth;
 mod explain;
+mod outbound;
 pub(crate) mod outside;
 mod overflow;
-mod parcel;
 mod raw;
 pub mod validate;
 
 pub use codec::Codec;
+pub use outbound::{Except, OutboundMessage, Recipient};
 pub use overflow::{Overflow, OverflowKey};
-pub use parcel::{Except, Parcel, Recipient};
 pub(crate) use raw::Data;
 pub use raw::RawData;
 
 pub(crate) use codec::{EncodeError, Envelope, Input, type_of, unencodable};
-pub(crate) use parcel::Body;
+pub(crate) use outbound::EncodedMessage;
 
 use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;

@@ -13,8 +13,8 @@ mod watchdog;
 pub(crate) use labels::{ConsumerTypes, Labels, Named};
 pub(crate) use meter::{Kind, Meter};
 pub(crate) use report::{Format, Gauges, Outgoing};
+use watchdog::TOO_LONG;
 pub(crate) use watchdog::Watchdog;
-use watchdog::{Quiet, TOO_LONG};
 
 use cells::Cells;
 
@@ -24,6 +24,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::log_throttle::LogThrottle;
 use crate::supervise::Supervisor;
 use crate::time::Timestamp;
 
@@ -41,7 +42,8 @@ pub(crate) struct Metrics {
     refused: [AtomicU64; Bound::ALL.len()],
     rate_limited: AtomicU64,
     connections: AtomicU64,
-    quiet: Quiet,
+    /// Log lines about handlers that hold their worker, by handler.
+    held_lines: LogThrottle<u16>,
 }
 
 impl fmt::Debug for Metrics {
@@ -102,7 +104,7 @@ impl Metrics {
             refused: Default::default(),
             rate_limited: AtomicU64::new(0),
             connections: AtomicU64::new(0),
-            quiet: Quiet::default(),
+            held_lines: LogThrottle::per_second(usize::from(u16::MAX)),
         }
     }
 

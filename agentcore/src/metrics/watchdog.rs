@@ -3,10 +3,9 @@
 //! A worker measures each poll itself, which is exact and late. A thread looks at all workers, so that a handler that
 //! never comes back is named too. Both count a turn once.
 
-use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Metrics;
@@ -17,30 +16,16 @@ use super::labels::Slot;
 pub(super) const TOO_LONG: Duration = Duration::from_millis(100);
 /// How often the thread looks.
 const TICK: Duration = Duration::from_millis(50);
-/// One handler is named once in this time.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// When each handler was named last.
-#[derive(Debug, Default)]
-pub(super) struct Quiet(Mutex<HashMap<u16, Instant>>);
-
-impl Quiet {
-    fn may_speak(&self, slot: Slot, now: Instant) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = last.get(&slot.0).is_none_or(|last| now.duration_since(*last) >= PAUSE);
-        if may {
-            last.insert(slot.0, now);
-        }
-        may
-    }
-}
 
 impl Metrics {
     /// A turn has held its worker for `time`, and may go on.
     pub(super) fn held(&self, cells: &Cells, turn: Turn, slot: Slot, time: Duration) {
         let Some(labels) = self.labels.received.get(usize::from(slot.0)) else { return };
-        if cells.held(turn, slot) && self.quiet.may_speak(slot, Instant::now()) {
+        if cells.held(turn, slot)
+            && let Some(suppressed) = self.held_lines.permit_key(&slot.0)
+        {
             tracing::warn!(
+                suppressed,
                 consumer = labels.consumer,
                 handler = labels.method,
                 held_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),

@@ -14,7 +14,7 @@ use super::shard::{OutboxLimits, ShardSettings, Target};
 use super::{Command, Connection, ConnectionRegistry, Fate, Membership, Shard, Sink};
 use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
-use crate::message::{Body, Codec, Except};
+use crate::message::{Codec, EncodedMessage, Except};
 use crate::metrics::Meter;
 
 const ROUNDS: usize = 2_000;
@@ -73,7 +73,7 @@ impl World {
     fn send(&self, text: &'static str) {
         for shard in self.registry.directory().shards(&self.group) {
             thread::yield_now();
-            let body = Arc::new(Body::raw(text.as_bytes()));
+            let body = Arc::new(EncodedMessage::raw(text.as_bytes()));
             self.submit(shard, Command::Send(Target::Group(self.group.clone()), body, Except::default(), None));
         }
     }

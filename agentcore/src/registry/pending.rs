@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::outbox::{Chunk, Fate};
-use crate::message::{Body, Codec, Except, Overflow};
+use crate::message::{Codec, EncodedMessage, Except, Overflow};
 
 /// Frames are joined up to this many bytes, so that a stalled tail keeps little alive.
 const MAX_CHUNK: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const OUTBOX_PART: usize = 4;
 pub(super) struct Pending {
     pub(super) room: u32,
     pub(super) except: Except,
-    first: Arc<Body>,
+    first: Arc<EncodedMessage>,
     frames: u32,
     json: Joined,
     /// Only while the group has members who speak it.
@@ -40,14 +40,14 @@ impl Joined {
 }
 
 impl Pending {
-    pub(super) fn new(room: u32, body: Arc<Body>, except: Except, packs: bool) -> Self {
+    pub(super) fn new(room: u32, body: Arc<EncodedMessage>, except: Except, packs: bool) -> Self {
         let packed = packs.then(Joined::default);
         Self { room, except, first: body, frames: 1, json: Joined::default(), packed }
     }
 
     /// Joins another message; false when it must begin a chunk of its own: only what goes to everybody, and has the same
     /// fate, travels together.
-    pub(super) fn join(&mut self, body: &Body, except: &Except, max_outbox: usize) -> bool {
+    pub(super) fn join(&mut self, body: &EncodedMessage, except: &Except, max_outbox: usize) -> bool {
         let Some(next) = body.frame(Codec::Json) else { return false };
         let alike = self.first.overflow() == body.overflow() && !matches!(body.overflow(), Overflow::Latest(_));
         let max = MAX_CHUNK.min(max_outbox / OUTBOX_PART);
@@ -77,7 +77,7 @@ impl Pending {
     }
 
     /// The message, when it is only one.
-    pub(super) fn single(&self) -> Option<&Arc<Body>> {
+    pub(super) fn single(&self) -> Option<&Arc<EncodedMessage>> {
         (self.frames == 1).then_some(&self.first)
     }
 

@@ -20,7 +20,7 @@ use super::tally::{Sent, Tally};
 use super::{Cause, Closing, Connection, Sink};
 use crate::auth::Access;
 use crate::id::{ConnectionId, GroupName};
-use crate::message::{Body, Codec, Except};
+use crate::message::{Codec, EncodedMessage, Except};
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// A connection leaves a group.
     Leave(Member, GroupName),
     /// A message; its sender may want to know how many took it.
-    Send(Target, Arc<Body>, Except, Option<Receipt>),
+    Send(Target, Arc<EncodedMessage>, Except, Option<Receipt>),
     /// A frame for one connection, in its codec.
     Direct(Member, Bytes, Fate),
     /// The members of groups, or everyone, may have missed something.

@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use super::http::Shared;
 use crate::error::{Error, Result};
-use crate::worker::{Panicked, guard};
+use crate::worker::{Panic, catch_panic};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -208,11 +208,11 @@ where
             if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
                 return Ok(too_long().into_response());
             }
-            let answer = guard(router.call(request.map(Body::new))).await;
+            let answer = catch_panic(router.call(request.map(Body::new))).await;
             drop(running);
             Ok::<_, Infallible>(match answer {
                 Ok(response) => response.unwrap_or_else(|never| match never {}),
-                Err(Panicked(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
+                Err(Panic(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
             })
         }
     });

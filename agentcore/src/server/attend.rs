@@ -11,13 +11,13 @@ use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;
 use crate::registry::{Closing, Connection, Urgent};
 use crate::wire::close_frame;
-use crate::worker::{Panicked, Run, guard};
+use crate::worker::{Panic, Run, catch_panic};
 
 /// How a handler or a hook came to its end.
 #[derive(Debug)]
 pub(super) enum Attended {
     /// By itself, or by a panic.
-    Ended(Result<Result<Reply>, Panicked>),
+    Ended(Result<Result<Reply>, Panic>),
     /// At its deadline.
     Overdue,
     /// The node has no more time for it.
@@ -42,8 +42,8 @@ pub(super) async fn attend(
         meanwhile(cx).map(|()| Attended::Cancelled)
     })
     .await;
-    // Dropped here, inside the guard: a panic in a destructor is the handler's too.
-    match guard(async move { drop(future) }).await {
+    // Dropped here, where a panic is caught: one in a destructor is the handler's too.
+    match catch_panic(async move { drop(future) }).await {
         Ok(()) => attended,
         Err(panicked) => Attended::Ended(Err(panicked)),
     }
@@ -78,7 +78,7 @@ pub(super) async fn hook(
 ) -> Result<Reply> {
     match attend(future, handling, manager.settings().ws_handler_timeout, meanwhile).await {
         Attended::Ended(Ok(output)) => output,
-        Attended::Ended(Err(Panicked(text))) => {
+        Attended::Ended(Err(Panic(text))) => {
             Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
         }
         Attended::Overdue => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),

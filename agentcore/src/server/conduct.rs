@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::inbound::send;
 use crate::error::{CloseCode, Error, ErrorCategory, one_line};
+use crate::log_throttle::LogThrottle;
 use crate::registry::Connection;
 
 /// So many errors of its own a client may cause in a [`MINUTE`]; one more closes its connection.
@@ -18,32 +19,27 @@ const MAX_PINGS: u32 = 60_000;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One line in the log per kind of error in this time.
-const LINE: Duration = Duration::from_secs(1);
-
-/// So many kinds of error are told apart in the log.
+/// Error codes whose log lines are throttled separately, per connection.
 const MAX_KINDS: usize = 16;
 
 /// What is remembered of one connection's faults; nothing while there are none.
 #[derive(Debug, Default)]
 pub(super) struct Conduct(Option<Box<Record>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Record {
     /// When the last errors were caused, at most [`MAX_ERRORS`].
     errors: VecDeque<Instant>,
-    lines: Vec<Line>,
+    /// Log lines about errors, by error code.
+    lines: LogThrottle<String>,
     /// How many pings and pongs came since when.
     pings: Option<(Instant, u32)>,
 }
 
-/// The log lines of one kind of error.
-#[derive(Debug)]
-struct Line {
-    code: String,
-    written: Instant,
-    /// How many came since and were not written.
-    untold: u32,
+impl Default for Record {
+    fn default() -> Self {
+        Self { errors: VecDeque::new(), lines: LogThrottle::per_second(MAX_KINDS), pings: None }
+    }
 }
 
 impl Conduct {
@@ -57,9 +53,9 @@ impl Conduct {
         message_type: Option<&str>,
     ) -> Result<(), Error> {
         if error.is_logged()
-            && let Some(untold) = self.line(error.code(), Instant::now())
+            && let Some(suppressed) = self.record().lines.permit_key(error.code())
         {
-            error.log_of(connection.id(), connection.user_id(), message_type, untold);
+            error.log_of(connection.id(), connection.user_id(), message_type, suppressed);
         }
         connection.meter().error(&error);
         if let Ok(frame) = connection.codec().error(reference, &error, message_type) {
@@ -100,24 +96,6 @@ impl Conduct {
             errors.push_back(now);
         }
         too_many
-    }
-
-    /// Whether an error with this code may be logged now, and how many before it were not.
-    fn line(&mut self, code: &str, now: Instant) -> Option<u32> {
-        let lines = &mut self.record().lines;
-        let Some(line) = lines.iter_mut().find(|line| line.code == code) else {
-            if lines.len() == MAX_KINDS {
-                lines.remove(0);
-            }
-            lines.push(Line { code: code.to_owned(), written: now, untold: 0 });
-            return Some(0);
-        };
-        if now.duration_since(line.written) < LINE {
-            line.untold = line.untold.saturating_add(1);
-            return None;
-        }
-        line.written = now;
-        Some(std::mem::take(&mut line.untold))
     }
 
     /// True for one ping too many. Minutes that begin with a ping are exact enough: what matters is that a flood ends.
@@ -163,24 +141,6 @@ mod tests {
         for number in 0..1_000 {
             assert!(!conduct.errs(at(200 + number)), "one in a second for ever");
         }
-    }
-
-    #[test]
-    fn a_kind_of_error_gets_one_line_in_a_second_and_the_rest_is_counted() {
-        let start = Instant::now();
-        let at = |millis| start + Duration::from_millis(millis);
-        let mut conduct = Conduct::default();
-        assert_eq!(conduct.line("A", at(0)), Some(0));
-        assert_eq!(conduct.line("B", at(1)), Some(0), "another kind");
-        for millis in 1..1_000 {
-            assert_eq!(conduct.line("A", at(millis)), None);
-        }
-        assert_eq!(conduct.line("A", at(1_000)), Some(999));
-        assert_eq!(conduct.line("A", at(5_000)), Some(0));
-        for kind in 0..1_000 {
-            conduct.line(&format!("KIND_{kind}"), at(5_000));
-        }
-        assert_eq!(conduct.record().lines.len(), MAX_KINDS);
     }
 
     #[test]

@@ -10,14 +10,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::address::address;
-use super::capped::Capped;
 use super::http::Shared;
 use super::ticket;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, Opening, Prepared};
 use crate::error::{Error, Result};
+use crate::log_throttle::LogThrottle;
 use crate::metrics::Bound;
-use crate::worker::{Panicked, guard};
+use crate::worker::{Panic, catch_panic};
 
 /// The most that an authenticator may take, however long a handler may: a client waits for its answer.
 const AUTHENTICATION: Duration = Duration::from_secs(10);
@@ -26,8 +26,8 @@ const AUTHENTICATION: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Door {
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
-    origins: Capped,
-    refusals: Capped,
+    origins: LogThrottle,
+    refusals: LogThrottle,
     /// The log has said that addresses are unknown.
     addressless: AtomicBool,
 }
@@ -91,8 +91,8 @@ fn check_origin(shared: &Shared, headers: &HeaderMap) -> Result<()> {
         return Ok(());
     }
     shared.manager().metrics().refused(Bound::Origin);
-    if let Some(left_out) = shared.door().origins.due() {
-        tracing::warn!(?origin, ?host, %allowed, left_out, "origin_rejected");
+    if let Some(suppressed) = shared.door().origins.permit() {
+        tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
     }
     Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
 }
@@ -120,9 +120,9 @@ async fn authenticate(shared: &Shared, authenticator: &dyn AnyAuthenticator, par
 
 /// Lets an authenticator decide: caught, and under a deadline.
 pub(super) async fn decide(limit: Duration, deciding: impl Future<Output = Result<Identity>>) -> Result<Identity> {
-    match tokio::time::timeout(limit.min(AUTHENTICATION), guard(deciding)).await {
+    match tokio::time::timeout(limit.min(AUTHENTICATION), catch_panic(deciding)).await {
         Ok(Ok(decided)) => decided,
-        Ok(Err(Panicked(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),
+        Ok(Err(Panic(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),
         Err(_) => Err(Error::timeout("finding out who you are took too long")
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .with_retry_after(Duration::from_secs(1))),
@@ -132,9 +132,9 @@ pub(super) async fn decide(limit: Duration, deciding: impl Future<Output = Resul
 /// Notes a refusal.
 fn refused(shared: &Shared, error: Error) -> Error {
     shared.manager().metrics().refused(Bound::Identity);
-    if let Some(left_out) = shared.door().refusals.due() {
+    if let Some(suppressed) = shared.door().refusals.permit() {
         let error_id = error.id();
-        tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), left_out, "auth_failed");
+        tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");
     }
     error
 }

@@ -19,7 +19,7 @@ use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
 use crate::registry::{Command, Connection, Fate};
 use crate::wire::{Decoder, Event, Violation, pong_frame};
-use crate::worker::{Panicked, Run, guard_call};
+use crate::worker::{Panic, Run, catch_panic_sync};
 
 /// Which request a handler answers, for its reply or its error.
 pub(super) struct Asked {
@@ -94,10 +94,11 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
         return refuse(conduct, connection, error, request.reference, Some(&envelope.message_type));
     };
     // Decoding and the rules run an application's code too.
-    let begun = guard_call(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panicked(text)| {
-        let message_type = handler.message_type;
-        Err(Error::internal(format!("checking `{message_type}` panicked: {text}")).with_close(CloseCode::Error))
-    });
+    let begun =
+        catch_panic_sync(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panic(text)| {
+            let message_type = handler.message_type;
+            Err(Error::internal(format!("checking `{message_type}` panicked: {text}")).with_close(CloseCode::Error))
+        });
     let message_type = Cow::Borrowed(handler.message_type);
     match begun {
         Ok(future) => Begun::Started(future, Asked { request, handler: Some(handler), message_type }, kind),
@@ -122,7 +123,7 @@ pub(super) fn answer(
     conduct: &mut Conduct,
     connection: &Connection,
     asked: &Asked,
-    output: Result<Result<Reply>, Panicked>,
+    output: Result<Result<Reply>, Panic>,
 ) -> Result<(), Error> {
     let error = match output {
         Ok(Ok(Reply(answer))) => match acknowledged(connection, asked, answer) {
@@ -130,9 +131,7 @@ pub(super) fn answer(
             Err(error) => error,
         },
         Ok(Err(error)) => error,
-        Err(Panicked(text)) => {
-            Error::internal(format!("{} panicked: {text}", asked.who())).with_close(CloseCode::Error)
-        }
+        Err(Panic(text)) => Error::internal(format!("{} panicked: {text}", asked.who())).with_close(CloseCode::Error),
     };
     // The error is the answer, unless `cx.reply` gave one: a request with a `ref` has exactly one. A clone of the context
     // that has left the handler gives no other.
@@ -258,7 +257,7 @@ pub(super) async fn run<'s>(
     source: Source<'_>,
     connection: &Arc<Connection>,
     unread: Vec<u8>,
-) -> (Result<Result<Reply>, Panicked>, Ahead) {
+) -> (Result<Result<Reply>, Panic>, Ahead) {
     let mut ahead = Ahead { next: None, rest: unread };
     let timeout = asked.handler.and_then(|handler| handler.timeout).unwrap_or(manager.settings().ws_handler_timeout);
     let meanwhile = beside(connection, Reading::new(source, connection, &mut ahead));
@@ -280,6 +279,6 @@ fn overdue(asked: &Asked, timeout: Duration) -> Error {
 pub(super) async fn first_poll(
     future: &mut HandlerFuture<'_>,
     handling: &mut Run<'_>,
-) -> Poll<Result<Result<Reply>, Panicked>> {
+) -> Poll<Result<Result<Reply>, Panic>> {
     poll_fn(|cx| Poll::Ready(handling.poll(Pin::as_mut(future), cx))).await
 }

@@ -7,7 +7,6 @@ mod allocations;
 mod app;
 mod attend;
 mod builder;
-mod capped;
 mod closing;
 mod conduct;
 mod connection;

@@ -7,7 +7,7 @@
 
 mod run;
 
-pub(crate) use crate::guard::{Panicked, guard, guard_call, poll_guarded};
+pub(crate) use crate::panic::{Panic, catch_panic, catch_panic_sync, poll_catching_panic};
 pub(crate) use run::Run;
 
 use std::io;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::{Panicked, poll_guarded};
+use super::{Panic, poll_catching_panic};
 use crate::metrics::{Kind, Meter};
 
 /// Counts one run of the application's code, from its first poll to its end; being dropped is an end too.
@@ -27,11 +27,11 @@ impl<'m> Run<'m> {
         &mut self,
         future: Pin<&mut F>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<F::Output, Panicked>> {
+    ) -> Poll<Result<F::Output, Panic>> {
         let begun = Instant::now();
         let started = *self.started.get_or_insert(begun);
         self.meter.enter(self.kind);
-        let polled = poll_guarded(future, cx);
+        let polled = poll_catching_panic(future, cx);
         let now = Instant::now();
         self.meter.leave(self.kind, now.duration_since(begun));
         if polled.is_ready() {

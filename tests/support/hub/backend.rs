@@ -9,7 +9,7 @@ use agentcore::backend::{
     Admission, AdmissionLimits, Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish,
     Question, RateAnswer, RateAsk, RateBook, Refused,
 };
-use agentcore::message::Parcel;
+use agentcore::message::OutboundMessage;
 use agentcore::{Error, GroupName, Result, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
@@ -82,10 +82,10 @@ async fn half() {
 }
 
 /// Delivers what comes in, in order.
-async fn receive(mut inbox: mpsc::UnboundedReceiver<(Instant, Parcel)>, deliver: Arc<dyn Deliver>) {
-    while let Some((due, parcel)) = inbox.recv().await {
+async fn receive(mut inbox: mpsc::UnboundedReceiver<(Instant, OutboundMessage)>, deliver: Arc<dyn Deliver>) {
+    while let Some((due, message)) = inbox.recv().await {
         tokio::time::sleep_until(due).await;
-        if let Some(waiting) = deliver.deliver(parcel) {
+        if let Some(waiting) = deliver.deliver(message) {
             waiting.await;
         }
     }
@@ -127,8 +127,8 @@ async fn send_leaves(hub: Hub) {
             Some(due) => {
                 tokio::time::sleep_until(due).await;
                 let mut book = hub.0.presence.lock().await;
-                while let Some(parcel) = book.take_due(Instant::now()) {
-                    hub.post(None, &parcel);
+                while let Some(message) = book.take_due(Instant::now()) {
+                    hub.post(None, &message);
                 }
             }
         }
@@ -208,7 +208,7 @@ impl Backend for HubBackend {
         self.change(group);
     }
 
-    fn publish(&self, parcel: &Parcel) -> Publish {
+    fn publish(&self, message: &OutboundMessage) -> Publish {
         let full = {
             let mut state = self.hub.state();
             if state.broken {
@@ -218,13 +218,13 @@ impl Backend for HubBackend {
             state.published.is_multiple_of(FULL_EVERY)
         };
         if !full {
-            self.hub.post(self.id(), parcel);
+            self.hub.post(self.id(), message);
             return Publish::Done(Ok(()));
         }
-        let (hub, own, parcel) = (self.hub.clone(), self.id(), parcel.clone());
+        let (hub, own, message) = (self.hub.clone(), self.id(), message.clone());
         Publish::Wait(Box::pin(async move {
             half().await;
-            hub.post(own, &parcel);
+            hub.post(own, &message);
             Ok(())
         }))
     }
@@ -311,8 +311,8 @@ impl Backend for HubBackend {
                 return Err(Error::backend("the hub is broken"));
             }
             let mut book = self.hub.0.presence.lock().await;
-            if let Some(parcel) = book.enter(presence) {
-                self.hub.post(None, &parcel);
+            if let Some(message) = book.enter(presence) {
+                self.hub.post(None, &message);
             }
             drop(book);
             half().await;
@@ -324,8 +324,8 @@ impl Backend for HubBackend {
         Box::pin(async move {
             half().await;
             let mut book = self.hub.0.presence.lock().await;
-            if let Some(parcel) = book.exit(&exit, Instant::now()) {
-                self.hub.post(None, &parcel);
+            if let Some(message) = book.exit(&exit, Instant::now()) {
+                self.hub.post(None, &message);
             }
             drop(book);
             self.hub.0.leaves.notify_one();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, RateBook, ResyncReason};
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{GroupName, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
@@ -45,7 +45,7 @@ struct State {
 /// A node, as the hub knows it.
 struct Member {
     id: u64,
-    inbox: mpsc::UnboundedSender<(Instant, Parcel)>,
+    inbox: mpsc::UnboundedSender<(Instant, OutboundMessage)>,
     deliver: Arc<dyn Deliver>,
     subscribed: HashSet<GroupName>,
     waiting: HashMap<GroupName, Vec<oneshot::Sender<()>>>,
@@ -100,7 +100,10 @@ impl Hub {
 
     /// Hands a text to every node as if another one had sent it.
     pub fn inject(&self, to: Recipient, envelope: &str) {
-        self.post(None, &Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()));
+        self.post(
+            None,
+            &OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()),
+        );
     }
 
     /// Lets no presence begin or end while the guard lives.
@@ -112,16 +115,16 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a parcel for every node that wants it, but `from`.
-    fn post(&self, from: Option<u64>, parcel: &Parcel) {
+    /// Queues a message for every node that wants it, but `from`.
+    fn post(&self, from: Option<u64>, message: &OutboundMessage) {
         let due = Instant::now() + DELAY / 2;
         for node in &self.state().nodes {
-            let wanted = match &parcel.to {
+            let wanted = match &message.to {
                 Recipient::Group(group) => node.subscribed.contains(group),
                 _ => true,
             };
             if Some(node.id) != from && wanted {
-                let _ = node.inbox.send((due, parcel.clone()));
+                let _ = node.inbox.send((due, message.clone()));
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::names::Channel;
-use crate::error::{Seldom, one_line};
+use crate::error::one_line;
+use crate::log_throttle::LogThrottle;
 
 /// The counts since the start.
 #[derive(Debug, Default)]
@@ -12,15 +13,15 @@ pub(super) struct Figures {
     holes: AtomicU64,
     overruns: AtomicU64,
     links: AtomicU64,
-    warned: Seldom,
+    throttle: LogThrottle,
 }
 
 impl Figures {
     /// A payload was dropped that this version cannot read.
     pub(super) fn unreadable(&self, why: impl FnOnce() -> String, channel: &Channel) {
         let count = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.warned.may_tell() {
-            tracing::warn!(?channel, count, "dropped: {}", one_line(&why()));
+        if let Some(suppressed) = self.throttle.permit() {
+            tracing::warn!(?channel, count, suppressed, "dropped: {}", one_line(&why()));
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::driver::{Commands, Driver};
 use super::figures::Figures;
 use crate::error::{Error, Result};
+use crate::log_throttle::LogThrottle;
 
 /// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
 /// within three.
@@ -103,28 +104,33 @@ pub(super) struct Reopening {
     failed: &'static str,
     /// After a link that lived shortly.
     pause: Duration,
-    lost: Told,
-    unreachable: Told,
+    /// Log lines about lost links and about links that cannot be opened, by reason.
+    lost: LogThrottle<String>,
+    unreachable: LogThrottle<String>,
     /// The log has heard of a failure, and not yet of its end.
     is_owed: bool,
 }
 
-/// The reason that was told last, and when.
-type Told = Option<(String, Instant)>;
-
 impl Reopening {
     pub(super) fn new(failed: &'static str) -> Self {
         // Started again after a panic, the task has not told what was lost; the supervisor has.
-        Self { failed, pause: PAUSE.0, lost: None, unreachable: None, is_owed: true }
+        Self {
+            failed,
+            pause: PAUSE.0,
+            lost: LogThrottle::keyed(TELL_EVERY, 1),
+            unreachable: LogThrottle::keyed(TELL_EVERY, 1),
+            is_owed: true,
+        }
     }
 
     /// Whether the loss of a link that there was `since` then is told: always of one that lived for long, otherwise when
     /// the reason is another one, and once a minute.
     pub(super) fn may_tell_lost(&mut self, since: Instant, reason: &Error) -> bool {
         if since.elapsed() >= SHORTLY {
-            (self.lost, self.unreachable) = (None, None);
+            self.lost.reset();
+            self.unreachable.reset();
         }
-        let may = may_tell(&mut self.lost, reason);
+        let may = self.lost.permit_key(&*format!("{reason:?}")).is_some();
         self.is_owed |= may;
         may
     }
@@ -151,7 +157,7 @@ impl Reopening {
             match connect().await {
                 Ok(link) => return link,
                 Err(error) => {
-                    if may_tell(&mut self.unreachable, &error) {
+                    if self.unreachable.permit_key(&*format!("{error:?}")).is_some() {
                         self.is_owed = true;
                         tracing::warn!("{}: {error:?}", self.failed);
                     }
@@ -161,16 +167,6 @@ impl Reopening {
             pause = (pause * 2).min(RETRY.1);
         }
     }
-}
-
-/// Whether a reason is told: one that was not told just before, or not within a minute.
-fn may_tell(told: &mut Told, reason: &Error) -> bool {
-    let (reason, now) = (format!("{reason:?}"), Instant::now());
-    let is_known = told.as_ref().is_some_and(|(known, at)| *known == reason && now < *at + TELL_EVERY);
-    if !is_known {
-        *told = Some((reason, now));
-    }
-    !is_known
 }
 
 #[cfg(test)]
@@ -191,18 +187,5 @@ mod tests {
         }
         assert_eq!(paused(SHORTLY).await, 0, "it lived for long");
         assert_eq!(paused(SHORTLY / 2).await, 50);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn why_there_is_no_link_is_told_at_first_when_it_changes_and_each_minute() {
-        let mut told = None;
-        let (refused, gone) = (Error::backend("refused"), Error::backend("gone"));
-        assert!(may_tell(&mut told, &refused));
-        assert!(!may_tell(&mut told, &refused));
-        assert!(may_tell(&mut told, &gone), "another reason");
-        sleep(TELL_EVERY / 2).await;
-        assert!(!may_tell(&mut told, &gone));
-        sleep(TELL_EVERY / 2).await;
-        assert!(may_tell(&mut told, &gone), "it goes on");
     }
 }

@@ -41,7 +41,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::message::{Except, Overflow, Parcel, Recipient};
+use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 use crate::settings::Settings;
 
 /// The nodes that share a Redis and a prefix, as one.
@@ -127,13 +127,13 @@ impl Backend for RedisBackend {
         }
     }
 
-    fn publish(&self, parcel: &Parcel) -> Publish {
+    fn publish(&self, message: &OutboundMessage) -> Publish {
         match self.started() {
             // One of this node's own connections.
-            Ok(started) if matches!(parcel.to, Recipient::Connection(id) if id.incarnation == started.origin) => {
+            Ok(started) if matches!(message.to, Recipient::Connection(id) if id.incarnation == started.origin) => {
                 Publish::Done(Ok(()))
             }
-            Ok(started) => started.outbound.publish(parcel),
+            Ok(started) => started.outbound.publish(message),
             Err(error) => Publish::Done(Err(error)),
         }
     }
@@ -218,7 +218,10 @@ impl Backend for RedisBackend {
             let payload = |envelope: &bytes::Bytes| {
                 let except = Except { connection: None, users: vec![presence.user.clone()] };
                 let to = Recipient::Group(presence.group.clone());
-                payload::loose(started.origin, &Parcel::from_envelope(to, except, Overflow::Disconnect, envelope))
+                payload::loose(
+                    started.origin,
+                    &OutboundMessage::from_envelope(to, except, Overflow::Disconnect, envelope),
+                )
             };
             let (joined, left) = (payload(&presence.joined), payload(&presence.left));
             started.ask(|done| Ask::Enter(Box::new(Entry { presence, joined, left }), done)).await
@@ -253,12 +256,12 @@ impl Backend for RedisBackend {
             let Some(started) = self.started.get() else { return Answers::default() };
             // It has no number, and is missed like the others nevertheless.
             let delivers = match &question {
-                Question::Deliver(parcel) => Some(parcel.clone()),
+                Question::Deliver(message) => Some(message.clone()),
                 _ => None,
             };
             let up = started.link.get().is_some();
-            if let (Some(parcel), false) = (&delivers, up) {
-                started.outbound.lose(parcel);
+            if let (Some(message), false) = (&delivers, up) {
+                started.outbound.lose(message);
             }
             let say = |number| {
                 let question = Talk::Ask(number, question).write(started.origin);

@@ -19,15 +19,15 @@ use parts::{Lane, Pack, Ready};
 use super::names::Channel;
 use super::payload::{HEAD, Head, Talk, put_record};
 use super::streams::FORGOTTEN_AFTER;
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 
-/// A payload is begun anew above this many bytes; a single parcel may be longer.
+/// A payload is begun anew above this many bytes; a single message may be longer.
 const PACK: usize = 64 << 10;
 /// So many bytes wait at most, for all channels together.
 const BOUND: usize = 4 << 20;
 /// Of so many channels at most it is known that something was lost while there was no link. With more, all are told.
 const LOST: usize = 16_384;
-/// So long after a channel's last parcel a mark says which number it was.
+/// So long after a channel's last message a mark says which number it was.
 const MARK_AFTER: Duration = Duration::from_secs(1);
 
 /// What waits to be published.
@@ -89,21 +89,21 @@ impl Outgoing {
         }
     }
 
-    /// Adds a parcel.
-    pub(super) fn push(&mut self, parcel: &Parcel, now: Instant) -> Push {
+    /// Adds a message.
+    pub(super) fn push(&mut self, message: &OutboundMessage, now: Instant) -> Push {
         if self.waiting >= BOUND {
             return Push::Full;
         }
-        self.number(parcel, now, false)
+        self.number(message, now, false)
     }
 
-    /// Counts a parcel that there is no room for: whoever should have got it will be told.
-    pub(super) fn lose(&mut self, parcel: &Parcel, now: Instant) {
-        self.number(parcel, now, true);
+    /// Counts a message that there is no room for: whoever should have got it will be told.
+    pub(super) fn lose(&mut self, message: &OutboundMessage, now: Instant) {
+        self.number(message, now, true);
     }
 
-    fn number(&mut self, parcel: &Parcel, now: Instant, is_lost: bool) -> Push {
-        let channel = Channel::of(&parcel.to);
+    fn number(&mut self, message: &OutboundMessage, now: Instant, is_lost: bool) -> Push {
+        let channel = Channel::of(&message.to);
         if self.down && self.lanes.len() >= self.most_lost {
             self.forget();
         }
@@ -148,7 +148,7 @@ impl Outgoing {
         if let Some(Pack { buffer, end, .. }) = lane.packs.last_mut() {
             *end = number + 1;
             let before = buffer.len();
-            put_record(buffer, parcel);
+            put_record(buffer, message);
             self.waiting += buffer.len() - before;
         }
         if first { Push::First } else { Push::Taken }
@@ -163,16 +163,16 @@ impl Outgoing {
         self.all_lost = true;
     }
 
-    /// Adds talk. It goes after the parcels that wait; lost while there is no link.
+    /// Adds talk. It goes after the messages that wait; lost while there is no link.
     pub(super) fn say(&mut self, channel: Channel, payload: Bytes) {
         self.line_up(channel, payload, false);
     }
 
-    /// Adds a question for all nodes. It goes after the parcels that wait, and before those to come. One that `delivers` a
-    /// parcel is counted like it: if it is lost, whoever should have got it will be told.
-    pub(super) fn ask(&mut self, payload: Bytes, delivers: Option<&Parcel>, now: Instant) {
+    /// Adds a question for all nodes. It goes after the messages that wait, and before those to come. One that `delivers` a
+    /// message is counted like it: if it is lost, whoever should have got it will be told.
+    pub(super) fn ask(&mut self, payload: Bytes, delivers: Option<&OutboundMessage>, now: Instant) {
         match delivers {
-            Some(parcel) if self.down => self.lose(parcel, now),
+            Some(message) if self.down => self.lose(message, now),
             _ => {
                 self.line_up(Channel::Nodes, payload, delivers.is_some());
                 self.turn += 1;

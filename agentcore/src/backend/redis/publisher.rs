@@ -11,7 +11,7 @@ use super::names::Channel;
 use super::payload::MAX_OUTSIDE;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
-use crate::message::{Message, Parcel, Recipient};
+use crate::message::{Message, OutboundMessage, Recipient};
 use crate::settings::Settings;
 
 /// Sends messages to connections, from a process that is no node: a worker, a cron job, another service.
@@ -120,8 +120,8 @@ impl PublisherTo<'_> {
     /// # Cancel safety
     /// Dropped before its end, the message may have been sent or not.
     pub async fn send<M: Message>(self, message: &M) -> Result<()> {
-        let parcel = Parcel::of(self.to?, message)?;
-        let (channel, payload) = envelope(&parcel)?;
+        let message = OutboundMessage::of(self.to?, message)?;
+        let (channel, payload) = envelope(&message)?;
         if payload.len() > MAX_OUTSIDE {
             return Err(Error::validation(format!(
                 "an envelope for the nodes has at most {MAX_OUTSIDE} bytes, this one has {}",
@@ -133,10 +133,10 @@ impl PublisherTo<'_> {
 }
 
 /// The channel and the payload of a message from outside.
-fn envelope(parcel: &Parcel) -> Result<(Channel, Bytes)> {
-    let channel = Channel::of(&parcel.to);
-    let envelope = parcel.envelope();
-    let Recipient::User(user) = &parcel.to else { return Ok((channel, envelope)) };
+fn envelope(message: &OutboundMessage) -> Result<(Channel, Bytes)> {
+    let channel = Channel::of(&message.to);
+    let envelope = message.envelope();
+    let Recipient::User(user) = &message.to else { return Ok((channel, envelope)) };
     // The name goes in front: `{"user":"alice",` and the rest of the object.
     let mut payload = b"{\"user\":".to_vec();
     serde_json::to_writer(&mut payload, user).map_err(Error::internal)?;

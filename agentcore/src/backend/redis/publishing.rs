@@ -11,8 +11,8 @@ use super::links::Link;
 use super::names::Channel;
 use super::outgoing::{Batch, Outgoing, Push};
 use crate::backend::Publish;
-use crate::error::Seldom;
-use crate::message::Parcel;
+use crate::log_throttle::LogThrottle;
+use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
 
 /// So many marks go out together.
@@ -46,53 +46,53 @@ impl Outbound {
         }
     }
 
-    /// Adds a parcel; waits while too much waits already.
-    pub(super) fn publish(self: &Arc<Self>, parcel: &Parcel) -> Publish {
-        if self.push(parcel) {
+    /// Adds a message; waits while too much waits already.
+    pub(super) fn publish(self: &Arc<Self>, message: &OutboundMessage) -> Publish {
+        if self.push(message) {
             return Publish::Done(Ok(()));
         }
-        let (outbound, parcel) = (self.clone(), parcel.clone());
+        let (outbound, message) = (self.clone(), message.clone());
         Publish::Wait(Box::pin(async move {
             let taken = async {
                 loop {
                     let emptied = outbound.emptied.notified();
-                    if outbound.push(&parcel) {
+                    if outbound.push(&message) {
                         return;
                     }
                     emptied.await;
                 }
             };
             if timeout(PATIENCE, taken).await.is_err() {
-                lock(&outbound.waiting).lose(&parcel, Instant::now());
+                lock(&outbound.waiting).lose(&message, Instant::now());
             }
             Ok(())
         }))
     }
 
     /// False when it is full.
-    fn push(&self, parcel: &Parcel) -> bool {
-        let pushed = lock(&self.waiting).push(parcel, Instant::now());
+    fn push(&self, message: &OutboundMessage) -> bool {
+        let pushed = lock(&self.waiting).push(message, Instant::now());
         if pushed == Push::First {
             self.filled.notify_one();
         }
         pushed != Push::Full
     }
 
-    /// Adds a payload that is none of parcels.
+    /// Adds a payload that is none of messages.
     pub(super) fn say(&self, channel: Channel, payload: bytes::Bytes) {
         lock(&self.waiting).say(channel, payload);
         self.filled.notify_one();
     }
 
-    /// Adds a question for all nodes; one that delivers a parcel is missed like it when it is lost.
-    pub(super) fn ask(&self, payload: bytes::Bytes, delivers: Option<&Parcel>) {
+    /// Adds a question for all nodes; one that delivers a message is missed like it when it is lost.
+    pub(super) fn ask(&self, payload: bytes::Bytes, delivers: Option<&OutboundMessage>) {
         lock(&self.waiting).ask(payload, delivers, Instant::now());
         self.filled.notify_one();
     }
 
-    /// Counts a parcel that does not go to the other nodes: whoever should have got it will be told.
-    pub(super) fn lose(&self, parcel: &Parcel) {
-        lock(&self.waiting).lose(parcel, Instant::now());
+    /// Counts a message that does not go to the other nodes: whoever should have got it will be told.
+    pub(super) fn lose(&self, message: &OutboundMessage) {
+        lock(&self.waiting).lose(message, Instant::now());
     }
 
     /// Whether all that waited has been said.
@@ -103,7 +103,7 @@ impl Outbound {
     /// Sends what waits, for as long as it runs.
     pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
         let mut changes = link.watch();
-        let warned = Seldom::default();
+        let throttle = LogThrottle::default();
         if self.sending.swap(false, Ordering::SeqCst) {
             // It panicked with a batch on its way, and what that was is gone with it.
             lock(&self.waiting).lose_all();
@@ -131,8 +131,8 @@ impl Outbound {
                 let published = commands.publish(std::mem::take(&mut batch.messages)).await;
                 self.sending.store(false, Ordering::SeqCst);
                 if let Err(error) = published {
-                    if warned.may_tell() {
-                        tracing::warn!("messages for other nodes may be lost: {error:?}");
+                    if let Some(suppressed) = throttle.permit() {
+                        tracing::warn!(suppressed, "messages for other nodes may be lost: {error:?}");
                     }
                     lock(&self.waiting).fail(&batch, Instant::now());
                     self.set_down();

@@ -21,7 +21,7 @@ use super::peers::Peers;
 use super::publishing::Outbound;
 use super::streams::Streams;
 use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
 
 /// So many bytes wait at most to be read.
@@ -126,22 +126,22 @@ impl Reader {
         let now = Instant::now();
         match Payload::read(channel, &payload) {
             Ok(Payload::Pack(head, _)) if head.origin == self.origin => {}
-            Ok(Payload::Pack(head, parcels)) => {
-                let verdict = reading.streams.note(channel, &head, parcels.len(), now);
+            Ok(Payload::Pack(head, messages)) => {
+                let verdict = reading.streams.note(channel, &head, messages.len(), now);
                 if verdict.hole {
                     self.figures.hole();
                     reading.missing.note(channel.clone());
                 }
-                for parcel in parcels.into_iter().skip(verdict.seen) {
-                    self.deliver(reading, channel, parcel).await;
+                for message in messages.into_iter().skip(verdict.seen) {
+                    self.deliver(reading, channel, message).await;
                 }
             }
-            Ok(Payload::Loose(parcels)) => {
-                for parcel in parcels {
-                    self.deliver(reading, channel, parcel).await;
+            Ok(Payload::Loose(messages)) => {
+                for message in messages {
+                    self.deliver(reading, channel, message).await;
                 }
             }
-            Ok(Payload::Outside(parcel)) => self.deliver(reading, channel, parcel).await,
+            Ok(Payload::Outside(message)) => self.deliver(reading, channel, message).await,
             Ok(Payload::Talk(origin, _)) if origin == self.origin => {}
             Ok(Payload::Talk(origin, talk)) => self.talk(reading, origin, talk),
             Err(Unreadable::Hole(what)) => {
@@ -158,8 +158,8 @@ impl Reader {
         }
     }
 
-    async fn deliver(&self, reading: &mut Reading, channel: &Channel, parcel: Parcel) {
-        let Some(waiting) = self.deliver.deliver(parcel) else { return };
+    async fn deliver(&self, reading: &mut Reading, channel: &Channel, message: OutboundMessage) {
+        let Some(waiting) = self.deliver.deliver(message) else { return };
         let now = Instant::now();
         // Which worker it is that does not keep up is not known here, so what found room meanwhile changes nothing.
         let is_behind = reading.behind_until.is_some_and(|until| now < until);

@@ -3,7 +3,8 @@
 use super::super::{Incoming, Rate};
 use super::RateLimit;
 use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Subject};
-use crate::error::{Error, Seldom};
+use crate::error::Error;
+use crate::log_throttle::LogThrottle;
 
 /// How many messages a message counts as.
 pub(super) type Cost = Box<dyn Fn(&Incoming<'_>) -> u32 + Send + Sync>;
@@ -20,7 +21,7 @@ pub(super) struct Quotas {
 #[derive(Debug, Default)]
 pub(super) struct Local {
     desk: RateDesk,
-    warned: Seldom,
+    throttle: LogThrottle,
 }
 
 impl RateLimit {
@@ -61,8 +62,8 @@ impl RateLimit {
 
 impl Local {
     fn warn(&self, error: &Error) {
-        if self.warned.may_tell() {
-            tracing::warn!(code = error.code(), "rate limits hold for each node by itself: {error:?}");
+        if let Some(suppressed) = self.throttle.permit() {
+            tracing::warn!(code = error.code(), suppressed, "rate limits hold for each node by itself: {error:?}");
         }
     }
 }

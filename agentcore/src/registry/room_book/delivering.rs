@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{EVERYONE, RoomBook, index};
-use crate::message::{Body, Codec, Except, type_of};
+use crate::message::{Codec, EncodedMessage, Except, type_of};
 use crate::registry::Cause;
 use crate::registry::missed::Gaps;
 use crate::registry::outbox::{Chunk, Fate};
@@ -20,7 +20,7 @@ const MAX_PENDING: usize = 256 * 1024;
 
 impl RoomBook {
     /// Gives a message to its recipients: to a group when it is settled, unless its sender wants to know how many took it.
-    pub(super) fn send(&mut self, to: &Target, body: Arc<Body>, except: Except, receipt: Option<&Receipt>) {
+    pub(super) fn send(&mut self, to: &Target, body: Arc<EncodedMessage>, except: Except, receipt: Option<&Receipt>) {
         let room = match to {
             Target::Group(group) => self.names.get(group).copied(),
             Target::Everyone => Some(EVERYONE),
@@ -39,7 +39,7 @@ impl RoomBook {
         }
     }
 
-    fn publish(&mut self, room: u32, body: Arc<Body>, except: Except) {
+    fn publish(&mut self, room: u32, body: Arc<EncodedMessage>, except: Except) {
         let Some(target) = self.rooms.get_mut(room as usize) else { return };
         let members = target.members.len();
         let everybody = except.is_empty();
@@ -125,7 +125,7 @@ impl RoomBook {
     }
 
     /// Gives a message to one connection, in its codec; true when its outbox took it.
-    fn send_body(&mut self, member: Member, body: &Body) -> bool {
+    fn send_body(&mut self, member: Member, body: &EncodedMessage) -> bool {
         let Some(codec) = self.seat(member).map(|seat| seat.codec()) else { return false };
         match body.frame(codec) {
             Some(frame) => self.send_frame(member, frame.clone(), body.overflow().into()),
@@ -158,7 +158,7 @@ impl RoomBook {
     }
 
     /// Gives a message to the members of a room now; returns how many took it.
-    fn publish_now(&mut self, room: u32, body: Arc<Body>, except: Except) -> usize {
+    fn publish_now(&mut self, room: u32, body: Arc<EncodedMessage>, except: Except) -> usize {
         self.settle();
         let packs = self.rooms.get(room as usize).is_some_and(|room| room.packed > 0);
         let mut pending = Pending::new(room, body, except, packs);

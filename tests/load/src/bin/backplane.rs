@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use agentcore::backend::{
     AdmissionLimits, Answer, Async, Backend, Deliver, Node, Publish, Question, RedisBackend, ResyncReason,
 };
-use agentcore::message::{Except, Overflow, Parcel, Recipient};
+use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{Error, GroupName, Internal, Result, Settings, Supervisor, UserId};
 use tokio::sync::Notify;
 
@@ -41,7 +41,7 @@ struct Counting {
 }
 
 impl Deliver for Counting {
-    fn deliver(&self, _: Parcel) -> Option<Async<'static, ()>> {
+    fn deliver(&self, _: OutboundMessage) -> Option<Async<'static, ()>> {
         if self.got.fetch_add(1, Ordering::Relaxed) + 1 == self.want.load(Ordering::Relaxed) {
             self.done.notify_one();
         }
@@ -94,19 +94,19 @@ async fn run(url: &str, count: usize, bytes: usize, channels: usize) -> Result<(
     let publishing = node("publisher", &settings, silent).await?;
     let receiving = node("receiver", &settings, receiver.clone()).await?;
     let envelope = format!("{{\"type\":\"said\",\"data\":{{\"text\":\"{}\"}}}}", "x".repeat(bytes.saturating_sub(35)));
-    let mut parcels = Vec::new();
+    let mut messages = Vec::new();
     for number in 0..channels {
         let group = GroupName::new(format!("channel-{number}"))?;
         if let Some(heard) = receiving.subscribe(&group) {
             heard.await?;
         }
         let to = Recipient::Group(group);
-        parcels.push(Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()));
+        messages.push(OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes()));
     }
     let start = Instant::now();
     let mut waits = 0_usize;
-    for (number, parcel) in parcels.iter().cycle().take(count).enumerate() {
-        match publishing.publish(parcel) {
+    for (number, message) in messages.iter().cycle().take(count).enumerate() {
+        match publishing.publish(message) {
             Publish::Done(done) => done?,
             Publish::Wait(waiting) => {
                 waits += 1;

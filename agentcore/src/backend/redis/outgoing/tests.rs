@@ -8,18 +8,18 @@ use crate::id::GroupName;
 use crate::message::{Except, Overflow, Recipient};
 use proptest::prelude::*;
 
-fn parcel(group: u8, text: &str) -> Parcel {
+fn message(group: u8, text: &str) -> OutboundMessage {
     let to = Recipient::Group(GroupName::new(format!("g{group}")).unwrap());
     let envelope = format!("{{\"type\":\"said\",\"data\":\"{text}\"}}");
-    Parcel::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
+    OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),
-    /// A parcel for which there was no room.
+    /// A message for which there was no room.
     Lose(u8),
-    /// A question that delivers a parcel.
+    /// A question that delivers a message.
     Ask(u8),
     /// What waits goes out.
     Send(Fate),
@@ -58,15 +58,15 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn number(parcel: &Parcel) -> u64 {
-    let text: serde_json::Value = serde_json::from_slice(&parcel.envelope()).unwrap();
+fn number(message: &OutboundMessage) -> u64 {
+    let text: serde_json::Value = serde_json::from_slice(&message.envelope()).unwrap();
     text["data"].as_str().unwrap().parse().unwrap()
 }
 
 fn numbers((channel, bytes): &(Channel, Bytes)) -> Vec<u64> {
     match Payload::read(channel, bytes) {
-        Ok(Payload::Pack(_, parcels)) => parcels.iter().map(number).collect(),
-        Ok(Payload::Talk(1, Talk::Ask(_, Question::Deliver(parcel)))) => vec![number(&parcel)],
+        Ok(Payload::Pack(_, messages)) => messages.iter().map(number).collect(),
+        Ok(Payload::Talk(1, Talk::Ask(_, Question::Deliver(message)))) => vec![number(&message)],
         _ => panic!("{channel:?}"),
     }
 }
@@ -76,8 +76,8 @@ fn at(channel: &Channel) -> usize {
     group.as_str()[1..].parse().unwrap()
 }
 
-fn question(parcel: &Parcel) -> Bytes {
-    Talk::Ask(1, Question::Deliver(parcel.clone())).write(1)
+fn question(message: &OutboundMessage) -> Bytes {
+    Talk::Ask(1, Question::Deliver(message.clone())).write(1)
 }
 
 /// One receiver, and what it has heard and should have.
@@ -93,15 +93,15 @@ struct Receiver {
 impl Receiver {
     fn receive(&mut self, batch: &Batch, now: Instant) {
         for (place, (channel, bytes)) in batch.messages.iter().enumerate() {
-            let (head, parcels) = match Payload::read(channel, bytes).unwrap() {
-                Payload::Pack(head, parcels) => (head, parcels),
+            let (head, messages) = match Payload::read(channel, bytes).unwrap() {
+                Payload::Pack(head, messages) => (head, messages),
                 Payload::Talk(1, Talk::Lost) => {
                     let rest: Vec<u64> = batch.messages[place + 1..].iter().flat_map(numbers).collect();
                     self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
                     continue;
                 }
-                Payload::Talk(1, Talk::Ask(_, Question::Deliver(parcel))) => {
-                    self.take(at(&Channel::of(&parcel.to)), number(&parcel));
+                Payload::Talk(1, Talk::Ask(_, Question::Deliver(message))) => {
+                    self.take(at(&Channel::of(&message.to)), number(&message));
                     continue;
                 }
                 _ => panic!("{channel:?}"),
@@ -110,8 +110,8 @@ impl Receiver {
             if !self.hears[at] {
                 continue;
             }
-            let Verdict { seen, hole } = self.streams.note(channel, &head, parcels.len(), now);
-            let numbers: Vec<u64> = parcels[seen..].iter().map(number).collect();
+            let Verdict { seen, hole } = self.streams.note(channel, &head, messages.len(), now);
+            let numbers: Vec<u64> = messages[seen..].iter().map(number).collect();
             if hole {
                 let next = numbers.first().copied().unwrap_or(u64::MAX);
                 self.missing[at].retain(|number| *number > next);
@@ -157,22 +157,22 @@ proptest! {
             match step {
                 Step::Push(group) => {
                     count += 1;
-                    prop_assert_ne!(outgoing.push(&parcel(group, &count.to_string()), now), Push::Full);
+                    prop_assert_ne!(outgoing.push(&message(group, &count.to_string()), now), Push::Full);
                     if receiver.hears[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
                 Step::Lose(group) => {
                     count += 1;
-                    outgoing.lose(&parcel(group, &count.to_string()), now);
+                    outgoing.lose(&message(group, &count.to_string()), now);
                     if receiver.hears[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
                 Step::Ask(group) => {
                     count += 1;
-                    let parcel = parcel(group, &count.to_string());
-                    outgoing.ask(question(&parcel), Some(&parcel), now);
+                    let message = message(group, &count.to_string());
+                    outgoing.ask(question(&message), Some(&message), now);
                     if receiver.hears[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
@@ -215,29 +215,29 @@ proptest! {
 fn what_waits_is_packed_and_bounded() {
     let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
     outgoing.set_up(now);
-    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
+    assert_eq!(outgoing.push(&message(0, "1"), now), Push::First);
     let long = "x".repeat(1_000);
     let mut count = 1;
-    while outgoing.push(&parcel(count % 3, &long), now) == Push::Taken {
+    while outgoing.push(&message(count % 3, &long), now) == Push::Taken {
         count = (count + 1) % 250;
     }
-    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::Full);
+    assert_eq!(outgoing.push(&message(0, "1"), now), Push::Full);
     let batch = outgoing.take();
     assert!(batch.messages.iter().all(|(_, bytes)| bytes.len() < PACK + 2_000));
     assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
     assert!(outgoing.is_empty());
-    assert_eq!(outgoing.push(&parcel(0, "1"), now), Push::First);
+    assert_eq!(outgoing.push(&message(0, "1"), now), Push::First);
 }
 
 #[test]
 fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
     let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
     outgoing.set_up(now);
-    outgoing.push(&parcel(0, "1"), now);
-    let asked = parcel(0, "2");
+    outgoing.push(&message(0, "1"), now);
+    let asked = message(0, "2");
     outgoing.ask(question(&asked), Some(&asked), now);
-    outgoing.push(&parcel(0, "3"), now);
-    outgoing.push(&parcel(0, "4"), now);
+    outgoing.push(&message(0, "3"), now);
+    outgoing.push(&message(0, "4"), now);
     let batch = outgoing.take();
     assert_eq!(batch.messages.iter().map(numbers).collect::<Vec<_>>(), [vec![1], vec![2], vec![3, 4]]);
 
@@ -253,7 +253,7 @@ fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
 fn a_silent_channel_gets_one_mark_and_is_forgotten() {
     let (mut outgoing, mut now) = (Outgoing::new(1), Instant::now());
     outgoing.set_up(now);
-    outgoing.push(&parcel(0, "1"), now);
+    outgoing.push(&message(0, "1"), now);
     outgoing.take();
     let mut marks = 0;
     while let Some(due) = outgoing.next_due() {
@@ -268,10 +268,10 @@ fn a_silent_channel_gets_one_mark_and_is_forgotten() {
 fn a_channel_whose_last_word_may_not_have_arrived_is_not_forgotten() {
     let (mut outgoing, start) = (Outgoing::new(1), Instant::now());
     outgoing.set_up(start);
-    outgoing.push(&parcel(0, "1"), start);
+    outgoing.push(&message(0, "1"), start);
     outgoing.take();
     outgoing.take_marks(start + MARK_AFTER, usize::MAX);
-    outgoing.push(&parcel(0, "2"), start + MARK_AFTER);
+    outgoing.push(&message(0, "2"), start + MARK_AFTER);
     // The task has not run for so long that all is due at once.
     let late = start + MARK_AFTER + FORGOTTEN_AFTER;
     let mut batch = outgoing.take();
@@ -279,8 +279,8 @@ fn a_channel_whose_last_word_may_not_have_arrived_is_not_forgotten() {
     outgoing.fail(&batch, late);
     let marks = outgoing.take_marks(late + MARK_AFTER, usize::MAX);
     let [(channel, mark)] = &marks.messages[..] else { panic!("one mark") };
-    let Ok(Payload::Pack(head, parcels)) = Payload::read(channel, mark) else { panic!("a pack") };
-    assert_eq!((head.number, head.lost, parcels.len()), (2, true, 0));
+    let Ok(Payload::Pack(head, messages)) = Payload::read(channel, mark) else { panic!("a pack") };
+    assert_eq!((head.number, head.lost, messages.len()), (2, true, 0));
 }
 
 #[test]
@@ -289,8 +289,8 @@ fn without_a_link_memory_does_not_grow_with_the_channels() {
     outgoing.set_down(now);
     let to = |number: usize| Recipient::Group(GroupName::new(format!("g{number}")).unwrap());
     for number in 0..3 * LOST {
-        let parcel = Parcel::from_envelope(to(number), Except::default(), Overflow::Disconnect, b"{}");
-        outgoing.push(&parcel, now);
+        let message = OutboundMessage::from_envelope(to(number), Except::default(), Overflow::Disconnect, b"{}");
+        outgoing.push(&message, now);
         assert!(outgoing.lanes.len() <= LOST && outgoing.marks.len() <= LOST);
     }
     assert!(outgoing.take().is_empty() && outgoing.is_empty(), "there is no link");

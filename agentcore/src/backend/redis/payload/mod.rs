@@ -25,7 +25,7 @@ pub(super) use record::put as put_record;
 pub(super) use talk::Talk;
 
 use super::names::Channel;
-use crate::message::Parcel;
+use crate::message::OutboundMessage;
 
 /// The version this software writes, and the only one it reads.
 pub(super) const VERSION: u8 = 1;
@@ -55,20 +55,20 @@ pub(super) struct Head {
 /// What a payload says.
 #[derive(Debug)]
 pub(super) enum Payload {
-    /// Numbered parcels.
-    Pack(Head, Vec<Parcel>),
-    /// Parcels without numbers.
-    Loose(Vec<Parcel>),
+    /// Numbered messages.
+    Pack(Head, Vec<OutboundMessage>),
+    /// Messages without numbers.
+    Loose(Vec<OutboundMessage>),
     /// Something between nodes, with the origin of who says it.
     Talk(u64, Talk),
     /// Published by a program that is no node.
-    Outside(Parcel),
+    Outside(OutboundMessage),
 }
 
 /// A payload that says nothing to this version, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// Another version, or damaged: parcels may have been in it.
+    /// Another version, or damaged: messages may have been in it.
     Hole(&'static str),
     /// From outside, and not what may come from there.
     Outside(String),
@@ -109,12 +109,12 @@ fn read(channel: &Channel, bytes: &[u8]) -> Option<Payload> {
     }
 }
 
-fn records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<Vec<Parcel>> {
-    let mut parcels = Vec::new();
+fn records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<Vec<OutboundMessage>> {
+    let mut messages = Vec::new();
     while !cursor.is_empty() {
-        parcels.push(record::read(channel, cursor.long()?)?);
+        messages.push(record::read(channel, cursor.long()?)?);
     }
-    Some(parcels)
+    Some(messages)
 }
 
 impl Head {
@@ -131,10 +131,10 @@ impl Head {
     }
 }
 
-/// One parcel without a number.
-pub(super) fn loose(origin: u64, parcel: &Parcel) -> Bytes {
+/// One message without a number.
+pub(super) fn loose(origin: u64, message: &OutboundMessage) -> Bytes {
     let mut buffer = vec![VERSION, LOOSE];
     buffer.put_u64(origin);
-    put_record(&mut buffer, parcel);
+    put_record(&mut buffer, message);
     buffer.into()
 }

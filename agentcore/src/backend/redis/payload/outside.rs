@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::names::Channel;
 use crate::error::Error;
 use crate::id::UserId;
-use crate::message::{Except, Parcel, Recipient};
+use crate::message::{Except, OutboundMessage, Recipient};
 
 /// The longest envelope that is taken, in bytes.
 pub(in super::super) const MAX_OUTSIDE: usize = 1 << 20;
@@ -20,7 +20,7 @@ struct Address {
     user: Option<UserId>,
 }
 
-pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
+pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, String> {
     if bytes.len() > MAX_OUTSIDE {
         return Err(format!("it has {} bytes, {MAX_OUTSIDE} are allowed", bytes.len()));
     }
@@ -35,7 +35,7 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Parcel, String> {
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    Parcel::from_outside(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
+    OutboundMessage::from_outside(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
 }
 
 /// The message, and the broken rules.

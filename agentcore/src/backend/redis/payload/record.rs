@@ -1,4 +1,4 @@
-//! One parcel: flags (u8), then what the flags say, then the complete JSON envelope.
+//! One message: flags (u8), then what the flags say, then the complete JSON envelope.
 //!
 //! In this order: `1` the address within the channel (a user's name behind its length in one byte; on a node's channel the
 //! connection's serial, u64); `2` the excepted connection (two u64); `4` excepted users (their number, u16, and names);
@@ -9,7 +9,7 @@ use bytes::BufMut;
 use super::super::names::Channel;
 use super::cursor::{Cursor, put_long, put_short};
 use crate::id::ConnectionId;
-use crate::message::{Except, Overflow, OverflowKey, Parcel, Recipient};
+use crate::message::{Except, OutboundMessage, Overflow, OverflowKey, Recipient};
 
 const ADDRESS: u8 = 1;
 const EXCEPT_CONNECTION: u8 = 2;
@@ -19,22 +19,22 @@ const OLDEST: u8 = 16;
 const LATEST: u8 = NEWEST | OLDEST;
 const KNOWN: u8 = ADDRESS | EXCEPT_CONNECTION | EXCEPT_USERS | LATEST;
 
-/// Writes a parcel behind its length.
-pub(in super::super) fn put(buffer: &mut Vec<u8>, parcel: &Parcel) {
-    put_long(buffer, |buffer| write(buffer, parcel));
+/// Writes a message behind its length.
+pub(in super::super) fn put(buffer: &mut Vec<u8>, message: &OutboundMessage) {
+    put_long(buffer, |buffer| write(buffer, message));
 }
 
-fn write(buffer: &mut Vec<u8>, parcel: &Parcel) {
-    let Except { connection, users } = &parcel.except;
+fn write(buffer: &mut Vec<u8>, message: &OutboundMessage) {
+    let Except { connection, users } = &message.except;
     let at = buffer.len();
-    let mut flags = match parcel.overflow() {
+    let mut flags = match message.overflow() {
         Overflow::Disconnect => 0,
         Overflow::DropNewest => NEWEST,
         Overflow::DropOldest => OLDEST,
         Overflow::Latest(_) => LATEST,
     };
     buffer.push(0);
-    match &parcel.to {
+    match &message.to {
         Recipient::User(user) => {
             flags |= ADDRESS;
             put_short(buffer, user.as_str().as_bytes());
@@ -56,17 +56,17 @@ fn write(buffer: &mut Vec<u8>, parcel: &Parcel) {
         buffer.put_u16(count);
         users.iter().take(count.into()).for_each(|user| put_short(buffer, user.as_str().as_bytes()));
     }
-    if let Overflow::Latest(key) = parcel.overflow() {
+    if let Overflow::Latest(key) = message.overflow() {
         put_long(buffer, |buffer| buffer.extend_from_slice(key.as_str().as_bytes()));
     }
     if let Some(place) = buffer.get_mut(at) {
         *place = flags;
     }
-    buffer.extend_from_slice(parcel.envelope_bytes());
+    buffer.extend_from_slice(message.envelope_bytes());
 }
 
-/// Reads a parcel that came on a channel.
-pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<Parcel> {
+/// Reads a message that came on a channel.
+pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<OutboundMessage> {
     let mut cursor = Cursor(record);
     let flags = cursor.u8()?;
     if flags & !KNOWN != 0 {
@@ -98,5 +98,5 @@ pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<Parcel> {
     // What is no JSON would end the connections it is for.
     let envelope = cursor.0;
     (envelope.first() == Some(&b'{') && simdutf8::basic::from_utf8(envelope).is_ok())
-        .then(|| Parcel::from_envelope(to, except, overflow, envelope))
+        .then(|| OutboundMessage::from_envelope(to, except, overflow, envelope))
 }

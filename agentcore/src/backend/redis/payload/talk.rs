@@ -83,9 +83,9 @@ fn put_question(buffer: &mut Vec<u8>, question: &Question) {
             buffer.push(2);
             put_short(buffer, user.as_str().as_bytes());
         }
-        Question::Deliver(parcel) => {
+        Question::Deliver(message) => {
             buffer.push(3);
-            match &parcel.to {
+            match &message.to {
                 Recipient::Group(group) => {
                     buffer.push(0);
                     put_short(buffer, group.as_str().as_bytes());
@@ -97,7 +97,7 @@ fn put_question(buffer: &mut Vec<u8>, question: &Question) {
                 }
                 Recipient::Everyone => buffer.push(3),
             }
-            record::put(buffer, parcel);
+            record::put(buffer, message);
         }
         Question::Join(whose, group) => {
             buffer.push(4);

@@ -37,16 +37,16 @@ fn overflows() -> impl Strategy<Value = Overflow> {
     ]
 }
 
-fn parcels() -> impl Strategy<Value = Parcel> {
+fn messages() -> impl Strategy<Value = OutboundMessage> {
     let except = (proptest::option::of(connections()), proptest::collection::vec(users(), 0..4))
         .prop_map(|(connection, users)| Except { connection, users });
     (recipients(), except, overflows(), ".{0,40}").prop_map(|(to, except, overflow, text)| {
         let envelope = serde_json::json!({ "type": "said", "data": { "text": text } }).to_string();
-        Parcel::from_envelope(to, except, overflow, envelope.as_bytes())
+        OutboundMessage::from_envelope(to, except, overflow, envelope.as_bytes())
     })
 }
 
-fn assert_same(one: &Parcel, other: &Parcel) {
+fn assert_same(one: &OutboundMessage, other: &OutboundMessage) {
     assert_eq!((&one.to, &one.except, one.overflow()), (&other.to, &other.except, other.overflow()));
     assert_eq!(one.envelope(), other.envelope());
 }
@@ -57,7 +57,7 @@ fn questions() -> impl Strategy<Value = Question> {
         groups().prop_map(Question::Members),
         users().prop_map(Question::ConnectionsOf),
         users().prop_map(Question::Disconnect),
-        parcels().prop_map(Question::Deliver),
+        messages().prop_map(Question::Deliver),
         (whose(), groups()).prop_map(|(whose, group)| Question::Join(whose, group)),
         (whose(), groups()).prop_map(|(whose, group)| Question::Leave(whose, group)),
     ]
@@ -87,24 +87,24 @@ fn talks() -> impl Strategy<Value = Talk> {
 
 proptest! {
     #[test]
-    fn a_pack_is_read_as_it_was_written(parcel in parcels(), count in 0_usize..4, origin: u64, number: u64, lost: bool) {
+    fn a_pack_is_read_as_it_was_written(message in messages(), count in 0_usize..4, origin: u64, number: u64, lost: bool) {
         let head = Head { origin, stream: 7, number, lost };
         let mut buffer = head.bytes().to_vec();
-        (0..count).for_each(|_| put_record(&mut buffer, &parcel));
-        let Payload::Pack(read, parcels) = Payload::read(&Channel::of(&parcel.to), &buffer.into()).unwrap() else {
+        (0..count).for_each(|_| put_record(&mut buffer, &message));
+        let Payload::Pack(read, messages) = Payload::read(&Channel::of(&message.to), &buffer.into()).unwrap() else {
             panic!("a pack");
         };
         prop_assert_eq!(read, head);
-        prop_assert_eq!(parcels.len(), count);
-        parcels.iter().for_each(|read| assert_same(read, &parcel));
+        prop_assert_eq!(messages.len(), count);
+        messages.iter().for_each(|read| assert_same(read, &message));
     }
 
     #[test]
-    fn a_loose_parcel_is_read_as_it_was_written(parcel in parcels()) {
-        let Payload::Loose(parcels) = Payload::read(&Channel::of(&parcel.to), &loose(1, &parcel)).unwrap() else {
-            panic!("a loose parcel");
+    fn a_loose_parcel_is_read_as_it_was_written(message in messages()) {
+        let Payload::Loose(messages) = Payload::read(&Channel::of(&message.to), &loose(1, &message)).unwrap() else {
+            panic!("a loose message");
         };
-        assert_same(&parcels[0], &parcel);
+        assert_same(&messages[0], &message);
     }
 
     #[test]
@@ -115,7 +115,7 @@ proptest! {
         prop_assert_eq!(read.write(origin), bytes);
         match (&read, &talk) {
             (Talk::Answer { answer: read, .. }, Talk::Answer { answer, .. }) => prop_assert_eq!(read, answer),
-            (Talk::Ask(_, Question::Deliver(read)), Talk::Ask(_, Question::Deliver(parcel))) => assert_same(read, parcel),
+            (Talk::Ask(_, Question::Deliver(read)), Talk::Ask(_, Question::Deliver(message))) => assert_same(read, message),
             _ => {}
         }
     }
@@ -143,18 +143,18 @@ fn lobby() -> Channel {
 #[test]
 fn the_bytes_of_version_one_stay_as_they_are() {
     let fixture = include_bytes!("fixtures/pack_v1.bin");
-    let Payload::Pack(head, parcels) = Payload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
+    let Payload::Pack(head, messages) = Payload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
         panic!("a pack");
     };
     assert_eq!(head, Head { origin: 0x0102_0304_0506_0708, stream: 9, number: 41, lost: true });
-    let envelopes: Vec<_> = parcels.iter().map(Parcel::envelope).collect();
+    let envelopes: Vec<_> = messages.iter().map(OutboundMessage::envelope).collect();
     assert_eq!(envelopes, [r#"{"type":"said","data":{"text":"hi"}}"#, r#"{"type":"moved"}"#]);
-    assert_eq!(parcels[0].except.connection, Some(ConnectionId { incarnation: 1, serial: 2 }));
-    assert_eq!(parcels[0].except.users, [UserId::new("bob").unwrap()]);
-    assert_eq!(parcels[1].overflow(), &Overflow::Latest(OverflowKey::from_text("moved 1")));
+    assert_eq!(messages[0].except.connection, Some(ConnectionId { incarnation: 1, serial: 2 }));
+    assert_eq!(messages[0].except.users, [UserId::new("bob").unwrap()]);
+    assert_eq!(messages[1].overflow(), &Overflow::Latest(OverflowKey::from_text("moved 1")));
 
     let mut written = head.bytes().to_vec();
-    parcels.iter().for_each(|parcel| put_record(&mut written, parcel));
+    messages.iter().for_each(|message| put_record(&mut written, message));
     assert_eq!(written, fixture);
 }
 
@@ -175,17 +175,17 @@ fn another_version_and_damage_are_holes() {
 #[test]
 fn an_envelope_from_outside_is_checked_and_written_anew() {
     let text = br#" {"ref": 3, "data" : {"text": "hi"}, "type": "said", "more": [1]} "#.trim_ascii();
-    let Payload::Outside(parcel) = Payload::read(&lobby(), &Bytes::from_static(text)).unwrap() else {
+    let Payload::Outside(message) = Payload::read(&lobby(), &Bytes::from_static(text)).unwrap() else {
         panic!("from outside");
     };
-    assert_eq!(parcel.envelope(), r#"{"type":"said","data":{"text": "hi"}}"#);
-    assert_eq!(parcel.to, Recipient::Group(GroupName::new("lobby").unwrap()));
+    assert_eq!(message.envelope(), r#"{"type":"said","data":{"text": "hi"}}"#);
+    assert_eq!(message.to, Recipient::Group(GroupName::new("lobby").unwrap()));
     let to_user = br#"{"user":"alice","type":"said"}"#;
-    let Payload::Outside(parcel) = Payload::read(&Channel::Users, &Bytes::from_static(to_user)).unwrap() else {
+    let Payload::Outside(message) = Payload::read(&Channel::Users, &Bytes::from_static(to_user)).unwrap() else {
         panic!("from outside");
     };
-    assert_eq!(parcel.to, Recipient::User(UserId::new("alice").unwrap()));
-    assert_eq!(parcel.envelope(), r#"{"type":"said","data":{}}"#);
+    assert_eq!(message.to, Recipient::User(UserId::new("alice").unwrap()));
+    assert_eq!(message.envelope(), r#"{"type":"said","data":{}}"#);
 }
 
 #[test]

@@ -49,16 +49,16 @@ impl Except {
 
 /// An encoded message with its address.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct OutboundMessage {
     /// Who gets it.
     pub to: Recipient,
     /// Who does not.
     pub except: Except,
-    body: Arc<Body>,
+    body: Arc<EncodedMessage>,
 }
 
-impl Parcel {
-    pub(crate) fn new(to: Recipient, except: Except, body: Body) -> Self {
+impl OutboundMessage {
+    pub(crate) fn new(to: Recipient, except: Except, body: EncodedMessage) -> Self {
         Self { to, except, body: Arc::new(body) }
     }
 
@@ -67,20 +67,20 @@ impl Parcel {
     /// # Errors
     /// When it cannot be encoded.
     pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
-        Ok(Self::new(to, Except::default(), Body::of(message)?))
+        Ok(Self::new(to, Except::default(), EncodedMessage::of(message)?))
     }
 
-    /// A parcel that came from another node: `envelope` is the complete JSON envelope.
+    /// A message that came from another node: `envelope` is the complete JSON envelope.
     #[must_use]
     pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {
         let Ok(json) = text_frame(|buffer| {
             buffer.extend_from_slice(envelope);
             Ok::<_, Infallible>(())
         });
-        Self::new(to, except, Body { json, packed: OnceLock::new(), overflow })
+        Self::new(to, except, EncodedMessage { json, packed: OnceLock::new(), overflow })
     }
 
-    /// A parcel that came from a program which is no node: its type and data are checked, and nothing else of its JSON
+    /// A message that came from a program which is no node: its type and data are checked, and nothing else of its JSON
     /// envelope is passed on.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Parcel {
         &self.body.overflow
     }
 
-    pub(crate) fn body(&self) -> &Arc<Body> {
+    pub(crate) fn body(&self) -> &Arc<EncodedMessage> {
         &self.body
     }
 }
@@ -116,13 +116,13 @@ impl Parcel {
 /// An encoded message without its address. It is JSON first, as other nodes get it; MessagePack is made of that when the
 /// first member wants it, once for the node.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) struct EncodedMessage {
     json: Frame,
     packed: OnceLock<Option<Frame>>,
     overflow: Overflow,
 }
 
-impl Body {
+impl EncodedMessage {
     /// Encodes a message under its own type.
     ///
     /// # Errors

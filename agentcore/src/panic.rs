@@ -8,31 +8,31 @@ use std::task::{Context, Poll};
 
 /// A caught panic and what it said.
 #[derive(Debug)]
-pub(crate) struct Panicked(pub(crate) String);
+pub(crate) struct Panic(pub(crate) String);
 
 /// Polls once. After a panic the future must not be polled again, only dropped.
-pub(crate) fn poll_guarded<F: Future + ?Sized>(
+pub(crate) fn poll_catching_panic<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
-) -> Poll<Result<F::Output, Panicked>> {
+) -> Poll<Result<F::Output, Panic>> {
     // What the future was changing is dropped with it: nobody sees it half done.
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
         Ok(Poll::Pending) => Poll::Pending,
-        Err(panic) => Poll::Ready(Err(Panicked(text(&*panic)))),
+        Err(panic) => Poll::Ready(Err(Panic(text(&*panic)))),
     }
 }
 
 /// Runs a future to its end or its panic.
-pub(crate) async fn guard<F: Future>(future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
-    poll_fn(|cx| poll_guarded(future.as_mut(), cx)).await
+    poll_fn(|cx| poll_catching_panic(future.as_mut(), cx)).await
 }
 
 /// Runs a function to its end or its panic.
-pub(crate) fn guard_call<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
-    // As in `poll_guarded`: what a panic leaves half done is not used again.
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panicked(text(&*panic)))
+pub(crate) fn catch_panic_sync<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
+    // As in `poll_catching_panic`: what a panic leaves half done is not used again.
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panic(text(&*panic)))
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {
