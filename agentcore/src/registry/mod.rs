@@ -9,18 +9,7 @@ mod directory;
 mod heartbeat;
 mod info;
 mod metadata;
-mod missed;
-#[cfg(all(test, feature = "model"))]
-mod model;
-mod outbox;
-mod pending;
-mod room_book;
-mod seat;
 mod shard;
-mod sink;
-mod tally;
-mod turns;
-mod world;
 
 pub use connection::Connection;
 pub(crate) use connection::{Closing, Membership, Urgent};
@@ -28,11 +17,9 @@ pub(crate) use directory::{Directory, Place};
 pub(crate) use heartbeat::Heartbeat;
 pub use info::ConnectionInfo;
 pub use metadata::Metadata;
-pub(crate) use missed::{Cause, Gaps};
-pub(crate) use outbox::{Fate, Outbox};
-pub(crate) use shard::{Berth, Command, Member, OutboxLimits, Receipt, Shard, ShardSettings, Target};
-pub(crate) use sink::Sink;
-pub(crate) use tally::Tally;
+pub(crate) use shard::{
+    Berth, Cause, Command, Fate, Gaps, Member, OutboxLimits, Receipt, Shard, ShardSettings, Sink, Tally, Target,
+};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

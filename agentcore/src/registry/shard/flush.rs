@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::RoomBook;
+use super::Member;
+use super::resync::Resync;
+use super::slot::{Blocked, Phase};
+use super::state::RoomBook;
 use crate::error::{CloseReason, Error};
-use crate::registry::missed::Resync;
-use crate::registry::seat::{Blocked, Phase};
-use crate::registry::shard::Member;
 use crate::registry::{Closing, Connection};
 use crate::wire::ping_frame;
 
 impl RoomBook {
     /// Notes that something was read from a connection: it is written before the bulk of big groups. Who speaks hears
     /// back soon and speaks again, and those not yet reached get more frames per system call.
-    pub(in crate::registry) fn heard(&mut self, member: Member) {
+    pub(super) fn heard(&mut self, member: Member) {
         let now = self.wheel.now();
         if let Some(seat) = self.seat(member) {
             seat.heard = true;
@@ -23,7 +23,7 @@ impl RoomBook {
     }
 
     /// Nothing is read from a connection while its handler runs, or again something may be: that silence is ours.
-    pub(in crate::registry) fn hold(&mut self, member: Member, held: bool) {
+    pub(super) fn hold(&mut self, member: Member, held: bool) {
         let now = self.wheel.now();
         if let Some(seat) = self.seat(member) {
             seat.held = held;
@@ -32,7 +32,7 @@ impl RoomBook {
     }
 
     /// The timer rang: pings the connections whose turn it is, and gives up those of which nothing was heard.
-    pub(in crate::registry) fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         let mut members = self.wheel.turn();
         members.retain(|member| {
             let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
@@ -60,7 +60,7 @@ impl RoomBook {
     }
 
     /// Tells connections that they have missed something, those that may be told now.
-    pub(in crate::registry) fn pay(&mut self) {
+    pub(super) fn pay(&mut self) {
         if self.owed.is_empty() {
             return;
         }
@@ -83,7 +83,7 @@ impl RoomBook {
         self.owed = owed;
     }
 
-    pub(in crate::registry) fn pong(&mut self, member: Member, frame: Bytes) {
+    pub(super) fn pong(&mut self, member: Member, frame: Bytes) {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial == member.serial && seat.phase == Phase::Open {
             seat.pong = Some(frame);
@@ -91,7 +91,7 @@ impl RoomBook {
         }
     }
 
-    pub(in crate::registry) fn finish(&mut self, member: Member, last: Option<Bytes>) {
+    pub(super) fn finish(&mut self, member: Member, last: Option<Bytes>) {
         self.settle();
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial != member.serial || seat.phase == Phase::Finishing {
@@ -108,7 +108,7 @@ impl RoomBook {
         self.turns.queue(seat, member.index, true);
     }
 
-    pub(in crate::registry) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
+    pub(super) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial != member.serial {
             return;
@@ -120,12 +120,12 @@ impl RoomBook {
         self.turns.queue(seat, member.index, true);
     }
 
-    pub(in crate::registry) fn for_each(&self, act: impl Fn(&Connection)) {
+    pub(super) fn for_each(&self, act: impl Fn(&Connection)) {
         self.seats.iter().for_each(|(_, seat)| act(&seat.connection));
     }
 
     /// Writes up to `slice` connections of each kind.
-    pub(in crate::registry) fn flush(&mut self, slice: usize) {
+    pub(super) fn flush(&mut self, slice: usize) {
         self.turns.take(&mut self.seats, slice, |seat, at| seat.flush(&self.shard, at));
         self.pay();
     }

@@ -1,5 +1,24 @@
 //! One worker's part of the registry: the queue in front of it, and the task that writes.
 
+mod batch;
+mod context;
+mod deliver;
+mod flush;
+mod flush_queue;
+#[cfg(all(test, feature = "model"))]
+mod model;
+mod outbox;
+mod resync;
+mod sink;
+mod slot;
+mod state;
+mod stats;
+
+pub(crate) use outbox::Fate;
+pub(crate) use resync::{Cause, Gaps};
+pub(crate) use sink::Sink;
+pub(crate) use stats::Tally;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,12 +31,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use self::state::RoomBook;
+use self::stats::Sent;
 use super::heartbeat::{Heartbeat, tick};
-use super::missed::Gaps;
-use super::outbox::Fate;
-use super::room_book::RoomBook;
-use super::tally::{Sent, Tally};
-use super::{Cause, Closing, Connection, Sink};
+use super::{Closing, Connection};
 use crate::auth::Access;
 use crate::id::{ConnectionId, GroupName};
 use crate::message::{Codec, EncodedMessage, Except};

@@ -1,41 +1,39 @@
 //! The members of a shard, the groups they are in, and the order in which they are written.
 
-mod delivering;
-mod writing;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use slab::Slab;
 
-use super::heartbeat::Wheel;
-use super::pending::Pending;
-use super::seat::{Place, Seat};
-use super::shard::{Command, Member, Shard, ShardSettings};
-use super::tally::{Sent, Tally};
-use super::turns::Turns;
-use super::{Connection, Sink};
+use super::batch::Pending;
+use super::flush_queue::Turns;
+use super::sink::Sink;
+use super::slot::{Place, Seat};
+use super::stats::{Sent, Tally};
+use super::{Command, Member, Shard, ShardSettings};
 use crate::id::GroupName;
 use crate::message::Codec;
+use crate::registry::Connection;
+use crate::registry::heartbeat::Wheel;
 
 /// The room that every connection is in.
-const EVERYONE: u32 = 0;
+pub(super) const EVERYONE: u32 = 0;
 
 /// Everything that a shard's lock guards.
 #[derive(Debug)]
 pub(super) struct RoomBook {
-    shard: Weak<Shard>,
-    settings: ShardSettings,
-    seats: Slab<Seat>,
-    rooms: Slab<Room>,
-    names: HashMap<GroupName, u32>,
-    pending: Vec<Pending>,
-    pending_bytes: usize,
-    turns: Turns,
-    wheel: Wheel,
-    tally: Tally,
+    pub(super) shard: Weak<Shard>,
+    pub(super) settings: ShardSettings,
+    pub(super) seats: Slab<Seat>,
+    pub(super) rooms: Slab<Room>,
+    pub(super) names: HashMap<GroupName, u32>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) pending_bytes: usize,
+    pub(super) turns: Turns,
+    pub(super) wheel: Wheel,
+    pub(super) tally: Tally,
     /// Connections that are to be told that they have missed something, as soon as that may be.
-    owed: Vec<Member>,
+    pub(super) owed: Vec<Member>,
 }
 
 /// The members of a group, or everyone.
@@ -43,21 +41,21 @@ pub(super) struct RoomBook {
 pub(super) struct Room {
     /// `None` for the room of everyone.
     pub(super) name: Option<GroupName>,
-    members: Vec<Occupant>,
+    pub(super) members: Vec<Occupant>,
     /// How many of them speak MessagePack.
-    packed: usize,
+    pub(super) packed: usize,
     /// The last entry of `pending` for this room.
-    pending: Option<usize>,
+    pub(super) pending: Option<usize>,
 }
 
 /// A member of a room: its seat, and where its seat lists the room.
 #[derive(Debug, Clone, Copy)]
-struct Occupant {
-    seat: u32,
-    place: u32,
+pub(super) struct Occupant {
+    pub(super) seat: u32,
+    pub(super) place: u32,
 }
 
-fn index(at: usize) -> u32 {
+pub(super) fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
@@ -124,7 +122,7 @@ impl RoomBook {
         }
     }
 
-    fn seat(&mut self, member: Member) -> Option<&mut Seat> {
+    pub(super) fn seat(&mut self, member: Member) -> Option<&mut Seat> {
         let seat = self.seats.get_mut(member.index as usize)?;
         (seat.connection.id().serial == member.serial).then_some(seat)
     }

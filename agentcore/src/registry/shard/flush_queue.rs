@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
-use super::seat::Seat;
+use super::slot::Seat;
 
 /// Which turn a connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

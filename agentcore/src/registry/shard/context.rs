@@ -4,12 +4,11 @@ use std::sync::Weak;
 
 use slab::Slab;
 
-use super::Cause;
-use super::missed::{Gaps, Missed};
+use super::Shard;
 use super::outbox::{Fate, Lost};
-use super::room_book::Room;
-use super::shard::Shard;
-use super::tally::Tally;
+use super::resync::{Cause, Gaps, Missed};
+use super::state::Room;
+use super::stats::Tally;
 
 /// The parts of a shard around one of its connections.
 pub(super) struct World<'a> {

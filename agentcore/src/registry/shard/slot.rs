@@ -6,16 +6,16 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::missed::{Gaps, Missed, Resync};
-use super::outbox::{Chunk, Full};
-use super::shard::{Member, OutboxLimits, Shard};
-use super::sink::Written;
-use super::tally::Sent;
-use super::turns::Queued;
-use super::world::World;
-use super::{Cause, Closing, Connection, Outbox, Sink};
+use super::context::World;
+use super::flush_queue::Queued;
+use super::outbox::{Chunk, Full, Outbox};
+use super::resync::{Cause, Gaps, Missed, Resync};
+use super::sink::{Sink, Written};
+use super::stats::Sent;
+use super::{Member, OutboxLimits, Shard};
 use crate::error::{CloseReason, Error};
 use crate::message::Codec;
+use crate::registry::{Closing, Connection};
 
 /// One connection.
 #[derive(Debug)]

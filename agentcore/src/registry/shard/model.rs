@@ -9,13 +9,12 @@ use bytes::Bytes;
 use shuttle::thread;
 use tokio::sync::mpsc;
 
-use super::directory::Place;
-use super::shard::{OutboxLimits, ShardSettings, Target};
-use super::{Command, Connection, ConnectionRegistry, Fate, Membership, Shard, Sink};
+use super::{Command, Fate, OutboxLimits, Shard, ShardSettings, Sink, Target};
 use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
 use crate::message::{Codec, EncodedMessage, Except};
 use crate::metrics::Meter;
+use crate::registry::{Connection, ConnectionRegistry, Membership, Place};
 
 const ROUNDS: usize = 2_000;
 

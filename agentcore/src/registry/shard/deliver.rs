@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{EVERYONE, RoomBook, index};
+use super::batch::{Chunks, Pending};
+use super::context::World;
+use super::outbox::{Chunk, Fate};
+use super::resync::{Cause, Gaps};
+use super::state::{EVERYONE, RoomBook, index};
+use super::{Member, Receipt, Target};
 use crate::message::{Codec, EncodedMessage, Except, type_of};
-use crate::registry::Cause;
-use crate::registry::missed::Gaps;
-use crate::registry::outbox::{Chunk, Fate};
-use crate::registry::pending::{Chunks, Pending};
-use crate::registry::shard::{Member, Receipt, Target};
-use crate::registry::world::World;
 
 /// Groups of at most this many members are written with direct messages, before the bulk of big groups.
 const SMALL_GROUP: usize = 64;
@@ -70,7 +69,7 @@ impl RoomBook {
 
     /// Gives the pending chunks to the members. It runs before anything that changes who is a member or that goes to
     /// one connection, so that joins, leaves, direct and group messages of one sender keep their order.
-    pub(in crate::registry) fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.pending.is_empty() {
             return;
         }
