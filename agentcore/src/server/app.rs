@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::accept;
-use super::http::Shared;
+use super::http::accept;
+use super::http::state::Shared;
 use crate::error::Result;
 use crate::manager::ConnectionManager;
 use crate::schema::Catalogue;

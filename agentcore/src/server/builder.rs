@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::app::App;
-use super::cors;
-use super::entry::Door;
-use super::http::Shared;
-use super::routing::{router, with_route};
-use super::status::STATUS_PATHS;
+use super::http::cors;
+use super::http::identify::Door;
+use super::http::routing::{router, with_route};
+use super::http::state::Shared;
+use super::http::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::{Backend, MemoryBackend, RedisBackend};
 use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};

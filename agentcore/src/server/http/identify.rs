@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::address::address;
-use super::http::Shared;
+use super::state::Shared;
 use super::ticket;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, Opening, Prepared};
@@ -24,7 +24,7 @@ const AUTHENTICATION: Duration = Duration::from_secs(10);
 
 /// Who may come in, and what was logged of those who may not.
 #[derive(Default)]
-pub(super) struct Door {
+pub(in crate::server) struct Door {
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
     origins: LogThrottle,
     refusals: LogThrottle,
@@ -33,7 +33,7 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(authenticator: Option<Arc<dyn AnyAuthenticator>>) -> Self {
+    pub(in crate::server) fn new(authenticator: Option<Arc<dyn AnyAuthenticator>>) -> Self {
         Self { authenticator, ..Self::default() }
     }
 }
@@ -43,7 +43,11 @@ impl Door {
 /// # Errors
 /// The refusal: 403 for a page of another origin, what the authenticator says, 403 for a path that names another user
 /// than it does, 400 for a path or a query that cannot be parsed.
-pub(super) async fn identify(shared: &Shared, mount: Mount, parts: &mut Parts) -> Result<(Box<dyn Prepared>, Access)> {
+pub(in crate::server) async fn identify(
+    shared: &Shared,
+    mount: Mount,
+    parts: &mut Parts,
+) -> Result<(Box<dyn Prepared>, Access)> {
     check_origin(shared, &parts.headers)?;
     let ip = address(shared.manager().settings(), parts);
     if ip.is_none() {
@@ -119,7 +123,10 @@ async fn authenticate(shared: &Shared, authenticator: &dyn AnyAuthenticator, par
 }
 
 /// Lets an authenticator decide: caught, and under a deadline.
-pub(super) async fn decide(limit: Duration, deciding: impl Future<Output = Result<Identity>>) -> Result<Identity> {
+pub(in crate::server) async fn decide(
+    limit: Duration,
+    deciding: impl Future<Output = Result<Identity>>,
+) -> Result<Identity> {
     match tokio::time::timeout(limit.min(AUTHENTICATION), catch_panic(deciding)).await {
         Ok(Ok(decided)) => decided,
         Ok(Err(Panic(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::reading::Reading;
+use super::read_ahead::Reading;
 use crate::consumer::{HandlerFuture, Reply};
 use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;

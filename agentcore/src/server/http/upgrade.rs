@@ -6,17 +6,16 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::connection::{Arrival, serve};
-use super::entry::identify;
-use super::http::Shared;
-use super::socket::Socket;
+use super::identify::identify;
+use super::state::Shared;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
 use crate::metrics::Bound;
+use crate::server::session::{Arrival, Socket, serve};
 use crate::wire;
 
 /// Answers a request for a consumer: 101, or the reason why not.
-pub(super) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request) -> Response {
+pub(in crate::server) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request) -> Response {
     if shared.manager().is_draining() {
         shared.manager().metrics().refused(Bound::Stopping);
         return shared.manager().restarting().into_response();

@@ -7,7 +7,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use crate::settings::AllowedOrigins;
 
 /// What is wrong with the settings together, if anything is.
-pub(super) fn contradiction(allowed: &AllowedOrigins, credentials: bool) -> Option<String> {
+pub(in crate::server) fn contradiction(allowed: &AllowedOrigins, credentials: bool) -> Option<String> {
     (credentials && allowed.is_any()).then(|| {
         "`.allow_credentials()` and ALLOWED_ORIGINS=* do not go together: every page could act as its visitor; list the \
          origins, such as ALLOWED_ORIGINS=https://example.com"
@@ -16,7 +16,7 @@ pub(super) fn contradiction(allowed: &AllowedOrigins, credentials: bool) -> Opti
 }
 
 /// Adds the headers of CORS. Without listed origins there are none: only pages of the server itself may call.
-pub(super) fn layer(routes: Router, allowed: &AllowedOrigins, credentials: bool) -> Router {
+pub(in crate::server) fn layer(routes: Router, allowed: &AllowedOrigins, credentials: bool) -> Router {
     if allowed.is_same() {
         return routes;
     }

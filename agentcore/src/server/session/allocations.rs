@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::conduct::Conduct;
-use super::inbound::{Begun, Way, answer, begin, first_poll};
+use super::abuse::Conduct;
+use super::request::{Begun, Way, answer, begin, first_poll};
 use crate::auth::{Access, Identity};
 use crate::backend::MemoryBackend;
 use crate::consumer::{Mount, Opening, Session};

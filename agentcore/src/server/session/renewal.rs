@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::decide;
-use super::inbound::send;
+use super::request::send;
 use crate::auth::{Identity, Renewal};
 use crate::consumer::Request;
 use crate::error::{CloseReason, Error, Result, millis};
 use crate::manager::ConnectionManager;
 use crate::message::RawData;
 use crate::registry::{Closing, Connection};
+use crate::server::http::identify::decide;
 
 /// The message type, in both directions.
 pub(super) const TYPE: &str = "agentcore.auth";

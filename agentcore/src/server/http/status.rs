@@ -8,15 +8,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-use super::http::{Shared, respond};
+use super::state::{Shared, respond};
 use crate::metrics::Format;
 use crate::supervise::TaskStatus;
 
 /// The paths that are ours.
-pub(super) const STATUS_PATHS: [&str; 3] = ["/health", "/ready", "/metrics"];
+pub(in crate::server) const STATUS_PATHS: [&str; 3] = ["/health", "/ready", "/metrics"];
 
 /// Adds the routes.
-pub(super) fn routes(router: Router, shared: &Arc<Shared>) -> Router {
+pub(in crate::server) fn routes(router: Router, shared: &Arc<Shared>) -> Router {
     let [for_health, for_ready, for_metrics] = STATUS_PATHS.map(|_| shared.clone());
     router
         .route("/health", get(async move || health(&for_health)))

@@ -20,7 +20,7 @@ use crate::registry::Sink;
 const BUFFER: usize = 64 * 1024;
 
 /// An upgraded connection on its way to its worker, and what was read of it already.
-pub(super) enum Socket {
+pub(in crate::server) enum Socket {
     /// A bare TCP socket, taken out of the runtime that spoke HTTP.
     Tcp(std::net::TcpStream, Bytes),
     /// Anything else: TLS, or a stream of a test.
@@ -28,13 +28,13 @@ pub(super) enum Socket {
 }
 
 /// Any bidirectional stream.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::server) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Socket {
     /// Takes the stream out of an HTTP upgrade.
-    pub(super) fn of(upgraded: Upgraded) -> io::Result<Self> {
+    pub(in crate::server) fn of(upgraded: Upgraded) -> io::Result<Self> {
         let upgraded = match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => return tcp(parts.io, parts.read_buf),
             Err(upgraded) => upgraded,
@@ -53,7 +53,7 @@ fn tcp(io: TokioIo<TcpStream>, read: Bytes) -> io::Result<Socket> {
 }
 
 /// The reading end.
-pub(super) enum Reader {
+pub(in crate::server) enum Reader {
     Tcp(OwnedReadHalf),
     Stream(tokio::io::ReadHalf<Box<dyn Stream>>),
 }
@@ -68,11 +68,11 @@ impl fmt::Debug for Reader {
 }
 
 /// A stream's writer task tells of each portion through this, once its connection is known.
-pub(super) type Written = Box<dyn FnMut(io::Result<()>) + Send>;
+pub(in crate::server) type Written = Box<dyn FnMut(io::Result<()>) + Send>;
 
 impl Socket {
     /// Splits the socket on the worker's runtime. `written` is called after each portion of a stream.
-    pub(super) fn split(
+    pub(in crate::server) fn split(
         self,
         write_timeout: std::time::Duration,
         written: Written,
@@ -98,18 +98,18 @@ thread_local! {
 
 /// The worker's read buffer while a connection uses it; it goes back when dropped.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(in crate::server) struct Buffer {
     bytes: Vec<u8>,
     filled: usize,
 }
 
 impl Buffer {
     /// Bytes that were read before, in a buffer of their own.
-    pub(super) fn of(bytes: Vec<u8>) -> Self {
+    pub(in crate::server) fn of(bytes: Vec<u8>) -> Self {
         Self { filled: bytes.len(), bytes }
     }
 
-    pub(super) fn filled(&mut self) -> &mut [u8] {
+    pub(in crate::server) fn filled(&mut self) -> &mut [u8] {
         self.bytes.get_mut(..self.filled).unwrap_or_default()
     }
 }
@@ -125,7 +125,7 @@ impl Drop for Buffer {
 impl Reader {
     /// Reads what is there into the worker's buffer; an empty buffer is the end of the stream. While nothing is there,
     /// no buffer is held.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Buffer>> {
+    pub(in crate::server) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Buffer>> {
         let mut bytes = SPARE.take();
         bytes.resize(BUFFER, 0);
         let mut buffer = Buffer { bytes, filled: 0 };

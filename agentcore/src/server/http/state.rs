@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::entry::Door;
+use super::identify::Door;
 use crate::error::{Error, ErrorResponse};
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
@@ -29,7 +29,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
+    pub(in crate::server) fn new(
         manager: ConnectionManager,
         states: States,
         chain: Option<Arc<dyn Pipeline>>,
@@ -38,21 +38,21 @@ impl Shared {
         Self { manager, states, chain, door }
     }
 
-    pub(super) fn manager(&self) -> &ConnectionManager {
+    pub(in crate::server) fn manager(&self) -> &ConnectionManager {
         &self.manager
     }
 
-    pub(super) fn states(&self) -> &States {
+    pub(in crate::server) fn states(&self) -> &States {
         &self.states
     }
 
     /// What messages pass before their handlers.
-    pub(super) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
+    pub(in crate::server) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
         self.chain.as_ref()
     }
 
     /// Who may come in.
-    pub(super) fn door(&self) -> &Door {
+    pub(in crate::server) fn door(&self) -> &Door {
         &self.door
     }
 }
@@ -109,6 +109,6 @@ impl IntoResponse for Error {
     }
 }
 
-pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
+pub(in crate::server) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
     (status, axum::Json(body)).into_response()
 }

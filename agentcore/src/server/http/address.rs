@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 
-use super::http::Shared;
+use super::state::Shared;
 use crate::settings::Settings;
 
 /// The address of a request's client, for REST handlers: behind a proxy of `TRUSTED_PROXIES` the one that it names.
@@ -35,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
 }
 
 /// The client's address, `None` when nobody has noted where the connection comes from.
-pub(super) fn address(settings: &Settings, parts: &Parts) -> Option<IpAddr> {
+pub(in crate::server) fn address(settings: &Settings, parts: &Parts) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     let forwarded = parts.headers.get_all("x-forwarded-for").into_iter();
     // A value that is no text ends the chain, as an entry that is no address does.

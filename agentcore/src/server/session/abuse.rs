@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::inbound::send;
+use super::request::send;
 use crate::error::{CloseCode, Error, ErrorCategory, one_line};
 use crate::log_throttle::LogThrottle;
 use crate::registry::Connection;

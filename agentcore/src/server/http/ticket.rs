@@ -30,22 +30,22 @@ impl Ticket {
 
 /// The identity that a ticket names.
 #[cfg(feature = "test-util")]
-pub(super) fn shown(request: &Parts) -> Option<Identity> {
+pub(in crate::server) fn shown(request: &Parts) -> Option<Identity> {
     request.extensions.get::<Ticket>()?.identity.clone()
 }
 
 /// Tells a client of a test as whom it is let in.
 #[cfg(feature = "test-util")]
-pub(super) fn stamp(request: &Parts, user: &UserId) {
+pub(in crate::server) fn stamp(request: &Parts, user: &UserId) {
     if let Some(ticket) = request.extensions.get::<Ticket>() {
         let _ = ticket.user.set(user.clone());
     }
 }
 
 #[cfg(not(feature = "test-util"))]
-pub(super) fn shown(_: &Parts) -> Option<Identity> {
+pub(in crate::server) fn shown(_: &Parts) -> Option<Identity> {
     None
 }
 
 #[cfg(not(feature = "test-util"))]
-pub(super) fn stamp(_: &Parts, _: &UserId) {}
+pub(in crate::server) fn stamp(_: &Parts, _: &UserId) {}

@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
-use super::attend::{beside, hook};
-use super::closing::{End, close};
-use super::conduct::Conduct;
-use super::inbound::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
-use super::reading::{Reading, Source};
+use super::abuse::Conduct;
+use super::close::{End, close};
+use super::handler::{beside, hook};
+use super::message_deadline::{Unfinished, overdue};
+use super::read_ahead::{Reading, Source};
 use super::renewal;
+use super::request::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
 use super::socket::{Buffer, Reader, Socket};
-use super::unfinished::{Unfinished, overdue};
 use crate::auth::Access;
 use crate::consumer::{Prepared, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result, millis};
@@ -27,19 +27,19 @@ use crate::worker::Run;
 const MAX_FRAMES: u32 = 16_384;
 
 /// An upgraded connection that has reached its worker.
-pub(super) struct Arrival {
-    pub(super) socket: Socket,
-    pub(super) prepared: Box<dyn Prepared>,
-    pub(super) access: Access,
-    pub(super) admitted: Admitted,
-    pub(super) manager: ConnectionManager,
-    pub(super) shard: Arc<Shard>,
-    pub(super) berth: Berth,
-    pub(super) chain: Option<Arc<dyn Pipeline>>,
+pub(in crate::server) struct Arrival {
+    pub(in crate::server) socket: Socket,
+    pub(in crate::server) prepared: Box<dyn Prepared>,
+    pub(in crate::server) access: Access,
+    pub(in crate::server) admitted: Admitted,
+    pub(in crate::server) manager: ConnectionManager,
+    pub(in crate::server) shard: Arc<Shard>,
+    pub(in crate::server) berth: Berth,
+    pub(in crate::server) chain: Option<Arc<dyn Pipeline>>,
     /// The number of its consumer.
-    pub(super) consumer: usize,
+    pub(in crate::server) consumer: usize,
     /// The format that the client chose; `None`: it offered no subprotocol of ours, speaks JSON and expects no welcome.
-    pub(super) chosen: Option<Codec>,
+    pub(in crate::server) chosen: Option<Codec>,
 }
 
 /// A connection that is being served.
@@ -60,7 +60,7 @@ pub(super) struct Served {
 /// Serves a connection from its arrival to its end.
 ///
 /// What happens once in its life is boxed, so that an idle connection is no larger than its read loop.
-pub(super) async fn serve(arrival: Box<Arrival>) {
+pub(in crate::server) async fn serve(arrival: Box<Arrival>) {
     let Some((mut served, admitted, read)) = open(arrival) else { return };
     let mut ahead = Ahead { next: None, rest: read };
     let (end, connected) = match Box::pin(connect(&mut served, &mut ahead)).await {

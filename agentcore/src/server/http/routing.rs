@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{MethodFilter, on};
 
-use super::http::Shared;
+use super::state::Shared;
 use super::{status, upgrade};
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory, Result};
@@ -25,7 +25,12 @@ const EVERY_METHOD: MethodFilter = MethodFilter::GET
     .or(MethodFilter::CONNECT);
 
 /// Joins our routes with those of the application.
-pub(super) fn router(shared: &Arc<Shared>, mounts: &[Mount], routes: Router, status_routes: bool) -> Result<Router> {
+pub(in crate::server) fn router(
+    shared: &Arc<Shared>,
+    mounts: &[Mount],
+    routes: Router,
+    status_routes: bool,
+) -> Result<Router> {
     let mut ours = Router::new();
     for mount in mounts {
         let (shared, mount) = (shared.clone(), *mount);
@@ -64,7 +69,7 @@ fn has_fallback(routes: &Router) -> bool {
 }
 
 /// axum reports a malformed or doubled route by a panic; here it is an error of the start.
-pub(super) fn with_route(router: Router, what: &str, add: impl FnOnce(Router) -> Router) -> Result<Router> {
+pub(in crate::server) fn with_route(router: Router, what: &str, add: impl FnOnce(Router) -> Router) -> Result<Router> {
     // One at a time: of two that take the hook, the second would put back the silence of the first for good.
     static ALONE: Mutex<()> = Mutex::new(());
     let added = {

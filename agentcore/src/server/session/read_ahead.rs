@@ -3,9 +3,9 @@
 use std::mem;
 use std::task::{Context, Poll};
 
-use super::closing::End;
-use super::conduct::Conduct;
-use super::inbound::{Ahead, Next};
+use super::abuse::Conduct;
+use super::close::End;
+use super::request::{Ahead, Next};
 use super::socket::Reader;
 use crate::registry::Connection;
 use crate::wire::Decoder;

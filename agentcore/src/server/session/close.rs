@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::attend::hook;
-use super::connection::Served;
-use super::inbound::{Ahead, Next};
-use super::reading::{Reading, Source};
+use super::handler::hook;
+use super::read_ahead::{Reading, Source};
+use super::request::{Ahead, Next};
+use super::run::Served;
 use super::socket::Reader;
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;

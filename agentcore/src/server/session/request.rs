@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::attend::{Attended, attend, beside};
-use super::conduct::Conduct;
-use super::reading::{Reading, Source};
+use super::abuse::Conduct;
+use super::handler::{Attended, attend, beside};
+use super::read_ahead::{Reading, Source};
 use super::renewal;
 use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
 use crate::error::{CloseCode, Error, Result, one_line};

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::http::Shared;
+use super::state::Shared;
 use crate::error::{Error, Result};
 use crate::worker::{Panic, catch_panic};
 
@@ -40,7 +40,7 @@ const MAX_HEADERS: usize = 64 * 1024;
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Listens, or says why not.
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
+pub(in crate::server) fn listen(address: SocketAddr) -> Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
@@ -61,14 +61,14 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// The signals that end the process: Ctrl-C, and SIGTERM where there is one.
-pub(super) struct Signals {
+pub(in crate::server) struct Signals {
     #[cfg(unix)]
     terminate: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
     /// Listens from now on, so that none is missed between two calls of [`next`](Self::next).
-    pub(super) fn listen() -> Self {
+    pub(in crate::server) fn listen() -> Self {
         Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
@@ -76,7 +76,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub(super) async fn next(&mut self) {
+    pub(in crate::server) async fn next(&mut self) {
         let interrupt = async {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
@@ -101,7 +101,7 @@ impl Signals {
 }
 
 /// Accepts until `stop` ends, then drains the node; while that takes, new connections hear 503.
-pub(super) async fn serve(
+pub(in crate::server) async fn serve(
     shared: Arc<Shared>,
     router: Router,
     listener: TcpListener,
