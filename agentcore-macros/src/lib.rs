@@ -8,11 +8,10 @@
 
 mod args;
 mod consumer;
+mod crate_path;
 mod diagnostics;
-mod entry;
+mod entry_point;
 mod message;
-mod on;
-mod paths;
 #[cfg(test)]
 mod tests;
 
@@ -90,7 +89,7 @@ pub fn consumer(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `cancel_safe`: the handler may be dropped at any `await`, so a timeout leaves the connection open.
 #[proc_macro_attribute]
 pub fn on(args: TokenStream, item: TokenStream) -> TokenStream {
-    on::attribute(args.into(), item.into()).into()
+    consumer::on_attribute(args.into(), item.into()).into()
 }
 
 /// Runs an `async fn main` on a multi-threaded tokio runtime, with logs on by `LOG_LEVEL`.
@@ -101,5 +100,5 @@ pub fn on(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `crate = path`: where `agentcore` is, when not at `::agentcore`.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::attribute(args.into(), item.into()).into()
+    entry_point::attribute(args.into(), item.into()).into()
 }

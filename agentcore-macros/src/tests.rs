@@ -42,7 +42,7 @@ const ACCEPTED: &[(Attribute, &str, &str)] = &[
             #[on(disconnect)] async fn bye(&mut self, reason: CloseReason) {}
         }"#,
     ),
-    (crate::entry::attribute, "crate = ::agentcore", "async fn main() -> Result<()> { Ok(()) }"),
+    (crate::entry_point::attribute, "crate = ::agentcore", "async fn main() -> Result<()> { Ok(()) }"),
 ];
 
 const OURS: &[&str] = &["# [validate", "# [on", "# [path", "# [query", "# [user", "# [state", "# [default"];

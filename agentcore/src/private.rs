@@ -11,7 +11,7 @@ pub use schemars;
 pub use serde;
 
 pub use crate::consumer::mount::{MessageEntry, Mount, MountEntry};
-pub use crate::consumer::opening::{Opening, Param, Required};
+pub use crate::consumer::upgrade_request::{Opening, Param, Required};
 pub use crate::consumer::{
     AsUser, Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, ParseParam, Rate, Reply, Request,
 };

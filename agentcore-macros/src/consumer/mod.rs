@@ -3,8 +3,10 @@
 mod expand;
 mod model;
 mod parse;
-mod route;
 mod validate;
+
+pub(crate) use parse::on;
+pub(crate) use parse::on::attribute as on_attribute;
 
 use proc_macro2::TokenStream;
 use quote::quote;

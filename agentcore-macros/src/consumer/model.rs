@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Expr, Generics, Ident, ItemStruct, LitStr, Signature, Type};
 
-use crate::on::On;
-use crate::paths::Paths;
+use crate::consumer::on::On;
+use crate::crate_path::Paths;
 
 /// The struct half.
 pub(super) struct StructHalf {

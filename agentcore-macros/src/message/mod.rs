@@ -3,9 +3,7 @@
 mod case;
 mod expand;
 mod model;
-mod overflow;
 mod parse;
-mod serde_attrs;
 mod validate;
 
 pub(crate) use validate::check_type_name;

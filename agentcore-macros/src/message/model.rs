@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{DeriveInput, Expr, Ident, LitStr, Member, Path};
 
-use crate::paths::Paths;
+use crate::crate_path::Paths;
 
 /// A message or a payload.
 pub(super) struct Message {

@@ -5,7 +5,7 @@ use syn::{Data, DeriveInput, Expr, ExprLit, ExprUnary, Fields, GenericParam, Lit
 
 use super::case::snake;
 use super::model::{Check, Length, Message, Range, Rule};
-use super::overflow;
+use super::parse::overflow;
 use crate::diagnostics::{Diagnostic, Errors};
 
 const RESERVED: &[&str] = &["ping", "pong", "reply", "error"];

@@ -2,17 +2,17 @@
 
 mod context;
 pub(crate) mod mount;
-pub(crate) mod opening;
 mod reply;
 mod session;
+pub(crate) mod upgrade_request;
 
 pub use context::Context;
 // What only generated code names is public through `__private` alone, but for what stands in an error of the compiler.
 pub(crate) use mount::{MessageEntry, Mount, MountEntry};
-pub use opening::{AsUser, FromText, ParseParam};
-pub(crate) use opening::{Opening, Required};
 pub use reply::{IntoReply, Reply, Request};
 pub(crate) use session::{Prepared, Session};
+pub use upgrade_request::{AsUser, FromText, ParseParam};
+pub(crate) use upgrade_request::{Opening, Required};
 
 use std::future::Future;
 use std::pin::Pin;

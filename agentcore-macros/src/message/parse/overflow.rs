@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Expr, ExprCall, Ident, Member, Path};
 
-use super::model::{Message, Overflow};
+use super::super::model::{Message, Overflow};
 use crate::args::Named;
 use crate::diagnostics::{Diagnostic, Errors};
 
@@ -12,7 +12,7 @@ const POLICIES: &[&str] = &["disconnect", "drop_newest", "drop_oldest", "latest"
 const EXAMPLE: &str = "overflow = drop_oldest";
 
 /// Reads the policy.
-pub(super) fn parse(arg: &Named, errors: &mut Errors) -> Option<Overflow> {
+pub(in super::super) fn parse(arg: &Named, errors: &mut Errors) -> Option<Overflow> {
     let expr = errors.check(arg.expr(EXAMPLE))?;
     match expr {
         Expr::Path(path) => policy(&path.path, Vec::new(), errors),
@@ -63,7 +63,7 @@ fn field_name(expr: &Expr, errors: &mut Errors) -> Option<Ident> {
 }
 
 /// Reports a policy where there is no message to send, and fields that are not there.
-pub(super) fn validate(message: &Message, errors: &mut Errors) {
+pub(in super::super) fn validate(message: &Message, errors: &mut Errors) {
     let Some((argument, overflow)) = &message.overflow else { return };
     if message.name.is_none() {
         let error = Diagnostic::new(argument, "`overflow` belongs to a message with a type");
@@ -90,7 +90,7 @@ fn fields(message: &Message) -> Vec<String> {
 }
 
 /// The method of `Message` that says the policy; nothing for the default.
-pub(super) fn expand(message: &Message) -> Option<TokenStream> {
+pub(in super::super) fn expand(message: &Message) -> Option<TokenStream> {
     let private = message.paths.private();
     let policy = match &message.overflow.as_ref()?.1 {
         Overflow::Disconnect => return None,

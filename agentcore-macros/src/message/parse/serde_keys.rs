@@ -6,7 +6,7 @@
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta, Variant};
 
-use super::case::Case;
+use super::super::case::Case;
 use crate::args::{self, Named};
 
 /// The attributes of one item, variant or field.
@@ -46,7 +46,7 @@ impl Serde {
 }
 
 /// Whether a container has a name of its own.
-pub(super) fn has_rename(attrs: &[Attribute]) -> bool {
+pub(in super::super) fn has_rename(attrs: &[Attribute]) -> bool {
     Serde::of(attrs).has("rename")
 }
 

@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 use syn::{Fields, Type};
 
 use super::super::model::{Field, Source, StructHalf};
-use crate::paths::respan;
+use crate::crate_path::respan;
 
 /// The item and its impls; for an item that is wrong, what the rest of the user's code needs to be right.
 pub(in super::super) fn struct_half(half: &StructHalf, correct: bool) -> TokenStream {

@@ -7,8 +7,8 @@ use syn::{Ident, LitStr, ReturnType, Type, parse_quote};
 
 use super::super::model::{Handler, ImplHalf, Parameter};
 use super::super::validate::plain;
-use crate::on::{Event, Rate};
-use crate::paths::respan;
+use crate::consumer::on::{Event, Rate};
+use crate::crate_path::respan;
 
 /// The block and `impl Dispatch`.
 pub(in super::super) fn impl_half(half: &ImplHalf, handlers: &[Handler<'_>]) -> TokenStream {

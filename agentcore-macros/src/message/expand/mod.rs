@@ -5,12 +5,12 @@ use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{Data, DeriveInput, Expr, ExprLit, Fields, Ident, Lit, LitInt, Meta, parse_quote};
 
 use super::model::{Check, Field, Length, Message, Range, Rule, Shape};
-use super::overflow;
-use super::serde_attrs::has_rename;
+use super::parse::overflow;
+use super::parse::serde_keys::has_rename;
 use super::validate::{check_type_name, derives_of, is_ours};
-use crate::paths::respan;
+use crate::crate_path::respan;
 
-mod checks;
+mod validate_impl;
 
 /// The item without our attributes, and nothing else.
 pub(super) fn item_only(message: &Message) -> TokenStream {
@@ -23,8 +23,8 @@ pub(super) fn message(message: &Message) -> TokenStream {
         Data::Struct(data) if matches!(data.fields, Fields::Unit) => unit(message),
         _ => (derived(message), TokenStream::new()),
     };
-    let patterns = checks::patterns(message);
-    let validate = checks::validate(message);
+    let patterns = validate_impl::patterns(message);
+    let validate = validate_impl::validate(message);
     let payload = payload(message);
     let entry = entry(message);
     quote! {
@@ -149,7 +149,7 @@ fn payload(message: &Message) -> TokenStream {
         Some(name) => quote!(::core::option::Option::Some(#name)),
         None => quote!(::core::option::Option::None),
     };
-    let check_rules = checks::check_rules(message);
+    let check_rules = validate_impl::check_rules(message);
     let overflow = overflow::expand(message);
     let named = message.name.as_ref().map(|name| {
         quote! {

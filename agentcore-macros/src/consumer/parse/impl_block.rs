@@ -8,17 +8,17 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Fields, ImplItem, ItemStruct, Lit, LitStr, Meta, Signature, Token, Type, Visibility};
 
-use super::model::{Field, ImplHalf, Method, Source, StructHalf};
+use super::super::model::{Field, ImplHalf, Method, Source, StructHalf};
 use crate::args::{self, Arg, Named};
+use crate::consumer::on::{On, is_on};
+use crate::crate_path::Paths;
 use crate::diagnostics::{Diagnostic, Errors};
-use crate::on::{On, is_on};
-use crate::paths::Paths;
 
 const STRUCT_ARGUMENTS: &[&str] = &["path", "sends", "crate"];
 const FIELD_ATTRIBUTES: &[&str] = &["path", "query", "user", "state", "default"];
 
 /// Reads the struct half and takes our attributes off its fields.
-pub(super) fn struct_half(args: TokenStream, mut item: ItemStruct, errors: &mut Errors) -> StructHalf {
+pub(in super::super) fn struct_half(args: TokenStream, mut item: ItemStruct, errors: &mut Errors) -> StructHalf {
     let (mut paths, mut path, mut sends) = (Paths::default(), None, Vec::new());
     let before = errors.count();
     let args = errors.check(args::parse(args)).unwrap_or_default();
@@ -140,7 +140,7 @@ fn parameter(field: &syn::Ident, attr: &Attribute) -> syn::Result<LitStr> {
 }
 
 /// An impl block whose bodies are not parsed, so that an editor may leave them unfinished.
-pub(super) struct Block {
+pub(in super::super) struct Block {
     generics: syn::Generics,
     trait_: Option<Type>,
     self_ty: Type,
@@ -157,7 +157,7 @@ enum Item {
 }
 
 /// Whether the tokens are an impl block at all.
-pub(super) fn is_impl(tokens: &TokenStream) -> bool {
+pub(in super::super) fn is_impl(tokens: &TokenStream) -> bool {
     tokens.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(ident) if ident == "impl"))
 }
 
@@ -207,7 +207,7 @@ impl Parse for Item {
 }
 
 /// Reads the impl half and takes `#[on]` off its methods.
-pub(super) fn impl_half(args: TokenStream, block: Block, errors: &mut Errors) -> ImplHalf {
+pub(in super::super) fn impl_half(args: TokenStream, block: Block, errors: &mut Errors) -> ImplHalf {
     let mut paths = Paths::default();
     for arg in errors.check(args::parse(args)).unwrap_or_default() {
         match arg {

@@ -3,14 +3,15 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, Lit, LitStr, Member, Meta, Variant};
 
+use self::serde_keys::Container;
 use super::model::{Field, Message, Overflow, Rule, Shape};
-use super::overflow;
-use super::serde_attrs::Container;
 use crate::args::{self, Arg, Named};
+use crate::crate_path::Paths;
 use crate::diagnostics::{Diagnostic, Errors};
-use crate::paths::Paths;
 
+pub(super) mod overflow;
 mod rules;
+pub(super) mod serde_keys;
 
 /// Reads the arguments and takes our attributes off the item.
 pub(super) fn message(args: TokenStream, mut item: DeriveInput, errors: &mut Errors) -> Message {

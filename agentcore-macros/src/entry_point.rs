@@ -6,8 +6,8 @@ use syn::spanned::Spanned as _;
 use syn::{ItemFn, ReturnType, parse2};
 
 use crate::args::{self, Arg};
+use crate::crate_path::{Paths, respan};
 use crate::diagnostics::{Diagnostic, Errors, refuse};
-use crate::paths::{Paths, respan};
 
 /// Expands `#[main]`.
 ///

@@ -7,13 +7,13 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{FnArg, GenericParam, ReturnType, Signature, Type};
 
-use super::model::{Field, Handler, ImplHalf, Method, Parameter, Source, StructHalf};
+use super::super::model::{Field, Handler, ImplHalf, Method, Parameter, Source, StructHalf};
 use super::route;
+use crate::consumer::on::Event;
 use crate::diagnostics::{Diagnostic, Errors};
-use crate::on::Event;
 
 /// Reports what is wrong with the struct half.
-pub(super) fn struct_half(half: &StructHalf, errors: &mut Errors) {
+pub(in super::super) fn struct_half(half: &StructHalf, errors: &mut Errors) {
     if let Some(path) = &half.path {
         match route::names(path) {
             Ok(names) => path_fields(half, &names, errors),
@@ -74,7 +74,7 @@ fn users(fields: &[Field], errors: &mut Errors) {
 }
 
 /// Reports what is wrong with the impl half, and gives the handlers that are right.
-pub(super) fn impl_half<'a>(half: &'a ImplHalf, errors: &mut Errors) -> Vec<Handler<'a>> {
+pub(in super::super) fn impl_half<'a>(half: &'a ImplHalf, errors: &mut Errors) -> Vec<Handler<'a>> {
     if let Some(trait_) = &half.trait_ {
         let error = Diagnostic::new(trait_, "`#[consumer]` stands on an impl block without a trait");
         errors.push(error.help(format_args!("`impl {}`", plain(&half.self_ty))));
@@ -258,7 +258,7 @@ fn depends_on(tokens: TokenStream, half: &ImplHalf) -> Option<Ident> {
 }
 
 /// A type as the user wrote it, near enough for a text.
-pub(super) fn plain(ty: &Type) -> String {
+pub(in super::super) fn plain(ty: &Type) -> String {
     let source = ty.span().source_text();
     source.unwrap_or_else(|| ty.to_token_stream().to_string())
 }
