@@ -11,9 +11,10 @@ pub use schemars;
 pub use serde;
 
 pub use crate::consumer::mount::{MessageEntry, Mount, MountEntry};
-pub use crate::consumer::upgrade_request::{Opening, Param, Required};
+pub use crate::consumer::upgrade_request::{Param, RequiredState, UpgradeRequest};
 pub use crate::consumer::{
-    AsUser, Construct, Consumer, Context, Dispatch, Handler, HandlerFuture, IntoReply, ParseParam, Rate, Reply, Request,
+    AsUserId, Consumer, ConsumerHandlers, ConsumerStruct, Context, Handler, HandlerFuture, HandlerRateLimit, IntoReply,
+    ParseParam, Reply, ReplyTarget,
 };
 pub use crate::error::{CloseReason, Error, Result};
 pub use crate::id::UserId;
@@ -24,9 +25,9 @@ pub use crate::server::run_main;
 
 use std::fmt;
 
-/// The payload of a handler: all that is asked of its type is asked by [`received`].
+/// The payload of a handler: all that is asked of its type is asked by [`payload_decoder`].
 #[derive(Debug, Clone, Copy)]
-pub struct Received<P> {
+pub struct PayloadDecoder<P> {
     /// For the catalogue.
     pub description: Description,
     /// Decodes and validates.
@@ -35,8 +36,8 @@ pub struct Received<P> {
 
 /// The payload `P`.
 #[must_use]
-pub const fn received<P: Payload>() -> Received<P> {
-    Received { description: Description::of::<P>(), decode: |data| data.decode() }
+pub const fn payload_decoder<P: Payload>() -> PayloadDecoder<P> {
+    PayloadDecoder { description: Description::of::<P>(), decode: |data| data.decode() }
 }
 
 /// Checks that the payload of the handler of `message_type` has that name or none.
@@ -49,7 +50,7 @@ pub const fn same_name(payload: Description, message_type: &str, handler: &str, 
     if same(name.as_bytes(), message_type.as_bytes()) {
         return;
     }
-    let text = Text::new()
+    let text = ConstString::new()
         .with("handler `")
         .with(handler)
         .with("` is for `")
@@ -66,7 +67,7 @@ pub const fn same_name(payload: Description, message_type: &str, handler: &str, 
 
 #[track_caller]
 #[expect(clippy::panic, reason = "evaluated by the compiler only: this is its error")]
-const fn fail(text: &Text) -> ! {
+const fn fail(text: &ConstString) -> ! {
     panic!("{}", text.as_str())
 }
 
@@ -79,12 +80,12 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// A text that is put together at compile time.
-struct Text {
+struct ConstString {
     bytes: [u8; 640],
     len: usize,
 }
 
-impl Text {
+impl ConstString {
     const fn new() -> Self {
         Self { bytes: [0; 640], len: 0 }
     }
@@ -106,53 +107,53 @@ impl Text {
     }
 }
 
-/// What a handler returns: all that is asked of its type is asked by [`returned`].
-pub struct Returned<R> {
+/// What a handler returns: all that is asked of its type is asked by [`reply_encoder`].
+pub struct ReplyEncoder<R> {
     /// For the catalogue.
     pub description: Option<Description>,
     /// Encodes the answer.
-    pub into_reply: fn(R, &Request) -> Result<Reply>,
+    pub into_reply: fn(R, &ReplyTarget) -> Result<Reply>,
 }
 
-impl<R> fmt::Debug for Returned<R> {
+impl<R> fmt::Debug for ReplyEncoder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Returned").field("description", &self.description).finish_non_exhaustive()
+        f.debug_struct("ReplyEncoder").field("description", &self.description).finish_non_exhaustive()
     }
 }
 
 /// The returned type `R`.
 #[must_use]
-pub const fn returned<R: IntoReply>() -> Returned<R> {
-    Returned { description: R::DESCRIPTION, into_reply: R::into_reply }
+pub const fn reply_encoder<R: IntoReply>() -> ReplyEncoder<R> {
+    ReplyEncoder { description: R::DESCRIPTION, into_reply: R::into_reply }
 }
 
-/// A `#[state]` field: all that is asked of its type is asked by [`state`].
+/// A `#[state]` field: all that is asked of its type is asked by [`state_field`].
 #[derive(Debug)]
-pub struct State<T> {
-    required: Required,
-    get: fn(&Opening<'_>) -> Result<T>,
+pub struct StateField<T> {
+    required: RequiredState,
+    get: fn(&UpgradeRequest<'_>) -> Result<T>,
 }
 
-impl<T> State<T> {
+impl<T> StateField<T> {
     /// For the check at start.
     #[must_use]
-    pub fn required(self) -> Required {
+    pub fn required(self) -> RequiredState {
         self.required
     }
 
     /// The value.
     ///
     /// # Errors
-    /// See [`Opening::state`].
-    pub fn get(self, opening: &Opening<'_>) -> Result<T> {
-        (self.get)(opening)
+    /// See [`UpgradeRequest::state`].
+    pub fn get(self, request: &UpgradeRequest<'_>) -> Result<T> {
+        (self.get)(request)
     }
 }
 
 /// The state `T`.
 #[must_use]
-pub fn state<T: Clone + Send + Sync + 'static>() -> State<T> {
-    State { required: Required::of::<T>(), get: |opening| opening.state() }
+pub fn state_field<T: Clone + Send + Sync + 'static>() -> StateField<T> {
+    StateField { required: RequiredState::of::<T>(), get: |request| request.state() }
 }
 
 /// A message of `sends(..)`.
@@ -163,12 +164,12 @@ pub fn sent<C, M: SentBy<C>>() -> Description {
 
 /// Mounts a consumer whose struct half calls this; the other half must be there too.
 #[must_use]
-pub fn mount<C: Construct + Dispatch>() -> Mount {
+pub fn mount<C: ConsumerStruct + ConsumerHandlers>() -> Mount {
     Mount::of::<C>()
 }
 
 /// Asks for the struct half.
-pub const fn has_struct_half<C: Construct>() {}
+pub const fn has_struct_half<C: ConsumerStruct>() {}
 
 /// Handlers are looked up before they are called, so this is a fault of the caller.
 #[must_use]

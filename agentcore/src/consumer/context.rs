@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Request;
+use super::ReplyTarget;
 use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
@@ -20,7 +20,7 @@ use crate::registry::{Closing, Connection, Fate, Metadata};
 pub struct Context<C> {
     manager: ConnectionManager,
     connection: Arc<Connection>,
-    request: Request,
+    request: ReplyTarget,
     consumer: PhantomData<fn() -> C>,
 }
 
@@ -43,17 +43,17 @@ impl<C> fmt::Debug for Context<C> {
 
 impl<C> Context<C> {
     pub(crate) fn new(manager: ConnectionManager, connection: Arc<Connection>) -> Self {
-        Self { manager, connection, request: Request::NONE, consumer: PhantomData }
+        Self { manager, connection, request: ReplyTarget::NONE, consumer: PhantomData }
     }
 
-    pub(crate) fn set_request(&mut self, request: Request) {
+    pub(crate) fn set_reply_target(&mut self, request: ReplyTarget) {
         self.request = request;
     }
 
     /// The request that is being answered, for generated code.
     #[doc(hidden)]
     #[must_use]
-    pub fn request(&self) -> &Request {
+    pub fn reply_target(&self) -> &ReplyTarget {
         &self.request
     }
 

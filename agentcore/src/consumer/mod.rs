@@ -9,10 +9,10 @@ pub(crate) mod upgrade_request;
 pub use context::Context;
 // What only generated code names is public through `__private` alone, but for what stands in an error of the compiler.
 pub(crate) use mount::{MessageEntry, Mount, MountEntry};
-pub use reply::{IntoReply, Reply, Request};
-pub(crate) use session::{Prepared, Session};
-pub use upgrade_request::{AsUser, FromText, ParseParam};
-pub(crate) use upgrade_request::{Opening, Required};
+pub use reply::{IntoReply, Reply, ReplyTarget};
+pub(crate) use session::{PendingSession, Session};
+pub use upgrade_request::{AsUserId, FromParam, ParseParam};
+pub(crate) use upgrade_request::{RequiredState, UpgradeRequest};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,9 +25,9 @@ use crate::message::{Description, RawData};
 /// A type that serves connections: the struct half and the impl half of `#[consumer]` together.
 ///
 /// It is implemented for every type that has both halves.
-pub trait Consumer: Construct + Dispatch {}
+pub trait Consumer: ConsumerStruct + ConsumerHandlers {}
 
-impl<C: Construct + Dispatch> Consumer for C {}
+impl<C: ConsumerStruct + ConsumerHandlers> Consumer for C {}
 
 /// The struct half of a consumer; `#[consumer]` on the struct implements it.
 #[diagnostic::on_unimplemented(
@@ -35,7 +35,7 @@ impl<C: Construct + Dispatch> Consumer for C {}
     label = "the struct `{Self}` has no `#[consumer(path = \"/..\")]`",
     note = "put `#[consumer(path = \"/ws\")]` on `struct {Self}` too"
 )]
-pub trait Construct: Sized + Send + 'static {
+pub trait ConsumerStruct: Sized + Send + 'static {
     /// The name of the struct.
     const NAME: &'static str;
     /// The route, in the form of axum: `/ws/{user_id}`.
@@ -45,7 +45,7 @@ pub trait Construct: Sized + Send + 'static {
     fn mount() -> Mount;
 
     /// The `#[state]` fields, checked at start.
-    fn required() -> Vec<Required>;
+    fn required() -> Vec<RequiredState>;
 
     /// The types of `sends(..)`.
     fn sends() -> Vec<Description>;
@@ -54,7 +54,7 @@ pub trait Construct: Sized + Send + 'static {
     ///
     /// # Errors
     /// A path or query value that cannot be parsed: HTTP 400.
-    fn construct(opening: &Opening<'_>) -> Result<Self>;
+    fn construct(request: &UpgradeRequest<'_>) -> Result<Self>;
 
     /// The field marked `#[user]`.
     fn user(&self) -> Option<&UserId> {
@@ -68,7 +68,7 @@ pub trait Construct: Sized + Send + 'static {
     label = "no impl block of `{Self}` has `#[consumer]`",
     note = "put `#[consumer]` on `impl {Self}`, the block with the `#[on(..)]` methods"
 )]
-pub trait Dispatch: Sized + Send + 'static {
+pub trait ConsumerHandlers: Sized + Send + 'static {
     /// The handlers, in the order of the source.
     const HANDLERS: &'static [Handler];
 
@@ -105,7 +105,7 @@ pub struct Handler {
     /// The name of the method.
     pub method: &'static str,
     /// How the rate limiter counts its messages.
-    pub rate_limit: Rate,
+    pub rate_limit: HandlerRateLimit,
     /// Its own deadline; `None`: `WS_HANDLER_TIMEOUT`.
     pub timeout: Option<Duration>,
     /// Whether being dropped at an await leaves the consumer as it should be.
@@ -119,15 +119,15 @@ pub struct Handler {
 impl Handler {
     /// Whether it asks for a limit that differs from that of the chain.
     pub(crate) fn is_limited(&self) -> bool {
-        matches!(self.rate_limit, Rate::Own { .. } | Rate::Cost(_))
+        matches!(self.rate_limit, HandlerRateLimit::Own { .. } | HandlerRateLimit::Cost(_))
     }
 }
 
 /// How the rate limiter counts the messages of one handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
+pub enum HandlerRateLimit {
     /// As the limiter in the chain says.
-    Chain,
+    Shared,
     /// Not among the others (`rate_limit = exempt`); there is a ceiling for all that are exempt.
     Exempt,
     /// As so many messages (`rate_limit = cost(5)`).

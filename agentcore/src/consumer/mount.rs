@@ -3,8 +3,8 @@
 use std::any::TypeId;
 use std::fmt;
 
-use super::session::{Prepared, Unattached};
-use super::{Construct, Consumer, Dispatch, Handler, Opening, Required};
+use super::session::{PendingConsumer, PendingSession};
+use super::{Consumer, ConsumerHandlers, ConsumerStruct, Handler, RequiredState, UpgradeRequest};
 use crate::error::Result;
 use crate::message::Description;
 
@@ -18,9 +18,9 @@ pub struct Mount {
     pub(crate) handlers: &'static [Handler],
     /// Its place among the mounted ones, once all are known.
     pub(crate) number: usize,
-    pub(crate) required: fn() -> Vec<Required>,
+    pub(crate) required: fn() -> Vec<RequiredState>,
     pub(crate) sends: fn() -> Vec<Description>,
-    open: fn(&Opening<'_>) -> Result<Box<dyn Prepared>>,
+    open: fn(&UpgradeRequest<'_>) -> Result<Box<dyn PendingSession>>,
 }
 
 impl fmt::Debug for Mount {
@@ -36,19 +36,19 @@ impl Mount {
         Self {
             type_id: TypeId::of::<C>(),
             type_name: std::any::type_name::<C>(),
-            name: <C as Construct>::NAME,
-            path: <C as Construct>::PATH,
-            handlers: <C as Dispatch>::HANDLERS,
+            name: <C as ConsumerStruct>::NAME,
+            path: <C as ConsumerStruct>::PATH,
+            handlers: <C as ConsumerHandlers>::HANDLERS,
             number: 0,
             required: C::required,
             sends: C::sends,
-            open: |opening| Ok(Box::new(Unattached(C::construct(opening)?))),
+            open: |request| Ok(Box::new(PendingConsumer(C::construct(request)?))),
         }
     }
 
     /// Builds the consumer of one connection.
-    pub(crate) fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn Prepared>> {
-        (self.open)(opening)
+    pub(crate) fn open(&self, request: &UpgradeRequest<'_>) -> Result<Box<dyn PendingSession>> {
+        (self.open)(request)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::wire::Frame;
 
 /// The request that a handler answers.
 #[derive(Debug, Clone, Copy)]
-pub struct Request {
+pub struct ReplyTarget {
     /// The `ref` of the envelope: the client wants a reply.
     pub(crate) reference: Option<u64>,
     /// Counts the requests of the connection from 1; 0 stands for none.
@@ -17,7 +17,7 @@ pub struct Request {
     pub(crate) codec: Codec,
 }
 
-impl Request {
+impl ReplyTarget {
     /// Not a request: `connect`, `disconnect`, or a task.
     pub(crate) const NONE: Self = Self { reference: None, serial: 0, codec: Codec::Json };
 
@@ -61,26 +61,26 @@ pub trait IntoReply {
     ///
     /// # Errors
     /// The handler's own error, or `INTERNAL_ERROR` when the message cannot be encoded.
-    fn into_reply(self, request: &Request) -> Result<Reply>;
+    fn into_reply(self, request: &ReplyTarget) -> Result<Reply>;
 }
 
 impl IntoReply for () {
     const DESCRIPTION: Option<Description> = None;
-    fn into_reply(self, _: &Request) -> Result<Reply> {
+    fn into_reply(self, _: &ReplyTarget) -> Result<Reply> {
         Ok(Reply(None))
     }
 }
 
 impl<M: Message> IntoReply for M {
     const DESCRIPTION: Option<Description> = Some(Description::of::<M>());
-    fn into_reply(self, request: &Request) -> Result<Reply> {
+    fn into_reply(self, request: &ReplyTarget) -> Result<Reply> {
         request.answer(&self).map(|frame| Reply(Some(frame.into_bytes())))
     }
 }
 
 impl<M: Message> IntoReply for Option<M> {
     const DESCRIPTION: Option<Description> = Some(Description::of::<M>());
-    fn into_reply(self, request: &Request) -> Result<Reply> {
+    fn into_reply(self, request: &ReplyTarget) -> Result<Reply> {
         match self {
             Some(message) => message.into_reply(request),
             None => Ok(Reply(None)),
@@ -90,7 +90,7 @@ impl<M: Message> IntoReply for Option<M> {
 
 impl<T: IntoReply, E: Into<Error>> IntoReply for Result<T, E> {
     const DESCRIPTION: Option<Description> = T::DESCRIPTION;
-    fn into_reply(self, request: &Request) -> Result<Reply> {
+    fn into_reply(self, request: &ReplyTarget) -> Result<Reply> {
         self.map_err(Into::into)?.into_reply(request)
     }
 }

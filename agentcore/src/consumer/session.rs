@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Consumer, Context, Handler, HandlerFuture, Request};
+use super::{Consumer, Context, Handler, HandlerFuture, ReplyTarget};
 use crate::error::{CloseReason, Result};
 use crate::id::UserId;
 use crate::manager::ConnectionManager;
@@ -10,7 +10,7 @@ use crate::message::RawData;
 use crate::registry::Connection;
 
 /// A consumer that was built from its request and has no connection yet.
-pub(crate) trait Prepared: Send {
+pub(crate) trait PendingSession: Send {
     /// The user that the `#[user]` field names.
     fn user(&self) -> Option<&UserId>;
 
@@ -27,31 +27,31 @@ pub(crate) trait Session: Send {
     fn handlers(&self) -> &'static [Handler];
 
     /// Decodes the data and starts the handler.
-    fn begin(&mut self, handler: usize, request: Request, data: RawData<'_>) -> Result<HandlerFuture<'_>>;
+    fn dispatch(&mut self, handler: usize, request: ReplyTarget, data: RawData<'_>) -> Result<HandlerFuture<'_>>;
 
     fn connect(&mut self) -> Option<HandlerFuture<'_>>;
 
     fn disconnect(&mut self, reason: CloseReason) -> Option<HandlerFuture<'_>>;
 }
 
-pub(super) struct Unattached<C>(pub(super) C);
+pub(super) struct PendingConsumer<C>(pub(super) C);
 
-struct Attached<C> {
+struct ConnectedConsumer<C> {
     consumer: C,
     cx: Context<C>,
 }
 
-impl<C: Consumer> Prepared for Unattached<C> {
+impl<C: Consumer> PendingSession for PendingConsumer<C> {
     fn user(&self) -> Option<&UserId> {
         self.0.user()
     }
 
     fn attach(self: Box<Self>, manager: ConnectionManager, connection: Arc<Connection>) -> Box<dyn Session> {
-        Box::new(Attached { consumer: self.0, cx: Context::new(manager, connection) })
+        Box::new(ConnectedConsumer { consumer: self.0, cx: Context::new(manager, connection) })
     }
 }
 
-impl<C: Consumer> Session for Attached<C> {
+impl<C: Consumer> Session for ConnectedConsumer<C> {
     fn find(&self, message_type: &str) -> Option<(usize, &'static Handler)> {
         let number = C::find(message_type)?;
         C::HANDLERS.get(number).map(|handler| (number, handler))
@@ -61,8 +61,8 @@ impl<C: Consumer> Session for Attached<C> {
         C::HANDLERS
     }
 
-    fn begin(&mut self, handler: usize, request: Request, data: RawData<'_>) -> Result<HandlerFuture<'_>> {
-        self.cx.set_request(request);
+    fn dispatch(&mut self, handler: usize, request: ReplyTarget, data: RawData<'_>) -> Result<HandlerFuture<'_>> {
+        self.cx.set_reply_target(request);
         self.consumer.dispatch(&self.cx, handler, data)
     }
 
@@ -71,7 +71,7 @@ impl<C: Consumer> Session for Attached<C> {
     }
 
     fn disconnect(&mut self, reason: CloseReason) -> Option<HandlerFuture<'_>> {
-        self.cx.set_request(Request::NONE);
+        self.cx.set_reply_target(ReplyTarget::NONE);
         self.consumer.disconnect(&self.cx, reason)
     }
 }

@@ -11,13 +11,13 @@ use crate::state::States;
 
 /// The request of one connection, before its upgrade.
 #[derive(Debug)]
-pub struct Opening<'a> {
+pub struct UpgradeRequest<'a> {
     path: &'a [(String, String)],
     query: &'a [(String, String)],
     states: &'a States,
 }
 
-impl<'a> Opening<'a> {
+impl<'a> UpgradeRequest<'a> {
     pub(crate) fn new(path: &'a [(String, String)], query: &'a [(String, String)], states: &'a States) -> Self {
         Self { path, query, states }
     }
@@ -47,14 +47,14 @@ impl<'a> Opening<'a> {
 
 /// A `#[state]` field, as the start checks it.
 #[derive(Debug, Clone, Copy)]
-pub struct Required {
+pub struct RequiredState {
     /// The type of the field.
     pub type_id: TypeId,
     /// Its name, for the error.
     pub type_name: &'static str,
 }
 
-impl Required {
+impl RequiredState {
     /// A field of type `T`.
     #[must_use]
     pub fn of<T: Clone + Send + Sync + 'static>() -> Self {
@@ -87,7 +87,7 @@ impl<T> Param<Option<T>> {
     /// `VALIDATION_FAILED`, naming the value.
     pub fn parse(&self, text: Option<&str>) -> Result<Option<T>>
     where
-        T: FromText,
+        T: FromParam,
     {
         text.map(|text| parse(self.name, text)).transpose()
     }
@@ -104,7 +104,7 @@ pub trait ParseParam {
     /// `VALIDATION_FAILED`, naming the value.
     fn parse(&self, text: Option<&str>) -> Result<Self::Value>
     where
-        Self::Value: FromText;
+        Self::Value: FromParam;
 }
 
 // The bound stands on the method and not on the impl, so that a type that cannot be parsed is told as such.
@@ -112,7 +112,7 @@ impl<T> ParseParam for Param<T> {
     type Value = T;
     fn parse(&self, text: Option<&str>) -> Result<T>
     where
-        T: FromText,
+        T: FromParam,
     {
         match text {
             Some(text) => parse(self.name, text),
@@ -128,23 +128,23 @@ impl<T> ParseParam for Param<T> {
     note = "a `#[path]` or `#[query]` field implements `FromStr`, with an error that implements `Display`",
     note = "a `#[query]` field may be an `Option` of such a type"
 )]
-pub trait FromText: Sized {
+pub trait FromParam: Sized {
     /// Parses the text.
     ///
     /// # Errors
     /// What is wrong with it.
-    fn from_text(text: &str) -> std::result::Result<Self, String>;
+    fn from_param(text: &str) -> std::result::Result<Self, String>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: FromStr<Err: Display>> FromText for T {
-    fn from_text(text: &str) -> std::result::Result<Self, String> {
+impl<T: FromStr<Err: Display>> FromParam for T {
+    fn from_param(text: &str) -> std::result::Result<Self, String> {
         text.parse().map_err(|error: T::Err| error.to_string())
     }
 }
 
-fn parse<T: FromText>(name: &str, text: &str) -> Result<T> {
-    T::from_text(text).map_err(|wrong| refused(name, "type", wrong))
+fn parse<T: FromParam>(name: &str, text: &str) -> Result<T> {
+    T::from_param(text).map_err(|wrong| refused(name, "type", wrong))
 }
 
 fn refused(name: &str, rule: &'static str, message: String) -> Error {
@@ -158,19 +158,19 @@ fn refused(name: &str, rule: &'static str, message: String) -> Error {
     label = "this names no user",
     note = "the field marked `#[user]` is a `UserId` or an `Option<UserId>`"
 )]
-pub trait AsUser {
+pub trait AsUserId {
     /// The user.
-    fn as_user(&self) -> Option<&UserId>;
+    fn as_user_id(&self) -> Option<&UserId>;
 }
 
-impl AsUser for UserId {
-    fn as_user(&self) -> Option<&UserId> {
+impl AsUserId for UserId {
+    fn as_user_id(&self) -> Option<&UserId> {
         Some(self)
     }
 }
 
-impl AsUser for Option<UserId> {
-    fn as_user(&self) -> Option<&UserId> {
+impl AsUserId for Option<UserId> {
+    fn as_user_id(&self) -> Option<&UserId> {
         self.as_ref()
     }
 }

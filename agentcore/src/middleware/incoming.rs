@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Handler, RawData, Reply};
 use crate::auth::Identity;
-use crate::consumer::{IntoReply, Request};
+use crate::consumer::{IntoReply, ReplyTarget};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
 use crate::manager::ConnectionManager;
@@ -21,7 +21,7 @@ pub struct Incoming<'a> {
     pub(super) connection: &'a Arc<Connection>,
     pub(super) message_type: &'a str,
     pub(super) data: Data,
-    pub(super) request: Request,
+    pub(super) request: ReplyTarget,
     pub(super) bytes: usize,
     /// Its number in the table, for the consumer.
     pub(super) handler: Option<(usize, &'static Handler)>,

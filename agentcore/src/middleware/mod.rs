@@ -16,7 +16,7 @@ pub use rate_limit::RateLimit;
 pub use start::Start;
 pub use validation::Validation;
 
-pub use crate::consumer::{Handler, Rate, Reply};
+pub use crate::consumer::{Handler, HandlerRateLimit, Reply};
 pub use crate::message::RawData;
 pub use tracing::Level;
 

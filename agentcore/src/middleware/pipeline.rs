@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Handler, Incoming, Middleware, Next, Reply};
-use crate::consumer::{HandlerFuture, Request, Session};
+use crate::consumer::{HandlerFuture, ReplyTarget, Session};
 use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Data;
@@ -17,7 +17,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) connection: &'a Arc<Connection>,
     pub(crate) message_type: Cow<'static, str>,
     pub(crate) data: Data,
-    pub(crate) request: Request,
+    pub(crate) request: ReplyTarget,
     pub(crate) bytes: usize,
     pub(crate) handler: Option<(usize, &'static Handler)>,
 }
@@ -60,7 +60,7 @@ impl Next for Endpoint<'_> {
         let Some((number, _)) = message.handler else {
             return Err(Error::unknown_message_type(message.message_type));
         };
-        let future = self.session.begin(number, message.request, message.data.raw())?;
+        let future = self.session.dispatch(number, message.request, message.data.raw())?;
         drop(message);
         self.running.store(true, Ordering::Relaxed);
         let output = future.await;

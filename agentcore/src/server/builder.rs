@@ -15,7 +15,7 @@ use super::http::state::Shared;
 use super::http::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::{Backend, MemoryBackend, RedisBackend};
-use crate::consumer::{Construct, MessageEntry, Mount, MountEntry};
+use crate::consumer::{ConsumerStruct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
@@ -104,7 +104,7 @@ impl AgentCore {
     }
 
     /// Mounts a consumer at its path; mounting one twice is mounting it once.
-    pub fn consumer<C: Construct>(mut self) -> Self {
+    pub fn consumer<C: ConsumerStruct>(mut self) -> Self {
         self.mount(C::mount());
         self
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use agentcore::consumer::AsUser;
+use agentcore::consumer::AsUserId;
 use agentcore::{Identity, UserId};
 
 /// The user of a connection: 1 to 64 ASCII letters, digits, `_`, `-` and `.`.
@@ -28,8 +28,8 @@ impl FromStr for ChatUser {
     }
 }
 
-impl AsUser for ChatUser {
-    fn as_user(&self) -> Option<&UserId> {
+impl AsUserId for ChatUser {
+    fn as_user_id(&self) -> Option<&UserId> {
         Some(&self.0)
     }
 }

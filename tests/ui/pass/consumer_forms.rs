@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use agentcore::consumer::{Construct, Dispatch, Rate};
+use agentcore::consumer::{ConsumerStruct, ConsumerHandlers, HandlerRateLimit};
 use agentcore::prelude::*;
 
 #[derive(Clone, Default)]
@@ -138,8 +138,8 @@ impl Braces {
 }
 
 fn main() {
-    assert_eq!(<Chat as Construct>::PATH, "/ws/{user_id}/{*rest}");
-    assert_eq!(<Chat as Construct>::NAME, "Chat");
+    assert_eq!(<Chat as ConsumerStruct>::PATH, "/ws/{user_id}/{*rest}");
+    assert_eq!(<Chat as ConsumerStruct>::NAME, "Chat");
     assert_eq!(Chat::required().len(), 1);
     let sent: Vec<_> = Chat::sends().iter().map(|sent| sent.name).collect();
     assert_eq!(sent, [Some("chat_message"), Some("room_users")]);
@@ -150,9 +150,9 @@ fn main() {
     assert_eq!(Chat::find("gone"), None);
     assert_eq!(Chat::find("connect"), None);
     let handler = |name: &str| Chat::HANDLERS[Chat::find(name).unwrap()];
-    assert_eq!(handler("typing_start").rate_limit, Rate::Exempt);
-    assert_eq!(handler("chat_message").rate_limit, Rate::Chain);
-    let minute = Rate::Own { messages: 10, window: Duration::from_secs(60) };
+    assert_eq!(handler("typing_start").rate_limit, HandlerRateLimit::Exempt);
+    assert_eq!(handler("chat_message").rate_limit, HandlerRateLimit::Shared);
+    let minute = HandlerRateLimit::Own { messages: 10, window: Duration::from_secs(60) };
     assert_eq!(handler("get_room_users").rate_limit, minute);
     assert_eq!(handler("get_room_users").timeout, Some(Duration::from_millis(500)));
     assert!(handler("get_room_users").cancel_safe);

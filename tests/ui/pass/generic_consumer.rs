@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use agentcore::consumer::{Construct, Consumer, Dispatch};
+use agentcore::consumer::{ConsumerStruct, Consumer, ConsumerHandlers};
 use agentcore::prelude::*;
 
 trait Store: Clone + Send + Sync + 'static {
@@ -56,7 +56,7 @@ where
 }
 
 fn is_consumer<C: Consumer>() -> &'static str {
-    <C as Construct>::PATH
+    <C as ConsumerStruct>::PATH
 }
 
 fn main() {

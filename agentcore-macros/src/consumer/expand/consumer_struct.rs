@@ -1,4 +1,4 @@
-//! The struct half: `Construct`, `SentBy`, and the entry in the inventory.
+//! The struct half: `ConsumerStruct`, `SentBy`, and the entry in the inventory.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -39,19 +39,19 @@ fn construct_impl(half: &StructHalf, correct: bool) -> TokenStream {
     let mount = if correct { quote_spanned!(ident.span()=> #at::mount::<Self>()) } else { quote!(loop {}) };
     quote! {
         #[automatically_derived]
-        impl #generics #private::Construct for #ident #arguments #clause {
+        impl #generics #private::ConsumerStruct for #ident #arguments #clause {
             const NAME: &'static str = #name;
             const PATH: &'static str = #path;
             fn mount() -> #private::Mount {
                 #mount
             }
-            fn required() -> #private::Vec<#private::Required> {
+            fn required() -> #private::Vec<#private::RequiredState> {
                 #required
             }
             fn sends() -> #private::Vec<#private::Description> {
                 #sends
             }
-            fn construct(__agentcore_opening: &#private::Opening<'_>) -> #private::Result<Self> {
+            fn construct(__agentcore_request: &#private::UpgradeRequest<'_>) -> #private::Result<Self> {
                 #construct
             }
             #user
@@ -63,7 +63,7 @@ fn construct_impl(half: &StructHalf, correct: bool) -> TokenStream {
 fn state(half: &StructHalf, ty: &Type) -> TokenStream {
     let span = ty.span();
     let private = half.paths.private_at(span);
-    quote_spanned!(span=> #private::state::<#ty>())
+    quote_spanned!(span=> #private::state_field::<#ty>())
 }
 
 fn required(half: &StructHalf) -> TokenStream {
@@ -86,7 +86,7 @@ fn sends(half: &StructHalf) -> TokenStream {
 fn construct(half: &StructHalf) -> TokenStream {
     if let Fields::Unit = half.item.fields {
         return quote! {
-            let _ = __agentcore_opening;
+            let _ = __agentcore_request;
             ::core::result::Result::Ok(Self)
         };
     }
@@ -98,7 +98,7 @@ fn construct(half: &StructHalf) -> TokenStream {
     quote! {
         #[allow(unused_imports)]
         use #private::ParseParam as _;
-        let _ = __agentcore_opening;
+        let _ = __agentcore_request;
         ::core::result::Result::Ok(Self { #(#fields),* })
     }
 }
@@ -109,14 +109,14 @@ fn value(half: &StructHalf, field: &Field) -> TokenStream {
     let private = half.paths.private_at(span);
     match &field.source {
         Source::Path(name) => {
-            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_opening.path(#name))?)
+            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_request.path(#name))?)
         }
         Source::Query(name) => {
-            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_opening.query(#name))?)
+            quote_spanned!(span=> #private::Param::<#ty>::new(#name).parse(__agentcore_request.query(#name))?)
         }
         Source::State => {
             let state = state(half, ty);
-            quote!(#state.get(__agentcore_opening)?)
+            quote!(#state.get(__agentcore_request)?)
         }
         Source::Expr(expr) => quote!(#expr),
         Source::Default => quote_spanned!(span=> <#ty as ::core::default::Default>::default()),
@@ -129,10 +129,10 @@ fn user(half: &StructHalf) -> Option<TokenStream> {
     let span = field.ty.span();
     let at = half.paths.private_at(span);
     let ident = respan(&field.ident, span);
-    let as_user = quote_spanned!(span=> #at::AsUser::as_user(&self.#ident));
+    let as_user_id = quote_spanned!(span=> #at::AsUserId::as_user_id(&self.#ident));
     Some(quote! {
         fn user(&self) -> ::core::option::Option<&#private::UserId> {
-            #as_user
+            #as_user_id
         }
     })
 }
@@ -162,7 +162,7 @@ fn entry(half: &StructHalf) -> TokenStream {
     let ident = &half.item.ident;
     quote! {
         #private::inventory::submit! {
-            #private::MountEntry { mount: <#ident as #private::Construct>::mount, module_path: ::core::module_path!() }
+            #private::MountEntry { mount: <#ident as #private::ConsumerStruct>::mount, module_path: ::core::module_path!() }
         }
     }
 }

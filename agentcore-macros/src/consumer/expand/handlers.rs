@@ -1,4 +1,4 @@
-//! The impl half: `Dispatch`.
+//! The impl half: `ConsumerHandlers`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -10,7 +10,7 @@ use super::super::validate::plain;
 use crate::consumer::on::{Event, Rate};
 use crate::crate_path::respan;
 
-/// The block and `impl Dispatch`.
+/// The block and `impl ConsumerHandlers`.
 pub(in super::super) fn impl_half(half: &ImplHalf, handlers: &[Handler<'_>]) -> TokenStream {
     let item = &half.item;
     if half.trait_.is_some() {
@@ -69,7 +69,7 @@ fn payload(half: &ImplHalf, message_type: &LitStr, handler: &Handler<'_>) -> Opt
     Some(quote! {
         #(#cfgs)*
         #[allow(non_upper_case_globals)]
-        const #name: #private::Received<#ty> = #received;
+        const #name: #private::PayloadDecoder<#ty> = #received;
         #(#cfgs)*
         const _: () = #check;
     })
@@ -79,7 +79,7 @@ fn payload(half: &ImplHalf, message_type: &LitStr, handler: &Handler<'_>) -> Opt
 fn received(half: &ImplHalf, ty: &Type) -> TokenStream {
     let span = ty.span();
     let private = half.paths.private_at(span);
-    quote_spanned!(span=> #private::received::<#ty>())
+    quote_spanned!(span=> #private::payload_decoder::<#ty>())
 }
 
 /// The bounds of the returned value, at its type; both uses are the same tokens, so an error is reported once.
@@ -90,7 +90,7 @@ fn returned(half: &ImplHalf, handler: &Handler<'_>) -> TokenStream {
         ReturnType::Type(_, ty) => ((**ty).clone(), ty.span()),
     };
     let private = half.paths.private_at(span);
-    quote_spanned!(span=> #private::returned::<#ty>())
+    quote_spanned!(span=> #private::reply_encoder::<#ty>())
 }
 
 fn dispatch_impl(half: &ImplHalf, messages: &[(&LitStr, &Handler<'_>)], handlers: &[Handler<'_>]) -> TokenStream {
@@ -116,7 +116,7 @@ fn dispatch_impl(half: &ImplHalf, messages: &[(&LitStr, &Handler<'_>)], handlers
     };
     quote_spanned! {span=>
         #[automatically_derived]
-        impl #generics #at::Dispatch for #self_ty #clause { #body }
+        impl #generics #at::ConsumerHandlers for #self_ty #clause { #body }
     }
 }
 
@@ -129,12 +129,12 @@ fn entry(half: &ImplHalf, message_type: &LitStr, handler: &Handler<'_>) -> Token
     let method = name.to_string();
     let cancel_safe = on.cancel_safe;
     let rate = match on.rate {
-        Rate::Chain => quote!(#private::Rate::Chain),
-        Rate::Exempt => quote!(#private::Rate::Exempt),
-        Rate::Cost(cost) => quote!(#private::Rate::Cost(#cost)),
+        Rate::Chain => quote!(#private::HandlerRateLimit::Shared),
+        Rate::Exempt => quote!(#private::HandlerRateLimit::Exempt),
+        Rate::Cost(cost) => quote!(#private::HandlerRateLimit::Cost(#cost)),
         Rate::Own(messages, window) => {
             let window = duration(window);
-            quote!(#private::Rate::Own { messages: #messages, window: #window })
+            quote!(#private::HandlerRateLimit::Own { messages: #messages, window: #window })
         }
     };
     let timeout = option(on.timeout.map(duration));
@@ -231,7 +231,7 @@ fn future(half: &ImplHalf, handler: &Handler<'_>) -> TokenStream {
     let cx = Ident::new("__agentcore_cx", span);
     quote_spanned! {span=>
         #private::Box::pin(async move {
-            (#returned.into_reply)(Self::#name(self, #(#arguments),*).await, #cx.request())
+            (#returned.into_reply)(Self::#name(self, #(#arguments),*).await, #cx.reply_target())
         }) as #private::HandlerFuture<'connection>
     }
 }

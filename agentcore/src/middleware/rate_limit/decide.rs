@@ -1,6 +1,6 @@
 //! One message: what it takes from, and who decides.
 
-use super::super::{Incoming, Rate};
+use super::super::{HandlerRateLimit, Incoming};
 use super::RateLimit;
 use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Subject};
 use crate::error::Error;
@@ -30,19 +30,21 @@ impl RateLimit {
         let Some(subject) = self.by.subject(message) else { return RateDecision::Passed };
         let all = self.quotas();
         let own;
-        let rate = message.handler().map_or(Rate::Chain, |handler| handler.rate_limit);
+        let rate = message.handler().map_or(HandlerRateLimit::Shared, |handler| handler.rate_limit);
         let (quotas, cost) = match (rate, message.handler()) {
-            (Rate::Exempt, _) => (all.exempt.as_slice(), 1),
-            (Rate::Own { messages, window }, Some(handler)) => {
+            (HandlerRateLimit::Exempt, _) => (all.exempt.as_slice(), 1),
+            (HandlerRateLimit::Own { messages, window }, Some(handler)) => {
                 let part = Part::Type(handler.message_type);
                 own = [Quota { limit: all.limit, part, messages, window, rule: self.rule }];
                 (own.as_slice(), 1)
             }
-            (Rate::Cost(cost), _) => (all.ordinary.as_slice(), cost),
-            (Rate::Chain | Rate::Own { .. }, _) => match self.cost.as_ref().map_or(1, |cost| cost(message)) {
-                0 => (all.exempt.as_slice(), 1),
-                cost => (all.ordinary.as_slice(), cost),
-            },
+            (HandlerRateLimit::Cost(cost), _) => (all.ordinary.as_slice(), cost),
+            (HandlerRateLimit::Shared | HandlerRateLimit::Own { .. }, _) => {
+                match self.cost.as_ref().map_or(1, |cost| cost(message)) {
+                    0 => (all.exempt.as_slice(), 1),
+                    cost => (all.ordinary.as_slice(), cost),
+                }
+            }
         };
         let ask = RateAsk { subject: &subject, quotas, cost };
         if let Subject::Connection(_) = subject {

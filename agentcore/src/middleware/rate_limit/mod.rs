@@ -10,7 +10,7 @@ use std::time::Duration;
 use by::By;
 use decide::{Cost, Local, Quotas};
 
-use super::{Incoming, Middleware, Next, Rate, Reply, Start};
+use super::{HandlerRateLimit, Incoming, Middleware, Next, Reply, Start};
 use crate::backend::{Part, Quota, RateDecision, Rule};
 use crate::error::{Error, Result};
 
@@ -170,7 +170,7 @@ impl RateLimit {
         }
         let least = self.windows.iter().map(|(messages, _)| *messages).min().unwrap_or(0);
         for (consumer, handler) in start.handlers() {
-            if let Rate::Cost(cost) = handler.rate_limit
+            if let HandlerRateLimit::Cost(cost) = handler.rate_limit
                 && cost > least
             {
                 let (message_type, method) = (handler.message_type, handler.method);

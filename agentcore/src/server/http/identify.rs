@@ -13,7 +13,7 @@ use super::address::address;
 use super::state::Shared;
 use super::ticket;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
-use crate::consumer::{Mount, Opening, Prepared};
+use crate::consumer::{Mount, PendingSession, UpgradeRequest};
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
 use crate::metrics::Bound;
@@ -47,7 +47,7 @@ pub(in crate::server) async fn identify(
     shared: &Shared,
     mount: Mount,
     parts: &mut Parts,
-) -> Result<(Box<dyn Prepared>, Access)> {
+) -> Result<(Box<dyn PendingSession>, Access)> {
     check_origin(shared, &parts.headers)?;
     let ip = address(shared.manager().settings(), parts);
     if ip.is_none() {
@@ -61,7 +61,7 @@ pub(in crate::server) async fn identify(
     let path = path_of(parts).await?;
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let prepared = mount.open(&Opening::new(&path, &query, shared.states()))?;
+    let prepared = mount.open(&UpgradeRequest::new(&path, &query, shared.states()))?;
     let identity = match (authenticated, prepared.user()) {
         (Some(identity), Some(user)) if identity.user() != user => {
             let error = Error::authorization("the request names another user than its credentials do");

@@ -11,7 +11,7 @@ use super::abuse::Conduct;
 use super::request::{Begun, Way, answer, begin, first_poll};
 use crate::auth::{Access, Identity};
 use crate::backend::MemoryBackend;
-use crate::consumer::{Mount, Opening, Session};
+use crate::consumer::{Mount, Session, UpgradeRequest};
 use crate::manager::ConnectionManager;
 use crate::message::Input;
 use crate::metrics::Labels;
@@ -74,7 +74,7 @@ impl Bench {
         let connection = manager.open(access, &shard, Default::default(), Sink::Stream(sink), 0);
         let states = States::default();
         let session = Mount::of::<Talk>()
-            .open(&Opening::new(&[], &[], &states))
+            .open(&UpgradeRequest::new(&[], &[], &states))
             .unwrap()
             .attach(manager.clone(), connection.clone());
         Self { manager, connection, session, conduct: Conduct::default(), serial: 0 }

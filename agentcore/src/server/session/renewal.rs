@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::request::send;
 use crate::auth::{Identity, Renewal};
-use crate::consumer::Request;
+use crate::consumer::ReplyTarget;
 use crate::error::{CloseReason, Error, Result, millis};
 use crate::manager::ConnectionManager;
 use crate::message::RawData;
@@ -77,7 +77,7 @@ pub(super) fn renew(
     manager: &ConnectionManager,
     connection: &Arc<Connection>,
     renewal: &Arc<Renewal>,
-    request: Request,
+    request: ReplyTarget,
     data: RawData<'_>,
 ) -> Result<()> {
     #[derive(Deserialize)]
@@ -126,7 +126,7 @@ fn same_user(identity: &Identity, fresh: Identity) -> Result<Identity> {
     fresh.checked()
 }
 
-fn acknowledge(connection: &Connection, request: Request, expires_in_ms: Option<u64>) {
+fn acknowledge(connection: &Connection, request: ReplyTarget, expires_in_ms: Option<u64>) {
     #[derive(Serialize)]
     struct Renewed {
         expires_in_ms: Option<u64>,

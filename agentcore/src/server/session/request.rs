@@ -11,7 +11,7 @@ use super::abuse::Conduct;
 use super::handler::{Attended, attend, beside};
 use super::read_ahead::{Reading, Source};
 use super::renewal;
-use crate::consumer::{Handler, HandlerFuture, Reply, Request, Session};
+use crate::consumer::{Handler, HandlerFuture, Reply, ReplyTarget, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
 use crate::message::{Envelope, Input};
@@ -23,7 +23,7 @@ use crate::worker::{Panic, Run, catch_panic_sync};
 
 /// Which request a handler answers, for its reply or its error.
 pub(super) struct Asked {
-    request: Request,
+    request: ReplyTarget,
     /// `None` for a message of an unknown type, which only a chain has seen.
     handler: Option<&'static Handler>,
     message_type: Cow<'static, str>,
@@ -60,7 +60,7 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
             return refuse(conduct, connection, error, None, None);
         }
     };
-    let request = Request { reference: envelope.reference, serial, codec: connection.codec() };
+    let request = ReplyTarget { reference: envelope.reference, serial, codec: connection.codec() };
     if envelope.message_type == "ping" {
         meter.received(Kind::Ping, message.len());
         send_pong(connection, request.reference);
@@ -95,7 +95,7 @@ pub(super) fn begin<'s>(way: Way<'s>, conduct: &mut Conduct, message: Input<'_>,
     };
     // Decoding and the rules run an application's code too.
     let begun =
-        catch_panic_sync(move || session.begin(number, request, envelope.data)).unwrap_or_else(|Panic(text)| {
+        catch_panic_sync(move || session.dispatch(number, request, envelope.data)).unwrap_or_else(|Panic(text)| {
             let message_type = handler.message_type;
             Err(Error::internal(format!("checking `{message_type}` panicked: {text}")).with_close(CloseCode::Error))
         });

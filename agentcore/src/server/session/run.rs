@@ -13,7 +13,7 @@ use super::renewal;
 use super::request::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
-use crate::consumer::{Prepared, Reply, Session};
+use crate::consumer::{PendingSession, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result, millis};
 use crate::manager::{Active, Admitted, ConnectionManager};
 use crate::message::{Codec, Input};
@@ -29,7 +29,7 @@ const MAX_FRAMES: u32 = 16_384;
 /// An upgraded connection that has reached its worker.
 pub(in crate::server) struct Arrival {
     pub(in crate::server) socket: Socket,
-    pub(in crate::server) prepared: Box<dyn Prepared>,
+    pub(in crate::server) prepared: Box<dyn PendingSession>,
     pub(in crate::server) access: Access,
     pub(in crate::server) admitted: Admitted,
     pub(in crate::server) manager: ConnectionManager,
