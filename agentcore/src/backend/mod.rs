@@ -17,8 +17,6 @@ pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, S
 pub(crate) use rate::{RateDesk, grain};
 #[cfg(feature = "test-util")]
 pub(crate) use redis::StubRedis as Stub;
-#[cfg(all(test, feature = "model"))]
-pub(crate) use redis::{Asked, Channels};
 pub use redis::{Publisher, PublisherTo, RedisBackend};
 
 use std::fmt;

@@ -8,8 +8,6 @@ mod batches;
 mod drain;
 mod groups;
 mod members;
-#[cfg(all(test, feature = "model"))]
-mod model;
 mod report;
 mod resync;
 mod route;

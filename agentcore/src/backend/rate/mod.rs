@@ -1,12 +1,12 @@
 //! How many messages somebody may send: what is asked, what is answered, and the rules without a clock or a network.
 
-mod book;
-mod desk;
+mod limiter;
+mod sharded;
 #[cfg(test)]
 mod tests;
 
-pub use book::RateBook;
-pub(crate) use desk::RateDesk;
+pub use limiter::RateBook;
+pub(crate) use sharded::RateDesk;
 
 use std::fmt;
 use std::net::IpAddr;

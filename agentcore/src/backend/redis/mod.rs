@@ -1,38 +1,29 @@
 //! Many nodes joined by Redis.
 //!
-//! One link for commands and one that receives, whatever the connections and groups. [`driver`] speaks to Redis; above it
-//! stand the messages ([`outgoing`] and [`streams`] number and check them, [`publishing`] and [`receiving`] move them),
-//! the groups that are heard ([`channels`], [`subscribing`]), and what this node has in the registry ([`desk`]).
+//! A node has one command connection and one subscriber connection, whatever the number of clients and groups. [`driver`]
+//! speaks to Redis; above it, [`bus`] carries messages between nodes and [`desk`] writes this node's part of the registry.
 //! [`started`] puts them together.
 
-mod channels;
+mod bus;
 mod desk;
 mod driver;
 mod figures;
 mod links;
 mod names;
-mod outgoing;
-mod payload;
 mod peers;
 mod publisher;
-mod publishing;
 mod rates;
-mod receiving;
 mod started;
-mod streams;
-mod subscribing;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-#[cfg(all(test, feature = "model"))]
-pub(crate) use self::channels::{Asked, Channels};
+use self::bus::Talk;
 use self::desk::{Ask, Entry};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
 use self::driver::{Config, Driver, RealDriver};
-use self::payload::Talk;
 pub use self::publisher::{Publisher, PublisherTo};
 use self::started::Started;
 use super::{
@@ -218,10 +209,7 @@ impl Backend for RedisBackend {
             let payload = |envelope: &bytes::Bytes| {
                 let except = Except { connection: None, users: vec![presence.user.clone()] };
                 let to = Recipient::Group(presence.group.clone());
-                payload::loose(
-                    started.origin,
-                    &OutboundMessage::from_envelope(to, except, Overflow::Disconnect, envelope),
-                )
+                bus::loose(started.origin, &OutboundMessage::from_envelope(to, except, Overflow::Disconnect, envelope))
             };
             let (joined, left) = (payload(&presence.joined), payload(&presence.left));
             started.ask(|done| Ask::Enter(Box::new(Entry { presence, joined, left }), done)).await

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
+use super::bus::MAX_OUTSIDE;
 use super::driver::{Commands, Config, Driver, RealDriver};
 use super::names::Channel;
-use super::payload::MAX_OUTSIDE;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Message, OutboundMessage, Recipient};

@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::bus::{Hearing, Outbound, Reader, Talk};
 use super::desk::{self, Ask, Desk, GroupPlaces};
 use super::driver::{Commands, Driver};
 use super::figures::Figures;
 use super::links::Link;
 use super::names::Channel;
-use super::payload::Talk;
 use super::peers::Peers;
-use super::publishing::Outbound;
 use super::rates::Rates;
-use super::receiving::Reader;
-use super::subscribing::Hearing;
 use crate::backend::{Async, Deliver, Node};
 use crate::error::{Error, Result};
 use crate::supervise::SupervisedTask;

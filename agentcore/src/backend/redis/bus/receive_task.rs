@@ -1,7 +1,5 @@
 //! What comes from the other nodes: read in order, delivered, answered.
 
-mod missing;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,15 +9,15 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use missing::Missing;
+use super::loss_tracker::Missing;
 
-use super::driver::{Event, Events};
-use super::figures::Figures;
-use super::names::Channel;
 use super::payload::{Payload, Talk, Unreadable};
-use super::peers::Peers;
-use super::publishing::Outbound;
-use super::streams::Streams;
+use super::publish_task::Outbound;
+use super::sequence::Streams;
+use crate::backend::redis::driver::{Event, Events};
+use crate::backend::redis::figures::Figures;
+use crate::backend::redis::names::Channel;
+use crate::backend::redis::peers::Peers;
 use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
 use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
@@ -72,12 +70,12 @@ impl Inbound {
 }
 
 /// Reads what links receive.
-pub(super) struct Reader {
-    pub(super) origin: u64,
-    pub(super) deliver: Arc<dyn Deliver>,
-    pub(super) outbound: Arc<Outbound>,
-    pub(super) peers: Arc<Peers>,
-    pub(super) figures: Arc<Figures>,
+pub(crate) struct Reader {
+    pub(crate) origin: u64,
+    pub(crate) deliver: Arc<dyn Deliver>,
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) figures: Arc<Figures>,
 }
 
 impl Reader {

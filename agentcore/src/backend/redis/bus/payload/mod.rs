@@ -7,24 +7,24 @@
 //! - `1`, **loose** records, which have no number: their order is that of Redis;
 //! - `2`, **talk** between nodes: questions, answers, greetings.
 //!
-//! A record is its length (u32) and a [`record`]. A payload that begins with `{` comes from [`outside`]. Whatever else
+//! A record is its length (u32) and a [`record`]. A payload that begins with `{` comes from [`external`]. Whatever else
 //! comes is [`Unreadable`], never fatal: other versions of this software may be about.
 
+mod control;
 mod cursor;
-mod outside;
+mod external;
 mod record;
-mod talk;
 #[cfg(test)]
 mod tests;
 
 use bytes::{BufMut, Bytes};
 
+pub(crate) use control::Talk;
 use cursor::Cursor;
-pub(super) use outside::MAX_OUTSIDE;
+pub(crate) use external::MAX_OUTSIDE;
 pub(super) use record::put as put_record;
-pub(super) use talk::Talk;
 
-use super::names::Channel;
+use crate::backend::redis::names::Channel;
 use crate::message::OutboundMessage;
 
 /// The version this software writes, and the only one it reads.
@@ -78,7 +78,7 @@ impl Payload {
     /// Reads what came on a channel.
     pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Self, Unreadable> {
         if bytes.first() == Some(&b'{') {
-            return outside::read(channel, bytes).map(Self::Outside).map_err(Unreadable::Outside);
+            return external::read(channel, bytes).map(Self::Outside).map_err(Unreadable::Outside);
         }
         read(channel, bytes).ok_or(Unreadable::Hole(match bytes.first() {
             Some(&VERSION) => "damaged",
@@ -132,7 +132,7 @@ impl Head {
 }
 
 /// One message without a number.
-pub(super) fn loose(origin: u64, message: &OutboundMessage) -> Bytes {
+pub(crate) fn loose(origin: u64, message: &OutboundMessage) -> Bytes {
     let mut buffer = vec![VERSION, LOOSE];
     buffer.put_u64(origin);
     put_record(&mut buffer, message);

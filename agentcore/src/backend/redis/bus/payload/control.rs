@@ -2,16 +2,16 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::super::names::Channel;
 use super::cursor::{Cursor, put_short};
 use super::{TALK, VERSION, record};
+use crate::backend::redis::names::Channel;
 use crate::backend::{Answer, Question, Whose};
 use crate::id::ConnectionId;
 use crate::message::Recipient;
 
 /// Something between nodes.
 #[derive(Debug, Clone)]
-pub(in super::super) enum Talk {
+pub(crate) enum Talk {
     /// A node has come.
     Hello,
     /// A node goes, and has said all it had to say.
@@ -32,7 +32,7 @@ const ASK: u8 = 16;
 
 impl Talk {
     /// The payload.
-    pub(in super::super) fn write(&self, origin: u64) -> Bytes {
+    pub(crate) fn write(&self, origin: u64) -> Bytes {
         let mut buffer = vec![VERSION, TALK];
         buffer.put_u64(origin);
         match self {

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use super::super::payload::Payload;
-use super::super::streams::{Streams, Verdict};
+use super::super::sequence::{Streams, Verdict};
 use super::*;
 use crate::backend::Question;
 use crate::id::GroupName;

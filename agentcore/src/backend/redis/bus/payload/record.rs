@@ -6,8 +6,8 @@
 
 use bytes::BufMut;
 
-use super::super::names::Channel;
 use super::cursor::{Cursor, put_long, put_short};
+use crate::backend::redis::names::Channel;
 use crate::id::ConnectionId;
 use crate::message::{Except, OutboundMessage, Overflow, OverflowKey, Recipient};
 

@@ -9,12 +9,32 @@ use std::time::Duration;
 use shuttle::thread;
 use tokio::time::Instant;
 
-use crate::backend::{Asked, Channels};
+use super::table::{Asked, Channels};
 use crate::id::GroupName;
-use crate::registry::{Directory, Place};
 use crate::sync::{Mutex, lock};
 
 const ROUNDS: usize = 3_000;
+
+/// Stands for the directory of the registry: how many connections of this node are in the group.
+#[derive(Default)]
+struct Directory(Mutex<usize>);
+
+impl Directory {
+    fn add(&self) {
+        *lock(&self.0) += 1;
+    }
+
+    /// Whether the last connection has left.
+    fn remove(&self) -> bool {
+        let mut members = lock(&self.0);
+        *members -= 1;
+        *members == 0
+    }
+
+    fn has_members(&self) -> bool {
+        *lock(&self.0) > 0
+    }
+}
 
 /// The directory, the channels, and what Redis sends to this node.
 struct World {
@@ -43,12 +63,12 @@ impl World {
     }
 
     fn wants(&self, group: &GroupName) -> bool {
-        self.directory.contains(group)
+        *group == self.group && self.directory.has_members()
     }
 
     /// What the manager does, in its order. A join that need not wait hears at once.
     fn join(&self) -> Option<tokio::sync::oneshot::Receiver<()>> {
-        self.directory.add(&self.group, 0, &mut Some(Place::uncounted()));
+        self.directory.add();
         thread::yield_now();
         let asked = lock(&self.channels).ask(&self.group);
         match asked {
@@ -63,7 +83,7 @@ impl World {
     }
 
     fn leave(&self) {
-        let last = self.directory.remove(&self.group, 0).is_some();
+        let last = self.directory.remove();
         thread::yield_now();
         if last {
             lock(&self.channels).left(&self.group, self.start, |group| self.wants(group));

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::links::Link;
-use super::names::Channel;
-use super::outgoing::{Batch, Outgoing, Push};
+use super::send_queue::{Batch, Outgoing, Push};
 use crate::backend::Publish;
+use crate::backend::redis::links::Link;
+use crate::backend::redis::names::Channel;
 use crate::log_throttle::LogThrottle;
 use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What waits, with the bells between who fills and who empties it.
 #[derive(Debug)]
-pub(super) struct Outbound {
+pub(crate) struct Outbound {
     waiting: Mutex<Outgoing>,
     /// Rung when something waits.
     filled: Notify,
@@ -37,7 +37,7 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(origin: u64) -> Self {
+    pub(crate) fn new(origin: u64) -> Self {
         Self {
             waiting: Mutex::new(Outgoing::new(origin)),
             filled: Notify::new(),
@@ -47,7 +47,7 @@ impl Outbound {
     }
 
     /// Adds a message; waits while too much waits already.
-    pub(super) fn publish(self: &Arc<Self>, message: &OutboundMessage) -> Publish {
+    pub(crate) fn publish(self: &Arc<Self>, message: &OutboundMessage) -> Publish {
         if self.push(message) {
             return Publish::Done(Ok(()));
         }
@@ -79,29 +79,29 @@ impl Outbound {
     }
 
     /// Adds a payload that is none of messages.
-    pub(super) fn say(&self, channel: Channel, payload: bytes::Bytes) {
+    pub(crate) fn say(&self, channel: Channel, payload: bytes::Bytes) {
         lock(&self.waiting).say(channel, payload);
         self.filled.notify_one();
     }
 
     /// Adds a question for all nodes; one that delivers a message is missed like it when it is lost.
-    pub(super) fn ask(&self, payload: bytes::Bytes, delivers: Option<&OutboundMessage>) {
+    pub(crate) fn ask(&self, payload: bytes::Bytes, delivers: Option<&OutboundMessage>) {
         lock(&self.waiting).ask(payload, delivers, Instant::now());
         self.filled.notify_one();
     }
 
     /// Counts a message that does not go to the other nodes: whoever should have got it will be told.
-    pub(super) fn lose(&self, message: &OutboundMessage) {
+    pub(crate) fn lose(&self, message: &OutboundMessage) {
         lock(&self.waiting).lose(message, Instant::now());
     }
 
     /// Whether all that waited has been said.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
     }
 
     /// Sends what waits, for as long as it runs.
-    pub(super) async fn run(self: Arc<Self>, link: Arc<Link>) {
+    pub(crate) async fn run(self: Arc<Self>, link: Arc<Link>) {
         let mut changes = link.watch();
         let throttle = LogThrottle::default();
         if self.sending.swap(false, Ordering::SeqCst) {
@@ -182,9 +182,9 @@ impl Outbound {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-    use super::super::driver::{Driver, Event, StubRedis};
     use super::super::payload::{Payload, Talk};
     use super::*;
+    use crate::backend::redis::driver::{Driver, Event, StubRedis};
 
     #[tokio::test(start_paused = true)]
     async fn what_was_on_its_way_when_the_task_ended_is_told_to_be_lost() {

@@ -1,20 +1,24 @@
 //! The link that receives, and the task that keeps it in line with what this node wants to hear.
 
+#[cfg(all(test, feature = "model"))]
+mod model;
+mod table;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::channels::{Asked, Channels};
-use super::driver::{Driver, Subscription};
-use super::links::{PING_EVERY, Reopening};
-use super::names::Channel;
-use super::receiving::{Inbound, Reader};
+use super::receive_task::{Inbound, Reader};
+use crate::backend::redis::driver::{Driver, Subscription};
+use crate::backend::redis::links::{PING_EVERY, Reopening};
+use crate::backend::redis::names::Channel;
 use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::{Error, Result};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
+use table::{Asked, Channels};
 
 /// So many groups are asked for at once.
 const MOST: usize = 5_000;
@@ -24,19 +28,19 @@ const REST: Duration = Duration::from_millis(1);
 const LONGEST_REST: u32 = 200;
 
 /// What this node hears.
-pub(super) struct Hearing {
+pub(crate) struct Hearing {
     channels: Mutex<Channels>,
     bell: Notify,
     deliver: Arc<dyn Deliver>,
 }
 
 impl Hearing {
-    pub(super) fn new(deliver: Arc<dyn Deliver>) -> Self {
+    pub(crate) fn new(deliver: Arc<dyn Deliver>) -> Self {
         Self { channels: Mutex::default(), bell: Notify::new(), deliver }
     }
 
     /// A connection is in `group` now; the future ends when it is heard, or cannot be.
-    pub(super) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
+    pub(crate) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         let deaf = || Error::backend("the other nodes cannot be heard now");
         let asked = lock(&self.channels).ask(group);
         match asked {
@@ -53,7 +57,7 @@ impl Hearing {
     }
 
     /// The last connection may have left `group`.
-    pub(super) fn unsubscribe(&self, group: &GroupName) {
+    pub(crate) fn unsubscribe(&self, group: &GroupName) {
         if lock(&self.channels).left(group, Instant::now(), |group| self.deliver.wants(group)) {
             self.bell.notify_one();
         }
@@ -63,7 +67,7 @@ impl Hearing {
     ///
     /// # Errors
     /// When Redis cannot be reached.
-    pub(super) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
+    pub(crate) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
         let heard = self.open(driver, origin).await?;
         lock(&self.channels).set_up(|group| self.deliver.wants(group));
         Ok(heard)
@@ -79,7 +83,7 @@ impl Hearing {
     }
 
     /// Hears, for as long as it runs.
-    pub(super) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
+    pub(crate) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
         let mut reopening = Reopening::new("the other nodes cannot be heard");
         let mut link = first;
         // A task that was started again after a panic has no link, and rests as after one that lived shortly.
@@ -186,7 +190,7 @@ impl Hearing {
 }
 
 /// A link that hears.
-pub(super) struct Heard {
+pub(crate) struct Heard {
     link: Arc<dyn Subscription>,
     inbound: Inbound,
 }

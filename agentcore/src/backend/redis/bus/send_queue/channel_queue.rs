@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::names::Channel;
+use crate::backend::redis::names::Channel;
 
 /// Something to send.
 #[derive(Debug)]

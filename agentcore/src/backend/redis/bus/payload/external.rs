@@ -6,13 +6,13 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::super::names::Channel;
+use crate::backend::redis::names::Channel;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::message::{Except, OutboundMessage, Recipient};
 
 /// The longest envelope that is taken, in bytes.
-pub(in super::super) const MAX_OUTSIDE: usize = 1 << 20;
+pub(crate) const MAX_OUTSIDE: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct Address {

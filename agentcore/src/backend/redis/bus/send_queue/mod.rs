@@ -3,7 +3,7 @@
 //! Filled by whoever publishes, emptied by one task. What waits for a channel is written into one buffer as it comes, so a
 //! payload is ready when the link is free, and the fuller the longer the link takes.
 
-mod parts;
+mod channel_queue;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +13,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-pub(super) use parts::Batch;
-use parts::{Lane, Pack, Ready};
+pub(super) use channel_queue::Batch;
+use channel_queue::{Lane, Pack, Ready};
 
-use super::names::Channel;
 use super::payload::{HEAD, Head, Talk, put_record};
-use super::streams::FORGOTTEN_AFTER;
+use super::sequence::FORGOTTEN_AFTER;
+use crate::backend::redis::names::Channel;
 use crate::message::OutboundMessage;
 
 /// A payload is begun anew above this many bytes; a single message may be longer.
