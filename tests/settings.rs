@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use agentcore::{BackendType, Env, Settings, TrustedProxies};
+use agentcore::settings::{BackendType, TrustedProxies};
+use agentcore::{Env, Settings};
 use tests::chat::{Folder, program, surroundings};
 
 fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {

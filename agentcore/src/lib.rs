@@ -34,20 +34,24 @@
 //!
 //! # The parts
 //!
-//! - [`message`](macro@message) makes a struct a message: serde, rules, a JSON Schema.
-//! - [`consumer`](macro@consumer) on a struct and on its impl block makes it serve connections; [`on`] marks its handlers.
-//! - [`Context`] is what a handler is given: its connection, and everybody it can reach from there.
-//! - [`ConnectionManager`] does the same from anywhere else, and answers who is online.
-//! - [`middleware`] stands between connections and handlers: it logs, checks, limits, changes, answers or refuses.
-//! - [`AgentCore`] collects an application and serves it; [`State`] gives its states to REST handlers.
-//! - [`Error`] is what can go wrong, for clients and for the log.
-//! - [`Settings`] are read from the environment; [`Env`] reads an application's own.
-//! - [`Authenticator`] decides who may connect; [`Identity`] is what it found out.
-//! - [`Supervisor`] runs background tasks, and starts one again that has panicked.
-//! - [`backend`] joins nodes: [`backend::MemoryBackend`] is for one process, [`backend::RedisBackend`] for many, and its page
-//!   has all about them.
-//! - [`Publisher`] sends to connections from a program that has none.
-//! - `testing`, with feature `test-util`, runs an application inside of its own tests.
+//! The names that most programs use are at the root of this crate and in [`prelude`]; each module has the rest of its
+//! subject.
+//!
+//! - [`message`]: [`#[message]`](macro@message) makes a struct a message, with serde, validation rules and a JSON Schema.
+//! - [`consumer`]: [`#[consumer]`](macro@consumer) makes a struct serve connections, [`on`] marks its handlers, and each
+//!   handler gets a [`Context`].
+//! - [`manager`]: the [`ConnectionManager`] sends, joins, counts and disconnects from anywhere in a program.
+//! - [`middleware`]: a chain around the handlers that logs, checks, limits, changes, answers or refuses messages.
+//! - [`AgentCore`] builds an application and serves it; [`extract`] and [`State`] are for its REST handlers.
+//! - [`auth`]: an [`Authenticator`] decides before the upgrade who may connect and returns an [`Identity`].
+//! - [`error`]: one [`Error`] for clients and for the log, and the [`CloseCode`] of a connection.
+//! - [`id`]: names of users, groups, nodes and connections. [`time`]: the [`Timestamp`] on the wire.
+//! - [`settings`]: the [`Settings`] of a node, read from the environment. [`Env`] reads those of an application.
+//! - [`schema`]: the catalogue of all messages as JSON Schema.
+//! - [`supervise`]: a [`Supervisor`] runs background tasks and restarts them after a panic.
+//! - [`backend`]: joins nodes. [`backend::MemoryBackend`] is for one process, [`backend::RedisBackend`] for several, and
+//!   a [`Publisher`] sends to connections from a program that serves none.
+//! - `testing`, with feature `test-util`: runs an application inside its own tests.
 //!
 //! # The wire protocol
 #![doc = include_str!("docs/protocol.md")]
@@ -65,9 +69,9 @@ pub mod backend;
 pub mod consumer;
 mod env;
 pub mod error;
-mod id;
+pub mod id;
 mod log_throttle;
-mod manager;
+pub mod manager;
 pub mod message;
 mod metrics;
 pub mod middleware;
@@ -75,13 +79,13 @@ mod panic;
 mod registry;
 pub mod schema;
 mod server;
-mod settings;
+pub mod settings;
 mod state;
-mod supervise;
+pub mod supervise;
 mod sync;
 #[cfg(feature = "test-util")]
 pub mod testing;
-mod time;
+pub mod time;
 mod wire;
 mod worker;
 
@@ -95,27 +99,18 @@ pub use tokio;
 
 pub use auth::{Authenticator, Identity};
 pub use backend::Publisher;
-pub use consumer::{Consumer, Context};
+pub use consumer::Context;
 pub use env::Env;
-pub use error::{
-    CloseCode, CloseReason, Error, ErrorCategory, ErrorContext, ErrorDetail, ErrorResponse, Internal, Result, Severity,
-};
-pub use id::{ConnectionId, ConnectionIdError, GroupName, NameError, NodeId, UserId};
-pub use manager::{
-    AnyConsumer, Batches, Confirmed, ConnectionManager, Disconnected, Listing, Sending, SentBy, Stats, To,
-};
-pub use message::{Codec, Message, Overflow, Payload};
-pub use registry::{Connection, ConnectionInfo, Metadata};
-pub use schema::Catalogue;
-pub use server::{AgentCore, App, ClientIp, State, extract};
-pub use settings::{
-    AllowedOrigins, AllowedOriginsError, BackendType, RedisPrefix, RedisPrefixError, RedisUrl, RedisUrlError, Settings,
-    TrustedProxies, TrustedProxiesError,
-};
-pub use supervise::{SupervisedTask, Supervisor, TaskState, TaskStatus};
-pub use time::{Timestamp, TimestampError};
+pub use error::{CloseCode, CloseReason, Error, Internal, Result};
+pub use id::{ConnectionId, GroupName, UserId};
+pub use manager::ConnectionManager;
+pub use message::{Codec, Message};
+pub use server::{AgentCore, App, State, extract};
+pub use settings::Settings;
+pub use supervise::Supervisor;
+pub use time::Timestamp;
 
-/// What most programs need.
+/// The names that most programs need.
 pub mod prelude {
     pub use crate::{
         AgentCore, Authenticator, CloseCode, CloseReason, ConnectionManager, Context, Error, Identity, Internal,

@@ -1,9 +1,9 @@
 //! Where a client is: what proxies of ours say counts, what anybody else says does not.
 
-use agentcore::ClientIp;
 use agentcore::axum::Router;
 use agentcore::axum::extract::ConnectInfo;
 use agentcore::axum::routing::get;
+use agentcore::extract::ClientIp;
 use tests::raw::handshake;
 use tests::server::Server;
 

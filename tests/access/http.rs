@@ -61,10 +61,10 @@ async fn what_an_extractor_refuses_is_an_error_like_any_other() {
 
 #[tokio::test]
 async fn an_error_has_the_status_it_was_given() {
-    use agentcore::ErrorCategory::{Authentication, Authorization, Backend, Connection, Message, RateLimit};
-    use agentcore::ErrorCategory::{System, Timeout, Validation};
     use agentcore::axum::http::StatusCode;
     use agentcore::axum::response::IntoResponse;
+    use agentcore::error::ErrorCategory::{Authentication, Authorization, Backend, Connection, Message, RateLimit};
+    use agentcore::error::ErrorCategory::{System, Timeout, Validation};
     for (category, status) in [
         (Authentication, 401),
         (Authorization, 403),

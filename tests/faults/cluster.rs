@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agentcore::backend::RedisBackend;
-use agentcore::{AgentCore, NodeId, Settings};
+use agentcore::id::NodeId;
+use agentcore::{AgentCore, Settings};
 use futures_util::future::join_all;
 use tests::http::Answer;
 use tests::inside::Inside;

@@ -1,7 +1,7 @@
 //! Errors: what the client is told, what the log says, and when a connection has caused too many.
 
+use agentcore::error::{ErrorCategory, ErrorResponse, Severity};
 use agentcore::prelude::*;
-use agentcore::{ErrorCategory, ErrorResponse, Severity};
 use serde_json::{Value, json};
 use tests::log::Log;
 use tests::room::Journal;

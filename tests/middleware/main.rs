@@ -1,7 +1,7 @@
 //! What stands between connections and handlers: order, changes, answers, refusals, limits, logs.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-use agentcore::Severity;
+use agentcore::error::Severity;
 use agentcore::middleware::Middleware;
 use agentcore::prelude::*;
 use tests::client::Client;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use agentcore::CloseCode;
+use agentcore::error::ErrorCategory;
 use agentcore::error::ErrorDetail;
 use agentcore::prelude::*;
-use agentcore::{CloseCode, ErrorCategory};
 use serde_json::Value;
 use tests::server::{Server, settings};
 use tests::transport::Transport;

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use agentcore::CloseCode;
+use agentcore::error::ErrorCategory;
 use agentcore::prelude::*;
-use agentcore::{CloseCode, ErrorCategory};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 

@@ -76,7 +76,7 @@ impl<C> Context<C> {
         self.connection.identity()
     }
 
-    /// The address the client comes from; see [`Connection::ip`](crate::Connection::ip).
+    /// The address the client comes from; see [`Connection::ip`](crate::manager::Connection::ip).
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.connection.ip()
@@ -88,7 +88,7 @@ impl<C> Context<C> {
         self.connection.metadata()
     }
 
-    /// Notes a value about this connection; it is in its [`ConnectionInfo`](crate::ConnectionInfo), and ends with it.
+    /// Notes a value about this connection; it is in its [`ConnectionInfo`](crate::manager::ConnectionInfo), and ends with it.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` when the value cannot be serialized.

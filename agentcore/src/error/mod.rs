@@ -143,7 +143,7 @@ impl Error {
     /// Answers an HTTP request with this status instead of the one of the category. It changes nothing for a connection.
     ///
     /// ```
-    /// # use agentcore::{Error, ErrorCategory, axum::http::StatusCode};
+    /// # use agentcore::{Error, axum::http::StatusCode, error::ErrorCategory};
     /// let error = Error::new(ErrorCategory::Validation, "NO_SUCH_ROOM", "there is no such room")
     ///     .with_status(StatusCode::NOT_FOUND);
     /// assert_eq!(error.status(), StatusCode::NOT_FOUND);

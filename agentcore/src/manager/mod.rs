@@ -13,6 +13,7 @@ mod resync;
 mod route;
 mod sending;
 
+pub use crate::registry::{Connection, ConnectionInfo, Metadata};
 pub(crate) use admission::Admitted;
 pub use batches::Batches;
 pub(crate) use drain::Active;
@@ -29,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
 use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
-use crate::registry::{Connection, ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings, Tally};
+use crate::registry::{ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings, Tally};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
 use crate::worker::{Workers, catch_panic};

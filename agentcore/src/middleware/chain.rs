@@ -90,9 +90,9 @@ impl<O: Middleware, I: Middleware> Middleware for Stack<O, I> {
     }
 }
 
-/// What comes after the outer of two middlewares: the inner one, then the rest.
+/// The inner of two middlewares, then the rest of the chain.
 #[derive(Debug)]
-pub struct After<'a, I, N> {
+struct After<'a, I, N> {
     inner: &'a I,
     next: N,
 }

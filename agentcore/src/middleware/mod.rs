@@ -8,7 +8,7 @@ mod rate_limit;
 mod start;
 mod validation;
 
-pub use chain::{After, Chain, Passing, Stack};
+pub use chain::Chain;
 pub use incoming::Incoming;
 pub use logging::Logging;
 pub(crate) use pipeline::{Arrived, Pipeline};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentcore::Listing;
+use agentcore::manager::Listing;
 use agentcore::prelude::*;
 
 use crate::consumer::Chat;

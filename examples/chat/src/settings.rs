@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use agentcore::{Env, RedisUrl, Result};
+use agentcore::settings::RedisUrl;
+use agentcore::{Env, Result};
 
 use crate::publish::PublishKey;
 use crate::store::{Place, redis};

@@ -1,7 +1,7 @@
 //! Every policy of `overflow`.
 
 use agentcore::prelude::*;
-use agentcore::{Message, Overflow};
+use agentcore::message::{Message, Overflow};
 
 #[message("line", overflow = disconnect)]
 struct Line {

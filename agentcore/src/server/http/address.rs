@@ -16,7 +16,7 @@ use crate::settings::Settings;
 /// says how it does.
 ///
 /// ```
-/// use agentcore::ClientIp;
+/// use agentcore::extract::ClientIp;
 ///
 /// async fn whoami(ClientIp(ip): ClientIp) -> String {
 ///     ip.map_or("nobody knows".to_owned(), |ip| ip.to_string())

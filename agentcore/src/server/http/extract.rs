@@ -6,6 +6,8 @@ use axum::http::request::Parts;
 
 use crate::error::Error;
 
+pub use super::address::ClientIp;
+
 /// A body of JSON, as [`axum::Json`]: 400 for what is no JSON, 415 for another content type, 422 for another shape.
 ///
 /// ```
