@@ -15,7 +15,7 @@ use super::route::Routed;
 use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
-use crate::message::{EncodedMessage, Except, Message, OutboundMessage, Overflow, Recipient, outside};
+use crate::message::{EncodedMessage, Except, Message, OutboundMessage, Overflow, Recipient, external};
 use crate::registry::{Command, Connection, Fate};
 use crate::wire::Frame;
 
@@ -132,7 +132,7 @@ impl To<'_, AnyConsumer> {
     /// # Cancel safety
     /// Dropped before its end, the message may have reached some, none, or all.
     pub fn send_raw<D: Serialize + ?Sized>(self, message_type: &str, data: &D) -> Sending {
-        let envelope = outside::write(message_type, data, self.manager.settings().ws_max_message_size);
+        let envelope = external::write(message_type, data, self.manager.settings().ws_max_message_size);
         let message = self
             .to
             .and_then(|to| Ok(OutboundMessage::from_envelope(to, self.except, Overflow::Disconnect, &envelope?)));

@@ -3,8 +3,8 @@
 mod codec;
 mod depth;
 mod explain;
+pub(crate) mod external;
 mod outbound;
-pub(crate) mod outside;
 mod overflow;
 mod raw;
 pub mod validate;

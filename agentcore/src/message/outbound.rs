@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use super::codec::{Codec, json_type_of, packed, unencodable};
-use super::{Message, Overflow, outside};
+use super::{Message, Overflow, external};
 use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
@@ -87,7 +87,7 @@ impl OutboundMessage {
     /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
     /// `data` that are no object or make the envelope longer than `max_bytes`.
     pub fn from_outside(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
-        let envelope = outside::read(envelope, max_bytes)?;
+        let envelope = external::read(envelope, max_bytes)?;
         Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
     }
 
