@@ -5,27 +5,6 @@ use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tungstenite::error::{Error as HandshakeError, ProtocolError};
 use tungstenite::handshake::server::create_response_with_body;
 
-/// The format that one connection speaks; its client chooses it by a subprotocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Codec {
-    /// `agentcore.v1.json`, in text frames; also what a client speaks that offers no subprotocol.
-    #[default]
-    Json,
-    /// `agentcore.v1.msgpack`, in binary frames.
-    MessagePack,
-}
-
-impl Codec {
-    /// The subprotocol that chooses it.
-    #[must_use]
-    pub fn subprotocol(self) -> &'static str {
-        match self {
-            Self::Json => "agentcore.v1.json",
-            Self::MessagePack => "agentcore.v1.msgpack",
-        }
-    }
-}
-
 /// Why a request is not upgraded.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -38,12 +17,12 @@ pub(crate) struct Refusal {
 pub(crate) struct Accepted {
     /// The 101 response.
     pub(crate) response: Response<Body>,
-    /// The codec that the client chose; `None`: it offered no subprotocol.
-    pub(crate) chosen: Option<Codec>,
+    /// The subprotocol that the response selects; `None` when the client offered none.
+    pub(crate) subprotocol: Option<&'static str>,
 }
 
-/// Checks an upgrade request.
-pub(crate) fn accept<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
+/// Checks an upgrade request, and selects the first offered subprotocol that is among `known`.
+pub(crate) fn accept<B>(request: &Request<B>, known: &[&'static str]) -> Result<Accepted, Refusal> {
     let mut response = create_response_with_body(request, Body::empty).map_err(|error| refusal(&error))?;
     if !key_is_sound(request.headers()) {
         return Err(Refusal {
@@ -51,12 +30,11 @@ pub(crate) fn accept<B>(request: &Request<B>) -> Result<Accepted, Refusal> {
             message: "`Sec-WebSocket-Key` must be 16 bytes in base64".to_owned(),
         });
     }
-    let chosen = choose(request.headers())?;
-    if let Some(codec) = chosen {
-        let subprotocol = HeaderValue::from_static(codec.subprotocol());
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    let subprotocol = select(request.headers(), known)?;
+    if let Some(selected) = subprotocol {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(selected));
     }
-    Ok(Accepted { response, chosen })
+    Ok(Accepted { response, subprotocol })
 }
 
 fn refusal(error: &HandshakeError) -> Refusal {
@@ -89,26 +67,23 @@ fn key_is_sound(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Chooses among the offered subprotocols the first that is known; `None` when the client offered none.
-fn choose(headers: &HeaderMap) -> Result<Option<Codec>, Refusal> {
-    const KNOWN: [Codec; 2] = [Codec::Json, Codec::MessagePack];
+/// Selects the first offered subprotocol that is known; `None` when the client offered none.
+fn select(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static str>, Refusal> {
     let mut offered_any = false;
     for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
         for offered in value.to_str().unwrap_or_default().split(',') {
             offered_any = true;
-            if let Some(codec) = KNOWN.into_iter().find(|codec| codec.subprotocol() == offered.trim()) {
-                return Ok(Some(codec));
+            if let Some(selected) = known.iter().copied().find(|known| *known == offered.trim()) {
+                return Ok(Some(selected));
             }
         }
     }
-    if offered_any {
-        return Err(Refusal {
-            status: StatusCode::BAD_REQUEST,
-            message: format!(
-                "none of the offered subprotocols is known here; known are {}",
-                KNOWN.map(|codec| format!("`{}`", codec.subprotocol())).join(" and ")
-            ),
-        });
+    if !offered_any {
+        return Ok(None);
     }
-    Ok(None)
+    let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    Err(Refusal {
+        status: StatusCode::BAD_REQUEST,
+        message: format!("none of the offered subprotocols is supported; the server supports {}", known.join(" and ")),
+    })
 }

@@ -12,5 +12,4 @@ mod tests;
 
 pub(crate) use decoder::{Decoder, Event, Limits, Violation};
 pub(crate) use frame::{Frame, binary_frame, close_frame, payload_of, ping_frame, pong_frame, text_frame};
-pub use handshake::Codec;
 pub(crate) use handshake::accept;

@@ -16,8 +16,6 @@ use super::RawData;
 use crate::error::{Error, ErrorResponse};
 use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 
-pub use crate::wire::Codec;
-
 /// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
 pub(super) const MAX_TYPE: usize = 64;
 
@@ -81,7 +79,34 @@ pub(crate) fn unencodable(message_type: &str, error: impl std::fmt::Display) -> 
     Error::internal(format!("message `{message_type}` cannot be encoded: {error}"))
 }
 
+/// The format that one connection speaks; its client selects it with a subprotocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Codec {
+    /// JSON in text frames: subprotocol `agentcore.v1.json`, and clients that offer no subprotocol.
+    #[default]
+    Json,
+    /// MessagePack in binary frames: subprotocol `agentcore.v1.msgpack`.
+    MessagePack,
+}
+
 impl Codec {
+    /// The subprotocols of all codecs.
+    pub(crate) const SUBPROTOCOLS: [&'static str; 2] = [Self::Json.subprotocol(), Self::MessagePack.subprotocol()];
+
+    /// Returns the subprotocol that selects the codec.
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => "agentcore.v1.json",
+            Self::MessagePack => "agentcore.v1.msgpack",
+        }
+    }
+
+    /// Returns the codec that a subprotocol selects.
+    pub(crate) fn from_subprotocol(name: &str) -> Option<Self> {
+        [Self::Json, Self::MessagePack].into_iter().find(|codec| codec.subprotocol() == name)
+    }
+
     /// A frame with the envelope around `data`; without `data`, the envelope has none.
     pub(crate) fn encode<T: Serialize>(
         self,

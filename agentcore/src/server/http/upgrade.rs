@@ -10,6 +10,7 @@ use super::identify::identify;
 use super::state::Shared;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
+use crate::message::Codec;
 use crate::metrics::Bound;
 use crate::server::session::{Arrival, Socket, serve};
 use crate::wire;
@@ -20,7 +21,7 @@ pub(in crate::server) async fn upgrade(shared: Arc<Shared>, mount: Mount, reques
         shared.manager().metrics().refused(Bound::Stopping);
         return shared.manager().restarting().into_response();
     }
-    let accepted = match wire::accept(&request) {
+    let accepted = match wire::accept(&request, &Codec::SUBPROTOCOLS) {
         Ok(accepted) => accepted,
         Err(refusal) => return refuse(refusal.status, refusal.message),
     };
@@ -33,7 +34,7 @@ pub(in crate::server) async fn upgrade(shared: Arc<Shared>, mount: Mount, reques
         Ok(admitted) => admitted,
         Err(error) => return error.into_response(),
     };
-    let chosen = accepted.chosen;
+    let chosen = accepted.subprotocol.and_then(Codec::from_subprotocol);
     // Before the answer: a stop that comes now waits for this connection, and closes it.
     let Some(shard) = shared.manager().registry().choose().cloned() else {
         return shared.manager().restarting().into_response();

@@ -1,6 +1,13 @@
 use axum::http::{Request, StatusCode, Version, header};
 
-use crate::wire::{Codec, accept};
+use crate::wire::handshake::{Accepted, Refusal};
+
+/// The subprotocols of the server under test, with the preferred one first.
+const KNOWN: [&str; 2] = ["agentcore.v1.json", "agentcore.v1.msgpack"];
+
+fn accept(request: &Request<()>) -> Result<Accepted, Refusal> {
+    crate::wire::accept(request, &KNOWN)
+}
 
 /// The request of RFC 6455 1.3 with other headers on top.
 fn request(headers: &[(&str, &str)]) -> Request<()> {
@@ -28,7 +35,7 @@ fn the_example_of_the_rfc() {
     assert_eq!(accepted.response.status(), StatusCode::SWITCHING_PROTOCOLS);
     assert_eq!(headers[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert!(!headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL));
-    assert_eq!(accepted.chosen, None);
+    assert_eq!(accepted.subprotocol, None);
 }
 
 #[test]
@@ -36,11 +43,11 @@ fn a_subprotocol_of_ours_is_chosen_among_others() {
     for offered in ["agentcore.v1.json", "graphql-ws, agentcore.v1.json", "agentcore.token.abc ,agentcore.v1.json"] {
         let accepted = accept(&request(&[("sec-websocket-protocol", offered)])).unwrap();
         assert_eq!(accepted.response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "agentcore.v1.json", "{offered}");
-        assert_eq!(accepted.chosen, Some(Codec::Json));
+        assert_eq!(accepted.subprotocol, Some("agentcore.v1.json"));
     }
     let accepted = accept(&request(&[("sec-websocket-protocol", "agentcore.v1.msgpack, agentcore.v1.json")])).unwrap();
     assert_eq!(accepted.response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "agentcore.v1.msgpack");
-    assert_eq!(accepted.chosen, Some(Codec::MessagePack));
+    assert_eq!(accepted.subprotocol, Some("agentcore.v1.msgpack"));
     for offered in ["graphql-ws", "agentcore.token.abc", "agentcore.v9.json", "AGENTCORE.V1.JSON"] {
         let refusal = accept(&request(&[("sec-websocket-protocol", offered)])).unwrap_err();
         assert_eq!(refusal.status, StatusCode::BAD_REQUEST, "{offered}");
