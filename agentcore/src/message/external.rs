@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::RawData;
-use super::codec::{Envelope, Input, MAX_TYPE, unencodable};
+use super::codec::{MAX_TYPE, unencodable};
+use super::{Envelope, Input};
 use crate::error::{Error, Result};
 
 /// Types that only the protocol itself sends, beside all that begin with `agentcore.`.

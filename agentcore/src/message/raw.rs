@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::EncodeError;
-use super::codec::{Codec, decode_json, decode_packed, pack_data, unpacked};
+use super::codec::{Codec, decode_json, decode_packed, is_deeper, pack_data, unpacked};
 use super::{Payload, explain};
 use crate::error::Error;
 use crate::message::validate::Report;
@@ -103,6 +103,12 @@ impl<'a> RawData<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
+    }
+
+    /// Whether objects and arrays stand in each other more than `levels` deep; `{"a": [1]}` has two levels.
+    #[must_use]
+    pub fn is_deeper_than(&self, levels: usize) -> bool {
+        is_deeper(self.codec(), self.as_bytes(), levels)
     }
 
     /// Decodes and validates.

@@ -5,65 +5,17 @@
 
 mod json;
 mod msgpack;
+pub(super) mod scan;
 #[cfg(test)]
-mod tests;
-
-use std::borrow::Cow;
+pub(super) mod tests;
 
 use serde::Serialize;
 
-use super::RawData;
 use crate::error::{Error, ErrorResponse};
 use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 
 /// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
 pub(super) const MAX_TYPE: usize = 64;
-
-/// A message of a client, its data not parsed yet.
-#[derive(Debug)]
-pub(crate) struct Envelope<'a> {
-    pub(crate) message_type: Cow<'a, str>,
-    pub(crate) data: RawData<'a>,
-    pub(crate) reference: Option<u64>,
-}
-
-impl<'a> Envelope<'a> {
-    /// Reads the envelope; unknown keys are ignored, so it can grow.
-    ///
-    /// # Errors
-    /// `INVALID_JSON` or `INVALID_ENVELOPE`.
-    pub(crate) fn parse(message: Input<'a>) -> Result<Self, Error> {
-        match message {
-            Input::Text(text) => json::read(text),
-            Input::Binary(bytes) => msgpack::read(bytes),
-        }
-    }
-}
-
-/// A whole message as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input<'a> {
-    /// JSON.
-    Text(&'a str),
-    /// MessagePack.
-    Binary(&'a [u8]),
-}
-
-impl Input<'_> {
-    pub(crate) fn codec(&self) -> Codec {
-        match self {
-            Self::Text(_) => Codec::Json,
-            Self::Binary(_) => Codec::MessagePack,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-}
 
 /// Why a message cannot be encoded: its own `Serialize` failed, or it has a key that is no text.
 #[derive(Debug, thiserror::Error)]
@@ -162,9 +114,12 @@ pub(super) fn pack_data<T: Serialize>(data: &T) -> Result<Vec<u8>, EncodeError> 
     Ok(buffer)
 }
 
-/// Whether arrays and maps stand in each other more than `levels` deep.
-pub(super) fn packed_is_deeper(data: &[u8], levels: usize) -> bool {
-    msgpack::is_deeper(data, levels)
+/// Whether objects and arrays, or maps and arrays, stand in each other more than `levels` deep.
+pub(super) fn is_deeper(codec: Codec, data: &[u8], levels: usize) -> bool {
+    match codec {
+        Codec::Json => scan::json_is_deeper(data, levels),
+        Codec::MessagePack => scan::packed_is_deeper(data, levels),
+    }
 }
 
 /// Turns MessagePack into JSON, for the cold paths that explain what is wrong.

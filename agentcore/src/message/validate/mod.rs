@@ -5,18 +5,16 @@
 //! implementing [`Number`].
 
 mod nested;
+mod report;
 #[doc(hidden)]
 pub mod rules;
 mod values;
 
 pub use regex::Regex;
+pub use report::Report;
+pub(super) use report::failed;
 pub use rules::Pattern;
 pub use values::{Length, Number, Size, Text};
-
-use std::cell::Cell;
-use std::fmt::Display;
-
-use crate::error::{Error, ErrorDetail};
 
 /// Checks the rules of a value. `#[message]` implements it from `#[validate(..)]`.
 #[diagnostic::on_unimplemented(
@@ -27,105 +25,4 @@ use crate::error::{Error, ErrorDetail};
 pub trait Validate {
     /// Adds every broken rule to `report`.
     fn validate(&self, report: &mut Report);
-}
-
-/// The broken rules of one payload, each with the path of its field.
-#[derive(Debug)]
-pub struct Report {
-    path: Vec<Step>,
-    errors: Vec<ErrorDetail>,
-}
-
-#[derive(Debug)]
-enum Step {
-    Field(&'static str),
-    Index(usize),
-    Key(String),
-}
-
-thread_local! {
-    /// The path of the last report, empty: so that a message without a mistake allocates nothing here.
-    static PATH: Cell<Vec<Step>> = const { Cell::new(Vec::new()) };
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self { path: PATH.take(), errors: Vec::new() }
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        self.path.clear();
-        PATH.set(std::mem::take(&mut self.path));
-    }
-}
-
-impl Report {
-    /// Runs `check` for the field `name`.
-    pub fn field(&mut self, name: &'static str, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Field(name));
-        check(self);
-        self.path.pop();
-    }
-
-    /// Runs `check` for the element `index`.
-    pub fn index(&mut self, index: usize, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Index(index));
-        check(self);
-        self.path.pop();
-    }
-
-    /// Runs `check` for the value under `key` of a map.
-    pub fn key(&mut self, key: &impl Display, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Key(key.to_string()));
-        check(self);
-        self.path.pop();
-    }
-
-    /// Notes that the current field breaks `rule`; `message` reads after the field's name.
-    pub fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
-        self.errors.push(ErrorDetail { field: self.path(), rule: rule.into(), message: message.into() });
-    }
-
-    /// The path of the current field, such as `a.b[2]`.
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for step in &self.path {
-            let name = match step {
-                Step::Field(name) => name,
-                Step::Key(name) => name.as_str(),
-                Step::Index(index) => {
-                    path.push_str(&format!("[{index}]"));
-                    continue;
-                }
-            };
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(name);
-        }
-        path
-    }
-
-    /// Ends the report.
-    ///
-    /// # Errors
-    /// `VALIDATION_FAILED` when a rule is broken.
-    pub fn into_result(mut self) -> Result<(), Error> {
-        if self.errors.is_empty() {
-            return Ok(());
-        }
-        Err(failed(std::mem::take(&mut self.errors)))
-    }
-}
-
-/// The error for broken rules; its message names the first.
-pub(super) fn failed(errors: Vec<ErrorDetail>) -> Error {
-    let message = match errors.first() {
-        Some(first) if first.field.is_empty() => first.message.clone(),
-        Some(first) => format!("`{}` {}", first.field, first.message),
-        None => "the data is not as it must be".to_owned(),
-    };
-    Error::validation(message).with_details(errors)
 }

@@ -1,0 +1,174 @@
+//! Passes over encoded values without decoding them: where a value ends, and how deeply it is nested.
+
+use rmp::Marker;
+
+use crate::error::Error;
+
+/// How deeply data may be nested, as in JSON.
+pub(super) const MAX_DEPTH: usize = 128;
+
+/// The bytes of the next value, whatever it is: nothing of it is decoded, or believed that is not there.
+pub(in crate::message) fn span<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Error> {
+    let mut rest = *input;
+    pass(&mut rest, &mut [0; MAX_DEPTH])?;
+    let (value, rest) = input.split_at_checked(input.len() - rest.len()).ok_or_else(cut_off)?;
+    *input = rest;
+    Ok(value)
+}
+
+/// The text is JSON: whoever read the envelope has seen that.
+pub(super) fn json_is_deeper(text: &[u8], levels: usize) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match (in_string, *byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                if depth > levels {
+                    return true;
+                }
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Whether arrays and maps stand in each other more than `levels` deep, in a value that was spanned.
+pub(super) fn packed_is_deeper(mut data: &[u8], levels: usize) -> bool {
+    let mut open = [0; MAX_DEPTH];
+    open.get_mut(..levels).is_some_and(|open| pass(&mut data, open).is_err())
+}
+
+/// Passes a value by. `open` says how many values are still to come on each level, and so how many levels there may be.
+fn pass(rest: &mut &[u8], open: &mut [u64]) -> Result<(), Error> {
+    let mut depth = 0;
+    loop {
+        if let Some(values) = skip(rest)? {
+            let level = open.get_mut(depth).ok_or_else(|| malformed("it is nested deeper than 128 levels"))?;
+            if values > 0 {
+                *level = values;
+                depth += 1;
+                continue;
+            }
+        }
+        while let Some(level) = depth.checked_sub(1).and_then(|above| open.get_mut(above)) {
+            *level -= 1;
+            if *level > 0 {
+                break;
+            }
+            depth -= 1;
+        }
+        if depth == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Skips a marker and the bytes that belong to it; of an array or a map, returns how many values follow inside.
+fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
+    let marker = rmp::decode::read_marker(input).map_err(|_| cut_off())?;
+    let (bytes, values) = match marker {
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => (0, None),
+        Marker::U8 | Marker::I8 => (1, None),
+        Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, None),
+        Marker::FixExt2 => (3, None),
+        Marker::U32 | Marker::I32 | Marker::F32 => (4, None),
+        Marker::FixExt4 => (5, None),
+        Marker::U64 | Marker::I64 | Marker::F64 => (8, None),
+        Marker::FixExt8 => (9, None),
+        Marker::FixExt16 => (17, None),
+        Marker::FixStr(length) => (u64::from(length), None),
+        Marker::Str8 | Marker::Bin8 => (length(input, 1)?, None),
+        Marker::Str16 | Marker::Bin16 => (length(input, 2)?, None),
+        Marker::Str32 | Marker::Bin32 => (length(input, 4)?, None),
+        // One byte more says what kind of extension it is.
+        Marker::Ext8 => (length(input, 1)? + 1, None),
+        Marker::Ext16 => (length(input, 2)? + 1, None),
+        Marker::Ext32 => (length(input, 4)? + 1, None),
+        Marker::FixArray(length) => (0, Some(u64::from(length))),
+        Marker::Array16 => (0, Some(length(input, 2)?)),
+        Marker::Array32 => (0, Some(length(input, 4)?)),
+        Marker::FixMap(length) => (0, Some(u64::from(length) * 2)),
+        Marker::Map16 => (0, Some(length(input, 2)? * 2)),
+        Marker::Map32 => (0, Some(length(input, 4)? * 2)),
+        Marker::Reserved => return Err(malformed("it has a byte that begins no value")),
+    };
+    let bytes = usize::try_from(bytes).map_err(|_| cut_off())?;
+    *input = input.get(bytes..).ok_or_else(cut_off)?;
+    Ok(values)
+}
+
+/// Reads a number of `bytes` bytes, the most significant first.
+fn length(input: &mut &[u8], bytes: usize) -> Result<u64, Error> {
+    let (number, rest) = input.split_at_checked(bytes).ok_or_else(cut_off)?;
+    *input = rest;
+    Ok(number.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
+}
+
+pub(in crate::message) fn cut_off() -> Error {
+    malformed("it ends in the middle of a value")
+}
+
+pub(in crate::message) fn malformed(what: &str) -> Error {
+    Error::invalid_envelope(format!("the message is not MessagePack: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::message::codec::tests::values;
+
+    fn pack(value: &Value) -> Vec<u8> {
+        rmp_serde::to_vec_named(value).unwrap()
+    }
+
+    #[test]
+    fn only_objects_and_arrays_outside_of_texts_are_levels() {
+        for (text, levels) in [
+            ("7", 0),
+            ("{}", 1),
+            (r#"{"a":[1,[2]],"b":{}}"#, 3),
+            (r#"[[],[],[[]]]"#, 3),
+            (r#"{"a":"[[[{{\"[[","b\\":"]]"}"#, 1),
+            (r#"["\\",["\\\"["]]"#, 2),
+        ] {
+            assert!(!json_is_deeper(text.as_bytes(), levels), "{text}");
+            assert!(levels == 0 || json_is_deeper(text.as_bytes(), levels - 1), "{text}");
+        }
+        assert!(json_is_deeper("[".repeat(1 << 20).as_bytes(), 1 << 10));
+    }
+
+    #[test]
+    fn only_arrays_and_maps_are_levels() {
+        for (value, levels) in [
+            (json!(7), 0),
+            (json!({}), 1),
+            (json!({ "a": [1, [2]], "b": {} }), 3),
+            (json!([[], [], [[]]]), 3),
+            (json!(["[[[", 1, [0, 0]]), 2),
+        ] {
+            assert!(!packed_is_deeper(&pack(&value), levels), "{value}");
+            assert!(levels == 0 || packed_is_deeper(&pack(&value), levels - 1), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_spanned_as_it_was_written(value in values(), behind: Vec<u8>) {
+            let packed = pack(&value);
+            let bytes = [&packed[..], &behind[..]].concat();
+            let mut input = &bytes[..];
+            prop_assert_eq!(span(&mut input).unwrap(), &packed[..]);
+            prop_assert_eq!(input, &behind[..]);
+        }
+    }
+}

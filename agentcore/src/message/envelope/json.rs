@@ -1,0 +1,228 @@
+//! Reads the envelope of a JSON message: `{"type": .., "data": .., "ref": ..}`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::Envelope;
+use crate::error::Error;
+use crate::message::RawData;
+use crate::message::codec::MAX_TYPE;
+
+pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
+    serde_json::from_str(text).map_err(|error| explain(text, &error))
+}
+
+fn explain(text: &str, error: &serde_json::Error) -> Error {
+    // A mistake in the envelope is found before the text is read to its end, which may not be JSON at all.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => Error::invalid_json(format!("the message is not JSON: {}", shown(&error))),
+        Ok(_) => Error::invalid_envelope(shown(error)),
+    }
+}
+
+/// The text of an error, cut where a client put a long text into it.
+fn shown(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let cut: String = text.chars().take(200).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EnvelopeVisitor)
+    }
+}
+
+/// What a visitor does not take, refused in our words: those of serde speak of Rust's types.
+macro_rules! refuse {
+    ($text:expr; $($what:ident)*) => { $(refuse!(@ $text, $what);)* };
+    (@ $text:expr, bool) => { refuse!(@ $text, visit_bool, bool); };
+    (@ $text:expr, u64) => { refuse!(@ $text, visit_u64, u64); };
+    (@ $text:expr, i64) => { refuse!(@ $text, visit_i64, i64); };
+    (@ $text:expr, f64) => { refuse!(@ $text, visit_f64, f64); };
+    (@ $text:expr, str) => { refuse!(@ $text, visit_str, &str); };
+    (@ $text:expr, null) => {
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    };
+    (@ $text:expr, array) => {
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(A::Error::custom($text))
+        }
+    };
+    (@ $text:expr, object) => {
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(A::Error::custom($text))
+        }
+    };
+    (@ $text:expr, $visit:ident, $type:ty) => {
+        fn $visit<E: serde::de::Error>(self, _: $type) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    };
+}
+
+struct EnvelopeVisitor;
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Key {
+    Type,
+    Data,
+    Ref,
+    #[serde(other)]
+    Other,
+}
+
+/// Text that borrows from the input unless it has escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+            refuse!("`type` must be a text"; bool u64 i64 f64 null array object);
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+/// The `ref`, if there is one.
+struct Reference(Option<u64>);
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReferenceVisitor;
+        impl<'de> Visitor<'de> for ReferenceVisitor {
+            type Value = Reference;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Reference, E> {
+                Ok(Reference(Some(number)))
+            }
+            fn visit_unit<E>(self) -> Result<Reference, E> {
+                Ok(Reference(None))
+            }
+            refuse!("`ref` must be a whole number from 0 to 18446744073709551615"; bool i64 f64 str array object);
+        }
+        deserializer.deserialize_any(ReferenceVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    refuse!("the envelope must be an object with `type`, and optionally `data` and `ref`"; bool u64 i64 f64 str null array);
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut message_type, mut data, mut reference) = (None, None, None);
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Type if message_type.is_none() => message_type = Some(map.next_value::<Text<'de>>()?),
+                Key::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
+                Key::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
+                Key::Type => return Err(A::Error::custom("`type` is there twice")),
+                Key::Data => return Err(A::Error::custom("`data` is there twice")),
+                Key::Ref => return Err(A::Error::custom("`ref` is there twice")),
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let Some(Text(message_type)) = message_type else {
+            return Err(A::Error::custom("the envelope has no `type`"));
+        };
+        if message_type.len() > MAX_TYPE {
+            return Err(A::Error::custom("`type` has more than 64 characters"));
+        }
+        Ok(Envelope {
+            message_type,
+            data: RawData::json(data.map(RawValue::get)),
+            reference: reference.and_then(|Reference(number)| number),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+
+    use super::*;
+
+    fn refused(text: &str) -> (String, String) {
+        let error = read(text).unwrap_err();
+        (error.code().to_owned(), error.message().to_owned())
+    }
+
+    #[test]
+    fn an_envelope_is_read_in_any_order_with_unknown_keys() {
+        let envelope = read(r#" {"v": [1, {}], "ref": 7, "data" : {"a":1} , "type": "ch\u0061t"} "#).unwrap();
+        assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
+        assert_eq!(envelope.data.len(), r#"{"a":1}"#.len());
+        for text in [r#"{"type":"a"}"#, r#"{"type":"a","data":null,"ref":null}"#, r#"{"type":"a","data":{}}"#] {
+            let envelope = read(text).unwrap();
+            assert_eq!((envelope.data.len(), envelope.reference), (2, None), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused_with_the_reason() {
+        for (text, expected) in [
+            ("{}", "the envelope has no `type`"),
+            (r#"{"type":"a","type":"b"}"#, "`type` is there twice"),
+            (r#"{"type":"a","data":1,"data":2}"#, "`data` is there twice"),
+            (r#"{"type":"a","ref":1,"ref":1}"#, "`ref` is there twice"),
+            (r#"{"type":{}}"#, "`type` must be a text"),
+            (r#"{"type":5}"#, "`type` must be a text"),
+            (r#"{"type":null}"#, "`type` must be a text"),
+            (r#"{"type":"a","ref":-1}"#, "`ref` must be a whole number from 0"),
+            (r#"{"type":"a","ref":1.5}"#, "`ref` must be a whole number from 0"),
+            (r#"{"type":"a","ref":"7"}"#, "`ref` must be a whole number from 0"),
+            ("[]", "the envelope must be an object with `type`"),
+            ("7", "the envelope must be an object with `type`"),
+        ] {
+            let (code, message) = refused(text);
+            assert_eq!(code, "INVALID_ENVELOPE", "{text}");
+            assert!(message.starts_with(expected), "{text}: {message}");
+        }
+        for text in ["", "{", "hello", r#"{"type":"a"}}"#, r#"{"type":5,"data":[}"#, "{\"type\":\"a\nb\"}"] {
+            assert_eq!(refused(text).0, "INVALID_JSON", "{text}");
+        }
+    }
+
+    #[test]
+    fn long_texts_and_deep_data_do_no_harm() {
+        let long = "x".repeat(1 << 20);
+        for text in [format!(r#"{{"type":"{long}"}}"#), format!(r#"{{"type":"a","ref":"{long}"}}"#)] {
+            let (code, message) = refused(&text);
+            assert_eq!(code, "INVALID_ENVELOPE");
+            assert!(message.len() < 300);
+        }
+        let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+        for text in [format!(r#"{{"type":"a","data":{deep}}}"#), format!(r#"{{"x":{deep},"type":"a"}}"#)] {
+            assert!(read(&text).is_ok());
+        }
+        assert_eq!(refused(&"[".repeat(1 << 20)).0, "INVALID_JSON");
+        assert_eq!(refused(&deep).0, "INVALID_ENVELOPE");
+    }
+}

@@ -1,0 +1,151 @@
+//! Reads the envelope of a MessagePack message: a map with the keys `type`, `data` and `ref`, in any order.
+
+use std::borrow::Cow;
+
+use rmp::decode::{NumValueReadError, RmpRead, ValueReadError};
+
+use super::Envelope;
+use crate::error::Error;
+use crate::message::RawData;
+use crate::message::codec::MAX_TYPE;
+use crate::message::codec::scan::{cut_off, malformed, span};
+
+pub(super) fn read(mut input: &[u8]) -> Result<Envelope<'_>, Error> {
+    let envelope = read_map(&mut input)?;
+    if input.is_empty() { Ok(envelope) } else { Err(malformed("there are bytes behind the envelope")) }
+}
+
+fn read_map<'a>(input: &mut &'a [u8]) -> Result<Envelope<'a>, Error> {
+    let keys = rmp::decode::read_map_len(input).map_err(|error| match error {
+        ValueReadError::TypeMismatch(_) => {
+            Error::invalid_envelope("the envelope must be a map with `type`, and optionally `data` and `ref`")
+        }
+        _ => cut_off(),
+    })?;
+    let (mut message_type, mut data, mut reference) = (None, None, None);
+    for _ in 0..keys {
+        match text(input).map_err(|wrong| wrong.unwrap_or_else(|| malformed("a key is no text")))? {
+            "type" if message_type.is_none() => {
+                let no_text = || Error::invalid_envelope("`type` must be a text");
+                message_type = Some(text(input).map_err(|wrong| wrong.unwrap_or_else(no_text))?);
+            }
+            "data" if data.is_none() => data = Some(span(input)?),
+            "ref" if reference.is_none() => reference = Some(number(input)?),
+            key @ ("type" | "data" | "ref") => {
+                return Err(Error::invalid_envelope(format!("`{key}` is there twice")));
+            }
+            _ => {
+                span(input)?;
+            }
+        }
+    }
+    let message_type = message_type.ok_or_else(|| Error::invalid_envelope("the envelope has no `type`"))?;
+    if message_type.len() > MAX_TYPE {
+        return Err(Error::invalid_envelope("`type` has more than 64 characters"));
+    }
+    Ok(Envelope {
+        message_type: Cow::Borrowed(message_type),
+        data: RawData::packed(data),
+        reference: reference.flatten(),
+    })
+}
+
+/// A text; `Err(None)` when there is something else.
+fn text<'a>(input: &mut &'a [u8]) -> Result<&'a str, Option<Error>> {
+    use rmp::decode::DecodeStringError;
+    let (text, rest) = rmp::decode::read_str_from_slice(*input).map_err(|error| match error {
+        DecodeStringError::TypeMismatch(_) => None,
+        DecodeStringError::InvalidUtf8(..) => Some(malformed("a text is not UTF-8")),
+        _ => Some(cut_off()),
+    })?;
+    *input = rest;
+    Ok(text)
+}
+
+fn number(input: &mut &[u8]) -> Result<Option<u64>, Error> {
+    if input.first() == Some(&0xc0) {
+        input.read_u8().map_err(|_| cut_off())?;
+        return Ok(None);
+    }
+    rmp::decode::read_int(input).map(Some).map_err(|error| match error {
+        NumValueReadError::TypeMismatch(_) | NumValueReadError::OutOfRange => {
+            Error::invalid_envelope("`ref` must be a whole number from 0 to 18446744073709551615")
+        }
+        _ => cut_off(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::message::codec::unpacked;
+
+    fn pack(value: &Value) -> Vec<u8> {
+        rmp_serde::to_vec_named(value).unwrap()
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let error = read(bytes).unwrap_err();
+        assert_eq!(error.code(), "INVALID_ENVELOPE");
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn an_envelope_is_read_in_any_order_with_unknown_keys() {
+        let bytes = pack(&json!({ "v": [1, {}], "ref": 7, "data": { "a": 1 }, "type": "chat" }));
+        let envelope = read(&bytes).unwrap();
+        assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
+        assert_eq!(envelope.data.as_bytes(), pack(&json!({ "a": 1 })));
+        for value in [json!({ "type": "a" }), json!({ "type": "a", "data": null, "ref": null })] {
+            let bytes = pack(&value);
+            let envelope = read(&bytes).unwrap();
+            assert_eq!((envelope.data.as_bytes(), envelope.reference), (&[0x80][..], None));
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_refused_with_the_reason() {
+        for (value, expected) in [
+            (json!({}), "the envelope has no `type`"),
+            (json!([1]), "the envelope must be a map"),
+            (json!(7), "the envelope must be a map"),
+            (json!({ "type": 5 }), "`type` must be a text"),
+            (json!({ "type": "a", "ref": -1 }), "`ref` must be a whole number"),
+            (json!({ "type": "a", "ref": 1.5 }), "`ref` must be a whole number"),
+            (json!({ "type": "a", "ref": "7" }), "`ref` must be a whole number"),
+            (json!({ "type": "a".repeat(65) }), "`type` has more than 64 characters"),
+        ] {
+            assert!(refused(&pack(&value)).starts_with(expected), "{value}: {}", refused(&pack(&value)));
+        }
+        let twice = [&[0x82][..], &pack(&json!("ref")), &[1], &pack(&json!("ref")), &[1]].concat();
+        assert_eq!(refused(&twice), "`ref` is there twice");
+        let mut behind = pack(&json!({ "type": "a" }));
+        behind.push(0);
+        assert!(refused(&behind).contains("bytes behind"));
+        for cut in 0..behind.len() - 1 {
+            refused(behind.get(..cut).unwrap());
+        }
+    }
+
+    #[test]
+    fn deep_and_long_promises_do_no_harm() {
+        let deep =
+            [&[0x82][..], &pack(&json!("type")), &pack(&json!("a")), &pack(&json!("data")), &[0x91; 1 << 20]].concat();
+        assert!(refused(&deep).contains("deeper"));
+        // An array of 2^32 - 1 values that are not there.
+        let long = [&[0x82][..], &pack(&json!("data")), &[0xdd, 0xff, 0xff, 0xff, 0xff]].concat();
+        refused(&long);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = read(&bytes).map(|envelope| unpacked(envelope.data.as_bytes()));
+        }
+    }
+}
