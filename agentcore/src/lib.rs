@@ -73,6 +73,7 @@ pub mod id;
 mod log_throttle;
 pub mod manager;
 pub mod message;
+#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only the feature `metrics` exports what is counted"))]
 mod metrics;
 pub mod middleware;
 mod panic;
@@ -98,6 +99,7 @@ pub use axum;
 pub use tokio;
 
 pub use auth::{Authenticator, Identity};
+#[cfg(feature = "redis")]
 pub use backend::Publisher;
 pub use consumer::Context;
 pub use env::Env;

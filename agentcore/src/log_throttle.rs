@@ -78,6 +78,7 @@ impl<K> LogThrottle<K> {
     }
 
     /// Forgets all keys, so that the next line of each is written at once.
+    #[cfg(feature = "redis")]
     pub(crate) fn reset(&self) {
         lock(&self.lines).clear();
     }

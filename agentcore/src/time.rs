@@ -18,6 +18,7 @@ impl Timestamp {
     }
 
     /// Seconds since 1970.
+    #[cfg(feature = "metrics")]
     pub(crate) fn seconds(self) -> f64 {
         self.0.as_millisecond() as f64 / 1000.0
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use axum::http::request::Parts;
-use jsonwebtoken::crypto::aws_lc;
+use jsonwebtoken::crypto::rust_crypto;
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
@@ -89,7 +89,7 @@ impl JwtAuthenticator {
     fn new(algorithm: Algorithm, key: DecodingKey) -> Self {
         // Another crate of the program may have turned the other backend on, and then none is chosen by itself. An error
         // says that one is installed already, which serves as well.
-        let _ = aws_lc::DEFAULT_PROVIDER.install_default();
+        let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
         let mut validation = Validation::new(algorithm);
         validation.validate_nbf = true;
         validation.leeway = 30;

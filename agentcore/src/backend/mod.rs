@@ -8,15 +8,19 @@ mod admission;
 mod memory;
 mod presence;
 mod rate;
+#[cfg(feature = "redis")]
 mod redis;
 
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
 pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
-pub(crate) use rate::{RateDesk, grain};
-#[cfg(feature = "test-util")]
+pub(crate) use rate::RateDesk;
+#[cfg(feature = "redis")]
+pub(crate) use rate::grain;
+#[cfg(all(feature = "redis", feature = "test-util"))]
 pub(crate) use redis::StubRedis as Stub;
+#[cfg(feature = "redis")]
 pub use redis::{Publisher, PublisherTo, RedisBackend};
 
 use std::fmt;

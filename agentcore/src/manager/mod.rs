@@ -29,8 +29,10 @@ use crate::backend::{AdmissionLimits, Backend, Node, RateAnswer, RateAsk};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
-use crate::metrics::{Gauges, Labels, Metrics, Outgoing, Watchdog};
-use crate::registry::{ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings, Tally};
+#[cfg(feature = "metrics")]
+use crate::metrics::{Gauges, Outgoing};
+use crate::metrics::{Labels, Metrics, Watchdog};
+use crate::registry::{ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
 use crate::worker::{Workers, catch_panic};
@@ -127,6 +129,7 @@ impl ConnectionManager {
     }
 
     /// What this node holds, for the figures.
+    #[cfg(feature = "metrics")]
     pub(crate) fn gauges(&self) -> Gauges {
         let registry = self.registry();
         Gauges {
@@ -193,7 +196,8 @@ impl ConnectionManager {
 }
 
 /// What the shards have counted, under the names of the figures.
-fn outgoing(tally: &Tally) -> Outgoing {
+#[cfg(feature = "metrics")]
+fn outgoing(tally: &crate::registry::Tally) -> Outgoing {
     let by_type = tally.by_type().map(|(name, sent)| (name.to_owned(), sent.messages, sent.bytes));
     Outgoing {
         outbox_bytes: tally.outbox_bytes,

@@ -66,6 +66,7 @@ impl OutboundMessage {
     ///
     /// # Errors
     /// When it cannot be encoded.
+    #[cfg(feature = "redis")]
     pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
         Ok(Self::new(to, Except::default(), EncodedMessage::of(message)?))
     }
@@ -98,6 +99,7 @@ impl OutboundMessage {
     }
 
     /// The same, to read.
+    #[cfg(feature = "redis")]
     pub(crate) fn envelope_bytes(&self) -> &[u8] {
         self.body.json.payload_bytes()
     }

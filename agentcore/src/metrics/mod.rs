@@ -7,11 +7,13 @@
 mod cells;
 mod labels;
 mod meter;
+#[cfg(feature = "metrics")]
 mod report;
 mod watchdog;
 
 pub(crate) use labels::{ConsumerTypes, Labels, Named};
 pub(crate) use meter::{Kind, Meter};
+#[cfg(feature = "metrics")]
 pub(crate) use report::{Format, Gauges, Outgoing};
 use watchdog::TOO_LONG;
 pub(crate) use watchdog::Watchdog;

@@ -14,7 +14,9 @@ use super::http::routing::{router, with_route};
 use super::http::state::Shared;
 use super::http::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
-use crate::backend::{Backend, MemoryBackend, RedisBackend};
+#[cfg(feature = "redis")]
+use crate::backend::RedisBackend;
+use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{ConsumerStruct, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
@@ -216,7 +218,15 @@ impl AgentCore {
         let backend = match (self.backend.take(), self.settings.backend_type) {
             (Some(backend), _) => backend,
             (None, BackendType::Memory) => Arc::new(MemoryBackend::new()),
+            #[cfg(feature = "redis")]
             (None, BackendType::Redis) => Arc::new(RedisBackend::new(&self.settings)?),
+            #[cfg(not(feature = "redis"))]
+            (None, BackendType::Redis) => {
+                return Err(Error::start(
+                    "BACKEND_TYPE=redis needs the feature `redis` of the crate `agentcore`, which this build lacks; \
+                     add it to the dependency, or set BACKEND_TYPE=memory",
+                ));
+            }
         };
         let routes = cors::layer(self.routes, &self.settings.allowed_origins, self.credentials);
         let settings = Arc::new(self.settings);

@@ -13,6 +13,7 @@ mod failing;
 mod frame;
 mod pipe;
 mod received;
+#[cfg(feature = "redis")]
 mod redis;
 mod request;
 mod sending;
@@ -26,5 +27,6 @@ pub use connecting::Connecting;
 pub use dial::TestResponse;
 pub use expect::Closed;
 pub use received::Received;
+#[cfg(feature = "redis")]
 pub use redis::StubRedis;
 pub use request::TestRequest;

@@ -3,25 +3,34 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
+#[cfg(feature = "metrics")]
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
 use super::state::{Shared, respond};
+#[cfg(feature = "metrics")]
 use crate::metrics::Format;
 use crate::supervise::TaskStatus;
 
 /// The paths that are ours.
-pub(in crate::server) const STATUS_PATHS: [&str; 3] = ["/health", "/ready", "/metrics"];
+pub(in crate::server) const STATUS_PATHS: &[&str] =
+    if cfg!(feature = "metrics") { &["/health", "/ready", "/metrics"] } else { &["/health", "/ready"] };
 
 /// Adds the routes.
 pub(in crate::server) fn routes(router: Router, shared: &Arc<Shared>) -> Router {
-    let [for_health, for_ready, for_metrics] = STATUS_PATHS.map(|_| shared.clone());
-    router
+    let (for_health, for_ready) = (shared.clone(), shared.clone());
+    let router = router
         .route("/health", get(async move || health(&for_health)))
-        .route("/ready", get(async move || ready(&for_ready)))
-        .route("/metrics", get(async move |headers: HeaderMap| metrics(&for_metrics, &headers)))
+        .route("/ready", get(async move || ready(&for_ready)));
+    #[cfg(feature = "metrics")]
+    let router = {
+        let shared = shared.clone();
+        router.route("/metrics", get(async move |headers: HeaderMap| metrics(&shared, &headers)))
+    };
+    router
 }
 
 /// The process lives: always 200, so that nobody ends it for a background task that is being started again.
@@ -50,7 +59,8 @@ fn ready(shared: &Shared) -> Response {
     respond(StatusCode::OK, &Ready { status: "ready" })
 }
 
-/// The figures, in the text format of Prometheus, or in OpenMetrics for who asks for it.
+/// Serves the metrics in the text format of Prometheus, or in OpenMetrics if the `Accept` header asks for it.
+#[cfg(feature = "metrics")]
 fn metrics(shared: &Shared, headers: &HeaderMap) -> Response {
     let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
     let manager = shared.manager();
