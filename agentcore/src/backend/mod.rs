@@ -14,10 +14,10 @@ mod redis;
 pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceBook};
-pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 pub(crate) use rate::RateDesk;
 #[cfg(feature = "redis")]
 pub(crate) use rate::grain;
+pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
 #[cfg(all(feature = "redis", feature = "test-util"))]
 pub(crate) use redis::StubRedis as Stub;
 #[cfg(feature = "redis")]
