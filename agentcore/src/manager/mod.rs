@@ -32,10 +32,11 @@ use crate::message::Recipient;
 #[cfg(feature = "metrics")]
 use crate::metrics::{Gauges, Outgoing};
 use crate::metrics::{Labels, Metrics, Watchdog};
+use crate::panic::catch_panic;
 use crate::registry::{ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings};
 use crate::settings::Settings;
 use crate::supervise::Supervisor;
-use crate::worker::{Workers, catch_panic};
+use crate::worker::Workers;
 
 /// Sends to connections, users, groups and everyone, over all nodes; joins, leaves and counts.
 ///

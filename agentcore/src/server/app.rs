@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::http::accept;
-use super::http::state::Shared;
+use super::http::state::AppState;
 use crate::error::Result;
 use crate::manager::ConnectionManager;
 use crate::schema::Catalogue;
@@ -13,7 +13,7 @@ use crate::schema::Catalogue;
 /// An application that is ready to serve.
 #[derive(Debug)]
 pub struct App {
-    pub(super) shared: Arc<Shared>,
+    pub(super) state: Arc<AppState>,
     pub(super) router: Router,
     pub(super) catalogue: Catalogue,
 }
@@ -22,7 +22,7 @@ impl App {
     /// Sends, joins and counts; see [`ConnectionManager`].
     #[must_use]
     pub fn manager(&self) -> ConnectionManager {
-        self.shared.manager().clone()
+        self.state.manager().clone()
     }
 
     /// What the consumers receive and send.
@@ -50,7 +50,7 @@ impl App {
     /// # Errors
     /// When the address cannot be listened on.
     pub async fn serve(self) -> Result<()> {
-        let manager = self.shared.manager();
+        let manager = self.state.manager();
         let settings = manager.settings();
         let listener = match accept::listen((settings.host, settings.port).into()) {
             Ok(listener) => listener,
@@ -60,7 +60,7 @@ impl App {
                 return Err(error);
             }
         };
-        let mut signals = accept::Signals::listen();
+        let mut signals = accept::ShutdownSignals::listen();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let again = async {
             signals.next().await;
@@ -89,6 +89,6 @@ impl App {
         listener: tokio::net::TcpListener,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<()> {
-        accept::serve(self.shared, self.router, listener, stop).await
+        accept::serve(self.state, self.router, listener, stop).await
     }
 }

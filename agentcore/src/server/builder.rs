@@ -9,9 +9,9 @@ use axum::Router;
 
 use super::app::App;
 use super::http::cors;
-use super::http::identify::Door;
+use super::http::identify::Identification;
 use super::http::routing::{router, with_route};
-use super::http::state::Shared;
+use super::http::state::AppState;
 use super::http::status::STATUS_PATHS;
 use crate::auth::{AnyAuthenticator, Authenticator};
 #[cfg(feature = "redis")]
@@ -46,7 +46,7 @@ pub struct AgentCore {
     credentials: bool,
     states: States,
     mounts: Vec<Mount>,
-    chain: Option<Set>,
+    chain: Option<MiddlewareSetup>,
     routes: Router,
     status_routes: bool,
     /// What is wrong so far; told at the start, all at once.
@@ -54,7 +54,7 @@ pub struct AgentCore {
 }
 
 /// A chain that was given.
-struct Set {
+struct MiddlewareSetup {
     check: Box<dyn Fn(&mut Start<'_>) + Send + Sync>,
     /// `None` when it passes everything.
     pipeline: Option<Arc<dyn Pipeline>>,
@@ -140,7 +140,7 @@ impl AgentCore {
         }
         let middleware = Arc::new(middleware);
         let checked = middleware.clone();
-        self.chain = Some(Set {
+        self.chain = Some(MiddlewareSetup {
             check: Box::new(move |start| checked.check(start)),
             // Nothing in it: the messages go straight to their handlers.
             pipeline: (!middleware.passes_all()).then_some(middleware as Arc<dyn Pipeline>),
@@ -237,12 +237,12 @@ impl AgentCore {
         let manager = ConnectionManager::start(settings, backend, labels).await?;
         self.states.insert(manager.clone());
         let chain = self.chain.and_then(|set| set.pipeline);
-        let shared = Arc::new(Shared::new(manager, self.states, chain, Door::new(self.authenticator)));
-        match router(&shared, &self.mounts, routes, self.status_routes) {
-            Ok(router) => Ok(App { shared, router, catalogue }),
+        let state = Arc::new(AppState::new(manager, self.states, chain, Identification::new(self.authenticator)));
+        match router(&state, &self.mounts, routes, self.status_routes) {
+            Ok(router) => Ok(App { state, router, catalogue }),
             Err(error) => {
                 // The backend has started: the others would wait for this node until its lease ends.
-                shared.manager().shutdown().await;
+                state.manager().shutdown().await;
                 Err(error)
             }
         }

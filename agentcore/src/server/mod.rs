@@ -12,5 +12,5 @@ pub use http::address::ClientIp;
 pub use http::extract;
 pub use http::state::State;
 #[cfg(feature = "test-util")]
-pub(crate) use http::{accept::speak_alone, ticket::Ticket};
+pub(crate) use http::{accept::speak_alone, test_credentials::TestCredentials};
 pub use run::run_main;

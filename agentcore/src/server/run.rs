@@ -8,7 +8,7 @@ use crate::settings::Settings;
 
 /// Runs an application to its end: the tokio runtime, the log, and an error as one line with exit code 2.
 #[expect(clippy::print_stderr, reason = "the last word of a program that could not start")]
-pub fn run_main<T: Outcome>(main: impl Future<Output = T>) -> ExitCode {
+pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -35,7 +35,7 @@ pub fn run_main<T: Outcome>(main: impl Future<Output = T>) -> ExitCode {
     label = "not `()` or a `Result<(), E>`",
     note = "return `()` or `Result<(), E>` with an `E` that becomes an `agentcore::Error`"
 )]
-pub trait Outcome {
+pub trait MainReturn {
     /// The error, if there is one.
     ///
     /// # Errors
@@ -43,13 +43,13 @@ pub trait Outcome {
     fn into_result(self) -> Result<(), Error>;
 }
 
-impl Outcome for () {
+impl MainReturn for () {
     fn into_result(self) -> Result<(), Error> {
         Ok(())
     }
 }
 
-impl<E: Into<Error>> Outcome for Result<(), E> {
+impl<E: Into<Error>> MainReturn for Result<(), E> {
     fn into_result(self) -> Result<(), Error> {
         self.map_err(Into::into)
     }

@@ -18,7 +18,7 @@ use super::socket::Socket;
 use crate::auth::Identity;
 use crate::id::UserId;
 use crate::message::Codec;
-use crate::server::Ticket;
+use crate::server::TestCredentials;
 
 /// A client that is about to connect: awaiting it does it, and gives a [`TestClient`].
 ///
@@ -182,8 +182,8 @@ impl Connecting {
             let value = header::HeaderValue::try_from(offer).map_err(|error| format!("subprotocols: {error}"))?;
             request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
-        let ticket = Ticket::new(identity);
-        let response = ask(app.router().layer(Extension(ticket.clone())), from, request).await?;
+        let test_credentials = TestCredentials::new(identity);
+        let response = ask(app.router().layer(Extension(test_credentials.clone())), from, request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Err(TestResponse::read(place.who(), response).await?));
         }
@@ -192,7 +192,9 @@ impl Connecting {
         let packed = chosen.is_some_and(|chosen| chosen == Codec::MessagePack.subprotocol());
         let codec = if packed { Codec::MessagePack } else { Codec::Json };
         let upgraded = hyper::upgrade::on(response).await.map_err(|error| error.to_string())?;
-        let Some(user) = ticket.user() else { return Err("no consumer of this application answered".to_owned()) };
+        let Some(user) = test_credentials.user() else {
+            return Err("no consumer of this application answered".to_owned());
+        };
         Ok(Ok((Socket::open(upgraded, codec).await, headers, user.clone())))
     }
 }

@@ -5,10 +5,9 @@
 //! its injection queue starves tasks as soon as more than 256 are ready at once. Measured, one core, 200 rooms of 5 busy
 //! members: 850 k deliveries/s at a p99 of 7 ms here, 280 k at 160 ms there.
 
-mod run;
+mod handler_run;
 
-pub(crate) use crate::panic::{Panic, catch_panic, catch_panic_sync, poll_catching_panic};
-pub(crate) use run::Run;
+pub(crate) use handler_run::HandlerRun;
 
 use std::io;
 use std::sync::Arc;

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::state::Shared;
+use super::state::AppState;
 use crate::error::{Error, Result};
-use crate::worker::{Panic, catch_panic};
+use crate::panic::{Panic, catch_panic};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -61,12 +61,12 @@ pub(in crate::server) fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// The signals that end the process: Ctrl-C, and SIGTERM where there is one.
-pub(in crate::server) struct Signals {
+pub(in crate::server) struct ShutdownSignals {
     #[cfg(unix)]
     terminate: Option<tokio::signal::unix::Signal>,
 }
 
-impl Signals {
+impl ShutdownSignals {
     /// Listens from now on, so that none is missed between two calls of [`next`](Self::next).
     pub(in crate::server) fn listen() -> Self {
         Self {
@@ -102,16 +102,16 @@ impl Signals {
 
 /// Accepts until `stop` ends, then drains the node; while that takes, new connections hear 503.
 pub(in crate::server) async fn serve(
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
     router: Router,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(address);
-    let manager = shared.manager();
+    let manager = state.manager();
     raise_file_limit(manager.settings().max_total_connections);
-    let http = Http::default();
+    let http = HttpConnections::default();
     let end = async {
         stop.await;
         let deadline = Instant::now() + manager.settings().shutdown_timeout;
@@ -149,14 +149,14 @@ fn raise_file_limit(max_total_connections: usize) {
 
 /// The HTTP connections that were accepted: each is told to end after the request it is at, and waited for.
 #[derive(Default, Clone)]
-struct Http {
+struct HttpConnections {
     connections: TaskTracker,
     /// The requests whose handler runs.
     requests: TaskTracker,
     stopping: CancellationToken,
 }
 
-async fn accept(listener: &TcpListener, router: &Router, http: &Http) {
+async fn accept(listener: &TcpListener, router: &Router, http: &HttpConnections) {
     let mut pause = Duration::from_millis(5);
     loop {
         match listener.accept().await {
@@ -190,10 +190,10 @@ pub(crate) async fn speak_alone<S>(stream: S, peer: SocketAddr, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    speak_http(stream, peer, router, Http::default()).await;
+    speak_http(stream, peer, router, HttpConnections::default()).await;
 }
 
-async fn speak_http<S>(socket: S, peer: SocketAddr, router: Router, http: Http)
+async fn speak_http<S>(socket: S, peer: SocketAddr, router: Router, http: HttpConnections)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

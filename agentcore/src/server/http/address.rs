@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 
-use super::state::Shared;
+use super::state::AppState;
 use crate::settings::Settings;
 
 /// The address of a request's client, for REST handlers: behind a proxy of `TRUSTED_PROXIES` the one that it names.
@@ -29,8 +29,8 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let shared = parts.extensions.get::<Arc<Shared>>();
-        Ok(Self(shared.and_then(|shared| address(shared.manager().settings(), parts))))
+        let state = parts.extensions.get::<Arc<AppState>>();
+        Ok(Self(state.and_then(|state| address(state.manager().settings(), parts))))
     }
 }
 

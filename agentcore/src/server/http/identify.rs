@@ -10,21 +10,21 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::address::address;
-use super::state::Shared;
-use super::ticket;
+use super::state::AppState;
+use super::test_credentials;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, PendingSession, UpgradeRequest};
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
 use crate::metrics::Bound;
-use crate::worker::{Panic, catch_panic};
+use crate::panic::{Panic, catch_panic};
 
 /// The most that an authenticator may take, however long a handler may: a client waits for its answer.
 const AUTHENTICATION: Duration = Duration::from_secs(10);
 
 /// Who may come in, and what was logged of those who may not.
 #[derive(Default)]
-pub(in crate::server) struct Door {
+pub(in crate::server) struct Identification {
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
     origins: LogThrottle,
     refusals: LogThrottle,
@@ -32,7 +32,7 @@ pub(in crate::server) struct Door {
     addressless: AtomicBool,
 }
 
-impl Door {
+impl Identification {
     pub(in crate::server) fn new(authenticator: Option<Arc<dyn AnyAuthenticator>>) -> Self {
         Self { authenticator, ..Self::default() }
     }
@@ -44,28 +44,28 @@ impl Door {
 /// The refusal: 403 for a page of another origin, what the authenticator says, 403 for a path that names another user
 /// than it does, 400 for a path or a query that cannot be parsed.
 pub(in crate::server) async fn identify(
-    shared: &Shared,
+    state: &AppState,
     mount: Mount,
     parts: &mut Parts,
 ) -> Result<(Box<dyn PendingSession>, Access)> {
-    check_origin(shared, &parts.headers)?;
-    let ip = address(shared.manager().settings(), parts);
+    check_origin(state, &parts.headers)?;
+    let ip = address(state.manager().settings(), parts);
     if ip.is_none() {
-        note_missing_address(shared);
+        note_missing_address(state);
     }
-    let authenticated = match (ticket::shown(parts), &shared.door().authenticator) {
-        (Some(identity), _) => Some(identity.checked().map_err(|error| refused(shared, error))?),
-        (None, Some(authenticator)) => Some(authenticate(shared, &**authenticator, parts).await?),
+    let authenticated = match (test_credentials::shown(parts), &state.identification().authenticator) {
+        (Some(identity), _) => Some(identity.checked().map_err(|error| refused(state, error))?),
+        (None, Some(authenticator)) => Some(authenticate(state, &**authenticator, parts).await?),
         (None, None) => None,
     };
     let path = path_of(parts).await?;
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let prepared = mount.open(&UpgradeRequest::new(&path, &query, shared.states()))?;
+    let prepared = mount.open(&UpgradeRequest::new(&path, &query, state.states()))?;
     let identity = match (authenticated, prepared.user()) {
         (Some(identity), Some(user)) if identity.user() != user => {
             let error = Error::authorization("the request names another user than its credentials do");
-            return Err(refused(shared, error));
+            return Err(refused(state, error));
         }
         (Some(identity), _) => identity,
         (None, Some(user)) if user.as_str().starts_with(ANONYMOUS) => {
@@ -74,9 +74,9 @@ pub(in crate::server) async fn identify(
         (None, Some(user)) => Identity::new(user.clone()),
         (None, None) => Identity::anonymous()?,
     };
-    ticket::stamp(parts, identity.user());
+    test_credentials::stamp(parts, identity.user());
     let access = Access::new(identity, ip);
-    let access = match &shared.door().authenticator {
+    let access = match &state.identification().authenticator {
         Some(authenticator) => access.with_renewal(Renewal::new(authenticator.clone())),
         None => access,
     };
@@ -84,18 +84,18 @@ pub(in crate::server) async fn identify(
 }
 
 /// A browser says which page connects; whoever says nothing is no browser, and no page can make it connect.
-fn check_origin(shared: &Shared, headers: &HeaderMap) -> Result<()> {
+fn check_origin(state: &AppState, headers: &HeaderMap) -> Result<()> {
     let mut origins = headers.get_all(header::ORIGIN).into_iter();
     let Some(origin) = origins.next() else { return Ok(()) };
     let origin = if origins.next().is_some() { "" } else { text(Some(origin)) };
     let mut hosts = headers.get_all(header::HOST).into_iter();
     let host = text(hosts.next().filter(|_| hosts.next().is_none()));
-    let allowed = &shared.manager().settings().allowed_origins;
+    let allowed = &state.manager().settings().allowed_origins;
     if allowed.allows(origin, host) {
         return Ok(());
     }
-    shared.manager().metrics().refused(Bound::Origin);
-    if let Some(suppressed) = shared.door().origins.permit() {
+    state.manager().metrics().refused(Bound::Origin);
+    if let Some(suppressed) = state.identification().origins.permit() {
         tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
     }
     Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
@@ -106,9 +106,9 @@ fn text(value: Option<&HeaderValue>) -> &str {
 }
 
 /// Says once that addresses are not known, where that matters.
-fn note_missing_address(shared: &Shared) {
-    let matters = shared.manager().settings().max_connections_per_ip > 0;
-    if matters && !shared.door().addressless.swap(true, Ordering::Relaxed) {
+fn note_missing_address(state: &AppState) {
+    let matters = state.manager().settings().max_connections_per_ip > 0;
+    if matters && !state.identification().addressless.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "the server that runs the router hands no addresses on, so MAX_CONNECTIONS_PER_IP has no effect; serve \
              `router.into_make_service_with_connect_info::<SocketAddr>()`"
@@ -116,10 +116,10 @@ fn note_missing_address(shared: &Shared) {
     }
 }
 
-async fn authenticate(shared: &Shared, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
-    let limit = shared.manager().settings().ws_handler_timeout;
+async fn authenticate(state: &AppState, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
+    let limit = state.manager().settings().ws_handler_timeout;
     let identity = decide(limit, async { authenticator.authenticate(parts).await }).await;
-    identity.and_then(Identity::checked).map_err(|error| refused(shared, error))
+    identity.and_then(Identity::checked).map_err(|error| refused(state, error))
 }
 
 /// Lets an authenticator decide: caught, and under a deadline.
@@ -137,9 +137,9 @@ pub(in crate::server) async fn decide(
 }
 
 /// Notes a refusal.
-fn refused(shared: &Shared, error: Error) -> Error {
-    shared.manager().metrics().refused(Bound::Identity);
-    if let Some(suppressed) = shared.door().refusals.permit() {
+fn refused(state: &AppState, error: Error) -> Error {
+    state.manager().metrics().refused(Bound::Identity);
+    if let Some(suppressed) = state.identification().refusals.permit() {
         let error_id = error.id();
         tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");
     }

@@ -8,5 +8,5 @@ pub(super) mod identify;
 pub(super) mod routing;
 pub(super) mod state;
 pub(super) mod status;
-pub(super) mod ticket;
+pub(super) mod test_credentials;
 pub(super) mod upgrade;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{MethodFilter, on};
 
-use super::state::Shared;
+use super::state::AppState;
 use super::{status, upgrade};
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory, Result};
@@ -26,27 +26,27 @@ const EVERY_METHOD: MethodFilter = MethodFilter::GET
 
 /// Joins our routes with those of the application.
 pub(in crate::server) fn router(
-    shared: &Arc<Shared>,
+    state: &Arc<AppState>,
     mounts: &[Mount],
     routes: Router,
     status_routes: bool,
 ) -> Result<Router> {
     let mut ours = Router::new();
     for mount in mounts {
-        let (shared, mount) = (shared.clone(), *mount);
+        let (state, mount) = (state.clone(), *mount);
         ours = with_route(ours, mount.path, move |router| {
-            router.route(mount.path, on(EVERY_METHOD, move |request| upgrade::upgrade(shared.clone(), mount, request)))
+            router.route(mount.path, on(EVERY_METHOD, move |request| upgrade::upgrade(state.clone(), mount, request)))
         })?;
     }
     if status_routes {
-        ours = status::routes(ours, shared);
+        ours = status::routes(ours, state);
     }
     // Ours alone: on the routes of the application it would stand outside of their layers, CORS among them.
     ours = ours.method_not_allowed_fallback(async || not_so());
     let fallback = has_fallback(&routes);
     let joined = with_route(ours, "of the application", |ours| ours.merge(routes))?;
     let joined = if fallback { joined } else { joined.fallback(async || nothing_here()) };
-    Ok(joined.layer(axum::Extension(shared.clone())))
+    Ok(joined.layer(axum::Extension(state.clone())))
 }
 
 /// What a path is answered that nobody has.

@@ -1,4 +1,4 @@
-//! What HTTP sees: the shared parts of the application, its states, and errors as responses.
+//! What HTTP sees: the state parts of the application, its states, and errors as responses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,34 +8,34 @@ use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::identify::Door;
+use super::identify::Identification;
 use crate::error::{Error, ErrorResponse};
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
 use crate::state::States;
 
 /// What all routes of an application share.
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     manager: ConnectionManager,
     states: States,
     chain: Option<Arc<dyn Pipeline>>,
-    door: Door,
+    identification: Identification,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for AppState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("manager", &self.manager).field("states", &self.states).finish_non_exhaustive()
+        f.debug_struct("AppState").field("manager", &self.manager).field("states", &self.states).finish_non_exhaustive()
     }
 }
 
-impl Shared {
+impl AppState {
     pub(in crate::server) fn new(
         manager: ConnectionManager,
         states: States,
         chain: Option<Arc<dyn Pipeline>>,
-        door: Door,
+        identification: Identification,
     ) -> Self {
-        Self { manager, states, chain, door }
+        Self { manager, states, chain, identification }
     }
 
     pub(in crate::server) fn manager(&self) -> &ConnectionManager {
@@ -52,8 +52,8 @@ impl Shared {
     }
 
     /// Who may come in.
-    pub(in crate::server) fn door(&self) -> &Door {
-        &self.door
+    pub(in crate::server) fn identification(&self) -> &Identification {
+        &self.identification
     }
 }
 
@@ -79,8 +79,8 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let shared = parts.extensions.get::<Arc<Shared>>();
-        shared.and_then(|shared| shared.states().get::<T>()).map(Self).ok_or_else(|| {
+        let state = parts.extensions.get::<Arc<AppState>>();
+        state.and_then(|state| state.states().get::<T>()).map(Self).ok_or_else(|| {
             Error::internal(format!("no state of type `{}` was given to the application", std::any::type_name::<T>()))
         })
     }
@@ -90,11 +90,11 @@ where
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
-        struct Body<'a> {
+        struct ErrorBody<'a> {
             error: ErrorResponse<'a>,
         }
         self.log();
-        let mut response = respond(self.status(), &Body { error: ErrorResponse::new(&self, None) });
+        let mut response = respond(self.status(), &ErrorBody { error: ErrorResponse::new(&self, None) });
         if self.status() == StatusCode::UNAUTHORIZED {
             // Asked for by RFC 9110 15.5.2.
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::identify::identify;
-use super::state::Shared;
+use super::state::AppState;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
 use crate::message::Codec;
@@ -16,28 +16,28 @@ use crate::server::session::{Arrival, Socket, serve};
 use crate::wire;
 
 /// Answers a request for a consumer: 101, or the reason why not.
-pub(in crate::server) async fn upgrade(shared: Arc<Shared>, mount: Mount, request: Request) -> Response {
-    if shared.manager().is_draining() {
-        shared.manager().metrics().refused(Bound::Stopping);
-        return shared.manager().restarting().into_response();
+pub(in crate::server) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request) -> Response {
+    if state.manager().is_draining() {
+        state.manager().metrics().refused(Bound::Stopping);
+        return state.manager().restarting().into_response();
     }
     let accepted = match wire::accept(&request, &Codec::SUBPROTOCOLS) {
         Ok(accepted) => accepted,
         Err(refusal) => return refuse(refusal.status, refusal.message),
     };
     let (mut parts, body) = request.into_parts();
-    let (prepared, access) = match identify(&shared, mount, &mut parts).await {
+    let (prepared, access) = match identify(&state, mount, &mut parts).await {
         Ok(identified) => identified,
         Err(error) => return error.into_response(),
     };
-    let admitted = match shared.manager().admit(access.identity().user().clone(), access.ip()).await {
+    let admitted = match state.manager().admit(access.identity().user().clone(), access.ip()).await {
         Ok(admitted) => admitted,
         Err(error) => return error.into_response(),
     };
     let chosen = accepted.subprotocol.and_then(Codec::from_subprotocol);
     // Before the answer: a stop that comes now waits for this connection, and closes it.
-    let Some(shard) = shared.manager().registry().choose().cloned() else {
-        return shared.manager().restarting().into_response();
+    let Some(shard) = state.manager().registry().choose().cloned() else {
+        return state.manager().restarting().into_response();
     };
     let (berth, consumer) = (shard.berth(), mount.number);
     let request = Request::from_parts(parts, body);
@@ -45,7 +45,7 @@ pub(in crate::server) async fn upgrade(shared: Arc<Shared>, mount: Mount, reques
         // A client that went away meanwhile gives its place back here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let Ok(socket) = Socket::of(upgraded) else { return };
-        let (manager, chain) = (shared.manager().clone(), shared.chain().cloned());
+        let (manager, chain) = (state.manager().clone(), state.chain().cloned());
         let Some(runtime) = shard.runtime().cloned() else { return };
         let arrival = Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen };
         runtime.spawn(serve(Box::new(arrival)));

@@ -24,10 +24,10 @@ const MAX_KINDS: usize = 16;
 
 /// What is remembered of one connection's faults; nothing while there are none.
 #[derive(Debug, Default)]
-pub(super) struct Conduct(Option<Box<Record>>);
+pub(super) struct AbuseMonitor(Option<Box<AbuseRecord>>);
 
 #[derive(Debug)]
-struct Record {
+struct AbuseRecord {
     /// When the last errors were caused, at most [`MAX_ERRORS`].
     errors: VecDeque<Instant>,
     /// Log lines about errors, by error code.
@@ -36,13 +36,13 @@ struct Record {
     pings: Option<(Instant, u32)>,
 }
 
-impl Default for Record {
+impl Default for AbuseRecord {
     fn default() -> Self {
         Self { errors: VecDeque::new(), lines: LogThrottle::per_second(MAX_KINDS), pings: None }
     }
 }
 
-impl Conduct {
+impl AbuseMonitor {
     /// Tells the client of an error, and the log if it is a bad one. Says how the connection ends, if it does: by the
     /// error itself, or because the client has caused too many.
     pub(super) fn tell(
@@ -108,7 +108,7 @@ impl Conduct {
         *count > MAX_PINGS
     }
 
-    fn record(&mut self) -> &mut Record {
+    fn record(&mut self) -> &mut AbuseRecord {
         self.0.get_or_insert_default()
     }
 }
@@ -130,25 +130,25 @@ mod tests {
     fn sixty_errors_in_any_minute_are_borne_and_one_more_is_not() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut conduct = Conduct::default();
+        let mut abuse = AbuseMonitor::default();
         for number in 0..60 {
-            assert!(!conduct.errs(at(number)));
+            assert!(!abuse.errs(at(number)));
         }
-        assert!(conduct.errs(at(59)), "61 within 60 seconds");
+        assert!(abuse.errs(at(59)), "61 within 60 seconds");
         // At second 60, the one of second 0 is out of the minute.
-        assert!(!conduct.errs(at(60)));
-        assert!(conduct.errs(at(60)));
+        assert!(!abuse.errs(at(60)));
+        assert!(abuse.errs(at(60)));
         for number in 0..1_000 {
-            assert!(!conduct.errs(at(200 + number)), "one in a second for ever");
+            assert!(!abuse.errs(at(200 + number)), "one in a second for ever");
         }
     }
 
     #[test]
     fn a_flood_of_pings_is_noticed() {
         let start = Instant::now();
-        let mut conduct = Conduct::default();
-        assert!((0..MAX_PINGS).all(|_| !conduct.pings(start)));
-        assert!(conduct.pings(start));
-        assert!(!conduct.pings(start + MINUTE), "the next minute");
+        let mut abuse = AbuseMonitor::default();
+        assert!((0..MAX_PINGS).all(|_| !abuse.pings(start)));
+        assert!(abuse.pings(start));
+        assert!(!abuse.pings(start + MINUTE), "the next minute");
     }
 }

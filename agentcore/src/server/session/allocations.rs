@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::abuse::Conduct;
-use super::request::{Begun, Way, answer, begin, first_poll};
+use super::abuse::AbuseMonitor;
+use super::request::{Dispatched, RequestCx, answer, begin, first_poll};
 use crate::auth::{Access, Identity};
 use crate::backend::MemoryBackend;
 use crate::consumer::{Mount, Session, UpgradeRequest};
@@ -18,7 +18,7 @@ use crate::metrics::Labels;
 use crate::middleware::{Chain, Incoming, Middleware, Next, Pipeline, Reply};
 use crate::registry::{Connection, Sink};
 use crate::state::States;
-use crate::worker::Run;
+use crate::worker::HandlerRun;
 use crate::{Result, Settings, UserId, consumer, message};
 
 #[message("say", crate = crate)]
@@ -58,7 +58,7 @@ struct Bench {
     manager: ConnectionManager,
     connection: Arc<Connection>,
     session: Box<dyn Session>,
-    conduct: Conduct,
+    abuse: AbuseMonitor,
     serial: u64,
 }
 
@@ -77,23 +77,24 @@ impl Bench {
             .open(&UpgradeRequest::new(&[], &[], &states))
             .unwrap()
             .attach(manager.clone(), connection.clone());
-        Self { manager, connection, session, conduct: Conduct::default(), serial: 0 }
+        Self { manager, connection, session, abuse: AbuseMonitor::default(), serial: 0 }
     }
 
     /// Handles a message as the read loop does.
     fn handle(&mut self, text: &str, chain: Option<&dyn Pipeline>) {
         self.serial += 1;
         let (connection, manager) = (&self.connection, &self.manager);
-        let way = Way { session: self.session.as_mut(), chain, connection, manager };
-        let Begun::Started(mut future, asked, kind) = begin(way, &mut self.conduct, Input::Text(text), self.serial)
+        let cx = RequestCx { session: self.session.as_mut(), chain, connection, manager };
+        let Dispatched::Started(mut future, in_flight, kind) =
+            begin(cx, &mut self.abuse, Input::Text(text), self.serial)
         else {
             panic!("the message is good");
         };
-        let mut handling = Run::new(connection.meter(), kind);
+        let mut handling = HandlerRun::new(connection.meter(), kind);
         let polled = pin!(first_poll(&mut future, &mut handling)).poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Poll::Ready(output)) = polled else { panic!("the handler does not wait") };
         drop(future);
-        answer(&mut self.conduct, connection, &asked, output).unwrap();
+        answer(&mut self.abuse, connection, &in_flight, output).unwrap();
     }
 
     /// The allocations of one message, once everything has its size.

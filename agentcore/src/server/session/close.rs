@@ -8,29 +8,29 @@ use std::time::Duration;
 use super::handler::hook;
 use super::read_ahead::{Reading, Source};
 use super::request::{Ahead, Next};
-use super::run::Served;
+use super::run::SessionState;
 use super::socket::Reader;
 use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
 use crate::metrics::Kind;
 use crate::registry::{Closing, Urgent};
 use crate::wire::{Decoder, Event, Violation, close_frame};
-use crate::worker::Run;
+use crate::worker::HandlerRun;
 
 /// How long the close handshake may take: a peer that reads nothing or never answers is left after it.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum SessionEnd {
     /// The peer sent a close frame.
-    Peer(Option<(CloseCode, String)>),
+    PeerClosed(Option<(CloseCode, String)>),
     /// The peer broke the protocol.
     Violation(Violation),
     /// An error that closes.
     Failed(Error),
     /// Somebody on this side wants it closed.
-    Wanted(Closing),
+    Requested(Closing),
     /// The socket ended without a close frame.
     Lost,
 }
@@ -38,27 +38,33 @@ pub(super) enum End {
 /// Says goodbye, tells the consumer, takes the connection out of all groups and counts, and ends the socket.
 ///
 /// `ahead` is what was read and not handled.
-pub(super) async fn close(mut served: Served, admitted: Admitted, mut end: End, connected: bool, mut ahead: Ahead) {
+pub(super) async fn close(
+    mut served: SessionState,
+    admitted: Admitted,
+    mut end: SessionEnd,
+    connected: bool,
+    mut ahead: Ahead,
+) {
     // No handler starts from here on.
     drop(served.active.take());
-    if let End::Wanted(Closing::Drain) = end {
+    if let SessionEnd::Requested(Closing::Drain) = end {
         end = hold(&mut served, &mut ahead).await;
     }
     let connection = served.connection.clone();
     let (shard, member) = (connection.shard().clone(), connection.member());
     let reason = end.reason();
-    let lost = matches!(end, End::Lost | End::Wanted(Closing::Lost));
+    let lost = matches!(end, SessionEnd::Lost | SessionEnd::Requested(Closing::Lost));
     shard.finish(member, (!lost).then(|| close_frame(&echo(&end, &reason))));
     let deadline = tokio::time::sleep(HANDSHAKE);
     connection.abort_tasks();
-    let decodes = !matches!(end, End::Violation(_));
-    let mut heard = lost || matches!(end, End::Peer(_)) || (decodes && served.hears_farewell(&mut ahead));
+    let decodes = !matches!(end, SessionEnd::Violation(_));
+    let mut heard = lost || matches!(end, SessionEnd::PeerClosed(_)) || (decodes && served.hears_farewell(&mut ahead));
     if connected {
         disconnect(&mut served, reason, decodes, &mut heard).await;
     }
     let present = served.manager.end(&connection);
     // A client that has closed may come back as soon as it hears the answer; any other one still holds its socket.
-    let _admitted = (!matches!(end, End::Peer(_))).then_some(admitted);
+    let _admitted = (!matches!(end, SessionEnd::PeerClosed(_))).then_some(admitted);
     // What the hook has spawned; from here on nothing can be.
     connection.abort_tasks();
     let manager = served.manager.clone();
@@ -93,17 +99,17 @@ pub(super) async fn close(mut served: Served, admitted: Admitted, mut end: End, 
 
 /// Keeps a connection of a node that is about to end until its turn has come: what running handlers send, also those of
 /// others, still reaches it. Meanwhile the socket is read, but no message is handled.
-async fn hold(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, connection, manager, conduct, .. } = served;
-    let mut reading = Reading::new(Source { reader, decoder, conduct }, connection, ahead);
+async fn hold(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
+    let SessionState { reader, decoder, connection, manager, abuse, .. } = served;
+    let mut reading = Reading::new(Source { reader, decoder, abuse }, connection, ahead);
     let mut turn = pin!(manager.turn_to_close());
     poll_fn(|cx| {
         if turn.as_mut().poll(cx).is_ready() {
             let reason = CloseReason::of(&manager.restarting());
-            return Poll::Ready(End::Wanted(Closing::Frame(reason)));
+            return Poll::Ready(SessionEnd::Requested(Closing::Frame(reason)));
         }
         if let Poll::Ready(Urgent::Close(closing)) = connection.poll_urgent(cx) {
-            return Poll::Ready(End::Wanted(closing));
+            return Poll::Ready(SessionEnd::Requested(closing));
         }
         reading.poll(cx);
         reading.ended().map_or(Poll::Pending, Poll::Ready)
@@ -112,29 +118,29 @@ async fn hold(served: &mut Served, ahead: &mut Ahead) -> End {
 }
 
 /// Runs `#[on(disconnect)]`. What the peer still sends is thrown away meanwhile; `heard` says whether its farewell came.
-async fn disconnect(served: &mut Served, reason: CloseReason, decodes: bool, heard: &mut bool) {
-    let Served { reader, decoder, session, connection, manager, .. } = served;
+async fn disconnect(served: &mut SessionState, reason: CloseReason, decodes: bool, heard: &mut bool) {
+    let SessionState { reader, decoder, session, connection, manager, .. } = served;
     let Some(future) = session.disconnect(reason) else { return };
     let mut last_call = pin!(manager.last_call());
     let meanwhile = |cx: &mut Context<'_>| {
         *heard = *heard || poll_farewell(reader, decoder, cx, decodes).is_ready();
         last_call.as_mut().poll(cx)
     };
-    let handling = Run::new(connection.meter(), Kind::Disconnect);
+    let handling = HandlerRun::new(connection.meter(), Kind::Disconnect);
     if let Err(mut error) = hook(manager, future, handling, meanwhile).await {
         error.log_of(connection.id(), connection.user_id(), None, 0);
     }
 }
 
 /// The close frame that answers: the peer's own code comes back to it, without a reason.
-fn echo(end: &End, reason: &CloseReason) -> CloseReason {
+fn echo(end: &SessionEnd, reason: &CloseReason) -> CloseReason {
     match end {
-        End::Peer(Some((code, _))) => CloseReason::new(*code, ""),
+        SessionEnd::PeerClosed(Some((code, _))) => CloseReason::new(*code, ""),
         _ => reason.clone(),
     }
 }
 
-impl Served {
+impl SessionState {
     /// Whether the peer's close frame, or the end of the stream, is in what was read and not handled.
     fn hears_farewell(&mut self, ahead: &mut Ahead) -> bool {
         match &ahead.next {

@@ -9,17 +9,18 @@ use super::read_ahead::Reading;
 use crate::consumer::{HandlerFuture, Reply};
 use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;
+use crate::panic::{Panic, catch_panic};
 use crate::registry::{Closing, Connection, Urgent};
 use crate::wire::close_frame;
-use crate::worker::{Panic, Run, catch_panic};
+use crate::worker::HandlerRun;
 
 /// How a handler or a hook came to its end.
 #[derive(Debug)]
-pub(super) enum Attended {
+pub(super) enum Completion {
     /// By itself, or by a panic.
-    Ended(Result<Result<Reply>, Panic>),
+    Finished(Result<Result<Reply>, Panic>),
     /// At its deadline.
-    Overdue,
+    TimedOut,
     /// The node has no more time for it.
     Cancelled,
 }
@@ -27,25 +28,25 @@ pub(super) enum Attended {
 /// Runs `future` to its end or its deadline; `meanwhile` is polled along with it, and cancels it when it is ready.
 pub(super) async fn attend(
     mut future: HandlerFuture<'_>,
-    mut handling: Run<'_>,
+    mut handling: HandlerRun<'_>,
     timeout: Duration,
     mut meanwhile: impl FnMut(&mut Context<'_>) -> Poll<()>,
-) -> Attended {
+) -> Completion {
     let mut deadline = pin!(tokio::time::sleep(timeout));
     let attended = poll_fn(|cx| {
         if let Poll::Ready(output) = handling.poll(future.as_mut(), cx) {
-            return Poll::Ready(Attended::Ended(output));
+            return Poll::Ready(Completion::Finished(output));
         }
         if deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Attended::Overdue);
+            return Poll::Ready(Completion::TimedOut);
         }
-        meanwhile(cx).map(|()| Attended::Cancelled)
+        meanwhile(cx).map(|()| Completion::Cancelled)
     })
     .await;
     // Dropped here, where a panic is caught: one in a destructor is the handler's too.
     match catch_panic(async move { drop(future) }).await {
         Ok(()) => attended,
-        Err(panicked) => Attended::Ended(Err(panicked)),
+        Err(panicked) => Completion::Finished(Err(panicked)),
     }
 }
 
@@ -73,15 +74,15 @@ pub(super) fn beside<'c>(
 pub(super) async fn hook(
     manager: &ConnectionManager,
     future: HandlerFuture<'_>,
-    handling: Run<'_>,
+    handling: HandlerRun<'_>,
     meanwhile: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> Result<Reply> {
     match attend(future, handling, manager.settings().ws_handler_timeout, meanwhile).await {
-        Attended::Ended(Ok(output)) => output,
-        Attended::Ended(Err(Panic(text))) => {
+        Completion::Finished(Ok(output)) => output,
+        Completion::Finished(Err(Panic(text))) => {
             Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
         }
-        Attended::Overdue => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
-        Attended::Cancelled => Err(manager.cancelled("a connection's hook")),
+        Completion::TimedOut => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
+        Completion::Cancelled => Err(manager.cancelled("a connection's hook")),
     }
 }

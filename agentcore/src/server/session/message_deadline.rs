@@ -1,4 +1,4 @@
-//! The deadline of a message that has begun and is not complete: who sends a byte now and then holds a place, a buffer and,
+//! The deadline of a message that has dispatched and is not complete: who sends a byte now and then holds a place, a buffer and,
 //! for the heartbeat, a sign of life.
 
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use crate::registry::Connection;
 /// Only the time counts in which the message is waited for. What is read ahead while a handler runs ends at 64 KiB, and
 /// from then on the delay is ours.
 #[derive(Debug, Default)]
-pub(super) struct Unfinished(Option<Pin<Box<Sleep>>>);
+pub(super) struct MessageDeadline(Option<Pin<Box<Sleep>>>);
 
-impl Unfinished {
+impl MessageDeadline {
     /// The message is complete. What follows it is another one, with a deadline of its own.
     pub(super) fn complete(&mut self) {
         self.0 = None;

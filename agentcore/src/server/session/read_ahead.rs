@@ -3,8 +3,8 @@
 use std::mem;
 use std::task::{Context, Poll};
 
-use super::abuse::Conduct;
-use super::close::End;
+use super::abuse::AbuseMonitor;
+use super::close::SessionEnd;
 use super::request::{Ahead, Next};
 use super::socket::Reader;
 use crate::registry::Connection;
@@ -17,7 +17,7 @@ const MAX_AHEAD: usize = 64 * 1024;
 pub(super) struct Source<'c> {
     pub(super) reader: &'c mut Reader,
     pub(super) decoder: &'c mut Decoder,
-    pub(super) conduct: &'c mut Conduct,
+    pub(super) abuse: &'c mut AbuseMonitor,
 }
 
 /// The reading end of a connection while a handler or a hook runs: until one message is complete or 64 KiB are there, so
@@ -41,14 +41,14 @@ impl<'c> Reading<'c> {
     /// Goes on behind what is in `ahead`.
     pub(super) fn new(source: Source<'c>, connection: &'c Connection, ahead: &'c mut Ahead) -> Self {
         let mut unread = mem::take(&mut ahead.rest);
-        ahead.feed(&mut unread, source.decoder, connection, source.conduct);
+        ahead.feed(&mut unread, source.decoder, connection, source.abuse);
         Self { source, connection, ahead, bytes: 0, held: false }
     }
 
     /// Reads what is there.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         while !self.is_full() {
-            let Source { reader, decoder, conduct } = &mut self.source;
+            let Source { reader, decoder, abuse } = &mut self.source;
             match reader.poll_read(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => self.ahead.next = Some(Next::Lost),
@@ -60,7 +60,7 @@ impl<'c> Reading<'c> {
                         self.connection.shard().heard(self.connection.member());
                     }
                     self.bytes += filled.len();
-                    self.ahead.feed(filled, decoder, self.connection, conduct);
+                    self.ahead.feed(filled, decoder, self.connection, abuse);
                 }
             }
         }
@@ -79,12 +79,12 @@ impl<'c> Reading<'c> {
     }
 
     /// How the peer has ended the connection, if it has.
-    pub(super) fn ended(&mut self) -> Option<End> {
+    pub(super) fn ended(&mut self) -> Option<SessionEnd> {
         match self.ahead.next.take()? {
-            Next::Close(close) => Some(End::Peer(close)),
-            Next::Violation(violation) => Some(End::Violation(violation)),
-            Next::Failed(error) => Some(End::Failed(error)),
-            Next::Lost => Some(End::Lost),
+            Next::Close(close) => Some(SessionEnd::PeerClosed(close)),
+            Next::Violation(violation) => Some(SessionEnd::Violation(violation)),
+            Next::Failed(error) => Some(SessionEnd::Failed(error)),
+            Next::Lost => Some(SessionEnd::Lost),
             next => {
                 self.ahead.next = Some(next);
                 None

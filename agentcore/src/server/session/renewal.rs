@@ -61,10 +61,10 @@ async fn end(renewal: Arc<Renewal>, connection: Arc<Connection>) {
 
 fn ask(connection: &Connection, grace_ms: u64) {
     #[derive(Serialize)]
-    struct Asked {
+    struct RenewalNotice {
         grace_ms: u64,
     }
-    if let Ok(frame) = connection.codec().encode(TYPE, None, Some(&Asked { grace_ms })) {
+    if let Ok(frame) = connection.codec().encode(TYPE, None, Some(&RenewalNotice { grace_ms })) {
         send(connection, frame.into_bytes());
     }
 }
@@ -81,12 +81,12 @@ pub(super) fn renew(
     data: RawData<'_>,
 ) -> Result<()> {
     #[derive(Deserialize)]
-    struct Fresh {
+    struct FreshToken {
         token: String,
     }
-    let fresh: Option<Fresh> = data.read();
+    let fresh: Option<FreshToken> = data.read();
     // Not what serde would say of it: that might show the token.
-    let Fresh { token } = fresh.ok_or_else(|| Error::validation("`token` must be a text: the fresh token"))?;
+    let FreshToken { token } = fresh.ok_or_else(|| Error::validation("`token` must be a text: the fresh token"))?;
     let attempt = renewal.attempt().map_err(Error::rate_limit)?;
     let (manager, connection, renewal) = (manager.clone(), connection.clone(), renewal.clone());
     let looking = {
@@ -128,11 +128,11 @@ fn same_user(identity: &Identity, fresh: Identity) -> Result<Identity> {
 
 fn acknowledge(connection: &Connection, request: ReplyTarget, expires_in_ms: Option<u64>) {
     #[derive(Serialize)]
-    struct Renewed {
+    struct RenewalReply {
         expires_in_ms: Option<u64>,
     }
     let Some(reference) = request.reference() else { return };
-    if let Ok(frame) = connection.codec().reply(reference, Some(&Renewed { expires_in_ms })) {
+    if let Ok(frame) = connection.codec().reply(reference, Some(&RenewalReply { expires_in_ms })) {
         send(connection, frame.into_bytes());
     }
 }

@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 
-use super::abuse::Conduct;
-use super::close::{End, close};
+use super::abuse::AbuseMonitor;
+use super::close::{SessionEnd, close};
 use super::handler::{beside, hook};
-use super::message_deadline::{Unfinished, overdue};
+use super::message_deadline::{MessageDeadline, overdue};
 use super::read_ahead::{Reading, Source};
 use super::renewal;
-use super::request::{Ahead, Begun, Next, Way, answer, begin, first_poll, run, send};
+use super::request::{Ahead, Dispatched, Next, RequestCx, answer, begin, first_poll, run, send};
 use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
 use crate::consumer::{PendingSession, Reply, Session};
@@ -21,7 +21,7 @@ use crate::metrics::Kind;
 use crate::middleware::Pipeline;
 use crate::registry::{Berth, Closing, Connection, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame};
-use crate::worker::Run;
+use crate::worker::HandlerRun;
 
 /// How many frames a message may have.
 const MAX_FRAMES: u32 = 16_384;
@@ -43,7 +43,7 @@ pub(in crate::server) struct Arrival {
 }
 
 /// A connection that is being served.
-pub(super) struct Served {
+pub(super) struct SessionState {
     pub(super) reader: Reader,
     pub(super) decoder: Decoder,
     pub(super) session: Box<dyn Session>,
@@ -52,7 +52,7 @@ pub(super) struct Served {
     /// Until it is clear that no handler of it starts any more.
     pub(super) active: Option<Active>,
     chain: Option<Arc<dyn Pipeline>>,
-    pub(super) conduct: Conduct,
+    pub(super) abuse: AbuseMonitor,
     /// Given back with the rest, at the end of the socket.
     _berth: Berth,
 }
@@ -71,7 +71,7 @@ pub(in crate::server) async fn serve(arrival: Box<Arrival>) {
 }
 
 /// Gives the connection its outbox and its consumer.
-fn open(arrival: Box<Arrival>) -> Option<(Served, Box<Admitted>, Vec<u8>)> {
+fn open(arrival: Box<Arrival>) -> Option<(SessionState, Box<Admitted>, Vec<u8>)> {
     let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen } = *arrival;
     // Before anybody asks whether the node is about to end.
     let active = Some(manager.active());
@@ -95,7 +95,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Box<Admitted>, Vec<u8>)> {
         welcome(&connection, &manager);
     }
     renewal::watch(&manager, &connection);
-    let served = Served {
+    let served = SessionState {
         reader,
         decoder: Decoder::new(limits),
         session,
@@ -103,7 +103,7 @@ fn open(arrival: Box<Arrival>) -> Option<(Served, Box<Admitted>, Vec<u8>)> {
         manager,
         active,
         chain,
-        conduct: Conduct::default(),
+        abuse: AbuseMonitor::default(),
         _berth: berth,
     };
     // Boxed: in place it makes the task so large that the allocator takes its next larger block, 210 bytes for each idle
@@ -142,15 +142,15 @@ fn welcome(connection: &Connection, manager: &ConnectionManager) {
 }
 
 /// Runs `#[on(connect)]`, and reads on meanwhile as with a handler. An error of it is told, and closes with its code.
-async fn connect(served: &mut Served, ahead: &mut Ahead) -> Result<(), End> {
-    let Served { reader, decoder, session, connection, manager, conduct, .. } = served;
+async fn connect(served: &mut SessionState, ahead: &mut Ahead) -> Result<(), SessionEnd> {
+    let SessionState { reader, decoder, session, connection, manager, abuse, .. } = served;
     if manager.is_draining() {
-        return Err(End::Wanted(Closing::Drain));
+        return Err(SessionEnd::Requested(Closing::Drain));
     }
     let Some(future) = session.connect() else { return Ok(()) };
-    let source = Source { reader, decoder, conduct };
+    let source = Source { reader, decoder, abuse };
     let meanwhile = beside(connection, Reading::new(source, connection, ahead));
-    match hook(manager, future, Run::new(connection.meter(), Kind::Connect), meanwhile).await {
+    match hook(manager, future, HandlerRun::new(connection.meter(), Kind::Connect), meanwhile).await {
         Ok(Reply(answer)) => {
             if let Some(frame) = answer {
                 send(connection, frame);
@@ -159,40 +159,40 @@ async fn connect(served: &mut Served, ahead: &mut Ahead) -> Result<(), End> {
         }
         Err(error) => {
             // Whatever it says of closing: nobody is connected whom `connect` refused.
-            conduct.tell(connection, error.with_default_close(), None, None).map_err(End::Failed)
+            abuse.tell(connection, error.with_default_close(), None, None).map_err(SessionEnd::Failed)
         }
     }
 }
 
 /// Reads and handles messages until the connection ends. What was read and not handled then is left in `ahead`.
-async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
-    let Served { reader, decoder, session, connection, manager, chain, conduct, .. } = served;
+async fn read_loop(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
+    let SessionState { reader, decoder, session, connection, manager, chain, abuse, .. } = served;
     let (connection, manager, chain) = (&*connection, &*manager, chain.as_deref());
     let mut serial: u64 = 0;
-    let mut unfinished = Unfinished::default();
+    let mut unfinished = MessageDeadline::default();
     loop {
         // What was read while a handler ran comes before the socket.
         let parked = match ahead.next.take() {
             None => None,
             Some(Next::Message(message)) => Some(message),
-            Some(Next::Close(close)) => return End::Peer(close),
-            Some(Next::Violation(violation)) => return End::Violation(violation),
-            Some(Next::Failed(error)) => return End::Failed(error),
-            Some(Next::Lost) => return End::Lost,
+            Some(Next::Close(close)) => return SessionEnd::PeerClosed(close),
+            Some(Next::Violation(violation)) => return SessionEnd::Violation(violation),
+            Some(Next::Failed(error)) => return SessionEnd::Failed(error),
+            Some(Next::Lost) => return SessionEnd::Lost,
         };
         let mut buffer = if parked.is_some() || !ahead.rest.is_empty() {
             Buffer::of(std::mem::take(&mut ahead.rest))
         } else {
             let read = poll_fn(|cx| {
                 if let Poll::Ready(closing) = connection.poll_close(cx) {
-                    return Poll::Ready(Err(End::Wanted(closing)));
+                    return Poll::Ready(Err(SessionEnd::Requested(closing)));
                 }
                 let limit = manager.settings().ws_message_timeout;
                 if unfinished.poll(decoder.is_mid_message(), limit, cx).is_ready() {
-                    return Poll::Ready(Err(End::Failed(overdue(connection, limit))));
+                    return Poll::Ready(Err(SessionEnd::Failed(overdue(connection, limit))));
                 }
                 let read = ready!(reader.poll_read(cx));
-                Poll::Ready(read.map_err(|_| End::Lost))
+                Poll::Ready(read.map_err(|_| SessionEnd::Lost))
             });
             match read.await {
                 Ok(buffer) => {
@@ -204,7 +204,7 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
         };
         let mut input = buffer.filled();
         if input.is_empty() && parked.is_none() {
-            return End::Lost;
+            return SessionEnd::Lost;
         }
         let mut parked = parked;
         loop {
@@ -216,41 +216,41 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                     Ok(Some(Event::Binary(bytes))) => Input::Binary(bytes),
                     Ok(Some(Event::Ping(payload))) => {
                         connection.shard().pong(connection.member(), pong_frame(payload));
-                        if let Err(error) = conduct.pinged(connection) {
-                            return ahead.leave(input, End::Failed(error));
+                        if let Err(error) = abuse.pinged(connection) {
+                            return ahead.leave(input, SessionEnd::Failed(error));
                         }
                         continue;
                     }
                     Ok(Some(Event::Pong)) => {
-                        if let Err(error) = conduct.pinged(connection) {
-                            return ahead.leave(input, End::Failed(error));
+                        if let Err(error) = abuse.pinged(connection) {
+                            return ahead.leave(input, SessionEnd::Failed(error));
                         }
                         continue;
                     }
                     Ok(Some(Event::Close(close))) => {
-                        return End::Peer(close.map(|(code, reason)| (code, reason.to_owned())));
+                        return SessionEnd::PeerClosed(close.map(|(code, reason)| (code, reason.to_owned())));
                     }
-                    Err(violation) => return End::Violation(violation),
+                    Err(violation) => return SessionEnd::Violation(violation),
                 },
             };
-            // Also while a client sends without a pause, or a handler has asked for it.
+            // Also while a client sends without a pause, or a handler has in_flight for it.
             if let Some(closing) = connection.wanted() {
-                return ahead.leave(input, End::Wanted(closing));
+                return ahead.leave(input, SessionEnd::Requested(closing));
             }
             if message.codec() != connection.codec() {
-                return ahead.leave(input, End::of_another_codec(connection.codec()));
+                return ahead.leave(input, SessionEnd::of_another_codec(connection.codec()));
             }
             serial += 1;
             unfinished.complete();
-            let way = Way { session: session.as_mut(), chain, connection, manager };
-            let begun = begin(way, conduct, message, serial);
+            let cx = RequestCx { session: session.as_mut(), chain, connection, manager };
+            let dispatched = begin(cx, abuse, message, serial);
             parked = None;
-            let (mut future, asked, kind) = match begun {
-                Begun::Answered => continue,
-                Begun::Failed(error) => return ahead.leave(input, End::Failed(error)),
-                Begun::Started(future, asked, kind) => (future, asked, kind),
+            let (mut future, in_flight, kind) = match dispatched {
+                Dispatched::Answered => continue,
+                Dispatched::Failed(error) => return ahead.leave(input, SessionEnd::Failed(error)),
+                Dispatched::Started(future, in_flight, kind) => (future, in_flight, kind),
             };
-            let mut handling = Run::new(connection.meter(), kind);
+            let mut handling = HandlerRun::new(connection.meter(), kind);
             let output = match first_poll(&mut future, &mut handling).await {
                 Poll::Ready(output) => {
                     drop(future);
@@ -259,24 +259,24 @@ async fn read_loop(served: &mut Served, ahead: &mut Ahead) -> End {
                 Poll::Pending => {
                     let unread = input.to_vec();
                     drop(buffer);
-                    let source = Source { reader, decoder, conduct };
+                    let source = Source { reader, decoder, abuse };
                     let (output, read) =
-                        Box::pin(run(future, handling, &asked, manager, source, connection, unread)).await;
+                        Box::pin(run(future, handling, &in_flight, manager, source, connection, unread)).await;
                     *ahead = read;
-                    if let Err(error) = answer(conduct, connection, &asked, output) {
-                        return End::Failed(error);
+                    if let Err(error) = answer(abuse, connection, &in_flight, output) {
+                        return SessionEnd::Failed(error);
                     }
                     break;
                 }
             };
-            if let Err(error) = answer(conduct, connection, &asked, output) {
-                return ahead.leave(input, End::Failed(error));
+            if let Err(error) = answer(abuse, connection, &in_flight, output) {
+                return ahead.leave(input, SessionEnd::Failed(error));
             }
         }
     }
 }
 
-impl End {
+impl SessionEnd {
     fn of_another_codec(codec: Codec) -> Self {
         let spoken = match codec {
             Codec::Json => "this connection speaks JSON in text frames",
@@ -290,12 +290,12 @@ impl End {
     /// What the consumer hears in `#[on(disconnect)]`.
     pub(super) fn reason(&self) -> CloseReason {
         match self {
-            Self::Peer(Some((code, reason))) => CloseReason::new(*code, reason.clone()),
-            Self::Peer(None) => CloseReason::new(CloseCode::Status, ""),
+            Self::PeerClosed(Some((code, reason))) => CloseReason::new(*code, reason.clone()),
+            Self::PeerClosed(None) => CloseReason::new(CloseCode::Status, ""),
             Self::Violation(violation) => CloseReason::of(&violation_error(*violation)),
             Self::Failed(error) => CloseReason::of(error),
-            Self::Wanted(Closing::Frame(reason) | Closing::AfterHandler(reason)) => reason.clone(),
-            Self::Wanted(Closing::Lost | Closing::Drain) | Self::Lost => CloseReason::lost(),
+            Self::Requested(Closing::Frame(reason) | Closing::AfterHandler(reason)) => reason.clone(),
+            Self::Requested(Closing::Lost | Closing::Drain) | Self::Lost => CloseReason::lost(),
         }
     }
 }

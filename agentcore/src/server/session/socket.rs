@@ -19,18 +19,18 @@ use crate::registry::Sink;
 /// How much is read at once.
 const BUFFER: usize = 64 * 1024;
 
-/// An upgraded connection on its way to its worker, and what was read of it already.
+/// An upgraded connection on its cx to its worker, and what was read of it already.
 pub(in crate::server) enum Socket {
     /// A bare TCP socket, taken out of the runtime that spoke HTTP.
     Tcp(std::net::TcpStream, Bytes),
     /// Anything else: TLS, or a stream of a test.
-    Stream(Box<dyn Stream>),
+    Stream(Box<dyn ByteStream>),
 }
 
 /// Any bidirectional stream.
-pub(in crate::server) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(in crate::server) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
 impl Socket {
     /// Takes the stream out of an HTTP upgrade.
@@ -55,7 +55,7 @@ fn tcp(io: TokioIo<TcpStream>, read: Bytes) -> io::Result<Socket> {
 /// The reading end.
 pub(in crate::server) enum Reader {
     Tcp(OwnedReadHalf),
-    Stream(tokio::io::ReadHalf<Box<dyn Stream>>),
+    Stream(tokio::io::ReadHalf<Box<dyn ByteStream>>),
 }
 
 impl fmt::Debug for Reader {
@@ -68,14 +68,14 @@ impl fmt::Debug for Reader {
 }
 
 /// A stream's writer task tells of each portion through this, once its connection is known.
-pub(in crate::server) type Written = Box<dyn FnMut(io::Result<()>) + Send>;
+pub(in crate::server) type OnWritten = Box<dyn FnMut(io::Result<()>) + Send>;
 
 impl Socket {
     /// Splits the socket on the worker's runtime. `written` is called after each portion of a stream.
     pub(in crate::server) fn split(
         self,
         write_timeout: std::time::Duration,
-        written: Written,
+        on_written: OnWritten,
     ) -> io::Result<(Reader, Sink, Bytes)> {
         match self {
             Self::Tcp(socket, read) => {
@@ -84,7 +84,7 @@ impl Socket {
             }
             Self::Stream(stream) => {
                 let (reader, writer) = tokio::io::split(stream);
-                let (sink, task) = Sink::stream(writer, write_timeout, written);
+                let (sink, task) = Sink::stream(writer, write_timeout, on_written);
                 tokio::spawn(task);
                 Ok((Reader::Stream(reader), sink, Bytes::new()))
             }

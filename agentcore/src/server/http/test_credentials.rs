@@ -9,14 +9,14 @@ use crate::id::UserId;
 /// A client of a test.
 #[cfg(feature = "test-util")]
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ticket {
+pub(crate) struct TestCredentials {
     identity: Option<Identity>,
     /// Written here, read by the client when it is in.
     user: std::sync::Arc<std::sync::OnceLock<UserId>>,
 }
 
 #[cfg(feature = "test-util")]
-impl Ticket {
+impl TestCredentials {
     /// With an identity, no authenticator is asked.
     pub(crate) fn new(identity: Option<Identity>) -> Self {
         Self { identity, ..Self::default() }
@@ -28,17 +28,17 @@ impl Ticket {
     }
 }
 
-/// The identity that a ticket names.
+/// The identity that a test_credentials names.
 #[cfg(feature = "test-util")]
 pub(in crate::server) fn shown(request: &Parts) -> Option<Identity> {
-    request.extensions.get::<Ticket>()?.identity.clone()
+    request.extensions.get::<TestCredentials>()?.identity.clone()
 }
 
 /// Tells a client of a test as whom it is let in.
 #[cfg(feature = "test-util")]
 pub(in crate::server) fn stamp(request: &Parts, user: &UserId) {
-    if let Some(ticket) = request.extensions.get::<Ticket>() {
-        let _ = ticket.user.set(user.clone());
+    if let Some(test_credentials) = request.extensions.get::<TestCredentials>() {
+        let _ = test_credentials.user.set(user.clone());
     }
 }
 

@@ -5,18 +5,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::{Panic, poll_catching_panic};
 use crate::metrics::{Kind, Meter};
+use crate::panic::{Panic, poll_catching_panic};
 
 /// Counts one run of the application's code, from its first poll to its end; being dropped is an end too.
 #[derive(Debug)]
-pub(crate) struct Run<'m> {
+pub(crate) struct HandlerRun<'m> {
     meter: &'m Meter,
     kind: Kind,
     started: Option<Instant>,
 }
 
-impl<'m> Run<'m> {
+impl<'m> HandlerRun<'m> {
     /// A run that has not begun.
     pub(crate) fn new(meter: &'m Meter, kind: Kind) -> Self {
         Self { meter, kind, started: None }
@@ -42,7 +42,7 @@ impl<'m> Run<'m> {
     }
 }
 
-impl Drop for Run<'_> {
+impl Drop for HandlerRun<'_> {
     fn drop(&mut self) {
         if let Some(started) = self.started {
             self.meter.handled(self.kind, started.elapsed());
