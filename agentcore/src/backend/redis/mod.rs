@@ -1,31 +1,31 @@
 //! Many nodes joined by Redis.
 //!
 //! A node has one command connection and one subscriber connection, whatever the number of clients and groups. [`driver`]
-//! speaks to Redis; above it, [`bus`] carries messages between nodes and [`desk`] writes this node's part of the registry.
-//! [`started`] puts them together.
+//! speaks to Redis; above it, [`bus`] carries messages between nodes and [`membership`] writes this node's part of the registry.
+//! [`node`] puts them together.
 
 mod bus;
-mod desk;
+mod command_link;
 mod driver;
-mod figures;
-mod links;
-mod names;
-mod peers;
+mod keys;
+mod membership;
+mod metrics;
+mod node;
 mod publisher;
-mod rates;
-mod started;
+mod rate_limit;
+mod reconnect;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use self::bus::Talk;
-use self::desk::{Ask, Entry};
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
 use self::driver::{Config, Driver, RealDriver};
+use self::membership::{Ask, Entry};
+use self::node::Started;
 pub use self::publisher::{Publisher, PublisherTo};
-use self::started::Started;
 use super::{
     Admission, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish, Question, RateAnswer, RateAsk,
     Refused,

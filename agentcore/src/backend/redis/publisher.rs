@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::bus::MAX_OUTSIDE;
 use super::driver::{Commands, Config, Driver, RealDriver};
-use super::names::Channel;
+use super::keys::Channel;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::{Message, OutboundMessage, Recipient};

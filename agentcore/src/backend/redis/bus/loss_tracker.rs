@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::id::GroupName;
 
 /// So often it is told at most: telling goes through the queues of the workers, which may be what is full.

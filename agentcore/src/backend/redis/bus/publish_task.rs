@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::send_queue::{Batch, Outgoing, Push};
 use crate::backend::Publish;
-use crate::backend::redis::links::Link;
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::command_link::Link;
+use crate::backend::redis::keys::Channel;
 use crate::log_throttle::LogThrottle;
 use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};

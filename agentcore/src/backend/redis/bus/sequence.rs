@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::payload::Head;
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 
 /// A stream that was silent for so long is forgotten, on both sides: its sender begins another.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);

@@ -14,15 +14,9 @@
 //! Every renewal stamps the time. Whoever finds the stamp older than half a lease knows that nobody could renew, and puts a
 //! grace of one lease into Redis: until its end no lease counts as ended, for anybody.
 
-mod calls;
-mod commands;
-mod link;
 mod real;
-mod receiver;
-mod scripts;
 #[cfg(any(test, feature = "test-util"))]
 mod stub;
-mod takes;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +33,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{AdmissionLimits, Async, Quota, RateDecision, Refused};
-use super::names::Channel;
+use super::keys::Channel;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, NodeId, UserId};
 

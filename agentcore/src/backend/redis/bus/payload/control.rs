@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 
 use super::cursor::{Cursor, put_short};
 use super::{TALK, VERSION, record};
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::backend::{Answer, Question, Whose};
 use crate::id::ConnectionId;
 use crate::message::Recipient;

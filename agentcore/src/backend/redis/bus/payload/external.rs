@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::message::{Except, OutboundMessage, Recipient};

@@ -24,7 +24,7 @@ use cursor::Cursor;
 pub(crate) use external::MAX_OUTSIDE;
 pub(super) use record::put as put_record;
 
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::message::OutboundMessage;
 
 /// The version this software writes, and the only one it reads.

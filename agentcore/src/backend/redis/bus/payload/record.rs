@@ -7,7 +7,7 @@
 use bytes::BufMut;
 
 use super::cursor::{Cursor, put_long, put_short};
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::id::ConnectionId;
 use crate::message::{Except, OutboundMessage, Overflow, OverflowKey, Recipient};
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 
 /// Something to send.
 #[derive(Debug)]

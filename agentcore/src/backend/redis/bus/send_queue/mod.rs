@@ -18,7 +18,7 @@ use channel_queue::{Lane, Pack, Ready};
 
 use super::payload::{HEAD, Head, Talk, put_record};
 use super::sequence::FORGOTTEN_AFTER;
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::message::OutboundMessage;
 
 /// A payload is begun anew above this many bytes; a single message may be longer.

@@ -11,9 +11,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::receive_task::{Inbound, Reader};
+use crate::backend::redis::command_link::PING_EVERY;
 use crate::backend::redis::driver::{Driver, Subscription};
-use crate::backend::redis::links::{PING_EVERY, Reopening};
-use crate::backend::redis::names::Channel;
+use crate::backend::redis::keys::Channel;
+use crate::backend::redis::reconnect::Reopening;
 use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::{Error, Result};
 use crate::id::GroupName;

@@ -1,9 +1,10 @@
 //! The driver for a Redis that is in the process: what the seam promises, on tokio's clock, and faults at will.
 
-mod links;
-mod post;
+mod commands;
 mod presence;
+mod pubsub;
 mod registry;
+mod subscription;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +13,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::super::{Async, GRACE, RateBook};
-use super::super::names::Channel;
 use super::{Commands, Driver, Events, Subscription};
+use crate::backend::redis::keys::Channel;
+use crate::backend::{Async, GRACE, RateBook};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, lock};
-use links::{StubCommands, StubSubscription};
-use post::Post;
+use commands::StubCommands;
+use pubsub::Post;
 use registry::Registry;
+use subscription::StubSubscription;
 
 /// How long a call takes there and back, and a message to whoever hears it.
 const DELAY: Duration = Duration::from_millis(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::super::names::Channel;
+use crate::backend::redis::keys::Channel;
 use crate::id::{GroupName, UserId};
 
 /// A user in a group.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::super::super::{AdmissionLimits, Refused};
-use super::super::super::names::Channel;
 use super::super::{Change, Entering, Joining, Outcome, Peer, View, Writer};
 use super::presence::{Messages, Place, Presences};
+use crate::backend::redis::keys::Channel;
+use crate::backend::{AdmissionLimits, Refused};
 use crate::id::{GroupName, UserId};
 
 /// So many entries are removed in one step.

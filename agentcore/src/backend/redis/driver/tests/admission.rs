@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 use crate::backend::{AdmissionLimits, Refused};
 
 async fn three_writers_race_for_places(world: World) {

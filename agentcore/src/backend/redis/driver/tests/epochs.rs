@@ -1,8 +1,8 @@
 //! Epochs: what was lost is noticed, and written again.
 
 use super::super::*;
+use super::fixture::*;
 use super::server::Server;
-use super::world::*;
 
 async fn the_first_epoch_is_sure_from_its_beginning(world: World) {
     let node = world.node("first").await;

@@ -1,7 +1,7 @@
 //! Leases: who counts as live, who is fenced, and what happens when Redis itself was away.
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 use crate::backend::{AdmissionLimits, Refused};
 
 async fn a_lease_that_is_not_renewed_ends_for_everybody(world: World) {

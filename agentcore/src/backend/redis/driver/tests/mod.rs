@@ -10,13 +10,13 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 mod admission;
+mod connections;
 mod epochs;
+mod fixture;
+mod full_memory;
 mod leases;
-mod links;
-mod memory;
 mod names;
 mod presence;
 mod rates;
 mod removal;
 mod server;
-mod world;

@@ -1,7 +1,7 @@
 //! Names that mean something to Redis, to Lua or to a glob mean nothing here.
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 
 const HOSTILE: [&str; 14] =
     ["*", "{}", "{ws:}", ":", "::", "a:b", "a b", "%", "%2A", "?[a]", "\\", "é🦀", "ws:{ws:}:state", "'; return 1 --"];

@@ -1,7 +1,7 @@
 //! Presence over nodes: announced once, by whoever it is.
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 
 async fn two(world: &World) -> (TestNode, TestNode, Ear, Arc<dyn Subscription>) {
     let (one, two) = (world.node("one").await, world.node("two").await);

@@ -6,7 +6,7 @@ use proptest::test_runner::{Config as Runs, TestRng, TestRunner};
 use tokio::time::Instant;
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 use crate::backend::{Part, Quota, RateAsk, RateBook, RateDecision, Rule, Subject};
 
 pub(super) fn quota(messages: u32, window: Duration) -> Quota {

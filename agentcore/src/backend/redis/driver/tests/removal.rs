@@ -1,7 +1,7 @@
 //! What a node leaves behind is removed, in small steps, whoever does it and however often.
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 
 async fn two_remove_what_a_dead_node_has_left(world: World) {
     let (dead, one, two) = (world.node("dead").await, world.node("one").await, world.node("two").await);

@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Pipeline, Script};
 
-use super::super::super::{Async, Quota, RateDecision};
-use super::super::names::Channel;
-use super::calls::{self, Call};
-use super::link::{Link, failed};
-use super::real::Shared;
-use super::takes;
-use super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
+use super::super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
+use super::connection::{Link, failed};
+use super::context::Shared;
+use super::rate_script;
+use super::script_args::{self, Call};
+use crate::backend::redis::keys::Channel;
+use crate::backend::{Async, Quota, RateDecision};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 
@@ -81,10 +81,10 @@ impl Inner {
         let mut outcomes = Vec::with_capacity(changes.len());
         // Whoever is fenced stays so, and a step that follows would be too: a writer is told so, whatever was done before.
         for some in steps(changes) {
-            let call = calls::write(self.call(&self.shared.scripts.write), &writer, some, &self.shared.names);
+            let call = script_args::write(self.call(&self.shared.scripts.write), &writer, some, &self.shared.names);
             let written = self.run::<Option<Vec<i64>>>(call).await;
             match written.map_err(|error| if outcomes.is_empty() { error } else { in_part(&error) })? {
-                Some(numbers) => outcomes.extend(calls::outcomes(some, &numbers)),
+                Some(numbers) => outcomes.extend(script_args::outcomes(some, &numbers)),
                 None => return Ok(None),
             }
         }
@@ -116,8 +116,8 @@ impl Inner {
         if quotas.is_empty() {
             return Ok(RateDecision::Passed);
         }
-        let call = takes::call(&self.shared.scripts.take, &self.shared.names.rate(subject), quotas, cost);
-        self.run(call).await.map(takes::decision)
+        let call = rate_script::call(&self.shared.scripts.take, &self.shared.names.rate(subject), quotas, cost);
+        self.run(call).await.map(rate_script::decision)
     }
 }
 
@@ -132,17 +132,17 @@ impl Commands for RealCommands {
 
     fn join(&self, joining: Joining) -> Async<'static, Result<View>> {
         self.does(|inner| async move {
-            let call = calls::join(inner.call(&inner.shared.scripts.join), &joining);
-            let view: Option<calls::RawView> = inner.run(call).await?;
-            view.map_or_else(|| Err(overtaken()), calls::view)
+            let call = script_args::join(inner.call(&inner.shared.scripts.join), &joining);
+            let view: Option<script_args::RawView> = inner.run(call).await?;
+            view.map_or_else(|| Err(overtaken()), script_args::view)
         })
     }
 
     fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>> {
         self.does(move |inner| async move {
             let call = inner.call(&inner.shared.scripts.renew).with(writer.lease).with(writer.epoch);
-            let view: Option<calls::RawView> = inner.run(call).await?;
-            view.map(calls::view).transpose()
+            let view: Option<script_args::RawView> = inner.run(call).await?;
+            view.map(script_args::view).transpose()
         })
     }
 
@@ -160,7 +160,7 @@ impl Commands for RealCommands {
                 let next: i64 = inner.run(inner.call(&inner.shared.scripts.announce_left)).await?;
                 // More were due than one step takes.
                 if next != 0 {
-                    return Ok(calls::after(next));
+                    return Ok(script_args::after(next));
                 }
             }
         })

@@ -4,7 +4,7 @@ use redis::Script;
 
 macro_rules! script {
     ($($part:literal),+) => {
-        concat!($(include_str!(concat!("../scripts/", $part, ".lua"))),+)
+        concat!($(include_str!(concat!("../../scripts/", $part, ".lua"))),+)
     };
 }
 

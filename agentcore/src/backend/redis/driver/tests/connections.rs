@@ -3,8 +3,8 @@
 use std::task::Poll;
 
 use super::super::*;
+use super::fixture::*;
 use super::server::Server;
-use super::world::*;
 
 async fn what_is_published_arrives_in_order_where_it_is_heard(world: World) {
     let commands = world.commands().await;

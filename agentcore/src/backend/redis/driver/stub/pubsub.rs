@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
-use super::super::super::names::Channel;
 use super::super::Event;
 use super::DELAY;
+use crate::backend::redis::keys::Channel;
 
 /// What comes to a receiving link, and when it arrives.
 pub(super) type Inbox = UnboundedReceiver<(Instant, Event)>;

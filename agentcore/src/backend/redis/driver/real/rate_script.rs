@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::super::super::{Part, Quota, RateDecision, Rule, grain};
-use super::super::names::escaped;
-use super::calls::Call;
+use super::script_args::Call;
+use crate::backend::redis::keys::escaped;
+use crate::backend::{Part, Quota, RateDecision, Rule, grain};
 
 /// A call that takes from quotas. `subject` is what the keys of the subject begin with.
 pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost: u32) -> Call<'a> {

@@ -6,13 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bus::{Hearing, Outbound, Reader, Talk};
-use super::desk::{self, Ask, Desk, GroupPlaces};
+use super::command_link::Link;
 use super::driver::{Commands, Driver};
-use super::figures::Figures;
-use super::links::Link;
-use super::names::Channel;
-use super::peers::Peers;
-use super::rates::Rates;
+use super::keys::Channel;
+use super::membership::{self, Ask, Desk, GroupPlaces, Peers};
+use super::metrics::Figures;
+use super::rate_limit::Rates;
 use crate::backend::{Async, Deliver, Node};
 use crate::error::{Error, Result};
 use crate::supervise::SupervisedTask;
@@ -62,7 +61,7 @@ impl Started {
             deliver: deliver.clone(),
             peers: peers.clone(),
             groups: groups.clone(),
-            state: desk::State::default(),
+            state: membership::State::default(),
         };
         desk.join().await?;
         let (asks, asked) = mpsc::unbounded_channel();

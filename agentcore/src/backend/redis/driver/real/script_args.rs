@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, Script, ToRedisArgs};
 
-use super::super::super::Refused;
-use super::super::names::{Channel, Names};
-use super::link::failed;
-use super::real::Shared;
-use super::{Change, Joining, Outcome, Peer, View, Writer};
+use super::super::{Change, Joining, Outcome, Peer, View, Writer};
+use super::connection::failed;
+use super::context::Shared;
+use crate::backend::Refused;
+use crate::backend::redis::keys::{Channel, Names};
 use crate::error::Result;
 use crate::id::NodeId;
 

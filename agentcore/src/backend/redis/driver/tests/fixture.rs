@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::super::names::{Channel, Names};
 use super::super::*;
 use super::server::Server;
 use crate::backend::AdmissionLimits;
+use crate::backend::redis::keys::{Channel, Names};
 use crate::id::{GroupName, NodeId, UserId};
 
 /// Short, so that a test sees it end.
@@ -25,11 +25,11 @@ macro_rules! on_both {
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
-                    super::$name($crate::backend::redis::driver::tests::world::World::stub()).await;
+                    super::$name($crate::backend::redis::driver::tests::fixture::World::stub()).await;
                 }
             )+
         }
-        $crate::backend::redis::driver::tests::world::on_a_server!($($name),+);
+        $crate::backend::redis::driver::tests::fixture::on_a_server!($($name),+);
     };
 }
 
@@ -40,7 +40,7 @@ macro_rules! on_a_server {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    if let Some(world) = $crate::backend::redis::driver::tests::world::World::real() {
+                    if let Some(world) = $crate::backend::redis::driver::tests::fixture::World::real() {
                         super::$name(world).await;
                     }
                 }

@@ -1,17 +1,15 @@
-//! The two links.
+//! The link for commands.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::task::AbortHandle;
 
-use super::super::super::super::{Async, Quota, RateAsk, RateDecision, Subject};
-use super::super::super::names::Channel;
-use super::super::{Change, Commands, Event, Events, Joining, Outcome, Subscription, View, Writer, overtaken};
-use super::post::Inbox;
+use super::super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
 use super::{State, StubRedis};
+use crate::backend::redis::keys::Channel;
+use crate::backend::{Async, Quota, RateAsk, RateDecision, Subject};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 
@@ -112,65 +110,5 @@ impl Commands for StubCommands {
             let ask = RateAsk { subject: &subject, quotas: &quotas, cost };
             state.rates.take(&ask, tokio::time::Instant::now())
         })
-    }
-}
-
-/// The receiving link.
-pub(super) struct StubSubscription {
-    redis: StubRedis,
-    id: u64,
-    receiving: AbortHandle,
-}
-
-impl StubSubscription {
-    pub(super) fn new(redis: StubRedis, id: u64, inbox: Inbox, events: Events) -> Self {
-        let receiving = tokio::spawn(receive(redis.clone(), inbox, events)).abort_handle();
-        Self { redis, id, receiving }
-    }
-
-    fn step(&self, step: impl FnOnce(&mut State, u64) + Send + 'static) -> Async<'static, Result<()>> {
-        let (redis, id) = (self.redis.clone(), self.id);
-        Box::pin(async move {
-            let there = redis.step(move |state| {
-                step(state, id);
-                state.post.has(id)
-            });
-            match there.await? {
-                true => Ok(()),
-                false => Err(Error::backend("the backend does not answer")),
-            }
-        })
-    }
-}
-
-impl Subscription for StubSubscription {
-    fn subscribe(&self, channels: Vec<Channel>) -> Async<'static, Result<()>> {
-        self.step(|state, id| state.post.subscribe(id, channels))
-    }
-
-    fn unsubscribe(&self, channels: Vec<Channel>) -> Async<'static, Result<()>> {
-        self.step(|state, id| state.post.unsubscribe(id, channels))
-    }
-
-    fn ping(&self) -> Async<'static, Result<()>> {
-        self.step(|_, _| ())
-    }
-}
-
-impl Drop for StubSubscription {
-    fn drop(&mut self) {
-        self.receiving.abort();
-        self.redis.state().post.close(self.id);
-    }
-}
-
-/// Hands over what arrives, in order; what is on its way while Redis hangs arrives afterwards.
-async fn receive(redis: StubRedis, mut inbox: Inbox, events: Events) {
-    while let Some((arrives, event)) = inbox.recv().await {
-        tokio::time::sleep_until(arrives).await;
-        while event != Event::Lost && redis.state().hangs {
-            tokio::time::sleep(super::DELAY).await;
-        }
-        events(event);
     }
 }

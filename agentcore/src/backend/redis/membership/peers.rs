@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::driver::View;
+use super::super::driver::View;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
 use crate::sync::{Mutex, lock};
 
@@ -17,7 +17,7 @@ use crate::sync::{Mutex, lock};
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Changed by each renewal of the lease, and by what nodes say of themselves in between.
-pub(super) struct Peers {
+pub(in super::super) struct Peers {
     known: Mutex<Known>,
     questions: Mutex<HashMap<u64, Asked>>,
     next: AtomicU64,
@@ -69,13 +69,13 @@ struct Asked {
 }
 
 impl Peers {
-    pub(super) fn new(deliver: Arc<dyn Deliver>) -> Self {
+    pub(in super::super) fn new(deliver: Arc<dyn Deliver>) -> Self {
         Self { known: Mutex::default(), questions: Mutex::default(), next: AtomicU64::new(0), deliver }
     }
 
     /// Takes note of a view. Whoever is missing in it without a goodbye has died, and may have had something to say, unless
     /// a second look finds otherwise; or unless Redis has just lost what it knew, and not all may be in it again.
-    pub(super) fn see(self: &Arc<Self>, view: &View, own: u64, certain: bool) {
+    pub(in super::super) fn see(self: &Arc<Self>, view: &View, own: u64, certain: bool) {
         let live: HashSet<u64> = view.live.iter().map(|peer| peer.origin).filter(|origin| *origin != own).collect();
         if !certain {
             let Known { live: known, gone, doubted, .. } = &mut *lock(&self.known);
@@ -97,7 +97,7 @@ impl Peers {
     }
 
     /// A node has come.
-    pub(super) fn hello(&self, origin: u64) {
+    pub(in super::super) fn hello(&self, origin: u64) {
         let mut known = lock(&self.known);
         // A life that has said goodbye has ended: one that ends as soon as it has begun may greet after that.
         if known.gone.contains(&origin) {
@@ -109,7 +109,7 @@ impl Peers {
     }
 
     /// A node goes: whoever waits for its answer need not.
-    pub(super) fn goodbye(&self, origin: u64) {
+    pub(in super::super) fn goodbye(&self, origin: u64) {
         {
             let mut known = lock(&self.known);
             known.live.remove(&origin);
@@ -124,12 +124,12 @@ impl Peers {
     }
 
     /// How many nodes there are, this one too.
-    pub(super) fn count(&self) -> usize {
+    pub(in super::super) fn count(&self) -> usize {
         lock(&self.known).live.len() + 1
     }
 
     /// Asks: `say` sends the question with the number it gets.
-    pub(super) async fn ask(&self, within: Duration, up: bool, say: impl FnOnce(u64)) -> Answers {
+    pub(in super::super) async fn ask(&self, within: Duration, up: bool, say: impl FnOnce(u64)) -> Answers {
         let deadline = Instant::now() + within;
         let (number, bell) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         {
@@ -155,7 +155,7 @@ impl Peers {
     }
 
     /// A node answers.
-    pub(super) fn answer(&self, origin: u64, number: u64, answer: Answer, more: bool) {
+    pub(in super::super) fn answer(&self, origin: u64, number: u64, answer: Answer, more: bool) {
         if let Some(asked) = lock(&self.questions).get_mut(&number) {
             asked.answers.push(answer);
             if !more {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::links::Link;
-use super::peers::Peers;
+use super::command_link::Link;
+use super::membership::Peers;
 use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Rule, Subject};
 use crate::sync::{Mutex, lock};
 

@@ -3,88 +3,42 @@
 //! What is asked meanwhile waits and goes out together, one call at a time: so what Redis has and what this node believes
 //! differ by one call at most, and when its answer is missing, the node takes a new lease and writes all it has.
 
-mod group_places;
-mod lease;
-mod owed;
-mod places;
-mod presences;
-mod state;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::driver::{Change, Outcome, is_refused};
-use super::links::Link;
+use super::super::command_link::Link;
+use super::super::driver::{Change, Outcome, is_refused};
+use super::group_quota::GroupPlaces;
 use super::peers::Peers;
-use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Presence, Refused};
+use super::pending::{COUNTS_AFTER, Call, MOST, State};
+use super::request::{Answer, Ask, Entry};
+use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Refused};
 use crate::error::{Error, Result};
-use crate::id::{ConnectionId, GroupName, NodeId, UserId};
-pub(super) use group_places::GroupPlaces;
-use state::Call;
-pub(super) use state::State;
+use crate::id::NodeId;
 
-/// So many asks are taken together, and so many changes go out.
-const MOST: usize = 16_384;
-/// So long after the first one, changed counts of groups are written.
-const COUNTS_AFTER: Duration = Duration::from_millis(200);
 /// So long after Redis has refused what needs memory, it is asked again.
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
-/// Tells whoever asked for a place.
-type Answer = oneshot::Sender<Result<(), Refused>>;
-
-/// What is asked of the writer.
-#[derive(Debug)]
-pub(super) enum Ask {
-    Admit(Admission, Answer),
-    Release(Admission),
-    /// A place for one more group than are granted.
-    Groups(Answer),
-    /// Fewer groups than are granted.
-    FewerGroups,
-    Members(GroupName),
-    Enter(Box<Entry>, oneshot::Sender<()>),
-    Exit {
-        group: GroupName,
-        user: UserId,
-        connection: ConnectionId,
-        lost: bool,
-        done: oneshot::Sender<()>,
-    },
-    /// How many users this node alone makes present in groups.
-    Present(Vec<GroupName>, oneshot::Sender<Vec<usize>>),
-    /// Gives everything back.
-    Leave(oneshot::Sender<()>),
-}
-
-/// A presence, with its payloads.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) presence: Presence,
-    pub(super) joined: bytes::Bytes,
-    pub(super) left: bytes::Bytes,
-}
-
 /// The writer.
-pub(super) struct Desk {
-    pub(super) node: NodeId,
-    pub(super) origin: u64,
-    pub(super) limits: AdmissionLimits,
-    pub(super) lease_time: Duration,
-    pub(super) link: Arc<Link>,
-    pub(super) deliver: Arc<dyn Deliver>,
-    pub(super) peers: Arc<Peers>,
-    pub(super) groups: Arc<GroupPlaces>,
-    pub(super) state: State,
+pub(in super::super) struct Desk {
+    pub(in super::super) node: NodeId,
+    pub(in super::super) origin: u64,
+    pub(in super::super) limits: AdmissionLimits,
+    pub(in super::super) lease_time: Duration,
+    pub(in super::super) link: Arc<Link>,
+    pub(in super::super) deliver: Arc<dyn Deliver>,
+    pub(in super::super) peers: Arc<Peers>,
+    pub(in super::super) groups: Arc<GroupPlaces>,
+    pub(in super::super) state: State,
 }
 
 impl Desk {
     /// Answers what is asked, until everything is given back. Started again after a panic, it takes a new lease: what the
     /// last call did is not known.
-    pub(super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<Ask>)>>) {
+    pub(in super::super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<Ask>)>>) {
         let (desk, asks) = &mut *desk.lock().await;
         let mut link = desk.link.watch();
         let mut taken = Vec::new();
@@ -227,6 +181,20 @@ impl Desk {
             }
         }
         false
+    }
+
+    /// Gives everything back: this node has no connections any more.
+    async fn leave(&mut self) {
+        if self.state.has_work(Instant::now()) {
+            self.write().await;
+        }
+        let Some(commands) = self.link.get() else { return };
+        let own = self.state.writer.take().map(|writer| writer.lease);
+        for lease in own.into_iter().chain(std::mem::take(&mut self.state.old_leases)) {
+            if let Err(error) = commands.remove(lease, true).await {
+                tracing::warn!("what this node left in Redis ends by itself: {error:?}");
+            }
+        }
     }
 
     /// Tells whoever waits what was decided.

@@ -1,19 +1,12 @@
-//! The link for commands: opened, watched by PING, opened again; and how soon any link is.
+//! How soon a link is opened again, and what the log hears of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::driver::{Commands, Driver};
-use super::figures::Figures;
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
 
-/// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
-/// within three.
-pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
 /// Between two tries to open a link, at first and at last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 /// A link that lived for less than this is not followed by another at once, but after pauses that grow: a server may take
@@ -23,79 +16,6 @@ const SHORTLY: Duration = Duration::from_secs(5);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// What goes on for the same reason is told again after this.
 const TELL_EVERY: Duration = Duration::from_secs(60);
-
-/// The current link, for all who use it.
-#[derive(Debug)]
-pub(super) struct Link {
-    current: watch::Sender<Option<Arc<dyn Commands>>>,
-    suspected: Notify,
-}
-
-impl std::fmt::Debug for dyn Commands {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Commands")
-    }
-}
-
-impl Link {
-    pub(super) fn new(first: Arc<dyn Commands>) -> Self {
-        Self { current: watch::Sender::new(Some(first)), suspected: Notify::new() }
-    }
-
-    /// The link, while there is one.
-    pub(super) fn get(&self) -> Option<Arc<dyn Commands>> {
-        self.current.borrow().clone()
-    }
-
-    /// As [`get`](Self::get), with the error for who needs one.
-    ///
-    /// # Errors
-    /// `BACKEND_UNAVAILABLE`.
-    pub(super) fn get_or_fail(&self) -> Result<Arc<dyn Commands>> {
-        self.get().ok_or_else(|| Error::backend("Redis does not answer").with_retry_after(Duration::from_secs(1)))
-    }
-
-    /// Sees each change.
-    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<dyn Commands>>> {
-        self.current.subscribe()
-    }
-
-    /// Something failed on the link: it is looked at now.
-    pub(super) fn suspect(&self) {
-        self.suspected.notify_one();
-    }
-
-    /// Watches the link, and opens another when it is dead.
-    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
-        let mut reopening = Reopening::new("Redis cannot be reached");
-        loop {
-            let since = Instant::now();
-            while let Some(commands) = self.get() {
-                let _ = timeout(PING_EVERY, self.suspected.notified()).await;
-                if let Err(error) = commands.ping().await {
-                    figures.link_lost();
-                    if reopening.may_tell_lost(since, &error) {
-                        tracing::warn!("the link to Redis is lost; messages reach this node only: {error:?}");
-                    }
-                    self.current.send_replace(None);
-                }
-            }
-            reopening.rest(since).await;
-            // One that answers: a Redis that still reads its file takes links, and refuses every command.
-            let commands = reopening
-                .open(|| async {
-                    let commands = driver.commands().await?;
-                    commands.ping().await?;
-                    Ok(commands)
-                })
-                .await;
-            if reopening.may_tell_back() {
-                tracing::info!("the link to Redis is back");
-            }
-            self.current.send_replace(Some(commands));
-        }
-    }
-}
 
 /// How one of the links is opened again and again: how soon, and what the log hears of it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use redis::{
     RedisError, Script, ServerErrorKind, Value,
 };
 
-use super::Refusal;
+use super::super::Refusal;
 use crate::error::{Error, Result};
 
 /// Opening a link, and each call on it, ends within this, by the time in which this process runs.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::Bytes;
 use redis::{Client, ErrorKind, PushInfo, PushKind, Value};
 
-use super::super::super::Async;
-use super::super::names::{Channel, Names};
-use super::link::{self, Link, failed};
-use super::{Event, Events, Subscription};
+use super::super::{Event, Events, Subscription};
+use super::connection::{self, Link, failed};
+use crate::backend::Async;
+use crate::backend::redis::keys::{Channel, Names};
 use crate::error::Result;
 
 /// Opens a link that hands what it receives to `events`.
@@ -17,7 +17,7 @@ pub(super) async fn open(client: &Client, names: Names, events: Events) -> Resul
     let phase = Arc::new(Phase::default());
     let pushes = Pushes { names: names.clone(), events, phase: phase.clone() };
     // The crate keeps the closure until the connection ends, however it ends, and then drops it.
-    let config = link::config().set_push_sender(move |push: PushInfo| -> Result<(), ()> {
+    let config = connection::config().set_push_sender(move |push: PushInfo| -> Result<(), ()> {
         pushes.take(push);
         Ok(())
     });

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::names::Channel;
+use super::keys::Channel;
 use crate::error::one_line;
 use crate::log_throttle::LogThrottle;
 

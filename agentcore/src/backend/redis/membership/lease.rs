@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::super::driver::{Change, Joining, View, Writer, is_refused};
-use super::{Desk, MOST};
+use super::pending::MOST;
+use super::writer::Desk;
 use crate::backend::ResyncReason;
 
 impl Desk {
@@ -150,20 +151,6 @@ impl Desk {
             Err(error) => {
                 tracing::debug!("who has left is announced later: {error:?}");
                 self.state.left_at = Some(Instant::now() + std::time::Duration::from_secs(1));
-            }
-        }
-    }
-
-    /// Gives everything back: this node has no connections any more.
-    pub(super) async fn leave(&mut self) {
-        if self.state.has_work(Instant::now()) {
-            self.write().await;
-        }
-        let Some(commands) = self.link.get() else { return };
-        let own = self.state.writer.take().map(|writer| writer.lease);
-        for lease in own.into_iter().chain(std::mem::take(&mut self.state.old_leases)) {
-            if let Err(error) = commands.remove(lease, true).await {
-                tracing::warn!("what this node left in Redis ends by itself: {error:?}");
             }
         }
     }

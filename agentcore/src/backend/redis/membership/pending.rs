@@ -1,17 +1,24 @@
 //! What the writer knows and what waits, and the calls it makes of that. It does nothing by itself.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::driver::{Change, Entering, Writer};
-use super::owed::Owed;
-use super::places::Places;
-use super::presences::Presences;
-use super::{Answer, Ask, COUNTS_AFTER, GroupPlaces, MOST};
+use super::admission::Places;
+use super::group_quota::GroupPlaces;
+use super::presence::Presences;
+use super::request::{Answer, Ask};
+use super::unsynced::Owed;
 use crate::backend::{Admission, Deliver, Refused};
 use crate::id::GroupName;
+
+/// So many asks are taken together, and so many changes go out.
+pub(super) const MOST: usize = 16_384;
+/// So long after the first one, changed counts of groups are written.
+pub(super) const COUNTS_AFTER: Duration = Duration::from_millis(200);
 
 /// What it knows.
 #[derive(Debug, Default)]

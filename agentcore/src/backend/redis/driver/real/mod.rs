@@ -1,5 +1,13 @@
 //! The driver for a server.
 
+mod commands;
+mod connection;
+mod context;
+mod rate_script;
+mod script_args;
+mod scripts;
+mod subscription;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +15,13 @@ use std::time::Duration;
 
 use redis::{Client, Pipeline, Value};
 
-use super::super::super::{Async, GRACE};
-use super::super::names::Names;
-use super::commands::RealCommands;
-use super::link::{Link, client, config};
-use super::receiver;
-use super::scripts::Scripts;
+use self::commands::RealCommands;
+use self::connection::{Link, client, config};
+use self::context::{Shared, Times};
+use self::scripts::Scripts;
 use super::{Commands, Driver, Events, Subscription};
+use crate::backend::redis::keys::Names;
+use crate::backend::{Async, GRACE};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -34,24 +42,6 @@ pub(crate) struct Config {
 pub(crate) struct RealDriver {
     client: Client,
     shared: Arc<Shared>,
-}
-
-/// What all links of a driver use.
-pub(super) struct Shared {
-    pub(super) names: Names,
-    pub(super) scripts: Scripts,
-    pub(super) times: Times,
-    /// The policy of eviction has been warned of.
-    warned: AtomicBool,
-}
-
-/// Durations that scripts are given, in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
-    pub(super) lease: u64,
-    pub(super) registry: u64,
-    pub(super) presence: u64,
-    pub(super) grace: u64,
 }
 
 impl RealDriver {
@@ -115,7 +105,7 @@ impl Driver for RealDriver {
     fn subscription(&self, events: Events) -> Async<'static, Result<Arc<dyn Subscription>>> {
         let (client, names) = (self.client.clone(), self.shared.names.clone());
         Box::pin(async move {
-            let subscription = receiver::open(&client, names, events).await?;
+            let subscription = subscription::open(&client, names, events).await?;
             Ok(Arc::new(subscription) as Arc<dyn Subscription>)
         })
     }

@@ -1,7 +1,7 @@
 //! A server whose memory is full: what gives back succeeds, what takes does not, and nothing is half done.
 
 use super::super::*;
-use super::world::*;
+use super::fixture::*;
 use crate::backend::RateDecision;
 
 async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {

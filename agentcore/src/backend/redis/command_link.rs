@@ -1,0 +1,88 @@
+//! The link for commands: opened, watched by PING, opened again; and how soon any link is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use super::driver::{Commands, Driver};
+use super::metrics::Figures;
+use super::reconnect::Reopening;
+use crate::error::{Error, Result};
+
+/// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
+/// within three.
+pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
+/// The current link, for all who use it.
+#[derive(Debug)]
+pub(super) struct Link {
+    current: watch::Sender<Option<Arc<dyn Commands>>>,
+    suspected: Notify,
+}
+
+impl std::fmt::Debug for dyn Commands {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Commands")
+    }
+}
+
+impl Link {
+    pub(super) fn new(first: Arc<dyn Commands>) -> Self {
+        Self { current: watch::Sender::new(Some(first)), suspected: Notify::new() }
+    }
+
+    /// The link, while there is one.
+    pub(super) fn get(&self) -> Option<Arc<dyn Commands>> {
+        self.current.borrow().clone()
+    }
+
+    /// As [`get`](Self::get), with the error for who needs one.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE`.
+    pub(super) fn get_or_fail(&self) -> Result<Arc<dyn Commands>> {
+        self.get().ok_or_else(|| Error::backend("Redis does not answer").with_retry_after(Duration::from_secs(1)))
+    }
+
+    /// Sees each change.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<dyn Commands>>> {
+        self.current.subscribe()
+    }
+
+    /// Something failed on the link: it is looked at now.
+    pub(super) fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
+    /// Watches the link, and opens another when it is dead.
+    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
+        let mut reopening = Reopening::new("Redis cannot be reached");
+        loop {
+            let since = Instant::now();
+            while let Some(commands) = self.get() {
+                let _ = timeout(PING_EVERY, self.suspected.notified()).await;
+                if let Err(error) = commands.ping().await {
+                    figures.link_lost();
+                    if reopening.may_tell_lost(since, &error) {
+                        tracing::warn!("the link to Redis is lost; messages reach this node only: {error:?}");
+                    }
+                    self.current.send_replace(None);
+                }
+            }
+            reopening.rest(since).await;
+            // One that answers: a Redis that still reads its file takes links, and refuses every command.
+            let commands = reopening
+                .open(|| async {
+                    let commands = driver.commands().await?;
+                    commands.ping().await?;
+                    Ok(commands)
+                })
+                .await;
+            if reopening.may_tell_back() {
+                tracing::info!("the link to Redis is back");
+            }
+            self.current.send_replace(Some(commands));
+        }
+    }
+}
