@@ -10,9 +10,9 @@ use super::ReplyTarget;
 use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
-use crate::manager::{ConnectionManager, PresentIn, Sending, SentBy, To};
-use crate::message::{EncodedMessage, Recipient, unencodable};
-use crate::registry::{Closing, Connection, Fate, Metadata};
+use crate::manager::{ConnectionManager, PresenceMessages, Sending, SentBy, To};
+use crate::message::{EncodedMessage, Overflow, Recipient, unencodable};
+use crate::registry::{Closing, Connection, Metadata};
 
 /// The connection of a handler of consumer `C`, and its ways to send.
 ///
@@ -109,7 +109,7 @@ impl<C> Context<C> {
     pub fn send<M: SentBy<C>>(&self, message: &M) -> Sending {
         let frame =
             self.connection.codec().encode(M::TYPE, None, Some(message)).map_err(|error| unencodable(M::TYPE, error));
-        Sending::direct(&self.connection, frame, Fate::from(&message.overflow()))
+        Sending::direct(&self.connection, frame, message.overflow())
     }
 
     /// Answers the request now, where the answer must come before other messages or has one of several types; the
@@ -123,7 +123,7 @@ impl<C> Context<C> {
         } else {
             Err(Error::internal("a request is answered once, by its own handler"))
         };
-        Sending::direct(&self.connection, answer, Fate::Stays)
+        Sending::direct(&self.connection, answer, Overflow::Disconnect)
     }
 
     /// Another connection, on whichever node.
@@ -176,7 +176,7 @@ impl<C> Context<C> {
         L: SentBy<C>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        let present = PresentIn { joined: EncodedMessage::of(joined)?, left: EncodedMessage::of(left)? };
+        let present = PresenceMessages { joined: EncodedMessage::of(joined)?, left: EncodedMessage::of(left)? };
         self.manager.join(&self.connection, group, Some(present)).await
     }
 

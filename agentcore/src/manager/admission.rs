@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use super::{ConnectionManager, Inner};
+use super::{ConnectionManager, ManagerInner};
 use crate::auth::Access;
 use crate::backend::{Admission, Count, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Codec;
 use crate::metrics::Bound;
-use crate::registry::{Connection, Place, Shard, Sink};
+use crate::registry::{Connection, GroupPermit, Shard, Sink};
 use crate::settings::Settings;
 
 /// When whoever met a bound may try again.
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// A place that was admitted; dropping it gives it back.
 pub(crate) struct Admitted {
-    inner: Arc<Inner>,
+    inner: Arc<ManagerInner>,
     admission: Admission,
 }
 
@@ -52,11 +52,11 @@ impl ConnectionManager {
     ///
     /// # Errors
     /// As [`admit`](Self::admit).
-    pub(super) async fn admit_group(&self) -> Result<Place> {
+    pub(super) async fn admit_group(&self) -> Result<GroupPermit> {
         let backend = self.inner.backend.clone();
         let admitted = to_its_end(async move {
             backend.admit_group().await?;
-            Ok(Place::of(backend))
+            Ok(GroupPermit::of(backend))
         });
         admitted.await.map_err(|refused| self.inner.refuse(refused))
     }
@@ -103,7 +103,7 @@ async fn to_its_end<T: Send + 'static>(
     tokio::spawn(deciding).await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))))
 }
 
-impl Inner {
+impl ManagerInner {
     /// Counts a refusal, and says what the client hears of it.
     fn refuse(&self, refused: Refused) -> Error {
         self.metrics.refused(match refused {

@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionManager, Inner, rand_u64};
+use super::{ConnectionManager, ManagerInner, rand_u64};
 use crate::error::{CloseCode, Error, ErrorCategory};
 use crate::registry::{Closing, Connection};
 
@@ -58,17 +58,17 @@ impl Default for Drain {
 }
 
 /// A connection that may start handlers; the drain waits until there is none.
-pub(crate) struct Active(Arc<Inner>);
+pub(crate) struct ActiveGuard(Arc<ManagerInner>);
 
-impl Drop for Active {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
         self.0.drain.active.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl fmt::Debug for Active {
+impl fmt::Debug for ActiveGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Active")
+        f.write_str("ActiveGuard")
     }
 }
 
@@ -127,9 +127,9 @@ impl ConnectionManager {
 
     /// Counts a connection that may start handlers. To be asked for before [`is_draining`](Self::is_draining): either
     /// the connection sees that it must not start any, or the drain sees the connection.
-    pub(crate) fn active(&self) -> Active {
+    pub(crate) fn active(&self) -> ActiveGuard {
         self.inner.drain.active.fetch_add(1, Ordering::SeqCst);
-        Active(self.inner.clone())
+        ActiveGuard(self.inner.clone())
     }
 
     /// Waits until a connection may be told of the end.

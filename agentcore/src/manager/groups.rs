@@ -8,10 +8,10 @@ use crate::backend::{Count, Exit, Presence, Question, Whose};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::EncodedMessage;
-use crate::registry::{Cause, Command, Connection, Gaps, Membership, Place};
+use crate::registry::{Affected, Command, Connection, GroupPermit, LossReason, Membership};
 
 /// The messages that a user's presence in a group begins and ends with.
-pub(crate) struct PresentIn {
+pub(crate) struct PresenceMessages {
     pub(crate) joined: EncodedMessage,
     pub(crate) left: EncodedMessage,
 }
@@ -116,7 +116,7 @@ impl ConnectionManager {
     fn connections_here(&self, whose: &Whose) -> Vec<Arc<Connection>> {
         match whose {
             Whose::Connection(id) => self.registry().connection(*id).into_iter().collect(),
-            Whose::User(user) => self.registry().of_user(user),
+            Whose::User(user) => self.registry().user_connections(user),
         }
     }
 
@@ -151,7 +151,7 @@ impl ConnectionManager {
         &self,
         connection: &Arc<Connection>,
         group: GroupName,
-        present: Option<PresentIn>,
+        present: Option<PresenceMessages>,
     ) -> Result<bool> {
         let joined = match self.enter(connection, &group, present.is_some(), &mut None).await? {
             Some(joined) => joined,
@@ -165,13 +165,13 @@ impl ConnectionManager {
             && subscribed.await.is_err()
         {
             // Only this one: the others in the group hear of the loss when it ends.
-            let gaps = Gaps::These(vec![group.clone()]);
+            let gaps = Affected::Groups(vec![group.clone()]);
             let shard = connection.shard();
-            if let Err(command) = shard.submit(Command::Miss(connection.member(), gaps, Cause::Backend)) {
-                shard.wait(command).await;
+            if let Err(command) = shard.try_submit(Command::ResyncSlot(connection.slot(), gaps, LossReason::Backend)) {
+                shard.submit(command).await;
             }
         }
-        if let Some(PresentIn { joined, left }) = present {
+        if let Some(PresenceMessages { joined, left }) = present {
             let presence = Presence {
                 group: group.clone(),
                 user: connection.user_id().clone(),
@@ -207,7 +207,7 @@ impl ConnectionManager {
         connection: &Arc<Connection>,
         group: &GroupName,
         present: bool,
-        place: &mut Option<Place>,
+        place: &mut Option<GroupPermit>,
     ) -> Result<Option<bool>> {
         let shard = connection.shard();
         // The place in the queue comes first: nothing can wait while the connection's groups are locked.
@@ -225,7 +225,7 @@ impl ConnectionManager {
                 return Ok(None);
             }
             groups.push(Membership { group: group.clone(), present });
-            shard.submit_with(queued, Command::Join(connection.member(), group.clone()));
+            shard.submit_reserved(queued, Command::Join(connection.slot(), group.clone()));
             Ok(Some(true))
         });
         joined.unwrap_or_else(|| Err(gone()))
@@ -239,7 +239,7 @@ impl ConnectionManager {
             let at = groups.iter().position(|membership| membership.group == *group)?;
             let membership = groups.remove(at);
             let last = self.registry().directory().remove(group, shard.index());
-            shard.submit_with(place, Command::Leave(connection.member(), group.clone()));
+            shard.submit_reserved(place, Command::Leave(connection.slot(), group.clone()));
             Some((membership, last))
         });
         let Some((membership, last)) = left.flatten() else { return Ok(false) };
@@ -264,7 +264,7 @@ impl ConnectionManager {
                 last_ones.push((membership.group.clone(), place));
             }
         });
-        shard.leave_all(connection.member());
+        shard.leave_all(connection.slot());
         for (group, place) in last_ones {
             self.inner.backend.unsubscribe(&group);
             drop(place);

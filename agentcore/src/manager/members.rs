@@ -146,7 +146,8 @@ impl ConnectionManager {
         user: U,
     ) -> Result<Listing<ConnectionId>> {
         let user = user.try_into().map_err(Into::into)?;
-        let mut items: Vec<_> = self.registry().of_user(&user).iter().map(|connection| connection.id()).collect();
+        let mut items: Vec<_> =
+            self.registry().user_connections(&user).iter().map(|connection| connection.id()).collect();
         let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user), ANSWER_WITHIN).await;
         items.extend(answers.into_iter().flat_map(|answer| match answer {
             Answer::Connections(ids) => ids,
@@ -186,7 +187,7 @@ impl ConnectionManager {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let registry = self.registry();
-        let tally = registry.tally();
+        let tally = registry.stats();
         let sent = tally.total();
         let (messages_in, bytes_in) = self.inner.metrics.received();
         Stats {

@@ -16,8 +16,8 @@ mod sending;
 pub use crate::registry::{Connection, ConnectionInfo, Metadata};
 pub(crate) use admission::Admitted;
 pub use batches::Batches;
-pub(crate) use drain::Active;
-pub(crate) use groups::PresentIn;
+pub(crate) use drain::ActiveGuard;
+pub(crate) use groups::PresenceMessages;
 pub use members::{Disconnected, Listing, Stats};
 pub use sending::{AnyConsumer, Confirmed, Sending, SentBy, To};
 
@@ -44,10 +44,10 @@ use crate::worker::Workers;
 /// task. Its sends are not checked against the `sends(..)` of a consumer.
 #[derive(Clone)]
 pub struct ConnectionManager {
-    inner: Arc<Inner>,
+    inner: Arc<ManagerInner>,
 }
 
-struct Inner {
+struct ManagerInner {
     node: NodeId,
     settings: Arc<Settings>,
     registry: ConnectionRegistry,
@@ -57,12 +57,12 @@ struct Inner {
     drain: drain::Drain,
     _watchdog: Watchdog,
     first_joins: groups::FirstJoins,
-    resyncs: resync::Resyncs,
+    resyncs: resync::PendingResyncs,
     /// Their threads end with the manager.
     _workers: Workers,
 }
 
-impl Drop for Inner {
+impl Drop for ManagerInner {
     fn drop(&mut self) {
         self.supervisor.stop();
     }
@@ -86,7 +86,7 @@ impl ConnectionManager {
         let incarnation = rand_u64();
         let node = settings.node_id();
         let manager = Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ManagerInner {
                 node: node.clone(),
                 registry: ConnectionRegistry::new(incarnation, workers.shards()),
                 settings: settings.clone(),
@@ -96,7 +96,7 @@ impl ConnectionManager {
                 metrics,
                 supervisor: supervisor.clone(),
                 first_joins: groups::FirstJoins::default(),
-                resyncs: resync::Resyncs::default(),
+                resyncs: resync::PendingResyncs::default(),
                 _workers: workers,
             }),
         };
@@ -106,7 +106,7 @@ impl ConnectionManager {
             per_ip: settings.max_connections_per_ip,
             groups: settings.max_total_groups,
         };
-        let deliver = Arc::new(route::Local(Arc::downgrade(&manager.inner)));
+        let deliver = Arc::new(route::LocalDelivery(Arc::downgrade(&manager.inner)));
         backend.start(Node { id: node, incarnation, limits, supervisor }, deliver).await?;
         manager.log_stats();
         Ok(manager)
@@ -139,7 +139,7 @@ impl ConnectionManager {
             users: registry.user_count(),
             groups: registry.directory().len(),
             draining: self.is_draining(),
-            outgoing: outgoing(&registry.tally()),
+            outgoing: outgoing(&registry.stats()),
             backend: self.inner.backend.events(),
         }
     }
@@ -198,7 +198,7 @@ impl ConnectionManager {
 
 /// What the shards have counted, under the names of the figures.
 #[cfg(feature = "metrics")]
-fn outgoing(tally: &crate::registry::Tally) -> Outgoing {
+fn outgoing(tally: &crate::registry::ShardStats) -> Outgoing {
     let by_type = tally.by_type().map(|(name, sent)| (name.to_owned(), sent.messages, sent.bytes));
     Outgoing {
         outbox_bytes: tally.outbox_bytes,

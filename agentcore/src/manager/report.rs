@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{ConnectionManager, Inner};
+use super::{ConnectionManager, ManagerInner};
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ impl ConnectionManager {
 }
 
 /// Weak: the log does not keep a node alive.
-async fn report(inner: Weak<Inner>) {
+async fn report(inner: Weak<ManagerInner>) {
     let mut last = (0, 0);
     loop {
         tokio::time::sleep(PERIOD).await;

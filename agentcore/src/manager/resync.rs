@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Inner;
+use super::ManagerInner;
 use crate::backend::ResyncReason;
 use crate::id::GroupName;
-use crate::registry::{Cause, Command, Gaps, Shard};
+use crate::registry::{Affected, Command, LossReason, Shard};
 use crate::sync::{Mutex, lock};
 
-impl Inner {
+impl ManagerInner {
     /// Tells the connections in `groups`, or all, that something may be missing.
     pub(super) fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason) {
         let cause = match reason {
-            ResyncReason::Backend => Cause::Backend,
-            ResyncReason::Peer => Cause::Peer,
+            ResyncReason::Backend => LossReason::Backend,
+            ResyncReason::Peer => LossReason::Peer,
         };
         for shard in self.registry.shards() {
-            let gaps = groups.map_or(Gaps::All, |groups| Gaps::These(groups.to_vec()));
+            let gaps = groups.map_or(Affected::All, |groups| Affected::Groups(groups.to_vec()));
             self.resyncs.tell(shard, gaps, cause);
         }
     }
@@ -28,14 +28,14 @@ impl Inner {
 /// An entry is there as long as a task waits for room, and what comes meanwhile goes into it: a worker that is stuck for
 /// ever holds one task and one entry.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Resyncs(Arc<Mutex<HashMap<u16, (Gaps, Cause)>>>);
+pub(super) struct PendingResyncs(Arc<Mutex<HashMap<u16, (Affected, LossReason)>>>);
 
-impl Resyncs {
-    fn tell(&self, shard: &Arc<Shard>, gaps: Gaps, cause: Cause) {
+impl PendingResyncs {
+    fn tell(&self, shard: &Arc<Shard>, gaps: Affected, cause: LossReason) {
         if let Some(waiting) = lock(&self.0).get_mut(&shard.index()) {
             return join(waiting, cause);
         }
-        let Err(Command::Resync(gaps, cause)) = shard.submit(Command::Resync(gaps, cause)) else { return };
+        let Err(Command::Resync(gaps, cause)) = shard.try_submit(Command::Resync(gaps, cause)) else { return };
         let Some(runtime) = shard.runtime() else { return };
         {
             let mut waiting = lock(&self.0);
@@ -51,15 +51,15 @@ impl Resyncs {
             // Taken out with the place in hand: whoever comes after that begins anew.
             let waiting = lock(&resyncs.0).remove(&shard.index());
             if let Some((gaps, cause)) = waiting {
-                shard.submit_with(place, Command::Resync(gaps, cause));
+                shard.submit_reserved(place, Command::Resync(gaps, cause));
             }
         });
     }
 }
 
 /// To what waits already. Where it was is not kept: nothing may grow with it.
-fn join((gaps, before): &mut (Gaps, Cause), cause: Cause) {
-    *gaps = Gaps::All;
+fn join((gaps, before): &mut (Affected, LossReason), cause: LossReason) {
+    *gaps = Affected::All;
     *before = cause.max(*before);
 }
 
@@ -78,14 +78,14 @@ mod tests {
         let outbox = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(10) };
         let settings = ShardSettings { outbox, heartbeat: None };
         let shard = Shard::new(0, Some(Handle::current()), false, settings);
-        let (resyncs, group) = (Resyncs::default(), GroupName::new("g").unwrap());
+        let (resyncs, group) = (PendingResyncs::default(), GroupName::new("g").unwrap());
         let before = Handle::current().metrics().num_alive_tasks();
         for _ in 0..10_000 {
-            resyncs.tell(&shard, Gaps::These(vec![group.clone()]), Cause::Backend);
+            resyncs.tell(&shard, Affected::Groups(vec![group.clone()]), LossReason::Backend);
         }
-        resyncs.tell(&shard, Gaps::These(vec![group.clone()]), Cause::Peer);
+        resyncs.tell(&shard, Affected::Groups(vec![group.clone()]), LossReason::Peer);
         assert_eq!(Handle::current().metrics().num_alive_tasks() - before, 1);
-        assert_eq!(lock(&resyncs.0).get(&0), Some(&(Gaps::All, Cause::Backend)));
+        assert_eq!(lock(&resyncs.0).get(&0), Some(&(Affected::All, LossReason::Backend)));
         let running = tokio::spawn(shard.clone().run());
         while !lock(&resyncs.0).is_empty() {
             tokio::task::yield_now().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{ConnectionManager, Inner};
+use super::{ConnectionManager, ManagerInner};
 use crate::backend::{Answer, Async, Deliver, Publish, Question, ResyncReason};
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{GroupName, UserId};
@@ -20,7 +20,7 @@ pub(super) enum Routed {
 }
 
 /// A full queue and what is to go into it.
-type Waiting = Vec<(Arc<Shard>, Command)>;
+type UnsentCommands = Vec<(Arc<Shard>, Command)>;
 
 impl ConnectionManager {
     /// Hands a message to the other nodes, then to the connections of this one: an error means that nobody has it.
@@ -49,7 +49,7 @@ impl ConnectionManager {
     }
 }
 
-impl Inner {
+impl ManagerInner {
     /// Calls `give` with each shard that holds recipients of a message, and whom it is for there.
     fn each_target(&self, message: &OutboundMessage, mut give: impl FnMut(&Arc<Shard>, Target)) {
         // Lists, not walks: giving may write to sockets, and nobody who joins should wait for that.
@@ -62,23 +62,23 @@ impl Inner {
             Recipient::Everyone => {
                 return self.registry.shards().iter().for_each(|shard| give(shard, Target::Everyone));
             }
-            Recipient::User(user) => self.registry.of_user(user),
+            Recipient::User(user) => self.registry.user_connections(user),
             Recipient::Connection(id) => self.registry.connection(*id).into_iter().collect(),
         };
         for connection in connections {
             if !message.except.covers(connection.id(), connection.user_id()) {
-                give(connection.shard(), Target::Member(connection.member()));
+                give(connection.shard(), Target::Slot(connection.slot()));
             }
         }
     }
 
     /// Gives a message to the connections of this node; returns what did not fit into a queue. A receipt hears how many
     /// take it.
-    fn deliver(&self, message: &OutboundMessage, receipt: Option<&Receipt>) -> Waiting {
-        let mut waiting = Waiting::new();
+    fn deliver(&self, message: &OutboundMessage, receipt: Option<&Receipt>) -> UnsentCommands {
+        let mut waiting = UnsentCommands::new();
         self.each_target(message, |shard, target| {
             let command = Command::Send(target, message.body().clone(), message.except.clone(), receipt.cloned());
-            if let Err(command) = shard.submit(command) {
+            if let Err(command) = shard.try_submit(command) {
                 waiting.push((shard.clone(), command));
             }
         });
@@ -105,16 +105,16 @@ pub(super) async fn sum(mut numbers: UnboundedReceiver<usize>, within: Duration)
     (taken, complete)
 }
 
-async fn submit(waiting: Waiting) {
+async fn submit(waiting: UnsentCommands) {
     for (shard, command) in waiting {
-        shard.wait(command).await;
+        shard.submit(command).await;
     }
 }
 
 /// This node, for its backend. Weak: the backend belongs to the manager.
-pub(super) struct Local(pub(super) Weak<Inner>);
+pub(super) struct LocalDelivery(pub(super) Weak<ManagerInner>);
 
-impl Deliver for Local {
+impl Deliver for LocalDelivery {
     fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>> {
         let waiting = self.0.upgrade()?.deliver(&message, None);
         (!waiting.is_empty()).then(|| Box::pin(submit(waiting)) as Async<'static, ()>)
@@ -148,7 +148,7 @@ impl Deliver for Local {
                     Answer::Members(inner.map(|inner| inner.users_in(&group)).unwrap_or_default())
                 }
                 Question::ConnectionsOf(user) => {
-                    let connections = inner.iter().flat_map(|inner| inner.registry.of_user(&user));
+                    let connections = inner.iter().flat_map(|inner| inner.registry.user_connections(&user));
                     Answer::Connections(connections.map(|connection| connection.id()).collect())
                 }
                 Question::Disconnect(user) => Answer::Count(inner.map_or(0, |inner| inner.disconnect(&user))),
@@ -176,7 +176,7 @@ impl Deliver for Local {
     }
 }
 
-impl Inner {
+impl ManagerInner {
     /// The users of this node in a group, each once.
     pub(super) fn users_in(&self, group: &GroupName) -> Vec<UserId> {
         let mut users: Vec<_> =
@@ -188,7 +188,7 @@ impl Inner {
 
     /// Closes a user's connections of this node with 4401.
     pub(super) fn disconnect(&self, user: &UserId) -> usize {
-        let connections = self.registry.of_user(user);
+        let connections = self.registry.user_connections(user);
         let error = Error::authentication("the connection was ended");
         for connection in &connections {
             let reason = CloseReason { code: CloseCode::from(4401), ..CloseReason::of(&error) };

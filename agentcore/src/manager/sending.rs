@@ -16,7 +16,7 @@ use crate::backend::Async;
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
 use crate::message::{EncodedMessage, Except, Message, OutboundMessage, Overflow, Recipient, external};
-use crate::registry::{Command, Connection, Fate};
+use crate::registry::{Command, Connection};
 use crate::wire::Frame;
 
 /// A message that a consumer may send: one of its `sends(..)`.
@@ -83,8 +83,8 @@ impl<'a, C> To<'a, C> {
     pub fn send<M: SentBy<C>>(self, message: &M) -> Sending {
         let manager = self.manager.clone();
         match self.message(message) {
-            Ok(message) => Sending(State::OutboundMessage(manager, message)),
-            Err(error) => Sending(State::Failed(error)),
+            Ok(message) => Sending(SendState::OutboundMessage(manager, message)),
+            Err(error) => Sending(SendState::Failed(error)),
         }
     }
 
@@ -137,8 +137,8 @@ impl To<'_, AnyConsumer> {
             .to
             .and_then(|to| Ok(OutboundMessage::from_envelope(to, self.except, Overflow::Disconnect, &envelope?)));
         Sending(match message {
-            Ok(message) => State::OutboundMessage(self.manager.clone(), message),
-            Err(error) => State::Failed(error),
+            Ok(message) => SendState::OutboundMessage(self.manager.clone(), message),
+            Err(error) => SendState::Failed(error),
         })
     }
 }
@@ -154,12 +154,12 @@ pub struct Confirmed {
 
 /// The future of a send.
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Sending(State);
+pub struct Sending(SendState);
 
-enum State {
+enum SendState {
     Failed(Error),
     /// To one connection of this node.
-    Direct(Arc<Connection>, Frame, Fate),
+    Direct(Arc<Connection>, Frame, Overflow),
     OutboundMessage(ConnectionManager, OutboundMessage),
     Waiting(Async<'static, Result<()>>),
     Done,
@@ -167,10 +167,10 @@ enum State {
 
 impl Sending {
     /// To a connection of this node: a frame in its codec.
-    pub(crate) fn direct(connection: &Arc<Connection>, frame: Result<Frame>, fate: Fate) -> Self {
+    pub(crate) fn direct(connection: &Arc<Connection>, frame: Result<Frame>, overflow: Overflow) -> Self {
         Self(match frame {
-            Ok(frame) => State::Direct(connection.clone(), frame, fate),
-            Err(error) => State::Failed(error),
+            Ok(frame) => SendState::Direct(connection.clone(), frame, overflow),
+            Err(error) => SendState::Failed(error),
         })
     }
 }
@@ -187,27 +187,27 @@ impl Future for Sending {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         // A handler that sends in a loop gives way to the others of its worker, the writer among them.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
-        let result = match std::mem::replace(&mut self.0, State::Done) {
-            State::Failed(error) => Poll::Ready(Err(error)),
-            State::Direct(connection, frame, fate) => {
-                let command = Command::Direct(connection.member(), frame.into_bytes(), fate);
-                match connection.shard().submit(command) {
+        let result = match std::mem::replace(&mut self.0, SendState::Done) {
+            SendState::Failed(error) => Poll::Ready(Err(error)),
+            SendState::Direct(connection, frame, overflow) => {
+                let command = Command::SendFrame(connection.slot(), frame.into_bytes(), overflow);
+                match connection.shard().try_submit(command) {
                     Ok(()) => Poll::Ready(Ok(())),
                     Err(command) => self.wait(
                         cx,
                         Box::pin(async move {
-                            connection.shard().wait(command).await;
+                            connection.shard().submit(command).await;
                             Ok(())
                         }),
                     ),
                 }
             }
-            State::OutboundMessage(manager, message) => match manager.route(&message) {
+            SendState::OutboundMessage(manager, message) => match manager.route(&message) {
                 Routed::Done(result) => Poll::Ready(result),
                 Routed::Wait(waiting) => self.wait(cx, waiting),
             },
-            State::Waiting(waiting) => self.wait(cx, waiting),
-            State::Done => Poll::Ready(Ok(())),
+            SendState::Waiting(waiting) => self.wait(cx, waiting),
+            SendState::Done => Poll::Ready(Ok(())),
         };
         if result.is_ready() {
             coop.made_progress();
@@ -220,7 +220,7 @@ impl Sending {
     fn wait(&mut self, cx: &mut Context<'_>, mut waiting: Async<'static, Result<()>>) -> Poll<Result<()>> {
         let result = waiting.as_mut().poll(cx);
         if result.is_pending() {
-            self.0 = State::Waiting(waiting);
+            self.0 = SendState::Waiting(waiting);
         }
         result
     }

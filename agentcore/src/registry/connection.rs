@@ -17,7 +17,7 @@ use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 use crate::time::Timestamp;
 
-use super::{ConnectionInfo, Member, Metadata, Shard};
+use super::{ConnectionInfo, Metadata, Shard, SlotId};
 
 /// One connection of this node.
 #[derive(Debug)]
@@ -28,11 +28,11 @@ pub struct Connection {
     codec: Codec,
     connected_at: Timestamp,
     shard: Arc<Shard>,
-    member: Member,
+    member: SlotId,
     /// The groups it is in, `None` once it has ended: then nothing can join any more. The lock is held while directory
     /// and shard are told, so that a join and a leave of one connection reach them in the same order.
     groups: Mutex<Option<Vec<Membership>>>,
-    ending: Mutex<Ending>,
+    ending: Mutex<CloseState>,
     /// The serial number of the last request that was answered; see [`Connection::answer_once`].
     answered: AtomicU64,
     activity: Activity,
@@ -60,7 +60,7 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// A message came in.
-    pub(crate) fn note(&self, bytes: usize) {
+    pub(crate) fn record_message(&self, bytes: usize) {
         self.messages_in.fetch_add(1, Ordering::Relaxed);
         self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -73,7 +73,7 @@ impl Activity {
 
 /// How far the end of a connection has come.
 #[derive(Debug, Default)]
-struct Ending {
+struct CloseState {
     /// Somebody wants it closed.
     wanted: Option<Closing>,
     /// The handler that runs is to be cancelled.
@@ -118,7 +118,7 @@ impl Connection {
         access: Access,
         codec: Codec,
         shard: Arc<Shard>,
-        member: Member,
+        member: SlotId,
         meter: Meter,
     ) -> Self {
         Self {
@@ -239,7 +239,7 @@ impl Connection {
     }
 
     /// How its shard knows it.
-    pub(crate) fn member(&self) -> Member {
+    pub(crate) fn slot(&self) -> SlotId {
         self.member
     }
 
@@ -306,7 +306,7 @@ impl Connection {
     }
 
     /// The wish to close, if there is one.
-    pub(crate) fn wanted(&self) -> Option<Closing> {
+    pub(crate) fn close_request(&self) -> Option<Closing> {
         lock(&self.ending).wanted.clone()
     }
 
@@ -354,7 +354,7 @@ impl Connection {
     }
 }
 
-fn park<T>(ending: &mut Ending, cx: &Context<'_>) -> Poll<T> {
+fn park<T>(ending: &mut CloseState, cx: &Context<'_>) -> Poll<T> {
     match &ending.waker {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         _ => ending.waker = Some(cx.waker().clone()),
@@ -362,7 +362,7 @@ fn park<T>(ending: &mut Ending, cx: &Context<'_>) -> Poll<T> {
     Poll::Pending
 }
 
-fn wake(ending: &mut Ending) {
+fn wake(ending: &mut CloseState) {
     if let Some(waker) = ending.waker.take() {
         waker.wake();
     }

@@ -16,25 +16,25 @@ use crate::id::GroupName;
 /// meets no member there is dropped, as it should be.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    groups: DashMap<GroupName, Group>,
+    groups: DashMap<GroupName, LocalGroup>,
 }
 
 #[derive(Debug)]
-struct Group {
-    shares: Vec<Share>,
-    place: Place,
+struct LocalGroup {
+    shares: Vec<ShardMembers>,
+    place: GroupPermit,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Share {
+struct ShardMembers {
     shard: u16,
     members: usize,
 }
 
 /// The place of a group with members on this node, among all groups of all nodes; dropping it gives it back.
-pub(crate) struct Place(Option<Arc<dyn Backend>>);
+pub(crate) struct GroupPermit(Option<Arc<dyn Backend>>);
 
-impl Place {
+impl GroupPermit {
     /// A place that `backend` has given.
     pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
         Self(Some(backend))
@@ -47,13 +47,13 @@ impl Place {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for GroupPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("GroupPermit")
     }
 }
 
-impl Drop for Place {
+impl Drop for GroupPermit {
     fn drop(&mut self) {
         if let Some(backend) = self.0.take() {
             backend.release_group();
@@ -63,17 +63,17 @@ impl Drop for Place {
 
 impl Directory {
     /// Counts a member in. The first one of this node takes the `place`; false without one, and nothing has changed.
-    pub(crate) fn add(&self, group: &GroupName, shard: u16, place: &mut Option<Place>) -> bool {
+    pub(crate) fn add(&self, group: &GroupName, shard: u16, place: &mut Option<GroupPermit>) -> bool {
         match self.groups.entry(group.clone()) {
             Entry::Vacant(entry) => {
                 let Some(place) = place.take() else { return false };
-                entry.insert(Group { shares: vec![Share { shard, members: 1 }], place });
+                entry.insert(LocalGroup { shares: vec![ShardMembers { shard, members: 1 }], place });
             }
             Entry::Occupied(mut entry) => {
                 let shares = &mut entry.get_mut().shares;
                 match shares.iter_mut().find(|share| share.shard == shard) {
                     Some(share) => share.members += 1,
-                    None => shares.push(Share { shard, members: 1 }),
+                    None => shares.push(ShardMembers { shard, members: 1 }),
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Directory {
     }
 
     /// Counts a member out. The last one of this node gets the place, to drop it when no lock is held.
-    pub(crate) fn remove(&self, group: &GroupName, shard: u16) -> Option<Place> {
+    pub(crate) fn remove(&self, group: &GroupName, shard: u16) -> Option<GroupPermit> {
         let Entry::Occupied(mut entry) = self.groups.entry(group.clone()) else { return None };
         let shares = &mut entry.get_mut().shares;
         if let Some(at) = shares.iter().position(|share| share.shard == shard)

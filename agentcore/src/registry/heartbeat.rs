@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::shard::Member;
+use super::shard::SlotId;
 
 /// How often connections are pinged, and how long one may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,14 +25,14 @@ const PARTS: u32 = 256;
 /// The slots are given out by the connections' numbers in a scattered order, so those that came together, after a
 /// restart of the server or of a network, are not pinged together.
 #[derive(Debug)]
-pub(super) struct Wheel {
+pub(super) struct HeartbeatWheel {
     heartbeat: Option<Heartbeat>,
     tick: Duration,
     now: u32,
-    slots: Vec<Vec<Member>>,
+    slots: Vec<Vec<SlotId>>,
 }
 
-impl Wheel {
+impl HeartbeatWheel {
     pub(super) fn new(heartbeat: Option<Heartbeat>) -> Self {
         let tick = tick(heartbeat);
         let slots = heartbeat.map_or(0, |heartbeat| parts(heartbeat.interval, tick));
@@ -49,7 +49,7 @@ impl Wheel {
         self.tick * self.now.wrapping_sub(tick)
     }
 
-    pub(super) fn add(&mut self, member: Member) {
+    pub(super) fn add(&mut self, member: SlotId) {
         // Multiples of the golden ratio are spread evenly, however many there are (Knuth 6.4).
         let scattered = member.serial.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         let slots = self.slots.len() as u64;
@@ -61,19 +61,19 @@ impl Wheel {
     }
 
     /// Goes on to the next slot. Its members are taken out; those that are still there are to be put back.
-    pub(super) fn turn(&mut self) -> Vec<Member> {
+    pub(super) fn turn(&mut self) -> Vec<SlotId> {
         self.now = self.now.wrapping_add(1);
         self.slot().map(std::mem::take).unwrap_or_default()
     }
 
     /// Puts back the members of the slot.
-    pub(super) fn put_back(&mut self, members: Vec<Member>) {
+    pub(super) fn put_back(&mut self, members: Vec<SlotId>) {
         if let Some(slot) = self.slot() {
             *slot = members;
         }
     }
 
-    fn slot(&mut self) -> Option<&mut Vec<Member>> {
+    fn slot(&mut self) -> Option<&mut Vec<SlotId>> {
         let at = (self.now as usize).checked_rem(self.slots.len())?;
         self.slots.get_mut(at)
     }
@@ -103,9 +103,9 @@ mod tests {
         for (interval, timeout) in [(30, 60), (1, 2), (3600, 7200)] {
             let heartbeat =
                 Heartbeat { interval: Duration::from_secs(interval), timeout: Duration::from_secs(timeout) };
-            let mut wheel = Wheel::new(Some(heartbeat));
+            let mut wheel = HeartbeatWheel::new(Some(heartbeat));
             for serial in 1..=1000 {
-                wheel.add(Member { index: 0, serial });
+                wheel.add(SlotId { index: 0, serial });
             }
             let slots = wheel.slots.len();
             assert!(wheel.tick * u32::try_from(slots).unwrap_or(0) <= heartbeat.interval);

@@ -46,7 +46,7 @@ pub struct ConnectionInfo {
 
 impl ConnectionInfo {
     pub(super) fn of(connection: &Connection) -> Self {
-        let (sent, silent) = connection.shard().activity(connection.member()).unwrap_or_default();
+        let (sent, silent) = connection.shard().activity(connection.slot()).unwrap_or_default();
         let (messages_in, bytes_in) = connection.activity().received();
         Self {
             id: connection.id(),

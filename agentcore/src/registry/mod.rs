@@ -13,12 +13,13 @@ mod shard;
 
 pub use connection::Connection;
 pub(crate) use connection::{Closing, Membership, Urgent};
-pub(crate) use directory::{Directory, Place};
+pub(crate) use directory::{Directory, GroupPermit};
 pub(crate) use heartbeat::Heartbeat;
 pub use info::ConnectionInfo;
 pub use metadata::Metadata;
 pub(crate) use shard::{
-    Berth, Cause, Command, Fate, Gaps, Member, OutboxLimits, Receipt, Shard, ShardSettings, Sink, Tally, Target,
+    Affected, Command, LoadGuard, LossReason, OutboxLimits, Receipt, Shard, ShardSettings, ShardStats, Sink, SlotId,
+    Target,
 };
 
 use std::sync::Arc;
@@ -58,7 +59,7 @@ impl ConnectionRegistry {
     }
 
     /// The shard with the fewest connections takes the next one.
-    pub(crate) fn choose(&self) -> Option<&Arc<Shard>> {
+    pub(crate) fn least_loaded(&self) -> Option<&Arc<Shard>> {
         self.shards.iter().min_by_key(|shard| shard.load())
     }
 
@@ -105,7 +106,7 @@ impl ConnectionRegistry {
     }
 
     /// The connections of a user on this node.
-    pub(crate) fn of_user(&self, user: &UserId) -> Vec<Arc<Connection>> {
+    pub(crate) fn user_connections(&self, user: &UserId) -> Vec<Arc<Connection>> {
         self.users.get(user).map(|entry| entry.clone()).unwrap_or_default()
     }
 
@@ -132,10 +133,10 @@ impl ConnectionRegistry {
     }
 
     /// What all shards have counted.
-    pub(crate) fn tally(&self) -> Tally {
-        let mut sum = Tally::default();
+    pub(crate) fn stats(&self) -> ShardStats {
+        let mut sum = ShardStats::default();
         for shard in &self.shards {
-            sum.merge(&shard.tally());
+            sum.merge(&shard.stats());
         }
         sum
     }

@@ -33,7 +33,7 @@ async fn a_writer_that_panics_tells_its_connections_to_come_back_and_goes_on() {
     let closing = tokio::time::timeout(Duration::from_secs(10), std::future::poll_fn(|cx| ada.poll_close(cx)));
     let closing = closing.await.unwrap();
     assert!(matches!(&closing, Closing::Frame(reason) if reason.code == CloseCode::Restart), "{closing:?}");
-    shard.finish(ada.member(), Some(bytes::Bytes::from_static(b"the last frame")));
+    shard.finish(ada.slot(), Some(bytes::Bytes::from_static(b"the last frame")));
     let portion = tokio::time::timeout(Duration::from_secs(10), written.recv()).await.unwrap();
     assert_eq!(portion.unwrap().concat(), b"the last frame", "it writes again");
     assert_eq!(supervisor.restarts(), [("writer.0".into(), 1)]);

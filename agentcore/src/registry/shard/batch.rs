@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::outbox::{Chunk, Fate};
+use super::outbox::Chunk;
 use crate::message::{Codec, EncodedMessage, Except, Overflow};
 
 /// Frames are joined up to this many bytes, so that a stalled tail keeps little alive.
@@ -14,21 +14,21 @@ const OUTBOX_PART: usize = 4;
 
 /// Frames for one group since it was last settled: one shared chunk for each codec goes to every member.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct GroupBatch {
     pub(super) room: u32,
     pub(super) except: Except,
     first: Arc<EncodedMessage>,
     frames: u32,
-    json: Joined,
+    json: JoinedFrames,
     /// Only while the group has members who speak it.
-    packed: Option<Joined>,
+    packed: Option<JoinedFrames>,
 }
 
 /// Begins with the first frame as soon as a second one is there.
 #[derive(Debug, Default)]
-struct Joined(BytesMut);
+struct JoinedFrames(BytesMut);
 
-impl Joined {
+impl JoinedFrames {
     fn join(&mut self, first: &Bytes, next: &Bytes) {
         if self.0.is_empty() {
             // Bursts are common once there are two; growing by doubling from here costs a few copies at most.
@@ -39,14 +39,14 @@ impl Joined {
     }
 }
 
-impl Pending {
+impl GroupBatch {
     pub(super) fn new(room: u32, body: Arc<EncodedMessage>, except: Except, packs: bool) -> Self {
-        let packed = packs.then(Joined::default);
-        Self { room, except, first: body, frames: 1, json: Joined::default(), packed }
+        let packed = packs.then(JoinedFrames::default);
+        Self { room, except, first: body, frames: 1, json: JoinedFrames::default(), packed }
     }
 
     /// Joins another message; false when it must begin a chunk of its own: only what goes to everybody, and has the same
-    /// fate, travels together.
+    /// overflow, travels together.
     pub(super) fn join(&mut self, body: &EncodedMessage, except: &Except, max_outbox: usize) -> bool {
         let Some(next) = body.frame(Codec::Json) else { return false };
         let alike = self.first.overflow() == body.overflow() && !matches!(body.overflow(), Overflow::Latest(_));
@@ -82,32 +82,32 @@ impl Pending {
     }
 
     /// The chunks for the members; the second is there when the group has members who speak MessagePack.
-    pub(super) fn chunks(&mut self) -> Chunks {
+    pub(super) fn chunks(&mut self) -> GroupChunks {
         let chunk = |bytes| Chunk {
             bytes,
             frames: self.frames,
             room: Some(self.room),
-            fate: Fate::from(self.first.overflow()),
+            overflow: self.first.overflow().clone(),
         };
         if self.frames == 1 {
             let of = |codec| self.first.frame(codec).cloned().map(chunk);
             let packed = self.packed.as_ref().and_then(|_| of(Codec::MessagePack));
-            return Chunks { json: of(Codec::Json), packed };
+            return GroupChunks { json: of(Codec::Json), packed };
         }
         let json = Some(chunk(std::mem::take(&mut self.json.0).freeze()));
-        let packed = self.packed.take().map(|Joined(joined)| chunk(joined.freeze()));
-        Chunks { json, packed }
+        let packed = self.packed.take().map(|JoinedFrames(joined)| chunk(joined.freeze()));
+        GroupChunks { json, packed }
     }
 }
 
 /// A portion of a group's messages, once for each codec.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub(super) struct GroupChunks {
     json: Option<Chunk>,
     packed: Option<Chunk>,
 }
 
-impl Chunks {
+impl GroupChunks {
     pub(super) fn of(&self, codec: Codec) -> Option<&Chunk> {
         match codec {
             Codec::Json => self.json.as_ref(),

@@ -5,41 +5,42 @@ use std::sync::Weak;
 use slab::Slab;
 
 use super::Shard;
-use super::outbox::{Fate, Lost};
-use super::resync::{Cause, Gaps, Missed};
-use super::state::Room;
-use super::stats::Tally;
+use super::outbox::Discarded;
+use super::resync::{Affected, LossReason, ResyncState};
+use super::state::Group;
+use super::stats::ShardStats;
+use crate::message::Overflow;
 
 /// The parts of a shard around one of its connections.
-pub(super) struct World<'a> {
+pub(super) struct DeliveryContext<'a> {
     pub(super) shard: &'a Weak<Shard>,
-    pub(super) rooms: &'a Slab<Room>,
-    pub(super) tally: &'a mut Tally,
+    pub(super) rooms: &'a Slab<Group>,
+    pub(super) tally: &'a mut ShardStats,
 }
 
-impl World<'_> {
+impl DeliveryContext<'_> {
     /// Counts what is not sent, and notes what the connection has missed by that.
-    pub(super) fn note(&mut self, lost: Lost, missed: &mut Option<Box<Missed>>) {
+    pub(super) fn note(&mut self, lost: Discarded, missed: &mut Option<Box<ResyncState>>) {
         let chunk = match lost {
-            Lost::Replaced(chunk) => {
+            Discarded::Replaced(chunk) => {
                 self.tally.dropped.replaced += u64::from(chunk.frames);
                 return;
             }
-            Lost::Dropped(chunk) => chunk,
+            Discarded::Dropped(chunk) => chunk,
         };
         let dropped = &mut self.tally.dropped;
-        let count = match chunk.fate {
-            Fate::Stays => return,
-            Fate::Newest => &mut dropped.newest,
-            Fate::Oldest => &mut dropped.oldest,
-            Fate::Latest(_) => &mut dropped.latest,
+        let count = match chunk.overflow {
+            Overflow::Disconnect => return,
+            Overflow::DropNewest => &mut dropped.newest,
+            Overflow::DropOldest => &mut dropped.oldest,
+            Overflow::Latest(_) => &mut dropped.latest,
         };
         *count += u64::from(chunk.frames);
         let room = chunk.room.and_then(|room| self.rooms.get(room as usize));
         let gaps = match room.and_then(|room| room.name.clone()) {
-            Some(group) => Gaps::These(vec![group]),
-            None => Gaps::All,
+            Some(group) => Affected::Groups(vec![group]),
+            None => Affected::All,
         };
-        missed.get_or_insert_with(|| Box::new(Missed::new())).note(gaps, Cause::Overflow);
+        missed.get_or_insert_with(|| Box::new(ResyncState::new())).note(gaps, LossReason::Overflow);
     }
 }

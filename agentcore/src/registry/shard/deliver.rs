@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::{Chunks, Pending};
-use super::context::World;
-use super::outbox::{Chunk, Fate};
-use super::resync::{Cause, Gaps};
-use super::state::{EVERYONE, RoomBook, index};
-use super::{Member, Receipt, Target};
-use crate::message::{Codec, EncodedMessage, Except, type_of};
+use super::batch::{GroupBatch, GroupChunks};
+use super::context::DeliveryContext;
+use super::outbox::Chunk;
+use super::resync::{Affected, LossReason};
+use super::state::{EVERYONE, ShardState, index};
+use super::{Receipt, SlotId, Target};
+use crate::message::{Codec, EncodedMessage, Except, Overflow, type_of};
 
 /// Groups of at most this many members are written with direct messages, before the bulk of big groups.
 const SMALL_GROUP: usize = 64;
 /// Messages that wait to be settled are settled at once above this many bytes.
 const MAX_PENDING: usize = 256 * 1024;
 
-impl RoomBook {
+impl ShardState {
     /// Gives a message to its recipients: to a group when it is settled, unless its sender wants to know how many took it.
     pub(super) fn send(&mut self, to: &Target, body: Arc<EncodedMessage>, except: Except, receipt: Option<&Receipt>) {
         let room = match to {
             Target::Group(group) => self.names.get(group).copied(),
             Target::Everyone => Some(EVERYONE),
-            Target::Member(member) => {
+            Target::Slot(member) => {
                 let taken = self.send_body(*member, &body);
                 if let Some(receipt) = receipt {
                     receipt.note(usize::from(taken));
@@ -60,7 +60,7 @@ impl RoomBook {
             self.tally.count(message_type, members, len * members);
         }
         target.pending = Some(self.pending.len());
-        self.pending.push(Pending::new(room, body, except, target.packed > 0));
+        self.pending.push(GroupBatch::new(room, body, except, target.packed > 0));
         self.pending_bytes += len;
         if self.pending_bytes > MAX_PENDING {
             self.settle();
@@ -93,13 +93,13 @@ impl RoomBook {
     }
 
     /// Gives chunks to the members of a room; returns how many took theirs.
-    fn give(&mut self, number: u32, chunks: &Chunks, except: &Except) -> usize {
+    fn give(&mut self, number: u32, chunks: &GroupChunks, except: &Except) -> usize {
         let Some(room) = self.rooms.get_mut(number as usize) else { return 0 };
         let everybody = except.is_empty();
         let urgent = room.members.len() <= SMALL_GROUP;
         // The members are taken out for the walk: delivering needs the names of the rooms.
         let members = std::mem::take(&mut room.members);
-        let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
+        let mut context = DeliveryContext { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
         let mut taken = 0;
         for occupant in &members {
             let Some(seat) = self.seats.get_mut(occupant.seat as usize) else { continue };
@@ -107,12 +107,12 @@ impl RoomBook {
                 continue;
             }
             match chunks.of(seat.codec()) {
-                Some(chunk) => taken += usize::from(seat.deliver(chunk.clone(), occupant.seat, &mut world)),
+                Some(chunk) => taken += usize::from(seat.deliver(chunk.clone(), occupant.seat, &mut context)),
                 // It came from outside and cannot be said in this codec.
-                None => seat.miss(Gaps::All, Cause::Backend),
+                None => seat.miss(Affected::All, LossReason::Backend),
             }
             if seat.owes() {
-                self.owed.push(Member { index: occupant.seat, serial: seat.connection.id().serial });
+                self.owed.push(SlotId { index: occupant.seat, serial: seat.connection.id().serial });
             }
             let urgent = urgent || seat.heard;
             self.turns.queue(seat, occupant.seat, urgent);
@@ -124,28 +124,28 @@ impl RoomBook {
     }
 
     /// Gives a message to one connection, in its codec; true when its outbox took it.
-    fn send_body(&mut self, member: Member, body: &EncodedMessage) -> bool {
+    fn send_body(&mut self, member: SlotId, body: &EncodedMessage) -> bool {
         let Some(codec) = self.seat(member).map(|seat| seat.codec()) else { return false };
         match body.frame(codec) {
-            Some(frame) => self.send_frame(member, frame.clone(), body.overflow().into()),
+            Some(frame) => self.send_frame(member, frame.clone(), body.overflow().clone()),
             None => {
-                self.miss(&[member.index], &Gaps::All, Cause::Backend);
+                self.miss(&[member.index], &Affected::All, LossReason::Backend);
                 false
             }
         }
     }
 
     /// Gives a frame to one connection; true when its outbox took it.
-    pub(super) fn send_frame(&mut self, member: Member, frame: Bytes, fate: Fate) -> bool {
+    pub(super) fn send_frame(&mut self, member: SlotId, frame: Bytes, overflow: Overflow) -> bool {
         self.settle();
-        let chunk = Chunk { bytes: frame, frames: 1, room: None, fate };
+        let chunk = Chunk { bytes: frame, frames: 1, room: None, overflow };
         let Some(codec) = self.seat(member).map(|seat| seat.codec()) else { return false };
         let counted = self.tally.place_of(type_of(codec, &chunk.bytes));
-        let mut world = World { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
+        let mut context = DeliveryContext { shard: &self.shard, rooms: &self.rooms, tally: &mut self.tally };
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return false };
         // Handed over, not shared: a message to one connection has no second owner to be counted.
         let bytes = chunk.bytes.len();
-        let taken = seat.deliver(chunk, member.index, &mut world);
+        let taken = seat.deliver(chunk, member.index, &mut context);
         if taken {
             self.tally.count_at(counted, 1, bytes);
         }
@@ -160,7 +160,7 @@ impl RoomBook {
     fn publish_now(&mut self, room: u32, body: Arc<EncodedMessage>, except: Except) -> usize {
         self.settle();
         let packs = self.rooms.get(room as usize).is_some_and(|room| room.packed > 0);
-        let mut pending = Pending::new(room, body, except, packs);
+        let mut pending = GroupBatch::new(room, body, except, packs);
         let chunks = pending.chunks();
         let taken = self.give(room, &chunks, &pending.except);
         if let Some(body) = pending.single() {
@@ -170,19 +170,19 @@ impl RoomBook {
     }
 
     /// Notes that connections may have missed something; each is told once of all its groups, as soon as that may be.
-    pub(super) fn resync(&mut self, gaps: Gaps, cause: Cause) {
+    pub(super) fn resync(&mut self, gaps: Affected, cause: LossReason) {
         self.settle();
         match gaps {
-            Gaps::All => {
+            Affected::All => {
                 let seats: Vec<_> = self.seats.iter().map(|(at, _)| index(at)).collect();
-                self.miss(&seats, &Gaps::All, cause);
+                self.miss(&seats, &Affected::All, cause);
             }
-            Gaps::These(groups) => {
+            Affected::Groups(groups) => {
                 for group in groups {
                     let room = self.names.get(&group).and_then(|room| self.rooms.get(*room as usize));
                     let members = room.iter().flat_map(|room| &room.members);
                     let seats: Vec<_> = members.map(|occupant| occupant.seat).collect();
-                    self.miss(&seats, &Gaps::These(vec![group]), cause);
+                    self.miss(&seats, &Affected::Groups(vec![group]), cause);
                 }
             }
         }
@@ -190,7 +190,7 @@ impl RoomBook {
     }
 
     /// Notes that one connection may have missed something.
-    pub(super) fn miss_alone(&mut self, member: Member, gaps: &Gaps, cause: Cause) {
+    pub(super) fn miss_alone(&mut self, member: SlotId, gaps: &Affected, cause: LossReason) {
         if self.seat(member).is_some() {
             self.settle();
             self.miss(&[member.index], gaps, cause);
@@ -198,11 +198,11 @@ impl RoomBook {
         }
     }
 
-    fn miss(&mut self, seats: &[u32], gaps: &Gaps, cause: Cause) {
+    fn miss(&mut self, seats: &[u32], gaps: &Affected, cause: LossReason) {
         for at in seats {
             if let Some(seat) = self.seats.get_mut(*at as usize) {
                 seat.miss(gaps.clone(), cause);
-                self.owed.push(Member { index: *at, serial: seat.connection.id().serial });
+                self.owed.push(SlotId { index: *at, serial: seat.connection.id().serial });
             }
         }
     }

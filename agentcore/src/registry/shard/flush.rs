@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::Member;
+use super::SlotId;
 use super::resync::Resync;
-use super::slot::{Blocked, Phase};
-use super::state::RoomBook;
+use super::slot::{Blocked, SlotPhase};
+use super::state::ShardState;
 use crate::error::{CloseReason, Error};
 use crate::registry::{Closing, Connection};
 use crate::wire::ping_frame;
 
-impl RoomBook {
+impl ShardState {
     /// Notes that something was read from a connection: it is written before the bulk of big groups. Who speaks hears
     /// back soon and speaks again, and those not yet reached get more frames per system call.
-    pub(super) fn heard(&mut self, member: Member) {
+    pub(super) fn mark_active(&mut self, member: SlotId) {
         let now = self.wheel.now();
         if let Some(seat) = self.seat(member) {
             seat.heard = true;
@@ -23,7 +23,7 @@ impl RoomBook {
     }
 
     /// Nothing is read from a connection while its handler runs, or again something may be: that silence is ours.
-    pub(super) fn hold(&mut self, member: Member, held: bool) {
+    pub(super) fn pause_heartbeat(&mut self, member: SlotId, held: bool) {
         let now = self.wheel.now();
         if let Some(seat) = self.seat(member) {
             seat.held = held;
@@ -39,7 +39,7 @@ impl RoomBook {
             if seat.connection.id().serial != member.serial {
                 return false;
             }
-            if seat.phase != Phase::Open {
+            if seat.phase != SlotPhase::Open {
                 return true;
             }
             if seat.held {
@@ -83,21 +83,21 @@ impl RoomBook {
         self.owed = owed;
     }
 
-    pub(super) fn pong(&mut self, member: Member, frame: Bytes) {
+    pub(super) fn pong(&mut self, member: SlotId, frame: Bytes) {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial == member.serial && seat.phase == Phase::Open {
+        if seat.connection.id().serial == member.serial && seat.phase == SlotPhase::Open {
             seat.pong = Some(frame);
             self.turns.queue(seat, member.index, true);
         }
     }
 
-    pub(super) fn finish(&mut self, member: Member, last: Option<Bytes>) {
+    pub(super) fn finish(&mut self, member: SlotId, last: Option<Bytes>) {
         self.settle();
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
-        if seat.connection.id().serial != member.serial || seat.phase == Phase::Finishing {
+        if seat.connection.id().serial != member.serial || seat.phase == SlotPhase::Finishing {
             return;
         }
-        seat.phase = Phase::Finishing;
+        seat.phase = SlotPhase::Finishing;
         let pong = seat.pong.take();
         match last {
             // Nothing follows a close frame (RFC 6455 5.5.1), not even the pong that waits.
@@ -108,7 +108,7 @@ impl RoomBook {
         self.turns.queue(seat, member.index, true);
     }
 
-    pub(super) fn ready(&mut self, member: Member, result: Result<(), Closing>) {
+    pub(super) fn ready(&mut self, member: SlotId, result: Result<(), Closing>) {
         let Some(seat) = self.seats.get_mut(member.index as usize) else { return };
         if seat.connection.id().serial != member.serial {
             return;

@@ -14,10 +14,9 @@ mod slot;
 mod state;
 mod stats;
 
-pub(crate) use outbox::Fate;
-pub(crate) use resync::{Cause, Gaps};
+pub(crate) use resync::{Affected, LossReason};
 pub(crate) use sink::Sink;
-pub(crate) use stats::Tally;
+pub(crate) use stats::ShardStats;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -31,13 +30,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use self::state::RoomBook;
-use self::stats::Sent;
+use self::state::ShardState;
+use self::stats::SentCounts;
 use super::heartbeat::{Heartbeat, tick};
 use super::{Closing, Connection};
 use crate::auth::Access;
 use crate::id::{ConnectionId, GroupName};
-use crate::message::{Codec, EncodedMessage, Except};
+use crate::message::{Codec, EncodedMessage, Except, Overflow};
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 
@@ -54,23 +53,23 @@ const SLICE: usize = 32;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A connection enters a group.
-    Join(Member, GroupName),
+    Join(SlotId, GroupName),
     /// A connection leaves a group.
-    Leave(Member, GroupName),
+    Leave(SlotId, GroupName),
     /// A message; its sender may want to know how many took it.
     Send(Target, Arc<EncodedMessage>, Except, Option<Receipt>),
     /// A frame for one connection, in its codec.
-    Direct(Member, Bytes, Fate),
+    SendFrame(SlotId, Bytes, Overflow),
     /// The members of groups, or everyone, may have missed something.
-    Resync(Gaps, Cause),
+    Resync(Affected, LossReason),
     /// One connection may have.
-    Miss(Member, Gaps, Cause),
+    ResyncSlot(SlotId, Affected, LossReason),
 }
 
 /// Whom a message is for.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
-    Member(Member),
+    Slot(SlotId),
     Group(GroupName),
     Everyone,
 }
@@ -94,7 +93,7 @@ impl Receipt {
 
 /// A connection as its shard knows it: the serial number shows that the place was not given to another one since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct SlotId {
     pub(crate) index: u32,
     pub(crate) serial: u64,
 }
@@ -145,7 +144,7 @@ pub(crate) struct Shard {
 #[derive(Debug)]
 struct State {
     waiting: mpsc::Receiver<Command>,
-    book: RoomBook,
+    book: ShardState,
     /// The task of [`Shard::run`], when it sleeps.
     waker: Option<std::task::Waker>,
 }
@@ -170,9 +169,9 @@ impl State {
 /// A connection's place on a shard, from the choice of the worker to the end of its socket: a worker that is held up
 /// is not given everybody who comes meanwhile.
 #[derive(Debug)]
-pub(crate) struct Berth(Arc<Shard>);
+pub(crate) struct LoadGuard(Arc<Shard>);
 
-impl Drop for Berth {
+impl Drop for LoadGuard {
     fn drop(&mut self) {
         self.0.load.fetch_sub(1, Ordering::Relaxed);
     }
@@ -190,7 +189,7 @@ impl Shard {
             settings,
             runtime,
             queue,
-            state: Mutex::new(State { waiting, book: RoomBook::new(this.clone(), settings), waker: None }),
+            state: Mutex::new(State { waiting, book: ShardState::new(this.clone(), settings), waker: None }),
         })
     }
 
@@ -200,9 +199,9 @@ impl Shard {
     }
 
     /// Takes a place for a connection that is on its way.
-    pub(crate) fn berth(self: &Arc<Self>) -> Berth {
+    pub(crate) fn load_guard(self: &Arc<Self>) -> LoadGuard {
         self.load.fetch_add(1, Ordering::Relaxed);
-        Berth(self.clone())
+        LoadGuard(self.clone())
     }
 
     /// How many connections it has, those on their way too.
@@ -215,7 +214,7 @@ impl Shard {
     }
 
     /// Changes the state at once, after what waits in the queue, and wakes the writer.
-    fn direct<T>(&self, change: impl FnOnce(&mut RoomBook) -> T) -> T {
+    fn direct<T>(&self, change: impl FnOnce(&mut ShardState) -> T) -> T {
         let mut state = lock(&self.state);
         state.catch_up();
         let result = change(&mut state.book);
@@ -234,54 +233,54 @@ impl Shard {
     ) -> Arc<Connection> {
         self.direct(|book| {
             book.open(sink, |index| {
-                let member = Member { index, serial: id.serial };
+                let member = SlotId { index, serial: id.serial };
                 Arc::new(Connection::new(id, access, codec, self.clone(), member, meter))
             })
         })
     }
 
     /// Takes the outbox away; what it held is dropped and the writing end closes.
-    pub(crate) fn remove(&self, member: Member) {
+    pub(crate) fn remove(&self, member: SlotId) {
         self.direct(|book| book.remove(member));
     }
 
     /// Takes an ended connection out of all its groups; its outbox stays until what it holds is written.
-    pub(crate) fn leave_all(&self, member: Member) {
+    pub(crate) fn leave_all(&self, member: SlotId) {
         self.direct(|book| book.leave_all(member));
     }
 
     /// Appends the last frame; nothing is accepted after it, and the connection hears when all is written.
-    pub(crate) fn finish(&self, member: Member, last: Option<Bytes>) {
+    pub(crate) fn finish(&self, member: SlotId, last: Option<Bytes>) {
         self.direct(|book| book.finish(member, last));
     }
 
     /// Something was read from a connection.
-    pub(crate) fn heard(&self, member: Member) {
-        self.direct(|book| book.heard(member));
+    pub(crate) fn mark_active(&self, member: SlotId) {
+        self.direct(|book| book.mark_active(member));
     }
 
     /// Nothing is read from a connection, or again something may be: its silence meanwhile does not count.
-    pub(crate) fn hold(&self, member: Member, held: bool) {
-        self.direct(|book| book.hold(member, held));
+    pub(crate) fn pause_heartbeat(&self, member: SlotId, held: bool) {
+        self.direct(|book| book.pause_heartbeat(member, held));
     }
 
     /// What a connection was sent so far, and how long nothing was read from it.
-    pub(crate) fn activity(&self, member: Member) -> Option<(Sent, Duration)> {
+    pub(crate) fn activity(&self, member: SlotId) -> Option<(SentCounts, Duration)> {
         self.direct(|book| book.activity(member))
     }
 
     /// What its connections were sent, and what they were not.
-    pub(crate) fn tally(&self) -> Tally {
-        self.direct(|book| book.tally())
+    pub(crate) fn stats(&self) -> ShardStats {
+        self.direct(|book| book.stats())
     }
 
     /// Answers a ping: at most one pong waits, for the newest ping.
-    pub(crate) fn pong(&self, member: Member, frame: Bytes) {
+    pub(crate) fn pong(&self, member: SlotId, frame: Bytes) {
         self.direct(|book| book.pong(member, frame));
     }
 
     /// The sink of a connection takes more, or has failed.
-    pub(super) fn ready(&self, member: Member, result: Result<(), Closing>) {
+    pub(super) fn ready(&self, member: SlotId, result: Result<(), Closing>) {
         self.direct(|book| book.ready(member, result));
     }
 
@@ -293,8 +292,8 @@ impl Shard {
     /// Does or queues `command`.
     ///
     /// # Errors
-    /// The command itself when the queue is full; [`Shard::wait`] with it then.
-    pub(crate) fn submit(&self, command: Command) -> Result<(), Command> {
+    /// The command itself when the queue is full; [`Shard::submit`] with it then.
+    pub(crate) fn try_submit(&self, command: Command) -> Result<(), Command> {
         if self.is_here() {
             self.direct(|book| book.apply(command));
             return Ok(());
@@ -305,7 +304,7 @@ impl Shard {
     }
 
     /// Queues `command` as soon as there is room.
-    pub(crate) async fn wait(&self, command: Command) {
+    pub(crate) async fn submit(&self, command: Command) {
         // The receiver lives as long as the shard, so sending cannot fail.
         let _ = self.queue.send(command).await;
     }
@@ -315,8 +314,8 @@ impl Shard {
         if self.is_here() { None } else { self.queue.reserve().await.ok() }
     }
 
-    /// As [`Shard::submit`], with a place that [`Shard::reserve`] gave.
-    pub(crate) fn submit_with(&self, permit: Option<mpsc::Permit<'_, Command>>, command: Command) {
+    /// As [`Shard::try_submit`], with a place that [`Shard::reserve`] gave.
+    pub(crate) fn submit_reserved(&self, permit: Option<mpsc::Permit<'_, Command>>, command: Command) {
         match permit {
             Some(permit) => permit.send(command),
             None => self.direct(|book| book.apply(command)),

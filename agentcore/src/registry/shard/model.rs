@@ -9,21 +9,21 @@ use bytes::Bytes;
 use shuttle::thread;
 use tokio::sync::mpsc;
 
-use super::{Command, Fate, OutboxLimits, Shard, ShardSettings, Sink, Target};
+use super::{Command, OutboxLimits, Shard, ShardSettings, Sink, Target};
 use crate::auth::{Access, Identity};
 use crate::id::{GroupName, UserId};
-use crate::message::{Codec, EncodedMessage, Except};
+use crate::message::{Codec, EncodedMessage, Except, Overflow};
 use crate::metrics::Meter;
-use crate::registry::{Connection, ConnectionRegistry, Membership, Place};
+use crate::registry::{Connection, ConnectionRegistry, GroupPermit, Membership};
 
 const ROUNDS: usize = 2_000;
 
-struct World {
+struct Model {
     registry: ConnectionRegistry,
     group: GroupName,
 }
 
-impl World {
+impl Model {
     fn new(shards: u16) -> Arc<Self> {
         let outbox = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
         let settings = ShardSettings { outbox, heartbeat: None };
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn submit(&self, shard: u16, command: Command) {
-        self.registry.shard(shard).unwrap().submit(command).unwrap();
+        self.registry.shard(shard).unwrap().try_submit(command).unwrap();
     }
 
     /// What the manager does, in its order.
@@ -52,9 +52,13 @@ impl World {
         connection.with_groups(|groups| {
             if groups.is_empty() {
                 groups.push(Membership { group: self.group.clone(), present: false });
-                self.registry.directory().add(&self.group, connection.shard().index(), &mut Some(Place::uncounted()));
+                self.registry.directory().add(
+                    &self.group,
+                    connection.shard().index(),
+                    &mut Some(GroupPermit::uncounted()),
+                );
                 thread::yield_now();
-                self.submit(connection.shard().index(), Command::Join(connection.member(), self.group.clone()));
+                self.submit(connection.shard().index(), Command::Join(connection.slot(), self.group.clone()));
             }
         });
     }
@@ -64,7 +68,7 @@ impl World {
             if groups.pop().is_some() {
                 self.registry.directory().remove(&self.group, connection.shard().index());
                 thread::yield_now();
-                self.submit(connection.shard().index(), Command::Leave(connection.member(), self.group.clone()));
+                self.submit(connection.shard().index(), Command::Leave(connection.slot(), self.group.clone()));
             }
         });
     }
@@ -84,15 +88,15 @@ impl World {
     }
 }
 
-fn received(written: &mut mpsc::Receiver<Vec<Bytes>>, world: &World, connection: &Connection) -> String {
+fn received(written: &mut mpsc::Receiver<Vec<Bytes>>, model: &Model, connection: &Connection) -> String {
     let mut text = String::new();
-    world.turn();
+    model.turn();
     while let Ok(portion) = written.try_recv() {
         for chunk in portion {
             text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         connection.written(Ok(()));
-        world.turn();
+        model.turn();
     }
     text
 }
@@ -104,29 +108,29 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 #[test]
 fn directory_and_shards_agree_after_any_joins_and_leaves() {
     check(|| {
-        let world = World::new(2);
-        let connections: Vec<_> = [0, 0, 1].map(|shard| world.connect(shard).0).into();
+        let model = Model::new(2);
+        let connections: Vec<_> = [0, 0, 1].map(|shard| model.connect(shard).0).into();
         let mut threads: Vec<_> = connections
             .iter()
             .map(|connection| {
-                let (world, connection) = (world.clone(), connection.clone());
+                let (model, connection) = (model.clone(), connection.clone());
                 thread::spawn(move || {
-                    world.join(&connection);
-                    world.leave(&connection);
-                    world.join(&connection);
+                    model.join(&connection);
+                    model.leave(&connection);
+                    model.join(&connection);
                 })
             })
             .collect();
         // Another task of the same user: a join and a leave of one connection race.
-        let (other, first) = (world.clone(), connections.first().unwrap().clone());
+        let (other, first) = (model.clone(), connections.first().unwrap().clone());
         threads.push(thread::spawn(move || other.leave(&first)));
-        let writer = world.clone();
+        let writer = model.clone();
         threads.push(thread::spawn(move || writer.turn()));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
 
-        world.turn();
-        let members = world.registry.members(&world.group);
-        assert_eq!(world.registry.directory().count(&world.group), members.len());
+        model.turn();
+        let members = model.registry.members(&model.group);
+        assert_eq!(model.registry.directory().count(&model.group), members.len());
         for connection in &connections {
             let is_member = members.iter().any(|member| member.id() == connection.id());
             assert_eq!(connection.is_in("lobby"), is_member);
@@ -137,59 +141,59 @@ fn directory_and_shards_agree_after_any_joins_and_leaves() {
 #[test]
 fn what_one_sender_does_reaches_a_member_in_order() {
     check(|| {
-        let world = World::new(1);
-        let (member, mut written) = world.connect(0);
+        let model = Model::new(1);
+        let (member, mut written) = model.connect(0);
         let sender = {
-            let (world, member) = (world.clone(), member.clone());
+            let (model, member) = (model.clone(), member.clone());
             thread::spawn(move || {
-                world.send("lost;");
-                world.join(&member);
-                world.send("a;");
-                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"b;"), Fate::Stays));
-                world.send("c;");
-                world.send("d;");
-                world.leave(&member);
-                world.send("lost;");
-                world.submit(0, Command::Direct(member.member(), Bytes::from_static(b"e;"), Fate::Stays));
+                model.send("lost;");
+                model.join(&member);
+                model.send("a;");
+                model.submit(0, Command::SendFrame(member.slot(), Bytes::from_static(b"b;"), Overflow::Disconnect));
+                model.send("c;");
+                model.send("d;");
+                model.leave(&member);
+                model.send("lost;");
+                model.submit(0, Command::SendFrame(member.slot(), Bytes::from_static(b"e;"), Overflow::Disconnect));
             })
         };
         let writer = {
-            let world = world.clone();
+            let model = model.clone();
             thread::spawn(move || {
                 for _ in 0..3 {
-                    world.turn();
+                    model.turn();
                     thread::yield_now();
                 }
             })
         };
         sender.join().unwrap();
         writer.join().unwrap();
-        assert_eq!(received(&mut written, &world, &member), "a;b;c;d;e;");
+        assert_eq!(received(&mut written, &model, &member), "a;b;c;d;e;");
     });
 }
 
 #[test]
 fn a_message_sent_after_a_join_has_returned_arrives() {
     check(|| {
-        let world = World::new(2);
-        let (early, mut to_early) = world.connect(0);
-        let (late, mut to_late) = world.connect(1);
-        world.join(&early);
+        let model = Model::new(2);
+        let (early, mut to_early) = model.connect(0);
+        let (late, mut to_late) = model.connect(1);
+        model.join(&early);
         let joining = {
-            let (world, late) = (world.clone(), late.clone());
+            let (model, late) = (model.clone(), late.clone());
             thread::spawn(move || {
-                world.join(&late);
-                world.send("after;");
+                model.join(&late);
+                model.send("after;");
             })
         };
         let leaving = {
-            let (world, early) = (world.clone(), early.clone());
-            thread::spawn(move || world.leave(&early))
+            let (model, early) = (model.clone(), early.clone());
+            thread::spawn(move || model.leave(&early))
         };
         joining.join().unwrap();
         leaving.join().unwrap();
-        assert_eq!(received(&mut to_late, &world, &late), "after;");
-        let heard = received(&mut to_early, &world, &early);
+        assert_eq!(received(&mut to_late, &model, &late), "after;");
+        let heard = received(&mut to_early, &model, &early);
         assert!(heard.is_empty() || heard == "after;");
     });
 }

@@ -5,14 +5,14 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use crate::message::{Overflow, OverflowKey};
+use crate::message::Overflow;
 
 /// How many chunks one vectored write takes.
 pub(crate) const MAX_SLICES: usize = 64;
 /// Over this part of the bound, only the newest of the messages with one key waits.
 const SOFT_PART: usize = 16;
 
-/// The queue of one connection. Chunks are shared with the other members of a group, so its bytes are a bound on
+/// The queue of one connection. GroupChunks are shared with the other members of a group, so its bytes are a bound on
 /// what this connection keeps alive, not what it alone has allocated.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -30,36 +30,12 @@ pub(crate) struct Chunk {
     pub(crate) frames: u32,
     /// The room it was sent to; a connection's own messages have none.
     pub(crate) room: Option<u32>,
-    pub(crate) fate: Fate,
-}
-
-/// What becomes of a chunk for which there is no room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is never dropped: rather the connection is closed.
-    Stays,
-    /// It is dropped when it does not fit.
-    Newest,
-    /// It gives way to what comes later.
-    Oldest,
-    /// It gives way to what comes later, and to a newer one of its key already before.
-    Latest(OverflowKey),
-}
-
-impl From<&Overflow> for Fate {
-    fn from(overflow: &Overflow) -> Self {
-        match overflow {
-            Overflow::Disconnect => Self::Stays,
-            Overflow::DropNewest => Self::Newest,
-            Overflow::DropOldest => Self::Oldest,
-            Overflow::Latest(key) => Self::Latest(key.clone()),
-        }
-    }
+    pub(crate) overflow: Overflow,
 }
 
 /// A chunk that was not, or is not any more, on its way.
 #[derive(Debug)]
-pub(crate) enum Lost {
+pub(crate) enum Discarded {
     /// There was no room.
     Dropped(Chunk),
     /// A newer one of its key took its place.
@@ -105,26 +81,26 @@ impl Outbox {
     ///
     /// # Errors
     /// There is no room for a chunk that must not be dropped.
-    pub(crate) fn offer(&mut self, chunk: Chunk, mut lost: impl FnMut(Lost)) -> Result<bool, Full> {
+    pub(crate) fn offer(&mut self, chunk: Chunk, mut lost: impl FnMut(Discarded)) -> Result<bool, OutboxFull> {
         if self.fits(chunk.bytes.len()) && self.bytes <= self.max_bytes / SOFT_PART {
             self.push(chunk);
             return Ok(true);
         }
-        if let Fate::Latest(_) = &chunk.fate
-            && let Some(older) = self.take_where(|other| other.room == chunk.room && other.fate == chunk.fate)
+        if let Overflow::Latest(_) = &chunk.overflow
+            && let Some(older) = self.take_where(|other| other.room == chunk.room && other.overflow == chunk.overflow)
         {
-            lost(Lost::Replaced(older));
+            lost(Discarded::Replaced(older));
         }
         while !self.fits(chunk.bytes.len()) {
-            let older = match chunk.fate {
-                Fate::Newest => None,
-                _ => self.take_where(|other| other.fate != Fate::Stays),
+            let older = match chunk.overflow {
+                Overflow::DropNewest => None,
+                _ => self.take_where(|other| other.overflow != Overflow::Disconnect),
             };
             match older {
-                Some(older) => lost(Lost::Dropped(older)),
-                None if chunk.fate == Fate::Stays => return Err(Full),
+                Some(older) => lost(Discarded::Dropped(older)),
+                None if chunk.overflow == Overflow::Disconnect => return Err(OutboxFull),
                 None => {
-                    lost(Lost::Dropped(chunk));
+                    lost(Discarded::Dropped(chunk));
                     return Ok(false);
                 }
             }
@@ -144,7 +120,7 @@ impl Outbox {
 
     /// Appends frames of the protocol itself, which have their own reserve: a close, a pong, a ping, a resync.
     pub(crate) fn push_own(&mut self, bytes: Bytes) {
-        self.push(Chunk { bytes, frames: 1, room: None, fate: Fate::Stays });
+        self.push(Chunk { bytes, frames: 1, room: None, overflow: Overflow::Disconnect });
     }
 
     fn push(&mut self, chunk: Chunk) {
@@ -204,24 +180,25 @@ impl Outbox {
 
 /// There is no room for a chunk that must not be dropped.
 #[derive(Debug)]
-pub(crate) struct Full;
+pub(crate) struct OutboxFull;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::message::OverflowKey;
 
-    fn chunk(id: u8, len: usize, fate: Fate) -> Chunk {
-        Chunk { bytes: vec![id; len].into(), frames: 1, room: Some(u32::from(id % 2)), fate }
+    fn chunk(id: u8, len: usize, overflow: Overflow) -> Chunk {
+        Chunk { bytes: vec![id; len].into(), frames: 1, room: Some(u32::from(id % 2)), overflow }
     }
 
-    fn fates() -> impl Strategy<Value = Fate> {
+    fn overflows() -> impl Strategy<Value = Overflow> {
         prop_oneof![
-            Just(Fate::Stays),
-            Just(Fate::Newest),
-            Just(Fate::Oldest),
-            (0..3u8).prop_map(|key| Fate::Latest(OverflowKey::new("cursor", &key))),
+            Just(Overflow::Disconnect),
+            Just(Overflow::DropNewest),
+            Just(Overflow::DropOldest),
+            (0..3u8).prop_map(|key| Overflow::Latest(OverflowKey::new("cursor", &key))),
         ]
     }
 
@@ -229,22 +206,22 @@ mod tests {
         /// Whatever is offered and written: the bound holds, order is kept, what must stay is there, and what is not there
         /// was told.
         #[test]
-        fn nothing_is_lost_unsaid(steps in prop::collection::vec((fates(), 1..200usize, 0..300usize), 1..100)) {
+        fn nothing_is_lost_unsaid(steps in prop::collection::vec((overflows(), 1..200usize, 0..300usize), 1..100)) {
             let mut outbox = Outbox::new(400);
             let mut told = Vec::new();
             let mut offered = Vec::new();
             let mut written = Vec::new();
-            for (id, (fate, len, write)) in (0u8..).zip(steps) {
+            for (id, (overflow, len, write)) in (0u8..).zip(steps) {
                 let was_empty = outbox.is_empty();
-                let full = outbox.offer(chunk(id, len, fate.clone()), |lost| match lost {
-                    Lost::Dropped(chunk) | Lost::Replaced(chunk) => told.extend(chunk.bytes.first().copied()),
+                let full = outbox.offer(chunk(id, len, overflow.clone()), |lost| match lost {
+                    Discarded::Dropped(chunk) | Discarded::Replaced(chunk) => told.extend(chunk.bytes.first().copied()),
                 });
                 if full.is_err() {
-                    prop_assert_eq!(&fate, &Fate::Stays);
-                    prop_assert!(outbox.chunks.iter().skip(usize::from(outbox.cut)).all(|chunk| chunk.fate == Fate::Stays));
+                    prop_assert_eq!(&overflow, &Overflow::Disconnect);
+                    prop_assert!(outbox.chunks.iter().skip(usize::from(outbox.cut)).all(|chunk| chunk.overflow == Overflow::Disconnect));
                     break;
                 }
-                offered.push((id, fate, len));
+                offered.push((id, overflow, len));
                 prop_assert!(was_empty || outbox.bytes() <= 400);
                 prop_assert_eq!(outbox.bytes(), outbox.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>());
                 let write = write.min(outbox.bytes());
@@ -258,7 +235,7 @@ mod tests {
                 .flat_map(|(id, _, len)| vec![*id; *len])
                 .collect();
             prop_assert_eq!(written, expected);
-            prop_assert!(offered.iter().all(|(id, fate, _)| *fate != Fate::Stays || !told.contains(id)));
+            prop_assert!(offered.iter().all(|(id, overflow, _)| *overflow != Overflow::Disconnect || !told.contains(id)));
         }
     }
 }

@@ -16,7 +16,7 @@ const MAX_GROUPS: usize = 64;
 
 /// Why connections may have missed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Cause {
+pub(crate) enum LossReason {
     /// The connection did not read fast enough.
     Overflow,
     /// A node vanished.
@@ -27,32 +27,34 @@ pub(crate) enum Cause {
 
 /// The groups in which something may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Gaps {
-    These(Vec<GroupName>),
+pub(crate) enum Affected {
+    Groups(Vec<GroupName>),
     All,
 }
 
 /// The state of one connection that has missed something; most have none.
 #[derive(Debug)]
-pub(super) struct Missed {
+pub(super) struct ResyncState {
     /// `None` once it was told.
-    open: Option<(Gaps, Cause)>,
+    open: Option<(Affected, LossReason)>,
     told_at: Option<Instant>,
 }
 
-impl Missed {
+impl ResyncState {
     pub(super) fn new() -> Self {
         Self { open: None, told_at: None }
     }
 
     /// Notes another gap.
-    pub(super) fn note(&mut self, gaps: Gaps, reason: Cause) {
+    pub(super) fn note(&mut self, gaps: Affected, reason: LossReason) {
         self.open = Some(match (self.open.take(), gaps) {
             (None, gaps) => (gaps, reason),
-            (Some((Gaps::All, before)), _) | (Some((_, before)), Gaps::All) => (Gaps::All, before.max(reason)),
-            (Some((Gaps::These(mut known), before)), Gaps::These(more)) => {
+            (Some((Affected::All, before)), _) | (Some((_, before)), Affected::All) => {
+                (Affected::All, before.max(reason))
+            }
+            (Some((Affected::Groups(mut known), before)), Affected::Groups(more)) => {
                 known.extend(more.into_iter().filter(|group| !known.contains(group)).collect::<Vec<_>>());
-                let gaps = if known.len() > MAX_GROUPS { Gaps::All } else { Gaps::These(known) };
+                let gaps = if known.len() > MAX_GROUPS { Affected::All } else { Affected::Groups(known) };
                 (gaps, before.max(reason))
             }
         });
@@ -71,13 +73,13 @@ impl Missed {
         let (gaps, reason) = self.open.take()?;
         self.told_at = Some(now);
         let groups = match gaps {
-            Gaps::These(groups) => Some(groups),
-            Gaps::All => None,
+            Affected::Groups(groups) => Some(groups),
+            Affected::All => None,
         };
         let reason = match reason {
-            Cause::Overflow => "overflow",
-            Cause::Peer => "peer",
-            Cause::Backend => "backend",
+            LossReason::Overflow => "overflow",
+            LossReason::Peer => "peer",
+            LossReason::Backend => "backend",
         };
         Some(Resync { groups, reason, spread_ms: SPREAD_MS })
     }
@@ -102,24 +104,24 @@ mod tests {
 
     use super::*;
 
-    fn these(names: &[&str]) -> Gaps {
-        Gaps::These(names.iter().map(|name| GroupName::new(name).unwrap()).collect())
+    fn these(names: &[&str]) -> Affected {
+        Affected::Groups(names.iter().map(|name| GroupName::new(name).unwrap()).collect())
     }
 
     #[test]
     fn gaps_are_told_together_and_at_most_once_in_two_seconds() {
-        let (mut missed, now) = (Missed::new(), Instant::now());
-        missed.note(these(&["a", "b"]), Cause::Overflow);
-        missed.note(these(&["b", "c"]), Cause::Backend);
+        let (mut missed, now) = (ResyncState::new(), Instant::now());
+        missed.note(these(&["a", "b"]), LossReason::Overflow);
+        missed.note(these(&["b", "c"]), LossReason::Backend);
         let told = missed.take(now).unwrap();
         assert_eq!(
             (told.groups, told.reason),
             (Some(vec!["a", "b", "c"].into_iter().map(|n| GroupName::new(n).unwrap()).collect()), "backend")
         );
-        missed.note(these(&["a"]), Cause::Overflow);
+        missed.note(these(&["a"]), LossReason::Overflow);
         assert_eq!(missed.take(now + PACE / 2), None);
         assert!(missed.is_open());
-        missed.note(Gaps::All, Cause::Peer);
+        missed.note(Affected::All, LossReason::Peer);
         let told = missed.take(now + PACE).unwrap();
         assert_eq!((told.groups, told.reason), (None, "peer"));
         assert!(!missed.is_open());

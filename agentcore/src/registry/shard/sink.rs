@@ -25,7 +25,7 @@ pub(crate) enum Sink {
 
 /// What came of a write.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
     /// All of it.
     All,
     /// The rest waits until the sink takes more; the front chunk may be cut.
@@ -63,25 +63,25 @@ impl Sink {
     }
 
     /// Writes what waits in `outbox`, until all is written or the sink takes no more.
-    pub(super) fn write(&self, outbox: &mut Outbox) -> Written {
+    pub(super) fn write(&self, outbox: &mut Outbox) -> WriteOutcome {
         match self {
             Self::Tcp(socket) => write_tcp(socket, outbox),
             Self::Stream(portions) => match portions.try_reserve() {
                 Ok(permit) => {
                     if outbox.is_empty() {
-                        return Written::All;
+                        return WriteOutcome::All;
                     }
                     permit.send(outbox.take(STREAM_CHUNK));
-                    Written::Blocked
+                    WriteOutcome::Blocked
                 }
-                Err(mpsc::error::TrySendError::Full(())) => Written::Blocked,
-                Err(mpsc::error::TrySendError::Closed(())) => Written::Lost,
+                Err(mpsc::error::TrySendError::Full(())) => WriteOutcome::Blocked,
+                Err(mpsc::error::TrySendError::Closed(())) => WriteOutcome::Lost,
             },
         }
     }
 }
 
-fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> Written {
+fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> WriteOutcome {
     while let Some(first) = outbox.first() {
         let result = if outbox.len() == 1 {
             // The common case; filling the list below would take longer than all else here.
@@ -93,11 +93,11 @@ fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> Written {
         };
         match result {
             Ok(written) => outbox.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Blocked,
-            Err(_) => return Written::Lost,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return WriteOutcome::Blocked,
+            Err(_) => return WriteOutcome::Lost,
         }
     }
-    Written::All
+    WriteOutcome::All
 }
 
 async fn write_all<W: AsyncWrite + Unpin>(writer: &mut W, portion: Vec<Bytes>) -> io::Result<()> {

@@ -6,26 +6,26 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::context::World;
-use super::flush_queue::Queued;
-use super::outbox::{Chunk, Full, Outbox};
-use super::resync::{Cause, Gaps, Missed, Resync};
-use super::sink::{Sink, Written};
-use super::stats::Sent;
-use super::{Member, OutboxLimits, Shard};
+use super::context::DeliveryContext;
+use super::flush_queue::Priority;
+use super::outbox::{Chunk, Outbox, OutboxFull};
+use super::resync::{Affected, LossReason, Resync, ResyncState};
+use super::sink::{Sink, WriteOutcome};
+use super::stats::SentCounts;
+use super::{OutboxLimits, Shard, SlotId};
 use crate::error::{CloseReason, Error};
 use crate::message::Codec;
 use crate::registry::{Closing, Connection};
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Slot {
     pub(super) connection: Arc<Connection>,
     pub(super) sink: Sink,
     pub(super) outbox: Outbox,
     /// The rooms it is in, and its position among their members.
-    pub(super) rooms: Vec<Place>,
-    pub(super) queued: Queued,
+    pub(super) rooms: Vec<SlotMembership>,
+    pub(super) queued: Priority,
     /// Something was read from it since it was last written.
     pub(super) heard: bool,
     /// When something was read from it last, in ticks of the shard.
@@ -35,16 +35,16 @@ pub(super) struct Seat {
     pub(super) blocked: Blocked,
     /// A pong that waits for its turn: only the newest ping is answered (RFC 6455 5.5.3).
     pub(super) pong: Option<Bytes>,
-    pub(super) phase: Phase,
+    pub(super) phase: SlotPhase,
     /// What went into the outbox so far.
-    pub(super) sent: Sent,
+    pub(super) sent: SentCounts,
     /// What it may have missed, once it has.
-    pub(super) missed: Option<Box<Missed>>,
+    pub(super) missed: Option<Box<ResyncState>>,
 }
 
 /// A room that a seat is in, and its position among the members.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct SlotMembership {
     pub(super) room: u32,
     pub(super) at: u32,
 }
@@ -59,7 +59,7 @@ pub(super) enum Blocked {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum SlotPhase {
     Open,
     /// It was told to close; nothing is accepted but the last frame.
     Closing,
@@ -67,7 +67,7 @@ pub(super) enum Phase {
     Finishing,
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         if let Blocked::Waiting(task) = &self.blocked {
             task.abort();
@@ -75,44 +75,44 @@ impl Drop for Seat {
     }
 }
 
-impl Seat {
+impl Slot {
     pub(super) fn new(connection: Arc<Connection>, sink: Sink, limits: OutboxLimits, now: u32) -> Self {
         Self {
             connection,
             sink,
             outbox: Outbox::new(limits.max_bytes),
             rooms: Vec::new(),
-            queued: Queued::No,
+            queued: Priority::No,
             heard: false,
             heard_at: now,
             held: false,
             blocked: Blocked::No,
             pong: None,
-            phase: Phase::Open,
-            sent: Sent::default(),
+            phase: SlotPhase::Open,
+            sent: SentCounts::default(),
             missed: None,
         }
     }
 
     /// Appends a chunk; true when the outbox took it. Over the bound, a socket that was not tried yet is written first:
     /// only a reader that is really slow loses something or is disconnected.
-    pub(super) fn deliver(&mut self, chunk: Chunk, at: u32, world: &mut World<'_>) -> bool {
-        if self.phase != Phase::Open {
+    pub(super) fn deliver(&mut self, chunk: Chunk, at: u32, context: &mut DeliveryContext<'_>) -> bool {
+        if self.phase != SlotPhase::Open {
             return false;
         }
         let (frames, bytes) = (chunk.frames as usize, chunk.bytes.len());
         if !self.outbox.fits(bytes) {
-            self.flush(world.shard, at);
+            self.flush(context.shard, at);
         }
         let missed = &mut self.missed;
-        match self.outbox.offer(chunk, |lost| world.note(lost, missed)) {
+        match self.outbox.offer(chunk, |lost| context.note(lost, missed)) {
             Ok(true) => {
                 self.sent.add(frames, bytes);
                 true
             }
             Ok(false) => false,
-            Err(Full) => {
-                world.tally.slow += 1;
+            Err(OutboxFull) => {
+                context.tally.slow += 1;
                 let error = Error::slow_consumer("the connection did not read fast enough");
                 self.give_up(Closing::Frame(CloseReason::of(&error)));
                 false
@@ -121,9 +121,9 @@ impl Seat {
     }
 
     /// Notes that something may be missing.
-    pub(super) fn miss(&mut self, gaps: Gaps, reason: Cause) {
-        if self.phase == Phase::Open {
-            self.missed.get_or_insert_with(|| Box::new(Missed::new())).note(gaps, reason);
+    pub(super) fn miss(&mut self, gaps: Affected, reason: LossReason) {
+        if self.phase == SlotPhase::Open {
+            self.missed.get_or_insert_with(|| Box::new(ResyncState::new())).note(gaps, reason);
         }
     }
 
@@ -131,10 +131,10 @@ impl Seat {
     pub(super) fn give_up(&mut self, closing: Closing) {
         self.outbox.clear();
         self.pong = None;
-        if self.phase == Phase::Open {
-            self.phase = Phase::Closing;
+        if self.phase == SlotPhase::Open {
+            self.phase = SlotPhase::Closing;
         }
-        if self.phase == Phase::Finishing {
+        if self.phase == SlotPhase::Finishing {
             self.connection.drained();
         }
         self.connection.close(closing);
@@ -147,7 +147,7 @@ impl Seat {
 
     /// Whether it has missed something that it was not told.
     pub(super) fn owes(&self) -> bool {
-        self.phase == Phase::Open && self.missed.as_ref().is_some_and(|missed| missed.is_open())
+        self.phase == SlotPhase::Open && self.missed.as_ref().is_some_and(|missed| missed.is_open())
     }
 
     /// What it has missed, when it is to be told now: there is room again, and the last time is long enough ago.
@@ -166,13 +166,13 @@ impl Seat {
             self.outbox.push_own(pong);
         }
         match self.sink.write(&mut self.outbox) {
-            Written::All => {
-                if self.phase == Phase::Finishing {
+            WriteOutcome::All => {
+                if self.phase == SlotPhase::Finishing {
                     self.connection.drained();
                 }
             }
-            Written::Blocked => self.block(shard, at),
-            Written::Lost => self.give_up(Closing::Lost),
+            WriteOutcome::Blocked => self.block(shard, at),
+            WriteOutcome::Lost => self.give_up(Closing::Lost),
         }
     }
 
@@ -184,7 +184,7 @@ impl Seat {
         };
         let Some(shard) = shard.upgrade() else { return };
         let Some(runtime) = shard.runtime().cloned() else { return };
-        let (socket, member) = (socket.clone(), Member { index: at, serial: self.connection.id().serial });
+        let (socket, member) = (socket.clone(), SlotId { index: at, serial: self.connection.id().serial });
         let patience = shard.limits().write_timeout;
         let task = runtime.spawn(async move {
             let result = match tokio::time::timeout(patience, socket.writable()).await {

@@ -5,43 +5,43 @@ use std::sync::{Arc, Weak};
 
 use slab::Slab;
 
-use super::batch::Pending;
-use super::flush_queue::Turns;
+use super::batch::GroupBatch;
+use super::flush_queue::FlushQueue;
 use super::sink::Sink;
-use super::slot::{Place, Seat};
-use super::stats::{Sent, Tally};
-use super::{Command, Member, Shard, ShardSettings};
+use super::slot::{Slot, SlotMembership};
+use super::stats::{SentCounts, ShardStats};
+use super::{Command, Shard, ShardSettings, SlotId};
 use crate::id::GroupName;
 use crate::message::Codec;
 use crate::registry::Connection;
-use crate::registry::heartbeat::Wheel;
+use crate::registry::heartbeat::HeartbeatWheel;
 
 /// The room that every connection is in.
 pub(super) const EVERYONE: u32 = 0;
 
 /// Everything that a shard's lock guards.
 #[derive(Debug)]
-pub(super) struct RoomBook {
+pub(super) struct ShardState {
     pub(super) shard: Weak<Shard>,
     pub(super) settings: ShardSettings,
-    pub(super) seats: Slab<Seat>,
-    pub(super) rooms: Slab<Room>,
+    pub(super) seats: Slab<Slot>,
+    pub(super) rooms: Slab<Group>,
     pub(super) names: HashMap<GroupName, u32>,
-    pub(super) pending: Vec<Pending>,
+    pub(super) pending: Vec<GroupBatch>,
     pub(super) pending_bytes: usize,
-    pub(super) turns: Turns,
-    pub(super) wheel: Wheel,
-    pub(super) tally: Tally,
+    pub(super) turns: FlushQueue,
+    pub(super) wheel: HeartbeatWheel,
+    pub(super) tally: ShardStats,
     /// Connections that are to be told that they have missed something, as soon as that may be.
-    pub(super) owed: Vec<Member>,
+    pub(super) owed: Vec<SlotId>,
 }
 
 /// The members of a group, or everyone.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Group {
     /// `None` for the room of everyone.
     pub(super) name: Option<GroupName>,
-    pub(super) members: Vec<Occupant>,
+    pub(super) members: Vec<GroupMember>,
     /// How many of them speak MessagePack.
     pub(super) packed: usize,
     /// The last entry of `pending` for this room.
@@ -50,7 +50,7 @@ pub(super) struct Room {
 
 /// A member of a room: its seat, and where its seat lists the room.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Occupant {
+pub(super) struct GroupMember {
     pub(super) seat: u32,
     pub(super) place: u32,
 }
@@ -59,10 +59,10 @@ pub(super) fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-impl RoomBook {
+impl ShardState {
     pub(super) fn new(shard: Weak<Shard>, settings: ShardSettings) -> Self {
         let mut rooms = Slab::new();
-        rooms.insert(Room::new(None));
+        rooms.insert(Group::new(None));
         Self {
             shard,
             settings,
@@ -71,9 +71,9 @@ impl RoomBook {
             names: HashMap::new(),
             pending: Vec::new(),
             pending_bytes: 0,
-            turns: Turns::default(),
-            wheel: Wheel::new(settings.heartbeat),
-            tally: Tally::default(),
+            turns: FlushQueue::default(),
+            wheel: HeartbeatWheel::new(settings.heartbeat),
+            tally: ShardStats::default(),
             owed: Vec::new(),
         }
     }
@@ -88,18 +88,18 @@ impl RoomBook {
         let entry = self.seats.vacant_entry();
         let seat = index(entry.key());
         let connection = make(seat);
-        self.wheel.add(connection.member());
-        entry.insert(Seat::new(connection.clone(), sink, self.settings.outbox, self.wheel.now()));
+        self.wheel.add(connection.slot());
+        entry.insert(Slot::new(connection.clone(), sink, self.settings.outbox, self.wheel.now()));
         self.enter(seat, EVERYONE);
         connection
     }
 
-    pub(super) fn remove(&mut self, member: Member) -> bool {
+    pub(super) fn remove(&mut self, member: SlotId) -> bool {
         self.leave_all(member);
         self.seat(member).is_some() && self.seats.try_remove(member.index as usize).is_some()
     }
 
-    pub(super) fn leave_all(&mut self, member: Member) {
+    pub(super) fn leave_all(&mut self, member: SlotId) {
         self.settle();
         if self.seat(member).is_none() {
             return;
@@ -114,20 +114,20 @@ impl RoomBook {
             Command::Join(member, group) => self.join(member, group),
             Command::Leave(member, group) => self.leave(member, &group),
             Command::Send(to, body, except, receipt) => self.send(&to, body, except, receipt.as_ref()),
-            Command::Direct(member, frame, fate) => {
-                self.send_frame(member, frame, fate);
+            Command::SendFrame(member, frame, overflow) => {
+                self.send_frame(member, frame, overflow);
             }
             Command::Resync(gaps, cause) => self.resync(gaps, cause),
-            Command::Miss(member, gaps, cause) => self.miss_alone(member, &gaps, cause),
+            Command::ResyncSlot(member, gaps, cause) => self.miss_alone(member, &gaps, cause),
         }
     }
 
-    pub(super) fn seat(&mut self, member: Member) -> Option<&mut Seat> {
+    pub(super) fn seat(&mut self, member: SlotId) -> Option<&mut Slot> {
         let seat = self.seats.get_mut(member.index as usize)?;
         (seat.connection.id().serial == member.serial).then_some(seat)
     }
 
-    fn join(&mut self, member: Member, group: GroupName) {
+    fn join(&mut self, member: SlotId, group: GroupName) {
         if self.seat(member).is_none() {
             return;
         }
@@ -135,7 +135,7 @@ impl RoomBook {
         let room = match self.names.get(&group) {
             Some(room) => *room,
             None => {
-                let room = index(self.rooms.insert(Room::new(Some(group.clone()))));
+                let room = index(self.rooms.insert(Group::new(Some(group.clone()))));
                 self.names.insert(group, room);
                 room
             }
@@ -146,7 +146,7 @@ impl RoomBook {
         }
     }
 
-    fn leave(&mut self, member: Member, group: &GroupName) {
+    fn leave(&mut self, member: SlotId, group: &GroupName) {
         self.settle();
         let Some(room) = self.names.get(group).copied() else { return };
         let place = self.seat(member).and_then(|seat| seat.rooms.iter().find(|place| place.room == room).copied());
@@ -159,13 +159,13 @@ impl RoomBook {
         let (Some(into), Some(who)) = (self.rooms.get_mut(room as usize), self.seats.get_mut(seat as usize)) else {
             return;
         };
-        who.rooms.push(Place { room, at: index(into.members.len()) });
-        into.members.push(Occupant { seat, place: index(who.rooms.len() - 1) });
+        who.rooms.push(SlotMembership { room, at: index(into.members.len()) });
+        into.members.push(GroupMember { seat, place: index(who.rooms.len() - 1) });
         into.packed += usize::from(who.codec() == Codec::MessagePack);
     }
 
     /// Takes a seat out of a room. Both lists fill the gap with their last entry, whose other side is told.
-    fn exit(&mut self, seat: u32, place: Place) {
+    fn exit(&mut self, seat: u32, place: SlotMembership) {
         let Some(room) = self.rooms.get_mut(place.room as usize) else { return };
         let Some(gone) = room.members.get(place.at as usize).copied() else { return };
         room.members.swap_remove(place.at as usize);
@@ -201,14 +201,14 @@ impl RoomBook {
     }
 
     /// What a connection was sent so far, and when something was heard of it.
-    pub(super) fn activity(&mut self, member: Member) -> Option<(Sent, std::time::Duration)> {
+    pub(super) fn activity(&mut self, member: SlotId) -> Option<(SentCounts, std::time::Duration)> {
         let heard_at = self.seat(member)?.heard_at;
         let silent = self.wheel.since(heard_at);
         self.seat(member).map(|seat| (seat.sent, silent))
     }
 
     /// The counts of the shard.
-    pub(super) fn tally(&self) -> Tally {
+    pub(super) fn stats(&self) -> ShardStats {
         let outbox_bytes = self.seats.iter().map(|(_, seat)| seat.outbox.bytes() as u64).sum();
         let mut tally = self.tally.clone();
         tally.outbox_bytes = outbox_bytes;
@@ -216,7 +216,7 @@ impl RoomBook {
     }
 }
 
-impl Room {
+impl Group {
     fn new(name: Option<GroupName>) -> Self {
         Self { name, members: Vec::new(), packed: 0, pending: None }
     }

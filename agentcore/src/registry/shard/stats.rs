@@ -9,12 +9,12 @@ const OTHER: &str = "other";
 
 /// What the connections of a shard were sent, and what they were not.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ShardStats {
     types: HashMap<Box<str>, usize>,
     /// In the order in which the types were first seen.
-    sent: Vec<Sent>,
+    sent: Vec<SentCounts>,
     /// Messages that did not fit, by their policy.
-    pub(crate) dropped: Dropped,
+    pub(crate) dropped: DroppedCounts,
     /// Connections closed because they did not read.
     pub(crate) slow: u64,
     /// Connections closed because nothing was heard of them.
@@ -25,14 +25,14 @@ pub(crate) struct Tally {
 
 /// Messages and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentCounts {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
 
 /// Messages that were not sent, by policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Dropped {
+pub(crate) struct DroppedCounts {
     pub(crate) newest: u64,
     pub(crate) oldest: u64,
     pub(crate) latest: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Dropped {
     pub(crate) replaced: u64,
 }
 
-impl Sent {
+impl SentCounts {
     pub(crate) fn add(&mut self, messages: usize, bytes: usize) {
         self.messages += messages as u64;
         self.bytes += bytes as u64;
@@ -52,7 +52,7 @@ impl Sent {
     }
 }
 
-impl Tally {
+impl ShardStats {
     pub(super) fn count(&mut self, message_type: Option<&str>, messages: usize, bytes: usize) {
         let at = self.place_of(message_type);
         self.count_at(at, messages, bytes);
@@ -67,7 +67,7 @@ impl Tally {
         }
         let name = if self.types.len() < MAX_TYPES { message_type } else { OTHER };
         *self.types.entry(name.into()).or_insert_with(|| {
-            self.sent.push(Sent::default());
+            self.sent.push(SentCounts::default());
             self.sent.len() - 1
         })
     }
@@ -79,7 +79,7 @@ impl Tally {
     }
 
     /// Messages to connections, by type.
-    pub(crate) fn by_type(&self) -> impl Iterator<Item = (&str, Sent)> {
+    pub(crate) fn by_type(&self) -> impl Iterator<Item = (&str, SentCounts)> {
         self.types.iter().filter_map(|(name, at)| Some((&**name, *self.sent.get(*at)?)))
     }
 
@@ -101,8 +101,8 @@ impl Tally {
     }
 
     /// All messages and their bytes.
-    pub(crate) fn total(&self) -> Sent {
-        self.sent.iter().fold(Sent::default(), |mut total, sent| {
+    pub(crate) fn total(&self) -> SentCounts {
+        self.sent.iter().fold(SentCounts::default(), |mut total, sent| {
             total.merge(*sent);
             total
         })

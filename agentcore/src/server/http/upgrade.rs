@@ -36,10 +36,10 @@ pub(in crate::server) async fn upgrade(state: Arc<AppState>, mount: Mount, reque
     };
     let chosen = accepted.subprotocol.and_then(Codec::from_subprotocol);
     // Before the answer: a stop that comes now waits for this connection, and closes it.
-    let Some(shard) = state.manager().registry().choose().cloned() else {
+    let Some(shard) = state.manager().registry().least_loaded().cloned() else {
         return state.manager().restarting().into_response();
     };
-    let (berth, consumer) = (shard.berth(), mount.number);
+    let (load, consumer) = (shard.load_guard(), mount.number);
     let request = Request::from_parts(parts, body);
     tokio::spawn(async move {
         // A client that went away meanwhile gives its place back here.
@@ -47,7 +47,7 @@ pub(in crate::server) async fn upgrade(state: Arc<AppState>, mount: Mount, reque
         let Ok(socket) = Socket::of(upgraded) else { return };
         let (manager, chain) = (state.manager().clone(), state.chain().cloned());
         let Some(runtime) = shard.runtime().cloned() else { return };
-        let arrival = Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen };
+        let arrival = Arrival { socket, prepared, access, admitted, manager, shard, load, chain, consumer, chosen };
         runtime.spawn(serve(Box::new(arrival)));
     });
     accepted.response

@@ -67,7 +67,7 @@ impl Bench {
         let settings = Settings { workers: 0, ..Settings::default() };
         let backend = Arc::new(MemoryBackend::new());
         let manager = ConnectionManager::start(Arc::new(settings), backend, Labels::default()).await.unwrap();
-        let shard = manager.registry().choose().unwrap().clone();
+        let shard = manager.registry().least_loaded().unwrap().clone();
         let access = Access::new(Identity::new(UserId::new("ada").unwrap()), None);
         // Nobody takes what is written: it stays in the outbox.
         let (sink, _) = tokio::sync::mpsc::channel(1);

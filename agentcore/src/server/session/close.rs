@@ -51,7 +51,7 @@ pub(super) async fn close(
         end = hold(&mut served, &mut ahead).await;
     }
     let connection = served.connection.clone();
-    let (shard, member) = (connection.shard().clone(), connection.member());
+    let (shard, member) = (connection.shard().clone(), connection.slot());
     let reason = end.reason();
     let lost = matches!(end, SessionEnd::Lost | SessionEnd::Requested(Closing::Lost));
     shard.finish(member, (!lost).then(|| close_frame(&echo(&end, &reason))));

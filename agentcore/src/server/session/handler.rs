@@ -61,7 +61,7 @@ pub(super) fn beside<'c>(
             Poll::Ready(Urgent::Cancel) => return Poll::Ready(()),
             Poll::Ready(Urgent::Close(Closing::Frame(reason))) => {
                 // Nothing more reaches the client; the handler goes on to its end. A second call changes nothing.
-                connection.shard().finish(connection.member(), Some(close_frame(&reason)));
+                connection.shard().finish(connection.slot(), Some(close_frame(&reason)));
             }
             Poll::Ready(Urgent::Close(_)) | Poll::Pending => {}
         }

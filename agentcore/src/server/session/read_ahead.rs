@@ -57,7 +57,7 @@ impl<'c> Reading<'c> {
                     if filled.is_empty() {
                         self.ahead.next = Some(Next::Lost);
                     } else {
-                        self.connection.shard().heard(self.connection.member());
+                        self.connection.shard().mark_active(self.connection.slot());
                     }
                     self.bytes += filled.len();
                     self.ahead.feed(filled, decoder, self.connection, abuse);
@@ -74,7 +74,7 @@ impl<'c> Reading<'c> {
     fn hold(&mut self, held: bool) {
         if self.held != held {
             self.held = held;
-            self.connection.shard().hold(self.connection.member(), held);
+            self.connection.shard().pause_heartbeat(self.connection.slot(), held);
         }
     }
 

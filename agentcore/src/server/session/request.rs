@@ -14,11 +14,11 @@ use super::renewal;
 use crate::consumer::{Handler, HandlerFuture, Reply, ReplyTarget, Session};
 use crate::error::{CloseCode, Error, Result, one_line};
 use crate::manager::ConnectionManager;
-use crate::message::{Envelope, Input};
+use crate::message::{Envelope, Input, Overflow};
 use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
 use crate::panic::{Panic, catch_panic_sync};
-use crate::registry::{Command, Connection, Fate};
+use crate::registry::{Command, Connection};
 use crate::wire::{Decoder, Event, Violation, pong_frame};
 use crate::worker::HandlerRun;
 
@@ -57,7 +57,7 @@ pub(super) fn begin<'s>(
     serial: u64,
 ) -> Dispatched<'s> {
     let RequestCx { session, chain, connection, manager } = cx;
-    connection.activity().note(message.len());
+    connection.activity().record_message(message.len());
     let meter = connection.meter();
     let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
@@ -176,7 +176,7 @@ fn acknowledged(connection: &Connection, in_flight: &InFlight, answer: Option<ax
 
 /// Puts a frame into the outbox. This runs on the connection's own worker, so there is no queue that could be full.
 pub(super) fn send(connection: &Connection, frame: axum::body::Bytes) {
-    let _ = connection.shard().submit(Command::Direct(connection.member(), frame, Fate::Stays));
+    let _ = connection.shard().try_submit(Command::SendFrame(connection.slot(), frame, Overflow::Disconnect));
 }
 
 fn send_pong(connection: &Connection, reference: Option<u64>) {
@@ -240,7 +240,7 @@ impl Ahead {
             self.next = match decoder.next(&mut bytes) {
                 Ok(None) => return,
                 Ok(Some(Event::Ping(payload))) => {
-                    connection.shard().pong(connection.member(), pong_frame(payload));
+                    connection.shard().pong(connection.slot(), pong_frame(payload));
                     abuse.pinged(connection).err().map(Next::Failed)
                 }
                 Ok(Some(Event::Pong)) => abuse.pinged(connection).err().map(Next::Failed),

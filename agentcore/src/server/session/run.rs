@@ -15,11 +15,11 @@ use super::socket::{Buffer, Reader, Socket};
 use crate::auth::Access;
 use crate::consumer::{PendingSession, Reply, Session};
 use crate::error::{CloseCode, CloseReason, Error, Result, millis};
-use crate::manager::{Active, Admitted, ConnectionManager};
+use crate::manager::{ActiveGuard, Admitted, ConnectionManager};
 use crate::message::{Codec, Input};
 use crate::metrics::Kind;
 use crate::middleware::Pipeline;
-use crate::registry::{Berth, Closing, Connection, Shard};
+use crate::registry::{Closing, Connection, LoadGuard, Shard};
 use crate::wire::{Decoder, Event, Limits, pong_frame};
 use crate::worker::HandlerRun;
 
@@ -34,7 +34,7 @@ pub(in crate::server) struct Arrival {
     pub(in crate::server) admitted: Admitted,
     pub(in crate::server) manager: ConnectionManager,
     pub(in crate::server) shard: Arc<Shard>,
-    pub(in crate::server) berth: Berth,
+    pub(in crate::server) load: LoadGuard,
     pub(in crate::server) chain: Option<Arc<dyn Pipeline>>,
     /// The number of its consumer.
     pub(in crate::server) consumer: usize,
@@ -50,11 +50,11 @@ pub(super) struct SessionState {
     pub(super) connection: Arc<Connection>,
     pub(super) manager: ConnectionManager,
     /// Until it is clear that no handler of it starts any more.
-    pub(super) active: Option<Active>,
+    pub(super) active: Option<ActiveGuard>,
     chain: Option<Arc<dyn Pipeline>>,
     pub(super) abuse: AbuseMonitor,
     /// Given back with the rest, at the end of the socket.
-    _berth: Berth,
+    _load: LoadGuard,
 }
 
 /// Serves a connection from its arrival to its end.
@@ -72,7 +72,7 @@ pub(in crate::server) async fn serve(arrival: Box<Arrival>) {
 
 /// Gives the connection its outbox and its consumer.
 fn open(arrival: Box<Arrival>) -> Option<(SessionState, Box<Admitted>, Vec<u8>)> {
-    let Arrival { socket, prepared, access, admitted, manager, shard, berth, chain, consumer, chosen } = *arrival;
+    let Arrival { socket, prepared, access, admitted, manager, shard, load, chain, consumer, chosen } = *arrival;
     // Before anybody asks whether the node is about to end.
     let active = Some(manager.active());
     let settings = manager.settings();
@@ -104,7 +104,7 @@ fn open(arrival: Box<Arrival>) -> Option<(SessionState, Box<Admitted>, Vec<u8>)>
         active,
         chain,
         abuse: AbuseMonitor::default(),
-        _berth: berth,
+        _load: load,
     };
     // Boxed: in place it makes the task so large that the allocator takes its next larger block, 210 bytes for each idle
     // connection (3,132 instead of 2,923, measured with `tests/load/compare.sh idle`).
@@ -196,7 +196,7 @@ async fn read_loop(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
             });
             match read.await {
                 Ok(buffer) => {
-                    connection.shard().heard(connection.member());
+                    connection.shard().mark_active(connection.slot());
                     buffer
                 }
                 Err(end) => return end,
@@ -215,7 +215,7 @@ async fn read_loop(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
                     Ok(Some(Event::Text(text))) => Input::Text(text),
                     Ok(Some(Event::Binary(bytes))) => Input::Binary(bytes),
                     Ok(Some(Event::Ping(payload))) => {
-                        connection.shard().pong(connection.member(), pong_frame(payload));
+                        connection.shard().pong(connection.slot(), pong_frame(payload));
                         if let Err(error) = abuse.pinged(connection) {
                             return ahead.leave(input, SessionEnd::Failed(error));
                         }
@@ -234,7 +234,7 @@ async fn read_loop(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
                 },
             };
             // Also while a client sends without a pause, or a handler has in_flight for it.
-            if let Some(closing) = connection.wanted() {
+            if let Some(closing) = connection.close_request() {
                 return ahead.leave(input, SessionEnd::Requested(closing));
             }
             if message.codec() != connection.codec() {
