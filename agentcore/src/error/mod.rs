@@ -2,6 +2,7 @@
 
 mod category;
 mod close;
+mod close_code;
 mod context;
 mod convert;
 mod kinds;
@@ -10,8 +11,9 @@ mod one_line;
 mod response;
 
 pub use category::{ErrorCategory, Severity};
+pub use close::CloseReason;
 pub(crate) use close::millis;
-pub use close::{CloseCode, CloseReason};
+pub use close_code::CloseCode;
 pub use context::ErrorContext;
 pub use convert::Internal;
 pub(crate) use one_line::one_line;

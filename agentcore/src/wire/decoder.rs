@@ -1,76 +1,19 @@
 //! Bytes of a client become messages, pings, pongs and closes.
 
-use std::io::Cursor;
-
-use tungstenite::error::Error as ProtocolError;
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-
+use super::event::{Violation, WireEvent};
+use super::header::{FrameHeader, MAX_HEADER, Opcode};
 use super::payload::{checked, control, reserve, unmask, whole};
 
-/// The longest header of a client's frame: 2 bytes, 8 of length, 4 of mask.
-const MAX_HEADER: usize = 14;
-/// The longest payload of a control frame (RFC 6455 5.5).
+/// The longest payload of a control frame, in bytes (RFC 6455 5.5).
 const MAX_CONTROL: u64 = 125;
 
 /// What a client may send.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct DecoderLimits {
     /// The largest message, all its fragments together, in bytes.
     pub(crate) max_message: usize,
     /// How many frames a message may have: empty fragments cost no bytes, but time.
     pub(crate) max_frames: u32,
-}
-
-/// What the decoder found. Data borrow from the input where the message came in one piece.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event<'a> {
-    /// A whole text message.
-    Text(&'a str),
-    /// A whole binary message.
-    Binary(&'a [u8]),
-    /// A ping; its payload goes back in a pong.
-    Ping(&'a [u8]),
-    /// A pong.
-    Pong,
-    /// A close frame with its code, if it had one.
-    Close(Option<(CloseCode, &'a str)>),
-}
-
-/// A breach of the protocol; the connection cannot go on after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
-    /// The frame breaks RFC 6455; the text says how.
-    #[error("{0}")]
-    Protocol(&'static str),
-    /// A text that is no UTF-8 (RFC 6455 8.1).
-    #[error("text is not UTF-8")]
-    Utf8,
-    /// A message above the limit, by its header alone.
-    #[error("message has more than {max} bytes")]
-    TooBig {
-        /// The limit in bytes.
-        max: usize,
-    },
-    /// A message in more frames than the limit.
-    #[error("message has more than {max} frames")]
-    TooManyFrames {
-        /// The limit.
-        max: u32,
-    },
-}
-
-impl Violation {
-    /// The code of the close frame that answers it (RFC 6455 7.4.1).
-    #[must_use]
-    pub(crate) fn close_code(self) -> CloseCode {
-        match self {
-            Self::Protocol(_) => CloseCode::Protocol,
-            Self::Utf8 => CloseCode::Invalid,
-            Self::TooBig { .. } => CloseCode::Size,
-            Self::TooManyFrames { .. } => CloseCode::Policy,
-        }
-    }
 }
 
 /// Decodes the frames of one client.
@@ -79,13 +22,13 @@ impl Violation {
 /// kept: a partial header, or the payload so far, already unmasked and checked.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    limits: Limits,
+    limits: DecoderLimits,
     header: [u8; MAX_HEADER],
     header_len: u8,
     /// The frame whose payload is being read.
-    frame: Option<Current>,
+    frame: Option<CurrentFrame>,
     /// The message whose fragments are being collected.
-    message: Option<Fragmented>,
+    message: Option<FragmentedMessage>,
     /// The payload of an unfinished or fragmented message, or the message just handed out.
     data: Vec<u8>,
     /// The payload of an unfinished control frame.
@@ -97,8 +40,8 @@ pub(crate) struct Decoder {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Current {
-    opcode: OpCode,
+struct CurrentFrame {
+    opcode: Opcode,
     fin: bool,
     mask: [u8; 4],
     /// Bytes still to come.
@@ -106,7 +49,7 @@ struct Current {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Fragmented {
+struct FragmentedMessage {
     text: bool,
     frames: u32,
     /// Up to here `data` is known to be UTF-8.
@@ -116,7 +59,7 @@ struct Fragmented {
 impl Decoder {
     /// A decoder at the start of a stream.
     #[must_use]
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: DecoderLimits) -> Self {
         Self {
             limits,
             header: [0; MAX_HEADER],
@@ -145,7 +88,7 @@ impl Decoder {
     ///
     /// # Errors
     /// A [`Violation`]; the stream cannot be read any further, and every later call gives the same one.
-    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i mut [u8]) -> Result<Option<Event<'a>>, Violation> {
+    pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i mut [u8]) -> Result<Option<WireEvent<'a>>, Violation> {
         if let Some(violation) = self.failed {
             return Err(violation);
         }
@@ -171,7 +114,7 @@ impl Decoder {
             *input = rest;
             unmask(payload, current.mask);
             let complete = payload.len() == current.remaining;
-            if matches!(current.opcode, OpCode::Control(_)) {
+            if current.opcode.is_control() {
                 if !complete {
                     self.control.extend_from_slice(payload);
                     self.advance(current, payload.len());
@@ -187,7 +130,7 @@ impl Decoder {
                 };
                 return found.map(Some).inspect_err(|violation| self.failed = Some(*violation));
             }
-            let message = self.message.get_or_insert(Fragmented { text: false, frames: 0, valid: 0 });
+            let message = self.message.get_or_insert(FragmentedMessage { text: false, frames: 0, valid: 0 });
             if complete && current.fin && self.data.is_empty() {
                 let text = message.text;
                 self.message = None;
@@ -229,35 +172,33 @@ impl Decoder {
     }
 
     /// Notes that `taken` bytes of the current frame were used, and turns its mask accordingly.
-    fn advance(&mut self, mut current: Current, taken: usize) {
+    fn advance(&mut self, mut current: CurrentFrame, taken: usize) {
         current.remaining -= taken;
         current.mask.rotate_left(taken % 4);
         self.frame = Some(current);
     }
 
-    /// Reads a header and checks it against what may come now.
-    fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<Current>, Violation> {
-        let parsed = if self.header_len == 0 {
-            let mut cursor = Cursor::new(&**input);
-            let parsed = parse(&mut cursor)?;
-            let used = if parsed.is_some() { position(&cursor) } else { self.keep(input) };
-            skip(input, used);
-            parsed
+    /// Reads a header, and checks that such a frame may come now.
+    fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<CurrentFrame>, Violation> {
+        let (read, used) = if self.header_len == 0 {
+            match FrameHeader::read(input)? {
+                Some((header, used)) => (Some(header), used),
+                None => (None, self.keep(input)),
+            }
         } else {
             let before = usize::from(self.header_len);
             let added = self.keep(input);
-            let whole = self.header.get(..usize::from(self.header_len)).unwrap_or_default();
-            let mut cursor = Cursor::new(whole);
-            let parsed = parse(&mut cursor)?;
-            let used = if parsed.is_some() { position(&cursor) - before } else { added };
-            if parsed.is_some() {
-                self.header_len = 0;
+            match FrameHeader::read(self.header.get(..usize::from(self.header_len)).unwrap_or_default())? {
+                Some((header, used)) => {
+                    self.header_len = 0;
+                    (Some(header), used - before)
+                }
+                None => (None, added),
             }
-            skip(input, used);
-            parsed
         };
-        let Some((header, length)) = parsed else { return Ok(None) };
-        let current = self.check(&header, length)?;
+        skip(input, used);
+        let Some(header) = read else { return Ok(None) };
+        let current = self.check(header)?;
         self.frame = Some(current);
         Ok(Some(current))
     }
@@ -274,64 +215,51 @@ impl Decoder {
         added
     }
 
-    fn check(&mut self, header: &FrameHeader, length: u64) -> Result<Current, Violation> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+    fn check(&mut self, header: FrameHeader) -> Result<CurrentFrame, Violation> {
+        let FrameHeader { fin, reserved, opcode, mask, length } = header;
+        if reserved {
             return Err(Violation::Protocol("a reserved bit is set"));
         }
-        let Some(mask) = header.mask else {
+        let Some(mask) = mask else {
             return Err(Violation::Protocol("a client's frame must be masked"));
         };
-        match (header.opcode, self.message.as_mut()) {
-            (OpCode::Control(_), _) => {
-                if !header.is_final {
+        match (opcode, self.message.as_mut()) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
+                if !fin {
                     return Err(Violation::Protocol("a control frame must not be fragmented"));
                 }
                 if length > MAX_CONTROL {
                     return Err(Violation::Protocol("a control frame has at most 125 bytes"));
                 }
             }
-            (OpCode::Data(Data::Continue), Some(message)) => {
+            (Opcode::Continuation, Some(message)) => {
                 message.frames = message.frames.saturating_add(1);
                 if message.frames > self.limits.max_frames {
                     return Err(Violation::TooManyFrames { max: self.limits.max_frames });
                 }
             }
-            (OpCode::Data(Data::Continue), None) => {
+            (Opcode::Continuation, None) => {
                 return Err(Violation::Protocol("a continuation frame without a message to continue"));
             }
-            (OpCode::Data(_), Some(_)) => {
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
                 return Err(Violation::Protocol("a new message before the end of the one before"));
             }
-            (OpCode::Data(kind), None) => {
-                self.message = Some(Fragmented { text: kind == Data::Text, frames: 1, valid: 0 });
+            (Opcode::Text | Opcode::Binary, None) => {
+                self.message = Some(FragmentedMessage { text: opcode == Opcode::Text, frames: 1, valid: 0 });
             }
         }
         if length > i64::MAX as u64 {
             return Err(Violation::Protocol("a length has at most 63 bits"));
         }
         // The sum is checked before a byte of the payload is kept.
-        let is_data = matches!(header.opcode, OpCode::Data(_));
         let remaining = usize::try_from(length).ok().filter(|length| {
-            !is_data || length.checked_add(self.data.len()).is_some_and(|sum| sum <= self.limits.max_message)
+            opcode.is_control() || length.checked_add(self.data.len()).is_some_and(|sum| sum <= self.limits.max_message)
         });
         let Some(remaining) = remaining else {
             return Err(Violation::TooBig { max: self.limits.max_message });
         };
-        Ok(Current { opcode: header.opcode, fin: header.is_final, mask, remaining })
+        Ok(CurrentFrame { opcode, fin, mask, remaining })
     }
-}
-
-fn parse(cursor: &mut Cursor<&[u8]>) -> Result<Option<(FrameHeader, u64)>, Violation> {
-    FrameHeader::parse(cursor).map_err(|error| match error {
-        ProtocolError::Protocol(tungstenite::error::ProtocolError::InvalidOpcode(_)) => {
-            Violation::Protocol("an unknown opcode")
-        }
-        _ => Violation::Protocol("a malformed frame header"),
-    })
-}
-
-fn position(cursor: &Cursor<&[u8]>) -> usize {
-    usize::try_from(cursor.position()).unwrap_or(0)
 }
 
 fn skip(input: &mut &mut [u8], used: usize) {

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use super::payload::may_be_sent;
 use crate::error::CloseReason;
 
 const TEXT: u8 = 0x81;
@@ -140,7 +139,7 @@ pub(crate) fn ping_frame() -> Bytes {
 /// A close frame; a code that must not be sent (1004, 1005, 1006, 1015, none of its own) stands for one without a code.
 /// A reason that does not fit is cut.
 pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
-    if !may_be_sent(close.code) {
+    if !close.code.is_allowed() {
         return control(CLOSE, &[]);
     }
     let CloseReason { code, reason } = CloseReason::new(close.code, close.reason.clone());

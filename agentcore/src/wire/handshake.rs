@@ -1,89 +1,111 @@
 //! The opening handshake (RFC 6455 4.2): which requests are upgraded, and with which subprotocol.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use tungstenite::error::{Error as HandshakeError, ProtocolError};
-use tungstenite::handshake::server::create_response_with_body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use data_encoding::BASE64;
+use sha1_smol::Sha1;
 
-/// Why a request is not upgraded.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) message: String,
-}
+/// The text that is hashed together with the client's key (RFC 6455 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// An accepted handshake.
 #[derive(Debug)]
-pub(crate) struct Accepted {
-    /// The 101 response.
+pub(crate) struct AcceptedHandshake {
+    /// The response with status 101.
     pub(crate) response: Response<Body>,
     /// The subprotocol that the response selects; `None` when the client offered none.
     pub(crate) subprotocol: Option<&'static str>,
 }
 
-/// Checks an upgrade request, and selects the first offered subprotocol that is among `known`.
-pub(crate) fn accept<B>(request: &Request<B>, known: &[&'static str]) -> Result<Accepted, Refusal> {
-    let mut response = create_response_with_body(request, Body::empty).map_err(|error| refusal(&error))?;
-    if !key_is_sound(request.headers()) {
-        return Err(Refusal {
-            status: StatusCode::BAD_REQUEST,
-            message: "`Sec-WebSocket-Key` must be 16 bytes in base64".to_owned(),
-        });
-    }
-    let subprotocol = select(request.headers(), known)?;
-    if let Some(selected) = subprotocol {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(selected));
-    }
-    Ok(Accepted { response, subprotocol })
+/// The reason why a request is not upgraded.
+#[derive(Debug)]
+pub(crate) struct HandshakeRefusal {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
 }
 
-fn refusal(error: &HandshakeError) -> Refusal {
-    let (status, message) = match error {
-        HandshakeError::Protocol(ProtocolError::MissingSecWebSocketVersionHeader) => {
-            (StatusCode::UPGRADE_REQUIRED, "`Sec-WebSocket-Version` must be 13".to_owned())
-        }
-        HandshakeError::Protocol(
-            ProtocolError::MissingConnectionUpgradeHeader | ProtocolError::MissingUpgradeWebSocketHeader,
-        ) => (StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint: connect with a WebSocket client".to_owned()),
-        HandshakeError::Protocol(ProtocolError::MissingSecWebSocketKey) => {
-            (StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` is missing".to_owned())
-        }
-        HandshakeError::Protocol(ProtocolError::WrongHttpMethod) => {
-            (StatusCode::METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET request".to_owned())
-        }
-        HandshakeError::Protocol(ProtocolError::WrongHttpVersion) => {
-            (StatusCode::BAD_REQUEST, "a WebSocket handshake needs HTTP/1.1".to_owned())
-        }
-        _ => (StatusCode::BAD_REQUEST, "the WebSocket handshake is malformed".to_owned()),
+/// Checks an upgrade request (RFC 6455 4.2.1), and selects the first offered subprotocol that is among `known`.
+///
+/// # Errors
+/// The refusal: 405 for another method than GET, 426 for a request that asks for no WebSocket of version 13, 400 for
+/// everything else.
+pub(crate) fn accept<B>(request: &Request<B>, known: &[&'static str]) -> Result<AcceptedHandshake, HandshakeRefusal> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET request");
+    }
+    if request.version() < Version::HTTP_11 {
+        return refuse(StatusCode::BAD_REQUEST, "a WebSocket handshake needs HTTP/1.1");
+    }
+    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
+        let message = "this is a WebSocket endpoint: connect with a WebSocket client";
+        return refuse(StatusCode::UPGRADE_REQUIRED, message);
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return refuse(StatusCode::UPGRADE_REQUIRED, "`Sec-WebSocket-Version` must be 13");
+    }
+    let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes) else {
+        return refuse(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` is missing");
     };
-    Refusal { status, message }
+    let (true, Ok(answer)) = (is_key(key), HeaderValue::try_from(accept_key(key))) else {
+        return refuse(StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` must be 16 bytes in base64");
+    };
+    let subprotocol = select(headers, known)?;
+
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, answer);
+    if let Some(selected) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(selected));
+    }
+    Ok(AcceptedHandshake { response, subprotocol })
 }
 
-/// The key is 16 random bytes in base64 (RFC 6455 4.1): 22 characters and `==`.
-fn key_is_sound(headers: &HeaderMap) -> bool {
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
+fn refuse<T>(status: StatusCode, message: impl Into<String>) -> Result<T, HandshakeRefusal> {
+    Err(HandshakeRefusal { status, message: message.into() })
+}
+
+/// Whether a header, which may be a list and may be repeated, has the token in any case.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    items(headers, name).any(|item| item.eq_ignore_ascii_case(token))
+}
+
+/// The items of a header that is a comma-separated list and may be repeated (RFC 9110 5.3 and 5.6.1).
+fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(name).into_iter();
+    values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim)
+}
+
+/// Whether the key is 16 bytes in base64 (RFC 6455 4.1): 22 characters and `==`.
+fn is_key(key: &[u8]) -> bool {
     key.strip_suffix(b"==").is_some_and(|text| {
         text.len() == 22 && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
     })
 }
 
+/// The value of `Sec-WebSocket-Accept` that answers a key (RFC 6455 4.2.2, item 5.4).
+fn accept_key(key: &[u8]) -> String {
+    let mut hash = Sha1::from(key);
+    hash.update(GUID);
+    BASE64.encode(&hash.digest().bytes())
+}
+
 /// Selects the first offered subprotocol that is known; `None` when the client offered none.
-fn select(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static str>, Refusal> {
+fn select(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static str>, HandshakeRefusal> {
     let mut offered_any = false;
-    for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
-        for offered in value.to_str().unwrap_or_default().split(',') {
-            offered_any = true;
-            if let Some(selected) = known.iter().copied().find(|known| *known == offered.trim()) {
-                return Ok(Some(selected));
-            }
+    for offered in items(headers, header::SEC_WEBSOCKET_PROTOCOL) {
+        offered_any = true;
+        if let Some(selected) = known.iter().copied().find(|known| *known == offered) {
+            return Ok(Some(selected));
         }
     }
     if !offered_any {
         return Ok(None);
     }
     let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-    Err(Refusal {
-        status: StatusCode::BAD_REQUEST,
-        message: format!("none of the offered subprotocols is supported; the server supports {}", known.join(" and ")),
-    })
+    let message = format!("none of the offered subprotocols is supported; the server supports {}", known.join(" and "));
+    refuse(StatusCode::BAD_REQUEST, message)
 }

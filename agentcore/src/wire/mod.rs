@@ -4,12 +4,15 @@
 //! closing, or what a message means.
 
 mod decoder;
+mod event;
 mod frame;
 mod handshake;
+mod header;
 mod payload;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decoder::{Decoder, Event, Limits, Violation};
+pub(crate) use decoder::{Decoder, DecoderLimits};
+pub(crate) use event::{Violation, WireEvent};
 pub(crate) use frame::{Frame, binary_frame, close_frame, payload_of, ping_frame, pong_frame, text_frame};
 pub(crate) use handshake::accept;

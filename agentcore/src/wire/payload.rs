@@ -2,14 +2,12 @@
 //!
 //! Two functions are inlined into the decoder's loop: that is a fifth of the time of a short message.
 
-use tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
-
-use super::{Event, Violation};
+use super::event::{Violation, WireEvent};
+use super::header::Opcode;
+use crate::error::CloseCode;
 
 /// The first buffer of a message in pieces, unless the message is known to be smaller.
 const FIRST_BUFFER: usize = 1024;
-/// "Bad gateway", registered after RFC 6455; tungstenite does not know it.
-const BAD_GATEWAY: CloseCode = CloseCode::Bad(1014);
 
 /// Makes room for `more` bytes. It doubles, so that a message in many pieces is not copied for each, but never beyond
 /// the `most` that the message can still have.
@@ -38,11 +36,11 @@ pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 #[inline]
-pub(super) fn whole(text: bool, payload: &[u8]) -> Result<Event<'_>, Violation> {
+pub(super) fn whole(text: bool, payload: &[u8]) -> Result<WireEvent<'_>, Violation> {
     if text {
-        simdutf8::basic::from_utf8(payload).map(Event::Text).map_err(|_| Violation::Utf8)
+        simdutf8::basic::from_utf8(payload).map(WireEvent::Text).map_err(|_| Violation::Utf8)
     } else {
-        Ok(Event::Binary(payload))
+        Ok(WireEvent::Binary(payload))
     }
 }
 
@@ -56,24 +54,19 @@ pub(super) fn checked(data: &[u8], valid: usize) -> Result<usize, Violation> {
     }
 }
 
-/// Whether a close frame may have this code, in either direction.
-pub(super) fn may_be_sent(code: CloseCode) -> bool {
-    code.is_allowed() || code == BAD_GATEWAY
-}
-
-pub(super) fn control(opcode: OpCode, payload: &[u8]) -> Result<Event<'_>, Violation> {
+pub(super) fn control(opcode: Opcode, payload: &[u8]) -> Result<WireEvent<'_>, Violation> {
     match opcode {
-        OpCode::Control(Control::Ping) => Ok(Event::Ping(payload)),
-        OpCode::Control(Control::Pong) => Ok(Event::Pong),
+        Opcode::Ping => Ok(WireEvent::Ping(payload)),
+        Opcode::Pong => Ok(WireEvent::Pong),
         _ => match payload {
-            [] => Ok(Event::Close(None)),
+            [] => Ok(WireEvent::Close(None)),
             [high, low, reason @ ..] => {
                 let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
-                if !may_be_sent(code) {
+                if !code.is_allowed() {
                     return Err(Violation::Protocol("a close code that must not be sent"));
                 }
                 let reason = simdutf8::basic::from_utf8(reason).map_err(|_| Violation::Utf8)?;
-                Ok(Event::Close(Some((code, reason))))
+                Ok(WireEvent::Close(Some((code, reason))))
             }
             _ => Err(Violation::Protocol("a close frame with half a code")),
         },

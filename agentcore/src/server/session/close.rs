@@ -14,7 +14,7 @@ use crate::error::{CloseCode, CloseReason, Error};
 use crate::manager::Admitted;
 use crate::metrics::Kind;
 use crate::registry::{Closing, Urgent};
-use crate::wire::{Decoder, Event, Violation, close_frame};
+use crate::wire::{Decoder, Violation, WireEvent, close_frame};
 use crate::worker::HandlerRun;
 
 /// How long the close handshake may take: a peer that reads nothing or never answers is left after it.
@@ -168,7 +168,7 @@ fn is_farewell(decoder: &mut Decoder, mut input: &mut [u8]) -> bool {
     loop {
         match decoder.next(&mut input) {
             Ok(None) => return false,
-            Ok(Some(Event::Close(_))) | Err(_) => return true,
+            Ok(Some(WireEvent::Close(_))) | Err(_) => return true,
             Ok(Some(_)) => {}
         }
     }

@@ -19,7 +19,7 @@ use crate::metrics::Kind;
 use crate::middleware::{Arrived, Pipeline};
 use crate::panic::{Panic, catch_panic_sync};
 use crate::registry::{Command, Connection};
-use crate::wire::{Decoder, Event, Violation, pong_frame};
+use crate::wire::{Decoder, Violation, WireEvent, pong_frame};
 use crate::worker::HandlerRun;
 
 /// Which request a handler answers, for its reply or its error.
@@ -239,14 +239,14 @@ impl Ahead {
         while self.next.is_none() {
             self.next = match decoder.next(&mut bytes) {
                 Ok(None) => return,
-                Ok(Some(Event::Ping(payload))) => {
+                Ok(Some(WireEvent::Ping(payload))) => {
                     connection.shard().pong(connection.slot(), pong_frame(payload));
                     abuse.pinged(connection).err().map(Next::Failed)
                 }
-                Ok(Some(Event::Pong)) => abuse.pinged(connection).err().map(Next::Failed),
-                Ok(Some(Event::Text(text))) => Some(Next::Message(Parked::Text(text.to_owned()))),
-                Ok(Some(Event::Binary(bytes))) => Some(Next::Message(Parked::Binary(bytes.to_vec()))),
-                Ok(Some(Event::Close(close))) => {
+                Ok(Some(WireEvent::Pong)) => abuse.pinged(connection).err().map(Next::Failed),
+                Ok(Some(WireEvent::Text(text))) => Some(Next::Message(Parked::Text(text.to_owned()))),
+                Ok(Some(WireEvent::Binary(bytes))) => Some(Next::Message(Parked::Binary(bytes.to_vec()))),
+                Ok(Some(WireEvent::Close(close))) => {
                     Some(Next::Close(close.map(|(code, reason)| (code, reason.to_owned()))))
                 }
                 Err(violation) => Some(Next::Violation(violation)),

@@ -20,7 +20,7 @@ use crate::message::{Codec, Input};
 use crate::metrics::Kind;
 use crate::middleware::Pipeline;
 use crate::registry::{Closing, Connection, LoadGuard, Shard};
-use crate::wire::{Decoder, Event, Limits, pong_frame};
+use crate::wire::{Decoder, DecoderLimits, WireEvent, pong_frame};
 use crate::worker::HandlerRun;
 
 /// How many frames a message may have.
@@ -89,7 +89,7 @@ fn open(arrival: Box<Arrival>) -> Option<(SessionState, Box<Admitted>, Vec<u8>)>
     let (reader, sink, read) = socket.split(settings.ws_write_timeout, written).ok()?;
     let connection = manager.open(access, &shard, chosen.unwrap_or_default(), sink, consumer);
     let _ = known.set(connection.clone());
-    let limits = Limits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
+    let limits = DecoderLimits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
     let session = prepared.attach(manager.clone(), connection.clone());
     if chosen.is_some() {
         welcome(&connection, &manager);
@@ -212,22 +212,22 @@ async fn read_loop(served: &mut SessionState, ahead: &mut Ahead) -> SessionEnd {
                 Some(message) => message.as_input(),
                 None => match decoder.next(&mut input) {
                     Ok(None) => break,
-                    Ok(Some(Event::Text(text))) => Input::Text(text),
-                    Ok(Some(Event::Binary(bytes))) => Input::Binary(bytes),
-                    Ok(Some(Event::Ping(payload))) => {
+                    Ok(Some(WireEvent::Text(text))) => Input::Text(text),
+                    Ok(Some(WireEvent::Binary(bytes))) => Input::Binary(bytes),
+                    Ok(Some(WireEvent::Ping(payload))) => {
                         connection.shard().pong(connection.slot(), pong_frame(payload));
                         if let Err(error) = abuse.pinged(connection) {
                             return ahead.leave(input, SessionEnd::Failed(error));
                         }
                         continue;
                     }
-                    Ok(Some(Event::Pong)) => {
+                    Ok(Some(WireEvent::Pong)) => {
                         if let Err(error) = abuse.pinged(connection) {
                             return ahead.leave(input, SessionEnd::Failed(error));
                         }
                         continue;
                     }
-                    Ok(Some(Event::Close(close))) => {
+                    Ok(Some(WireEvent::Close(close))) => {
                         return SessionEnd::PeerClosed(close.map(|(code, reason)| (code, reason.to_owned())));
                     }
                     Err(violation) => return SessionEnd::Violation(violation),

@@ -41,7 +41,7 @@ fn fragments_are_limited_by_their_sum() {
     assert_eq!(decoder.kept(), 0);
 
     // The sum with what is announced must not overflow.
-    let mut decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+    let mut decoder = Decoder::new(DecoderLimits { max_message: usize::MAX, ..LIMITS });
     assert_eq!(feed(&mut decoder, &frame(BINARY, &[0; 10])), (vec![], None));
     let (_, violation) = feed(&mut decoder, &header(CONTINUATION, i64::MAX as u64, [0; 4]));
     assert_eq!(violation, None);
@@ -67,12 +67,12 @@ fn a_header_that_is_refused_allocates_nothing() {
 /// An allocation of such a size would end the process.
 #[test]
 fn what_is_announced_is_not_allocated() {
-    let mut decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+    let mut decoder = Decoder::new(DecoderLimits { max_message: usize::MAX, ..LIMITS });
     for len in [i64::MAX as u64, 1 << 62, 1 << 50] {
         assert_eq!(feed(&mut decoder, &header(BINARY, len, [0; 4])), (vec![], None));
         assert_eq!(feed(&mut decoder, b"a few bytes"), (vec![], None));
         assert!(decoder.kept() <= 1024, "{}", decoder.kept());
-        decoder = Decoder::new(Limits { max_message: usize::MAX, ..LIMITS });
+        decoder = Decoder::new(DecoderLimits { max_message: usize::MAX, ..LIMITS });
     }
 }
 

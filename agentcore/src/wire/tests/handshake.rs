@@ -1,11 +1,11 @@
 use axum::http::{Request, StatusCode, Version, header};
 
-use crate::wire::handshake::{Accepted, Refusal};
+use crate::wire::handshake::{AcceptedHandshake, HandshakeRefusal};
 
 /// The subprotocols of the server under test, with the preferred one first.
 const KNOWN: [&str; 2] = ["agentcore.v1.json", "agentcore.v1.msgpack"];
 
-fn accept(request: &Request<()>) -> Result<Accepted, Refusal> {
+fn accept(request: &Request<()>) -> Result<AcceptedHandshake, HandshakeRefusal> {
     crate::wire::accept(request, &KNOWN)
 }
 
@@ -76,4 +76,31 @@ fn requests_that_are_no_handshake() {
     let mut old = request(&[]);
     *old.version_mut() = Version::HTTP_10;
     assert_eq!(accept(&old).unwrap_err().status, StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn a_list_or_a_repeated_header_may_hold_the_token() {
+    for (name, value) in
+        [("connection", "keep-alive, upgrade"), ("connection", "UPGRADE"), ("upgrade", "h2c, WebSocket")]
+    {
+        assert!(accept(&request(&[(name, value)])).is_ok(), "{name}: {value}");
+    }
+    let mut repeated = request(&[("connection", "keep-alive")]);
+    repeated.headers_mut().append(header::CONNECTION, "Upgrade".parse().unwrap());
+    assert!(accept(&repeated).is_ok());
+    assert!(accept(&request(&[("connection", "upgraded")])).is_err());
+}
+
+#[test]
+fn a_request_without_a_required_header_is_refused() {
+    for (name, status) in [
+        (header::CONNECTION, StatusCode::UPGRADE_REQUIRED),
+        (header::UPGRADE, StatusCode::UPGRADE_REQUIRED),
+        (header::SEC_WEBSOCKET_VERSION, StatusCode::UPGRADE_REQUIRED),
+        (header::SEC_WEBSOCKET_KEY, StatusCode::BAD_REQUEST),
+    ] {
+        let mut request = request(&[]);
+        request.headers_mut().remove(&name);
+        assert_eq!(accept(&request).unwrap_err().status, status, "{name}");
+    }
 }

@@ -7,7 +7,7 @@ mod handshake;
 mod properties;
 mod violations;
 
-use super::{Decoder, Event, Limits, Violation};
+use super::{Decoder, DecoderLimits, Violation, WireEvent};
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -18,7 +18,7 @@ const PONG: u8 = 10;
 /// The bit of the last frame of a message.
 const FIN: u8 = 0x80;
 
-const LIMITS: Limits = Limits { max_message: 1 << 20, max_frames: 1000 };
+const LIMITS: DecoderLimits = DecoderLimits { max_message: 1 << 20, max_frames: 1000 };
 
 /// An event that outlives its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,14 @@ enum Seen {
     Close(Option<(u16, String)>),
 }
 
-impl From<Event<'_>> for Seen {
-    fn from(event: Event<'_>) -> Self {
+impl From<WireEvent<'_>> for Seen {
+    fn from(event: WireEvent<'_>) -> Self {
         match event {
-            Event::Text(text) => Self::Text(text.to_owned()),
-            Event::Binary(data) => Self::Binary(data.to_vec()),
-            Event::Ping(payload) => Self::Ping(payload.to_vec()),
-            Event::Pong => Self::Pong,
-            Event::Close(close) => Self::Close(close.map(|(code, reason)| (code.into(), reason.to_owned()))),
+            WireEvent::Text(text) => Self::Text(text.to_owned()),
+            WireEvent::Binary(data) => Self::Binary(data.to_vec()),
+            WireEvent::Ping(payload) => Self::Ping(payload.to_vec()),
+            WireEvent::Pong => Self::Pong,
+            WireEvent::Close(close) => Self::Close(close.map(|(code, reason)| (code.into(), reason.to_owned()))),
         }
     }
 }

@@ -105,7 +105,7 @@ proptest! {
         max_message in 0..200_usize,
         max_frames in 0..4_u32,
     ) {
-        let limits = Limits { max_message, max_frames };
+        let limits = DecoderLimits { max_message, max_frames };
         let mut decoder = Decoder::new(limits);
         let whole = feed(&mut decoder, &bytes);
         prop_assert!(whole.0.len() <= bytes.len());

@@ -156,7 +156,7 @@ fn bytes_that_are_not_utf8_are_refused_before_the_frame_is_complete() {
 
 #[test]
 fn too_many_frames() {
-    let mut decoder = Decoder::new(Limits { max_frames: 3, ..LIMITS });
+    let mut decoder = Decoder::new(DecoderLimits { max_frames: 3, ..LIMITS });
     let three = [frame(TEXT, b"a"), frame(CONTINUATION, b""), frame(FIN | CONTINUATION, b"b")].concat();
     assert_eq!(feed(&mut decoder, &[three.clone(), three].concat()), (vec![text("ab"), text("ab")], None));
     let four =
