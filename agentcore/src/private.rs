@@ -19,7 +19,7 @@ pub use crate::consumer::{
 pub use crate::error::{CloseReason, Error, Result};
 pub use crate::id::UserId;
 pub use crate::manager::SentBy;
-pub use crate::message::validate::{Report, Validate, rules};
+pub use crate::message::validate::{Validate, ValidationReport, rules};
 pub use crate::message::{Description, Message, Overflow, OverflowKey, Payload, RawData};
 pub use crate::server::run_main;
 

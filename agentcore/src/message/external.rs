@@ -100,8 +100,8 @@ mod tests {
             ["", "A", "9", "_a", ".a", "a b", "a-b", "ä", "a\"", "a\n", "ping", "reply", "error", "agentcore.resync"];
         for bad in bad.into_iter().chain([&*"x".repeat(65)]) {
             assert_eq!(field_of(write(bad, &json!({}), 1000)), "type", "{bad}");
-            let from_outside = json!({ "type": bad, "data": {} }).to_string();
-            assert!(read(from_outside.as_bytes(), 1000).is_err(), "{bad}");
+            let from_external = json!({ "type": bad, "data": {} }).to_string();
+            assert!(read(from_external.as_bytes(), 1000).is_err(), "{bad}");
         }
     }
 

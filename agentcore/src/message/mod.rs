@@ -14,7 +14,7 @@ pub use codec::Codec;
 pub use outbound::{Except, OutboundMessage, Recipient};
 pub use overflow::{Overflow, OverflowKey};
 pub use payload::{Description, Message, Payload};
-pub(crate) use raw::Data;
+pub(crate) use raw::OwnedData;
 pub use raw::RawData;
 
 pub(crate) use codec::{EncodeError, type_of, unencodable};

@@ -87,7 +87,7 @@ impl OutboundMessage {
     /// # Errors
     /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
     /// `data` that are no object or make the envelope longer than `max_bytes`.
-    pub fn from_outside(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
+    pub fn from_external(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
         let envelope = external::read(envelope, max_bytes)?;
         Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
     }

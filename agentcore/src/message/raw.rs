@@ -6,16 +6,16 @@ use super::EncodeError;
 use super::codec::{Codec, decode_json, decode_packed, is_deeper, pack_data, unpacked};
 use super::{Payload, explain};
 use crate::error::Error;
-use crate::message::validate::Report;
+use crate::message::validate::ValidationReport;
 
 /// The data of a message, kept beyond the life of the read buffer.
 #[derive(Debug, Clone)]
-pub(crate) enum Data {
+pub(crate) enum OwnedData {
     Json(String),
     Packed(Vec<u8>),
 }
 
-impl Data {
+impl OwnedData {
     /// The span.
     pub(crate) fn raw(&self) -> RawData<'_> {
         match self {
@@ -35,10 +35,10 @@ impl Data {
 
 /// The `data` of a message as it came: a span of JSON or MessagePack that nobody has parsed yet.
 #[derive(Debug, Clone, Copy)]
-pub struct RawData<'a>(Raw<'a>);
+pub struct RawData<'a>(DataSpan<'a>);
 
 #[derive(Debug, Clone, Copy)]
-enum Raw<'a> {
+enum DataSpan<'a> {
     Json(&'a str),
     Packed(&'a [u8]),
 }
@@ -51,20 +51,20 @@ const NIL: &[u8] = &[0xc0];
 impl<'a> RawData<'a> {
     /// Takes the text of a JSON value; absent and null data are the empty object.
     pub(crate) fn json(text: Option<&'a str>) -> Self {
-        Self(Raw::Json(text.filter(|text| *text != "null").unwrap_or("{}")))
+        Self(DataSpan::Json(text.filter(|text| *text != "null").unwrap_or("{}")))
     }
 
     /// Takes a value of MessagePack; absent and null data are the empty object.
     pub(crate) fn packed(bytes: Option<&'a [u8]>) -> Self {
-        Self(Raw::Packed(bytes.filter(|bytes| *bytes != NIL).unwrap_or(EMPTY)))
+        Self(DataSpan::Packed(bytes.filter(|bytes| *bytes != NIL).unwrap_or(EMPTY)))
     }
 
     /// The format it is in.
     #[must_use]
     pub fn codec(&self) -> Codec {
         match self.0 {
-            Raw::Json(_) => Codec::Json,
-            Raw::Packed(_) => Codec::MessagePack,
+            DataSpan::Json(_) => Codec::Json,
+            DataSpan::Packed(_) => Codec::MessagePack,
         }
     }
 
@@ -72,24 +72,24 @@ impl<'a> RawData<'a> {
     #[must_use]
     pub fn as_bytes(&self) -> &'a [u8] {
         match self.0 {
-            Raw::Json(text) => text.as_bytes(),
-            Raw::Packed(bytes) => bytes,
+            DataSpan::Json(text) => text.as_bytes(),
+            DataSpan::Packed(bytes) => bytes,
         }
     }
 
     /// Copies the data out of the read buffer.
-    pub(crate) fn keep(self) -> Data {
+    pub(crate) fn keep(self) -> OwnedData {
         match self.0 {
-            Raw::Json(text) => Data::Json(text.to_owned()),
-            Raw::Packed(bytes) => Data::Packed(bytes.to_vec()),
+            DataSpan::Json(text) => OwnedData::Json(text.to_owned()),
+            DataSpan::Packed(bytes) => OwnedData::Packed(bytes.to_vec()),
         }
     }
 
     /// Reads a type of our own, without explaining what is wrong with other data.
     pub(crate) fn read<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         match self.0 {
-            Raw::Json(text) => decode_json(text).ok(),
-            Raw::Packed(bytes) => decode_packed(bytes),
+            DataSpan::Json(text) => decode_json(text).ok(),
+            DataSpan::Packed(bytes) => decode_packed(bytes),
         }
     }
 
@@ -117,15 +117,15 @@ impl<'a> RawData<'a> {
     /// `VALIDATION_FAILED` with every broken rule in its details.
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
         let payload: P = match self.0 {
-            Raw::Json(text) => shaped(text)?,
-            Raw::Packed(bytes) if is_list(bytes) => return Err(explain::list()),
-            Raw::Packed(bytes) => match decode_packed(bytes) {
+            DataSpan::Json(text) => shaped(text)?,
+            DataSpan::Packed(bytes) if is_list(bytes) => return Err(explain::list()),
+            DataSpan::Packed(bytes) => match decode_packed(bytes) {
                 Some(payload) => payload,
                 // The same words for the same mistake, whatever the codec.
                 None => shaped(&unpacked(bytes)?)?,
             },
         };
-        let mut report = Report::default();
+        let mut report = ValidationReport::default();
         payload.validate(&mut report);
         report.into_result()?;
         Ok(payload)

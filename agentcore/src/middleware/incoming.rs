@@ -12,7 +12,7 @@ use crate::consumer::{IntoReply, ReplyTarget};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, UserId};
 use crate::manager::ConnectionManager;
-use crate::message::{Data, Message, Payload};
+use crate::message::{Message, OwnedData, Payload};
 use crate::registry::Connection;
 
 /// One message of a client: the envelope was read, the data was not.
@@ -20,7 +20,7 @@ pub struct Incoming<'a> {
     pub(super) manager: &'a ConnectionManager,
     pub(super) connection: &'a Arc<Connection>,
     pub(super) message_type: &'a str,
-    pub(super) data: Data,
+    pub(super) data: OwnedData,
     pub(super) request: ReplyTarget,
     pub(super) bytes: usize,
     /// Its number in the table, for the consumer.

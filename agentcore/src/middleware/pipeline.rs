@@ -8,7 +8,7 @@ use super::{Handler, Incoming, Middleware, Next, Reply};
 use crate::consumer::{HandlerFuture, ReplyTarget, Session};
 use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;
-use crate::message::Data;
+use crate::message::OwnedData;
 use crate::registry::Connection;
 
 /// A message that was read: what a chain needs of it beyond the read buffer's life.
@@ -16,7 +16,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) manager: &'a ConnectionManager,
     pub(crate) connection: &'a Arc<Connection>,
     pub(crate) message_type: Cow<'static, str>,
-    pub(crate) data: Data,
+    pub(crate) data: OwnedData,
     pub(crate) request: ReplyTarget,
     pub(crate) bytes: usize,
     pub(crate) handler: Option<(usize, &'static Handler)>,

@@ -32,7 +32,7 @@ impl fmt::Display for Direction {
 
 /// One message of one consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key {
+struct CatalogueKey {
     consumer: &'static str,
     direction: Direction,
     message_type: &'static str,
@@ -42,13 +42,13 @@ struct Key {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     /// A handler without a payload receives a message without data.
-    entries: BTreeMap<Key, Option<Description>>,
+    entries: BTreeMap<CatalogueKey, Option<Description>>,
 }
 
 /// Collects the messages of a [`Catalogue`].
 #[derive(Debug, Default)]
-pub(crate) struct Builder {
-    entries: BTreeMap<Key, Option<Description>>,
+pub(crate) struct CatalogueBuilder {
+    entries: BTreeMap<CatalogueKey, Option<Description>>,
     conflicts: Vec<String>,
 }
 
@@ -85,8 +85,8 @@ impl Catalogue {
         })
     }
 
-    pub(crate) fn builder() -> Builder {
-        Builder::default()
+    pub(crate) fn builder() -> CatalogueBuilder {
+        CatalogueBuilder::default()
     }
 
     /// The types that any consumer sends.
@@ -100,13 +100,13 @@ impl Catalogue {
         consumer: &'a str,
         direction: Direction,
     ) -> impl Iterator<Item = (&'static str, Option<Description>)> + 'a {
-        let of_consumer = move |key: &Key| key.consumer == consumer && key.direction == direction;
+        let of_consumer = move |key: &CatalogueKey| key.consumer == consumer && key.direction == direction;
         let entries = self.entries.iter().filter(move |(key, _)| of_consumer(key));
         entries.map(|(key, description)| (key.message_type, *description))
     }
 }
 
-impl Builder {
+impl CatalogueBuilder {
     /// Adds a message under its own name. One without a name is no message by itself: its caller names it
     /// (`Description { name: Some("x"), ..description }`).
     pub(crate) fn add(&mut self, consumer: &'static str, direction: Direction, description: Description) -> &mut Self {
@@ -128,7 +128,7 @@ impl Builder {
         message_type: &'static str,
         description: Option<Description>,
     ) -> &mut Self {
-        match self.entries.entry(Key { consumer, direction, message_type }) {
+        match self.entries.entry(CatalogueKey { consumer, direction, message_type }) {
             Entry::Vacant(entry) => {
                 entry.insert(description);
             }

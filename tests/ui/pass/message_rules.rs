@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use agentcore::message::Payload;
-use agentcore::message::validate::{Regex, Report, Validate};
+use agentcore::message::validate::{Regex, ValidationReport, Validate};
 use agentcore::prelude::*;
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[a-z]+$").unwrap());
@@ -121,7 +121,7 @@ fn good() -> Everything {
 
 /// What is broken, as `field: rule: text`.
 fn broken(value: &impl Validate) -> Vec<String> {
-    let mut report = Report::default();
+    let mut report = ValidationReport::default();
     value.validate(&mut report);
     let details = report.into_result().err().map(|error| error.details().to_vec()).unwrap_or_default();
     details.iter().map(|detail| format!("{}: {}: {}", detail.field, detail.rule, detail.message)).collect()

@@ -23,7 +23,7 @@ pub(super) fn patterns(message: &Message) -> TokenStream {
     let private = message.paths.private();
     let statics = inline(message).enumerate().map(|(index, pattern)| {
         let name = pattern_ident(index);
-        quote!(static #name: #private::rules::Inline = #private::rules::Inline::new(#pattern);)
+        quote!(static #name: #private::rules::InlinePattern = #private::rules::InlinePattern::new(#pattern);)
     });
     quote!(#(#statics)*)
 }
@@ -70,7 +70,7 @@ pub(super) fn validate(message: &Message) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #private::Validate for #ident {
-            fn validate(&self, __agentcore_report: &mut #private::Report) {
+            fn validate(&self, __agentcore_report: &mut #private::ValidationReport) {
                 let _ = &__agentcore_report;
                 #body
             }

@@ -10,10 +10,10 @@ use super::EncodeError;
 use super::scan::MAX_DEPTH;
 use crate::error::Error;
 
-type Reader<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
+type MsgpackDeserializer<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
 
 /// Ids and times are texts in JSON, and so they are here: one shape in both codecs.
-fn reader(bytes: &[u8]) -> Reader<'_> {
+fn reader(bytes: &[u8]) -> MsgpackDeserializer<'_> {
     let mut reader = Deserializer::from_read_ref(bytes).with_human_readable();
     reader.set_max_depth(MAX_DEPTH);
     reader

@@ -71,7 +71,7 @@ struct EnvelopeVisitor;
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
+enum EnvelopeKey {
     Type,
     Data,
     Ref,
@@ -79,26 +79,26 @@ enum Key {
     Other,
 }
 
-/// Text that borrows from the input unless it has escapes.
-struct Text<'a>(Cow<'a, str>);
+/// The message type, which borrows from the input unless it has escapes.
+struct TypeText<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for TypeText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
+        struct TypeTextVisitor;
+        impl<'de> Visitor<'de> for TypeTextVisitor {
+            type Value = TypeText<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text")
             }
             refuse!("`type` must be a text"; bool u64 i64 f64 null array object);
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(TypeText(Cow::Borrowed(text)))
             }
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(TypeText(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_any(TextVisitor)
+        deserializer.deserialize_any(TypeTextVisitor)
     }
 }
 
@@ -138,18 +138,18 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         let (mut message_type, mut data, mut reference) = (None, None, None);
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Type if message_type.is_none() => message_type = Some(map.next_value::<Text<'de>>()?),
-                Key::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
-                Key::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
-                Key::Type => return Err(A::Error::custom("`type` is there twice")),
-                Key::Data => return Err(A::Error::custom("`data` is there twice")),
-                Key::Ref => return Err(A::Error::custom("`ref` is there twice")),
-                Key::Other => {
+                EnvelopeKey::Type if message_type.is_none() => message_type = Some(map.next_value::<TypeText<'de>>()?),
+                EnvelopeKey::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
+                EnvelopeKey::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
+                EnvelopeKey::Type => return Err(A::Error::custom("`type` is there twice")),
+                EnvelopeKey::Data => return Err(A::Error::custom("`data` is there twice")),
+                EnvelopeKey::Ref => return Err(A::Error::custom("`ref` is there twice")),
+                EnvelopeKey::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        let Some(Text(message_type)) = message_type else {
+        let Some(TypeText(message_type)) = message_type else {
             return Err(A::Error::custom("the envelope has no `type`"));
         };
         if message_type.len() > MAX_TYPE {

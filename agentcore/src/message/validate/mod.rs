@@ -11,7 +11,7 @@ pub mod rules;
 mod values;
 
 pub use regex::Regex;
-pub use report::Report;
+pub use report::ValidationReport;
 pub(super) use report::failed;
 pub use rules::Pattern;
 pub use values::{Length, Number, Size, Text};
@@ -24,5 +24,5 @@ pub use values::{Length, Number, Size, Text};
 )]
 pub trait Validate {
     /// Adds every broken rule to `report`.
-    fn validate(&self, report: &mut Report);
+    fn validate(&self, report: &mut ValidationReport);
 }

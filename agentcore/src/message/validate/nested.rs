@@ -5,10 +5,10 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Report, Validate};
+use super::{Validate, ValidationReport};
 
 impl<T: Validate> Validate for Option<T> {
-    fn validate(&self, report: &mut Report) {
+    fn validate(&self, report: &mut ValidationReport) {
         if let Some(value) = self {
             value.validate(report);
         }
@@ -18,7 +18,7 @@ impl<T: Validate> Validate for Option<T> {
 macro_rules! transparent {
     ($($type:ty),*) => {$(
         impl<T: Validate + ?Sized> Validate for $type {
-            fn validate(&self, report: &mut Report) {
+            fn validate(&self, report: &mut ValidationReport) {
                 (**self).validate(report);
             }
         }
@@ -30,7 +30,7 @@ transparent!(&T, Box<T>, Rc<T>, Arc<T>);
 macro_rules! elements {
     ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
         impl<T: Validate, $($generics)*> Validate for $type {
-            fn validate(&self, report: &mut Report) {
+            fn validate(&self, report: &mut ValidationReport) {
                 for (index, element) in self.iter().enumerate() {
                     report.index(index, |report| element.validate(report));
                 }
@@ -44,7 +44,7 @@ elements! { [] [T], [const N: usize] [T; N], [] Vec<T>, [] VecDeque<T>, [] BTree
 macro_rules! entries {
     ($([$($generics:tt)*] $type:ty),* $(,)?) => {$(
         impl<K: Display, V: Validate, $($generics)*> Validate for $type {
-            fn validate(&self, report: &mut Report) {
+            fn validate(&self, report: &mut ValidationReport) {
                 for (key, value) in self {
                     report.key(key, |report| value.validate(report));
                 }

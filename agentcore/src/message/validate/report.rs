@@ -7,13 +7,13 @@ use crate::error::{Error, ErrorDetail};
 
 /// The broken rules of one payload, each with the path of its field.
 #[derive(Debug)]
-pub struct Report {
-    path: Vec<Step>,
+pub struct ValidationReport {
+    path: Vec<PathStep>,
     errors: Vec<ErrorDetail>,
 }
 
 #[derive(Debug)]
-enum Step {
+enum PathStep {
     Field(&'static str),
     Index(usize),
     Key(String),
@@ -21,40 +21,40 @@ enum Step {
 
 thread_local! {
     /// The path of the last report, empty: so that a message without a mistake allocates nothing here.
-    static PATH: Cell<Vec<Step>> = const { Cell::new(Vec::new()) };
+    static PATH: Cell<Vec<PathStep>> = const { Cell::new(Vec::new()) };
 }
 
-impl Default for Report {
+impl Default for ValidationReport {
     fn default() -> Self {
         Self { path: PATH.take(), errors: Vec::new() }
     }
 }
 
-impl Drop for Report {
+impl Drop for ValidationReport {
     fn drop(&mut self) {
         self.path.clear();
         PATH.set(std::mem::take(&mut self.path));
     }
 }
 
-impl Report {
+impl ValidationReport {
     /// Runs `check` for the field `name`.
     pub fn field(&mut self, name: &'static str, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Field(name));
+        self.path.push(PathStep::Field(name));
         check(self);
         self.path.pop();
     }
 
     /// Runs `check` for the element `index`.
     pub fn index(&mut self, index: usize, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Index(index));
+        self.path.push(PathStep::Index(index));
         check(self);
         self.path.pop();
     }
 
     /// Runs `check` for the value under `key` of a map.
     pub fn key(&mut self, key: &impl Display, check: impl FnOnce(&mut Self)) {
-        self.path.push(Step::Key(key.to_string()));
+        self.path.push(PathStep::Key(key.to_string()));
         check(self);
         self.path.pop();
     }
@@ -69,9 +69,9 @@ impl Report {
         let mut path = String::new();
         for step in &self.path {
             let name = match step {
-                Step::Field(name) => name,
-                Step::Key(name) => name.as_str(),
-                Step::Index(index) => {
+                PathStep::Field(name) => name,
+                PathStep::Key(name) => name.as_str(),
+                PathStep::Index(index) => {
                     path.push_str(&format!("[{index}]"));
                     continue;
                 }

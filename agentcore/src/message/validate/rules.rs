@@ -9,7 +9,7 @@ use email_address::{EmailAddress, Options};
 use regex::Regex;
 use url::Url;
 
-use super::{Length, Number, Report, Size, Text, Validate};
+use super::{Length, Number, Size, Text, Validate, ValidationReport};
 
 /// The bounds of `length`, all included.
 #[derive(Debug)]
@@ -23,7 +23,12 @@ pub struct LengthBounds {
 }
 
 /// Checks `length`.
-pub fn length<T: Length + ?Sized>(value: &T, bounds: LengthBounds, message: Option<&str>, report: &mut Report) {
+pub fn length<T: Length + ?Sized>(
+    value: &T,
+    bounds: LengthBounds,
+    message: Option<&str>,
+    report: &mut ValidationReport,
+) {
     let (len, unit) = match value.size() {
         None => return,
         Some(Size::Characters(len)) => (len, "character"),
@@ -61,7 +66,12 @@ pub struct RangeBounds<N> {
 }
 
 /// Checks `range`. A number that cannot be compared (NaN) is in no range.
-pub fn range<T: Number + ?Sized>(value: &T, bounds: RangeBounds<T::Value>, message: Option<&str>, report: &mut Report) {
+pub fn range<T: Number + ?Sized>(
+    value: &T,
+    bounds: RangeBounds<T::Value>,
+    message: Option<&str>,
+    report: &mut ValidationReport,
+) {
     let Some(number) = value.number() else { return };
     let RangeBounds { min, max, exclusive_min, exclusive_max } = bounds;
     if min.as_ref().is_none_or(|min| number >= *min)
@@ -89,7 +99,7 @@ pub fn range<T: Number + ?Sized>(value: &T, bounds: RangeBounds<T::Value>, messa
 }
 
 /// Checks `email`.
-pub fn email<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut Report) {
+pub fn email<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut ValidationReport) {
     let options = Options::default().without_display_text();
     if value.text().is_some_and(|text| EmailAddress::parse_with_options(text, options).is_err()) {
         broken("email", message, report, || "must be an email address".to_owned());
@@ -97,14 +107,19 @@ pub fn email<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut Re
 }
 
 /// Checks `url`: an absolute URL, of any scheme.
-pub fn url<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut Report) {
+pub fn url<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut ValidationReport) {
     if value.text().is_some_and(|text| Url::parse(text).is_err()) {
         broken("url", message, report, || "must be a URL".to_owned());
     }
 }
 
 /// Checks `regex`. What cannot be checked, because the pattern is none, is refused.
-pub fn regex<T: Text + ?Sized>(value: &T, pattern: &impl Pattern, message: Option<&str>, report: &mut Report) {
+pub fn regex<T: Text + ?Sized>(
+    value: &T,
+    pattern: &impl Pattern,
+    message: Option<&str>,
+    report: &mut ValidationReport,
+) {
     let Some(text) = value.text() else { return };
     if !pattern.regex().is_some_and(|regex| regex.is_match(text)) {
         broken("regex", message, report, || format!("must match `{}`", pattern.text()));
@@ -112,11 +127,11 @@ pub fn regex<T: Text + ?Sized>(value: &T, pattern: &impl Pattern, message: Optio
 }
 
 /// Checks `nested`.
-pub fn nested<T: Validate + ?Sized>(value: &T, report: &mut Report) {
+pub fn nested<T: Validate + ?Sized>(value: &T, report: &mut ValidationReport) {
     value.validate(report);
 }
 
-fn broken(rule: &'static str, message: Option<&str>, report: &mut Report, text: impl FnOnce() -> String) {
+fn broken(rule: &'static str, message: Option<&str>, report: &mut ValidationReport, text: impl FnOnce() -> String) {
     report.broken(rule, message.map_or_else(text, str::to_owned));
 }
 
@@ -126,7 +141,7 @@ pub struct Custom<'a, T: ?Sized>(pub &'a T);
 
 impl<T> Custom<'_, Option<T>> {
     /// Checks the value if there is one.
-    pub fn check<E: Display>(self, function: impl FnOnce(&T) -> Result<(), E>, report: &mut Report) {
+    pub fn check<E: Display>(self, function: impl FnOnce(&T) -> Result<(), E>, report: &mut ValidationReport) {
         if let Some(value) = self.0 {
             Custom(value).check(function, report);
         }
@@ -139,13 +154,13 @@ pub trait CheckValue {
     type Value: ?Sized;
 
     /// Reports the function's error.
-    fn check<E: Display>(self, function: impl FnOnce(&Self::Value) -> Result<(), E>, report: &mut Report);
+    fn check<E: Display>(self, function: impl FnOnce(&Self::Value) -> Result<(), E>, report: &mut ValidationReport);
 }
 
 impl<T: ?Sized> CheckValue for Custom<'_, T> {
     type Value = T;
 
-    fn check<E: Display>(self, function: impl FnOnce(&T) -> Result<(), E>, report: &mut Report) {
+    fn check<E: Display>(self, function: impl FnOnce(&T) -> Result<(), E>, report: &mut ValidationReport) {
         if let Err(error) = function(self.0) {
             report.broken("custom", error.to_string());
         }
@@ -188,12 +203,12 @@ impl<T: Pattern, F: FnOnce() -> T> Pattern for LazyLock<T, F> {
 
 /// A regular expression that stands in a rule; it is compiled when it is used first, at the latest by the start.
 #[derive(Debug)]
-pub struct Inline {
+pub struct InlinePattern {
     text: &'static str,
     compiled: OnceLock<Result<Regex, regex::Error>>,
 }
 
-impl Inline {
+impl InlinePattern {
     /// The expression `text`.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
@@ -205,7 +220,7 @@ impl Inline {
     }
 }
 
-impl Pattern for Inline {
+impl Pattern for InlinePattern {
     fn regex(&self) -> Option<&Regex> {
         self.compiled().as_ref().ok()
     }
@@ -219,8 +234,8 @@ impl Pattern for Inline {
 ///
 /// # Errors
 /// One text for each that is no regular expression.
-pub fn check_inline(name: &str, patterns: &[&Inline]) -> Result<(), Vec<String>> {
-    let wrong = |pattern: &&&Inline| Some((pattern.text, pattern.compiled().as_ref().err()?.to_string()));
+pub fn check_inline(name: &str, patterns: &[&InlinePattern]) -> Result<(), Vec<String>> {
+    let wrong = |pattern: &&&InlinePattern| Some((pattern.text, pattern.compiled().as_ref().err()?.to_string()));
     let wrong: Vec<String> = patterns
         .iter()
         .filter_map(|pattern| wrong(&pattern))

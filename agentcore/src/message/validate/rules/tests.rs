@@ -6,14 +6,14 @@ use proptest::prelude::*;
 use super::*;
 
 /// The texts of the rules that `check` breaks, each with its field and its rule.
-fn broken(check: impl FnOnce(&mut Report)) -> Vec<(String, std::borrow::Cow<'static, str>, String)> {
-    let mut report = Report::default();
+fn broken(check: impl FnOnce(&mut ValidationReport)) -> Vec<(String, std::borrow::Cow<'static, str>, String)> {
+    let mut report = ValidationReport::default();
     report.field("field", check);
     let details = report.into_result().err().map(|error| error.details().to_vec()).unwrap_or_default();
     details.into_iter().map(|detail| (detail.field, detail.rule, detail.message)).collect()
 }
 
-fn text_of(check: impl FnOnce(&mut Report)) -> Option<String> {
+fn text_of(check: impl FnOnce(&mut ValidationReport)) -> Option<String> {
     broken(check).pop().map(|(_, _, text)| text)
 }
 
@@ -90,8 +90,8 @@ fn an_email_address_and_a_url_are_recognized() {
 
 #[test]
 fn a_pattern_that_is_none_refuses_everything_and_is_found_at_start() {
-    static GOOD: Inline = Inline::new("^[a-z]+$");
-    static BAD: Inline = Inline::new("[");
+    static GOOD: InlinePattern = InlinePattern::new("^[a-z]+$");
+    static BAD: InlinePattern = InlinePattern::new("[");
     assert_eq!(text_of(|report| regex("abc", &GOOD, None, report)), None);
     assert_eq!(text_of(|report| regex("ABC", &GOOD, None, report)).unwrap(), "must match `^[a-z]+$`");
     assert!(text_of(|report| regex("abc", &BAD, None, report)).is_some());
@@ -113,7 +113,7 @@ fn a_function_checks_the_value_inside_an_option() {
 struct Line(String);
 
 impl Validate for Line {
-    fn validate(&self, report: &mut Report) {
+    fn validate(&self, report: &mut ValidationReport) {
         report.field("text", |report| length(&self.0, between(1, 4), None, report));
     }
 }
@@ -121,7 +121,8 @@ impl Validate for Line {
 #[test]
 fn the_path_of_a_nested_value_leads_to_it() {
     let lines = vec![Line("ok".to_owned()), Line(String::new())];
-    let paths = |check: &dyn Fn(&mut Report)| broken(check).into_iter().map(|(path, ..)| path).collect::<Vec<_>>();
+    let paths =
+        |check: &dyn Fn(&mut ValidationReport)| broken(check).into_iter().map(|(path, ..)| path).collect::<Vec<_>>();
     assert_eq!(paths(&|report| nested(&lines, report)), ["field[1].text"]);
     let by_room = BTreeMap::from([("lobby", vec![Line(String::new())])]);
     assert_eq!(paths(&|report| nested(&by_room, report)), ["field.lobby[0].text"]);

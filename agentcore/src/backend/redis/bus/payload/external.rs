@@ -35,7 +35,7 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, 
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    OutboundMessage::from_outside(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
+    OutboundMessage::from_external(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
 }
 
 /// The message, and the broken rules.
