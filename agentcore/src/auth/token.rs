@@ -35,7 +35,7 @@ fn of_authorization(request: &Parts) -> Option<&str> {
 
 fn of_query(request: &Parts) -> Option<Cow<'_, str>> {
     let query = request.uri.query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, token)| token)
+    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, token)| token)
 }
 
 #[cfg(test)]

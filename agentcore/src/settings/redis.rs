@@ -24,13 +24,7 @@ impl FromStr for RedisUrl {
     type Err = RedisUrlError;
 
     fn from_str(text: &str) -> Result<Self, RedisUrlError> {
-        let url = url::Url::parse(text).map_err(|_| RedisUrlError)?;
-        let database = url.path().trim_matches('/');
-        let is_good = matches!(url.scheme(), "redis" | "rediss")
-            && url.has_host()
-            && url.query().is_none()
-            && (database.is_empty() || database.parse::<u16>().is_ok());
-        if is_good { Ok(Self(text.to_owned())) } else { Err(RedisUrlError) }
+        without_secret(text).map(|_| Self(text.to_owned())).ok_or(RedisUrlError)
     }
 }
 
@@ -45,15 +39,7 @@ impl RedisUrl {
 impl fmt::Display for RedisUrl {
     /// The host, the port and the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(url) = url::Url::parse(&self.0) else { return f.write_str("redis://") };
-        write!(
-            f,
-            "{}://{}:{}{}",
-            url.scheme(),
-            url.host_str().unwrap_or_default(),
-            url.port().unwrap_or(6379),
-            url.path()
-        )
+        f.write_str(without_secret(&self.0).as_deref().unwrap_or("redis://"))
     }
 }
 
@@ -61,6 +47,26 @@ impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Returns the URL without user and password; `None` if it is not valid.
+#[cfg(feature = "redis")]
+fn without_secret(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let database = url.path().trim_matches('/');
+    let is_valid = matches!(url.scheme(), "redis" | "rediss")
+        && url.query().is_none()
+        && (database.is_empty() || database.parse::<u16>().is_ok());
+    let host = url.host_str().filter(|_| is_valid)?;
+    Some(format!("{}://{host}:{}{}", url.scheme(), url.port().unwrap_or(6379), url.path()))
+}
+
+/// As above. Nothing connects without the feature `redis`, so only the scheme is checked.
+#[cfg(not(feature = "redis"))]
+fn without_secret(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let address = rest.rsplit('@').next()?;
+    matches!(scheme, "redis" | "rediss").then(|| format!("{scheme}://{address}"))
 }
 
 /// The value of `REDIS_CHANNEL_PREFIX`: what all keys and channels begin with. Applications with different prefixes share

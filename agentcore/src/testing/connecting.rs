@@ -110,7 +110,7 @@ impl Connecting {
 
     /// Adds a parameter to the query, percent-encoded.
     pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, value.as_ref()).finish();
+        let pair = form_urlencoded::Serializer::new(String::new()).append_pair(name, value.as_ref()).finish();
         self.path.push(if self.path.contains('?') { '&' } else { '?' });
         self.path.push_str(&pair);
         self

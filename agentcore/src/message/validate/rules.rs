@@ -7,7 +7,6 @@ use std::sync::{LazyLock, OnceLock};
 
 use email_address::{EmailAddress, Options};
 use regex::Regex;
-use url::Url;
 
 use super::{Length, Number, Size, Text, Validate, ValidationReport};
 
@@ -106,12 +105,26 @@ pub fn email<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut Va
     }
 }
 
-/// Checks `url`: an absolute URL, of any scheme.
+/// Checks `url`: an absolute URL of any scheme.
+#[cfg(feature = "url")]
 pub fn url<T: Text + ?Sized>(value: &T, message: Option<&str>, report: &mut ValidationReport) {
-    if value.text().is_some_and(|text| Url::parse(text).is_err()) {
+    if value.text().is_some_and(|text| url::Url::parse(text).is_err()) {
         broken("url", message, report, || "must be a URL".to_owned());
     }
 }
+
+/// Makes the use of the rule `url` without its feature an error of the compiler.
+#[cfg(not(feature = "url"))]
+pub fn url<T: UrlFeature + ?Sized>(_: &T, _: Option<&str>, _: &mut ValidationReport) {}
+
+/// Implemented by nothing.
+#[cfg(not(feature = "url"))]
+#[diagnostic::on_unimplemented(
+    message = "`#[validate(url)]` needs the feature `url` of the crate `agentcore`",
+    label = "the rule is not compiled in",
+    note = "add `features = [\"url\"]` to the dependency `agentcore` in Cargo.toml"
+)]
+pub trait UrlFeature {}
 
 /// Checks `regex`. What cannot be checked, because the pattern is none, is refused.
 pub fn regex<T: Text + ?Sized>(

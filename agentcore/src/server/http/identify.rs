@@ -60,7 +60,7 @@ pub(in crate::server) async fn identify(
     };
     let path = path_of(parts).await?;
     let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let prepared = mount.open(&UpgradeRequest::new(&path, &query, state.states()))?;
     let identity = match (authenticated, prepared.user()) {
         (Some(identity), Some(user)) if identity.user() != user => {
