@@ -19,8 +19,8 @@ command -v redis-server >/dev/null || fail "redis-server is missing: apt-get ins
 command -v redis-benchmark >/dev/null || fail "redis-benchmark is missing: apt-get install redis-tools"
 
 cd "$(dirname "$0")/../.."
-cargo build --release --quiet -p load
-program=${CARGO_TARGET_DIR:-target}/release/backplane
+cargo build --profile dist --quiet -p load
+program=${CARGO_TARGET_DIR:-target}/dist/backplane
 
 work=$(mktemp -d)
 port=$((20000 + RANDOM % 20000))

@@ -6,8 +6,8 @@
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-cargo build --release --quiet -p load
-program=${CARGO_TARGET_DIR:-target}/release/load
+cargo build --profile dist --quiet -p load
+program=${CARGO_TARGET_DIR:-target}/dist/load
 
 work=$(mktemp -d)
 server_pid=
