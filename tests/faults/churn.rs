@@ -1,4 +1,4 @@
-//! Clients that go from group to group, by dice that fall the same in every run.
+//! Clients that move between groups, in a pseudo-random order that is the same in every run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,20 +9,20 @@ use tokio::time::sleep;
 use crate::load::Load;
 use crate::member::Member;
 
-/// Between two who change.
+/// Pause between two moves.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Numbers that look random.
+/// A pseudo-random number generator.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// The same numbers for the same seed.
+    /// Returns a generator that repeats its numbers for the same seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// A number below another.
+    /// Returns a number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -30,13 +30,13 @@ impl Dice {
         usize::try_from(self.0 % bound as u64).expect("it is below")
     }
 
-    /// One of some.
+    /// Returns a random item.
     pub(crate) fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
         some[self.below(some.len())]
     }
 }
 
-/// Lets some clients change their groups, one after the other, for as long as `talking` is set.
+/// Moves some clients between groups, one after the other, while `talking` is set.
 pub(crate) async fn churn(members: Vec<Arc<Member>>, load: Load, talking: Arc<AtomicBool>) {
     let mut dice = Dice::new(1);
     while talking.load(Ordering::Relaxed) {

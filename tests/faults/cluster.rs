@@ -1,4 +1,4 @@
-//! Nodes that share a Redis, each behind a proxy of its own, with clients in groups that talk all the time.
+//! Nodes that share a Redis, each behind its own proxy, with clients in groups that send all the time.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,41 +26,41 @@ use crate::load::Load;
 use crate::member::Member;
 use crate::seen::{Seen, Time};
 
-/// The shortest lease that the settings permit.
+/// The shortest lease that the settings allow.
 pub(crate) const LEASE: Duration = Duration::from_secs(5);
-/// So many places are free when all clients are in: what is counted wrong shows there.
+/// Connections that are still allowed when all clients are connected, so that a wrong count shows.
 pub(crate) const SPARE: usize = 6;
 
 /// A node in this process.
 pub(crate) struct Node {
-    /// Between it and Redis.
+    /// The proxy between the node and Redis.
     pub(crate) proxy: Proxy,
-    /// How it is reached.
+    /// Where clients connect.
     pub(crate) inside: Inside,
 }
 
-/// The whole.
+/// Redis, the nodes and their clients.
 pub(crate) struct Cluster {
-    /// What joins the nodes.
+    /// The Redis server that joins the nodes.
     pub(crate) redis: Redis,
     /// The nodes in this process.
     pub(crate) nodes: Vec<Node>,
-    /// The clients that are connected and in their group.
+    /// Clients that are connected and in their group.
     pub(crate) members: Vec<Arc<Member>>,
-    /// The records of all clients there ever were.
+    /// The records of all clients, including those that have left.
     pub(crate) records: Vec<Arc<Seen>>,
     load: Load,
-    /// The name of nodes to come.
+    /// The name of the next node.
     pub(crate) name: Option<NodeId>,
     limit: usize,
     talking: Arc<AtomicBool>,
-    /// Who talks, for each node and group.
+    /// The sending client of each node and group.
     sources: HashMap<(usize, String), String>,
     senders: Vec<JoinHandle<()>>,
 }
 
 impl Cluster {
-    /// Two nodes and their clients, all talking; `None` without a `redis-server`.
+    /// Two nodes and their clients, all sending; `None` without a `redis-server`.
     pub(crate) async fn talking(load: Load) -> Option<Self> {
         let mut cluster = Self::silent(2, load).await?;
         cluster.talk();
@@ -68,12 +68,12 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Nodes and their clients, before anybody talks.
+    /// Nodes and their clients, before any client sends.
     pub(crate) async fn silent(nodes: usize, load: Load) -> Option<Self> {
         Self::sparing(nodes, load, 0).await
     }
 
-    /// The same with places for so many more.
+    /// The same with room for `more` connections.
     pub(crate) async fn sparing(nodes: usize, load: Load, more: usize) -> Option<Self> {
         let mut cluster = Self::empty(load.clients + more + SPARE, load)?;
         for _ in 0..nodes {
@@ -83,7 +83,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// No nodes yet, with a limit of connections.
+    /// A cluster without nodes, with a limit on connections.
     fn empty(limit: usize, load: Load) -> Option<Self> {
         let redis = Redis::start()?;
         let (nodes, members, records, sources, senders) = Default::default();
@@ -112,7 +112,7 @@ impl Cluster {
         settings
     }
 
-    /// Another node.
+    /// Starts another node.
     pub(crate) async fn add_node(&mut self) {
         let proxy = Proxy::to(self.redis.port());
         let mut settings = self.settings();
@@ -123,7 +123,7 @@ impl Cluster {
         self.nodes.push(Node { proxy, inside });
     }
 
-    /// Connects clients, in turns to all nodes, each in its group.
+    /// Connects clients to the nodes in turn, each in its group.
     pub(crate) async fn fill(&mut self, count: usize) {
         let nodes = self.nodes.len();
         for first in (0..count).step_by(100) {
@@ -142,18 +142,18 @@ impl Cluster {
         }
     }
 
-    /// Takes a client into the account.
+    /// Adds a client to the records.
     pub(crate) fn add(&mut self, member: Arc<Member>) {
         self.records.push(member.seen.clone());
         self.members.push(member);
     }
 
-    /// A client of a node in this process.
+    /// Connects a client to a node in this process.
     pub(crate) async fn connect(&self, node: usize, name: &str) -> Result<Member, Answer> {
         Member::over(Box::new(self.nodes[node].inside.reach(None)), name, node).await
     }
 
-    /// Lets the first client of each group talk on each node, from now on; those who do already go on.
+    /// Makes the first client of each group on each node send from now on; those that already send go on.
     pub(crate) fn talk(&mut self) {
         self.talking.store(true, Ordering::Relaxed);
         for member in self.members.iter().filter(|member| member.seen.is_open()) {
@@ -165,14 +165,14 @@ impl Cluster {
         }
     }
 
-    /// Lets clients that do not talk change their groups, from now on until nobody talks.
+    /// Makes clients that do not send change their groups until nobody sends any more.
     pub(crate) fn churn(&mut self) {
         let talkers: HashSet<_> = self.sources.values().collect();
         let quiet = self.members.iter().filter(|member| !talkers.contains(&member.seen.name)).cloned().collect();
         self.senders.push(tokio::spawn(churn(quiet, self.load, self.talking.clone())));
     }
 
-    /// Waits until nobody talks any more.
+    /// Waits until no client sends any more.
     pub(crate) async fn hush(&mut self) {
         self.talking.store(false, Ordering::Relaxed);
         for sender in self.senders.drain(..) {
@@ -180,8 +180,8 @@ impl Cluster {
         }
     }
 
-    /// Waits until everybody has heard every sender of its group say something after `since`; who has come into a group
-    /// later may be too new there.
+    /// Waits until every client has received a message from every sender of its group after `since`; clients that joined
+    /// later are left out.
     pub(crate) async fn hears_all_since(&self, since: Time) -> Duration {
         let began = Instant::now();
         until("everybody hears everybody", async || {
@@ -206,8 +206,8 @@ impl Cluster {
         began.elapsed()
     }
 
-    /// Ends the test: all hear each other again, nothing is missing that was not signalled, the counts are the truth, the
-    /// limit is met exactly, and when all nodes have stopped Redis is as empty as before.
+    /// Ends the test: messages flow again, every missing message was signalled, the counts are correct, the limit is
+    /// met exactly, and after all nodes have stopped Redis is as empty as before.
     pub(crate) async fn ends_well(&mut self, healed: Time) -> Verdict {
         let heard = self.hears_all_since(healed).await;
         let (verdict, counted) = (self.verdict(healed).await, self.counts_are_true().await);
@@ -223,7 +223,7 @@ impl Cluster {
         verdict
     }
 
-    /// What the oracle says when nobody talks and nothing more is on its way.
+    /// Returns the oracle's verdict when no client sends and nothing is in flight.
     pub(crate) async fn verdict(&mut self, healed: Time) -> Verdict {
         self.hush().await;
         let own = "senders have heard themselves";
@@ -248,7 +248,7 @@ impl Cluster {
         }
     }
 
-    /// Waits until every node counts what there is.
+    /// Waits until every node reports the correct counts.
     pub(crate) async fn counts_are_true(&self) -> Duration {
         let began = Instant::now();
         let open: Vec<_> = self.members.iter().filter(|member| member.seen.is_open()).collect();
@@ -270,12 +270,12 @@ impl Cluster {
         began.elapsed()
     }
 
-    /// Waits until exactly as many places are free as there must be.
+    /// Waits until exactly the expected number of connections is free.
     pub(crate) async fn limit_is_exact(&self) {
         let free = self.limit - self.members.iter().filter(|member| member.seen.is_open()).count();
         let mut more = Vec::new();
         until("all that is free is given", async || {
-            // For a lease after a loss nobody knows what the others have, and a node gives less than there may be.
+            // For a lease after a loss, no node knows the counts of the others, and each admits fewer than there may be.
             let admitted = self.connect(more.len() % self.nodes.len(), &format!("late{}", more.len())).await;
             more.extend(admitted.ok());
             more.len() == free
@@ -290,7 +290,7 @@ impl Cluster {
         }
     }
 
-    /// Stops all nodes; whatever they wrote is gone then, and was under their prefix.
+    /// Stops all nodes; their keys are gone then, and were all under their prefix.
     pub(crate) async fn stops_without_a_trace(&mut self) {
         self.keys_are_ours();
         for member in &self.members {
@@ -300,13 +300,13 @@ impl Cluster {
         assert_eq!(self.redis.keys(), Vec::<String>::new(), "keys are left");
     }
 
-    /// Whether all keys begin with the prefix.
+    /// Returns whether all keys begin with the prefix.
     pub(crate) fn keys_are_ours(&self) {
         let keys = self.redis.keys();
         assert!(keys.iter().all(|key| key.starts_with("ws:")), "{keys:?}");
     }
 
-    /// How many resyncs there were with a reason; `None`: with any.
+    /// Returns the number of resyncs with a reason; `None`: with any reason.
     pub(crate) fn resyncs(&self, reason: Option<&str>) -> usize {
         let count = |seen: &Arc<Seen>| {
             seen.log().resyncs.iter().filter(|resync| reason.is_none_or(|reason| resync.reason == reason)).count()

@@ -1,4 +1,4 @@
-//! A node that dies without a word, or stands still and is taken for dead.
+//! A node dies without a goodbye, or freezes and is declared dead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::load::Load;
 use crate::member::Member;
 use crate::process::Process;
 
-/// So many clients has the process.
+/// Clients of the process.
 const THERE: usize = 16;
 const ROOM: &str = "room";
 
 struct Scene {
     cluster: Cluster,
     process: Process,
-    /// The clients of the process, present in a room.
+    /// The clients of the process, present in a group.
     there: Vec<Arc<Member>>,
-    /// One of each other node, present there too.
+    /// One client of each other node, present there too.
     watchers: Vec<Arc<Member>>,
 }
 
-/// Two nodes, and a third that is a process.
+/// Two nodes, and a third in a process of its own.
 async fn scene(load: Load) -> Option<Scene> {
     let mut cluster = Cluster::sparing(2, load, THERE).await?;
     let process = Process::of(&cluster, 2);
@@ -46,7 +46,7 @@ async fn scene(load: Load) -> Option<Scene> {
 }
 
 impl Scene {
-    /// Waits until nobody counts the process any more, and the others are told.
+    /// Waits until no node counts the process any more and the other clients are notified.
     async fn is_gone(&self, since: u64) {
         let rest = self.cluster.members.iter().filter(|member| member.seen.node != 2).count();
         for node in &self.cluster.nodes {
@@ -59,7 +59,7 @@ impl Scene {
         crate::say(&format!("a node's end was known after {took:?}"));
     }
 
-    /// How often a watcher saw each client of the process come and go.
+    /// Returns how often a watcher saw each client of the process join and leave.
     fn passed(&self, came: bool) -> Vec<usize> {
         let mut counts = Vec::new();
         for watcher in &self.watchers {
@@ -72,7 +72,7 @@ impl Scene {
         counts
     }
 
-    /// The others have heard of the process, once, and of nothing else.
+    /// The other clients were notified of the process once, and of nothing else.
     fn others_were_told_once(&self) {
         for seen in self.cluster.records.iter().filter(|seen| seen.node != 2) {
             let log = seen.log();
@@ -106,7 +106,7 @@ async fn a_node_that_is_killed_leaves_no_ghosts_and_all_others_are_told_once() {
 async fn a_node_that_stood_still_for_longer_than_its_lease_comes_back_and_touches_nobody() {
     let Some(mut scene) = scene(Load::some()).await else { return };
     for member in &scene.there {
-        // It was frozen when they wanted their messages.
+        // The node was frozen when the others asked for its messages.
         member.seen.log().may_stall = true;
     }
     let frozen = now();

@@ -1,4 +1,4 @@
-//! What the nodes of these tests serve: a hall in which users say numbers to groups.
+//! The application that the nodes of these tests serve: users send numbers to groups.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,41 +15,41 @@ pub(crate) struct In {
 pub(crate) struct Say {
     group: String,
     number: u64,
-    /// Makes it long.
+    /// Padding that makes the message long.
     #[serde(default)]
     padding: String,
 }
 
-/// What `say` sends.
+/// The message that `say` sends.
 #[message("said")]
 pub(crate) struct Said {
     from: UserId,
     group: String,
     number: u64,
-    /// When its sending began, in microseconds: the clock of all processes of a test.
+    /// When sending began, in microseconds, by the clock that all processes of a test share.
     at: u64,
     padding: String,
 }
 
-/// A user has come.
+/// A user has joined.
 #[message("came")]
 pub(crate) struct Came {
     user: UserId,
 }
 
-/// A user has gone.
+/// A user has left.
 #[message("went")]
 pub(crate) struct Went {
     user: UserId,
 }
 
-/// Now, in microseconds, for all processes of this machine.
+/// Returns the time in microseconds, the same for all processes of this machine.
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// See the module.
+/// The consumer of these tests.
 #[consumer(path = "/hall/{user_id}", sends(Said, Came, Went))]
 pub(crate) struct Hall {
     #[path]

@@ -1,8 +1,8 @@
-//! The oracle: compares what was said with what each client has seen.
+//! The oracle: compares what was sent with what each client has received.
 //!
-//! A client must have heard every number that was said to its group while it was in it, once and in order. What it has not
-//! heard must be covered by a resync that came after it was said, and soon. Nobody is disconnected; on the sender's own
-//! node nothing is missing at all.
+//! A client must receive every number that was sent to its group while it was a member, once and in order. Missing numbers
+//! must be covered by a resync that arrives soon after they were sent. No client is disconnected. On the sender's own node
+//! nothing is missing at all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,42 +10,42 @@ use std::time::Duration;
 
 use crate::seen::{Log, Resync, Seen, Stay, Time};
 
-/// So soon after the fault has ended, whoever missed something knows.
+/// Time after the end of the fault within which every client that missed something is notified.
 const SIGNAL: Duration = Duration::from_secs(5);
-/// Two resyncs of one connection are two seconds apart where they are sent; a busy machine may bring them nearer.
+/// Shortest time between two resyncs of one connection. The server sends them 2 s apart; a busy machine delays the first.
 const PACE: Duration = Duration::from_millis(1_500);
-/// Own messages may take so long to come back: a fault of Redis is nobody's business on the same node.
+/// Longest round trip of a client's own message: a fault of Redis must not delay delivery on the same node.
 const LOCAL: Duration = Duration::from_secs(5);
-/// What is on its way when somebody leaves is for nobody; it is there within this.
+/// Messages in flight when a client leaves belong to nobody; they arrive within this time.
 const TRAVEL: Duration = Duration::from_secs(1);
-/// So many complaints are shown.
+/// Number of violations that are printed.
 const SHOWN: usize = 12;
 
-/// What the oracle found.
+/// The findings of the oracle.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// Every breach of the contract.
+    /// Every violation of the contract.
     pub(crate) complaints: Vec<String>,
-    /// So many messages arrived, and so many were missed and signalled.
+    /// Messages that arrived, and messages that were missing and signalled.
     pub(crate) arrived: u64,
     pub(crate) missed: u64,
-    /// As many of them by the end of the connection, which says to connect again.
+    /// Missing messages that were signalled by a close code that says to reconnect.
     pub(crate) ended: u64,
-    /// So many were missed by clients that had left the group when the hole was found: it is told to who is there.
+    /// Messages missed by clients that had left the group when the gap was found; only members are notified.
     pub(crate) left: u64,
-    /// How long after the fault's end the last one of those who missed something knew.
+    /// Time from the end of the fault until the last affected client was notified.
     pub(crate) signal: Duration,
-    /// The longest way of an own message.
+    /// The longest round trip of a client's own message.
     pub(crate) local: Duration,
 }
 
-/// A sender in a group, as it is on its own node.
+/// A sender in a group, as its own node sees it.
 struct Source {
     node: usize,
     sent: Vec<Time>,
 }
 
-/// Judges what all clients of a test have seen; `healed`: when the fault had ended.
+/// Judges the records of all clients of a test; `healed` is the end of the fault.
 pub(crate) fn judge(all: &[Arc<Seen>], healed: Time) -> Verdict {
     let mut verdict = Verdict::default();
     let mut sources: HashMap<String, Vec<(String, Source)>> = HashMap::new();
@@ -140,15 +140,15 @@ fn missing(name: &str, log: &Log, stay: &Stay, message: (&str, u64, Time), heale
 }
 
 impl Verdict {
-    /// Whether every client heard all that was said while it was there.
+    /// Returns whether every client received everything that was sent while it was a member.
     pub(crate) fn is_complete(&self) -> bool {
         self.missed == self.ended && self.left == 0
     }
 
-    /// Fails with what was found, if anything was.
+    /// Fails with the findings, if there are any.
     ///
     /// # Panics
-    /// Then.
+    /// If there are findings.
     pub(crate) fn must_be_clean(&self) {
         let shown = &self.complaints[..self.complaints.len().min(SHOWN)];
         assert!(self.complaints.is_empty(), "{} complaints, such as\n{}", self.complaints.len(), shown.join("\n"));

@@ -1,4 +1,4 @@
-//! How many clients there are, and how much they talk.
+//! The number of clients and their message rate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,19 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::member::Member;
 
-/// So many clients are in a group.
+/// Clients per group.
 const CROWD: usize = 20;
 
 /// The size of a test.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    /// Clients of all nodes.
+    /// Clients over all nodes.
     pub(crate) clients: usize,
-    /// Groups of all clients.
+    /// Groups over all clients.
     pub(crate) groups: usize,
-    /// Between two messages of a sender; each group has one on each node.
+    /// Time between two messages of a sender; each group has one sender on each node.
     pub(crate) every: Duration,
-    /// Bytes that each message has more.
+    /// Padding of each message, in bytes.
     pub(crate) padding: usize,
 }
 
@@ -41,12 +41,12 @@ impl Load {
         Self { clients, groups: clients / CROWD, every, padding: 0 }
     }
 
-    /// The group of a client.
+    /// Returns the group of a client.
     pub(crate) fn group_of(&self, number: usize) -> String {
         format!("g{}", number % self.groups)
     }
 
-    /// Lets a client talk for as long as it may.
+    /// Makes a client send for as long as it may.
     pub(crate) fn send(self, member: Arc<Member>, group: String, talking: Arc<AtomicBool>) -> JoinHandle<()> {
         tokio::spawn(async move {
             let mut ticks = interval(self.every);
@@ -61,7 +61,7 @@ impl Load {
     }
 }
 
-/// A number of the environment; 0 when it is not there.
+/// Returns a number from the environment, or 0 if it is not set.
 pub(crate) fn number(name: &str) -> usize {
     std::env::var(name).ok().map_or(0, |value| value.parse().expect("a number"))
 }

@@ -1,11 +1,11 @@
-//! Nodes that share a Redis, while it or the way to it fails: what the delivery contract promises then.
+//! Delivery guarantees of nodes that share a Redis, while Redis or the path to it fails.
 //!
-//! Every test has a `redis-server` of its own, two nodes behind proxies that can fail, and clients in groups that talk all
-//! the time. An oracle looks at what each client has seen: no number twice or out of order, every hole told by a resync,
-//! nobody disconnected; and afterwards counts, limits and keys are what they would be without the fault.
+//! Every test has its own `redis-server`, two nodes behind proxies that can fail, and clients in groups that send all the
+//! time. An oracle checks the record of each client: no number twice or out of order, every gap signalled by a resync, no
+//! client disconnected. Afterwards counts, limits and keys are what they would be without the fault.
 //!
-//! For long runs by hand: `CLUSTER_CLIENTS=1000` raises the clients of every test, `CLUSTER_SECONDS=600` how long the test
-//! without a fault (`tests/load/faultless.sh`) and that of faults at random go on, `CLUSTER_SEED` gives other faults. `--nocapture` shows the figures.
+//! For long runs by hand: `CLUSTER_CLIENTS=1000` sets the number of clients of every test, `CLUSTER_SECONDS=600` the
+//! duration of the faultless test (`tests/load/faultless.sh`) and of the random faults, `CLUSTER_SEED` the random faults.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 mod churn;
@@ -25,7 +25,7 @@ mod rough;
 mod seen;
 mod storm;
 
-/// Says a figure.
+/// Prints a measured value; `--nocapture` shows it.
 #[expect(clippy::print_stderr, reason = "it is shown with `--nocapture` only")]
 fn say(line: &str) {
     eprintln!("{line}");

@@ -1,4 +1,4 @@
-//! A client: it reads all it is sent and writes it down, and says what it is told to.
+//! A client that records all it receives and sends what the test tells it to.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,14 +18,14 @@ use crate::seen::{Seen, Stay};
 /// A connected client.
 #[derive(Debug)]
 pub(crate) struct Member {
-    /// What it has seen.
+    /// Its record.
     pub(crate) seen: Arc<Seen>,
-    /// The next number of each of its groups.
+    /// The next number for each of its groups.
     numbers: Mutex<HashMap<String, u64>>,
     line: Arc<Line>,
 }
 
-/// What its reader shares with it.
+/// The state that it shares with its reader task.
 #[derive(Debug)]
 struct Line {
     writer: tokio::sync::Mutex<WriteHalf<Box<dyn Stream>>>,
@@ -34,10 +34,10 @@ struct Line {
 }
 
 impl Member {
-    /// Connects a user over a stream to a node.
+    /// Connects a user to a node over a stream.
     ///
     /// # Errors
-    /// The answer of a node that does not let it in.
+    /// The response of a node that refuses the connection.
     pub(crate) async fn over(mut stream: Box<dyn Stream>, name: &str, node: usize) -> Result<Self, Answer> {
         let mut read = Vec::new();
         soon("asking", stream.write_all(handshake(&format!("/hall/{name}")).as_bytes())).await.expect("it listens");
@@ -57,12 +57,12 @@ impl Member {
         Ok(member)
     }
 
-    /// Joins a group: from then on it must hear all that is said there.
+    /// Joins a group; from then on it must receive all messages sent there.
     pub(crate) async fn join(&self, group: &str) {
         self.comes_into(group, "join").await;
     }
 
-    /// Joins a group and is present there.
+    /// Joins a group with presence.
     pub(crate) async fn enter(&self, group: &str) {
         self.comes_into(group, "enter").await;
     }
@@ -82,7 +82,7 @@ impl Member {
         assert_eq!(answer["type"], "reply", "{answer}");
     }
 
-    /// Says its next number to a group; false when the connection is gone.
+    /// Sends its next number to a group; returns false if the connection is closed.
     pub(crate) async fn say(&self, group: &str, padding: usize) -> bool {
         let number = {
             let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,27 +95,27 @@ impl Member {
         self.line.text(&json!({ "type": "say", "data": data }).to_string()).await
     }
 
-    /// How many numbers it has said to a group.
+    /// Returns how many numbers it has sent to a group.
     pub(crate) fn said(&self, group: &str) -> u64 {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).get(group).copied().unwrap_or(0)
     }
 
-    /// The groups it has said something to.
+    /// Returns the groups it has sent to.
     pub(crate) fn spoken(&self) -> Vec<String> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// The group it is in, the first one when it is in several; `None` on the way from one to another.
+    /// Returns the first group it is in; `None` while it moves between groups.
     pub(crate) fn is_in(&self) -> Option<String> {
         self.seen.log().stays.iter().find(|stay| stay.to.is_none()).map(|stay| stay.group.clone())
     }
 
-    /// The group it is in, of a client that stays there.
+    /// Returns the group of a client that does not move.
     pub(crate) fn home(&self) -> String {
         self.is_in().expect("it is in a group")
     }
 
-    /// Ends the connection, as the test wants it.
+    /// Closes the connection on purpose.
     pub(crate) async fn close(&self) {
         self.seen.log().may_end = true;
         let _ = self.line.writer.lock().await.write_all(&frame(CLOSE, &1000_u16.to_be_bytes())).await;
@@ -123,7 +123,7 @@ impl Member {
         tests::wait::until("the connection ends", async || !seen.is_open()).await;
     }
 
-    /// A request and its answer; `None` when the connection ends before.
+    /// Sends a request and waits for the reply; `None` if the connection ends first.
     pub(crate) async fn ask(&self, kind: &str, data: Value) -> Option<Value> {
         let number = self.line.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
@@ -142,7 +142,7 @@ impl Line {
         self.writer.lock().await.write_all(&frame(TEXT, text.as_bytes())).await.is_ok()
     }
 
-    /// Hands an answer to whoever asked; false when it is none.
+    /// Passes a reply to the waiting request; returns false if the text is not a reply.
     fn is_answer(&self, text: &[u8]) -> bool {
         if !text.starts_with(br#"{"type":"reply""#) && !text.starts_with(br#"{"type":"error""#) {
             return false;
@@ -154,7 +154,7 @@ impl Line {
     }
 }
 
-/// Reads to the end of the stream; says how it ended.
+/// Reads until the stream ends; returns how it ended.
 async fn follow(mut reader: ReadHalf<Box<dyn Stream>>, mut read: Vec<u8>, seen: &Seen, line: &Line) -> String {
     let mut end = "without a word".to_owned();
     loop {
@@ -185,7 +185,7 @@ async fn follow(mut reader: ReadHalf<Box<dyn Stream>>, mut read: Vec<u8>, seen: 
     }
 }
 
-/// The first byte of the first whole frame, and where its payload is.
+/// Returns the first byte of the first complete frame, and the range of its payload.
 fn next_frame(bytes: &[u8]) -> Option<(u8, std::ops::Range<usize>)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (length, start) = match second {

@@ -1,4 +1,4 @@
-//! Redis has no memory, or forgets what it had, or cuts a node that does not keep up.
+//! Redis is out of memory, loses its data, or disconnects a node that reads too slowly.
 
 use tests::wait::until;
 use tokio::time::sleep;

@@ -1,5 +1,5 @@
-//! A node of these tests as a process of its own, to be killed, frozen and drained. The environment says all it
-//! must know.
+//! A node of these tests in a process of its own, to be killed, frozen and drained. The environment has all it
+//! needs to know.
 
 mod hall;
 

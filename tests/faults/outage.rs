@@ -1,4 +1,4 @@
-//! Redis itself is away: restarted, frozen, gone for long.
+//! Redis itself is unreachable: restarted, frozen, or away for a long time.
 
 use std::time::Duration;
 
@@ -35,13 +35,13 @@ async fn a_redis_that_hangs_is_noticed_and_found_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_redis_is_away_for_three_leases_no_node_takes_another_for_dead_or_lets_too_many_in() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
-    // Each node knows what is free when it renews its lease, a third of which that takes.
+    // Each node learns the number of free connections when it renews its lease, every third of a lease.
     sleep(LEASE / 2).await;
     cluster.redis.freeze();
     let mut late = Vec::new();
     sleep(LEASE).await;
     for number in 0..SPARE * 2 {
-        // Each node has its share of what was free.
+        // Each node has its share of the free connections.
         if let Ok(member) = cluster.connect(number % 2, &format!("guest{number}")).await {
             member.join("g0").await;
             late.push(member);

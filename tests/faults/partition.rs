@@ -1,4 +1,4 @@
-//! The way between one node and Redis is cut: whole, in part, for short and for long.
+//! The path between one node and Redis is cut: completely or in one direction, briefly and for long.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::hall::now;
 use crate::judge::Verdict;
 use crate::load::Load;
 
-/// Cuts links of the first node for some time, and judges.
+/// Cuts links of the first node for some time, and judges the result.
 async fn cut(load: Load, links: Links, mode: Mode, time: Duration) -> Option<(Cluster, Verdict)> {
     let mut cluster = Cluster::talking(load).await?;
     cluster.nodes[0].proxy.set(links, mode);
@@ -45,7 +45,7 @@ async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back
     assert_eq!(cluster.resyncs(Some("peer")), there, "once, and nobody on the node itself");
 }
 
-/// The one that was alone counted all that was free as its own; Redis loses everything before both have spoken of it.
+/// The isolated node counted all free connections as its own; Redis loses its data before both nodes are back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is_back() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
@@ -57,7 +57,7 @@ async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is
     cluster.redis.revive();
     let healed = now();
     cluster.counts_are_true().await;
-    // The next renewal of each lease sees that both are there.
+    // The next renewal of each lease sees both nodes.
     sleep(LEASE / 3 + LEASE / 50).await;
     cluster.limit_is_exact().await;
     cluster.ends_well(healed).await;
@@ -78,7 +78,7 @@ async fn a_node_whose_commands_alone_hang_tells_what_it_could_not_say() {
     cut(Load::some(), Links::Commands, Mode::Hang, LEASE / 2).await;
 }
 
-/// Whoever hears a group has no number yet to compare the next one with.
+/// A node that subscribes to a group has no sequence number yet to compare the next one with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_message_of_all_that_is_lost_is_told() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };

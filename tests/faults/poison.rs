@@ -1,4 +1,4 @@
-//! What no node has said, on the channels of nodes.
+//! Payloads that no node sends, on the channels between nodes.
 
 use std::time::Duration;
 
@@ -58,14 +58,14 @@ async fn what_programs_publish_in_a_bad_form_is_dropped_and_no_hole() {
         publish(&cluster, b"ws:group:g1", bytes);
     }
     let verdict = cluster.ends_well(now()).await;
-    // The longest may leave no room for what nodes say meanwhile: then that is told.
+    // The longest one may leave no room for messages of nodes; then a resync follows.
     assert!(
         verdict.missed > 0 || cluster.resyncs(None) == 0,
         "it is not from a node, so no node's messages are missing"
     );
 }
 
-/// Publishes what no node would; says how many heard it.
+/// Publishes payloads that no node would send; returns the number of subscribers.
 pub(crate) fn publish(cluster: &Cluster, channel: &[u8], bytes: &[u8]) -> usize {
     let client = redis::Client::open(cluster.redis.url()).expect("a URL");
     let mut connection = client.get_connection().expect("a connection");

@@ -1,4 +1,4 @@
-//! A node that is a process of its own.
+//! A node in a process of its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::member::Member;
 pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
-    /// Its number among the nodes of its test.
+    /// The index among the nodes of its test.
     pub(crate) node: usize,
 }
 
@@ -29,7 +29,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// A node of a cluster.
+    /// Starts a node of a cluster.
     pub(crate) fn of(cluster: &Cluster, node: usize) -> Self {
         let settings = cluster.settings();
         let values = [
@@ -49,25 +49,25 @@ impl Process {
         let mut line = String::new();
         said.read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
-        // Whatever else it says must not block it.
+        // Drains the output, so that a full pipe cannot block the process.
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         Self { child, address: address.unwrap_or_else(|| panic!("it says {line:?}")), node }
     }
 
-    /// A client of it.
+    /// Connects a client to it.
     pub(crate) async fn connect(&self, name: &str) -> Result<Member, Answer> {
         let stream = soon("a TCP connection", TcpStream::connect(self.address)).await.expect("it listens");
         stream.set_nodelay(true).expect("no delay");
         Member::over(Box::new(stream), name, self.node).await
     }
 
-    /// Sends a signal by its name, such as `TERM`.
+    /// Sends a signal by name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill is there").success());
     }
 
-    /// Waits for its end.
+    /// Waits until the process exits.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         until("the process ends", async || self.child.try_wait().expect("a child").is_some()).await;
         self.child.wait().expect("a status")

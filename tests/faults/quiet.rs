@@ -1,4 +1,4 @@
-//! Nothing fails: nobody is told of anything, nothing is missing, nothing vanishes.
+//! Without a fault, nobody gets a resync, no message is missing, and nothing disappears.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::hall::now;
 use crate::load::{Load, number};
 use crate::process::Process;
 
-/// So many clients has a node that comes and goes.
+/// Clients of a node that starts and stops repeatedly.
 const THERE: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,7 +83,7 @@ async fn a_group_in_which_nobody_joins_or_speaks_does_not_expire() {
     cluster.counts_are_true().await;
     let mut connection =
         redis::Client::open(cluster.redis.url()).and_then(|client| client.get_connection()).expect("a connection");
-    // As if an hour had nearly passed.
+    // As if nearly an hour had passed.
     let keys = cluster.redis.keys();
     assert!(!keys.is_empty());
     for key in &keys {
@@ -104,7 +104,7 @@ async fn a_burst_after_silence_arrives_whole() {
     let Some(mut cluster) = Cluster::silent(2, Load::some()).await else { return };
     let sender = cluster.members[0].clone();
     for _ in 0..3 {
-        // Longer than a channel's last word takes.
+        // Longer than the delay of a channel's watermark.
         sleep(Duration::from_millis(1_500)).await;
         for _ in 0..1_500 {
             assert!(sender.say(&sender.home(), 0).await);

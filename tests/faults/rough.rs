@@ -1,4 +1,4 @@
-//! A bad way to Redis: links that break in the middle of messages, that are slow, that carry little.
+//! A bad path to Redis: links that break in the middle of messages, that are slow, or that have little bandwidth.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::load::Load;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_that_are_reset_in_the_middle_of_messages_lose_nothing_in_silence() {
     let Some(mut cluster) = Cluster::talking(Load::full()).await else { return };
-    // In turns, so that each link is cut while the other lives, and both at once.
+    // In turns, so that each link is cut while the other one works, and both at once.
     for round in 0..12 {
         let links = [Links::Subscriptions, Links::Commands, Links::All][round % 3];
         cluster.nodes[round / 3 % 2].proxy.cut(links);
@@ -60,13 +60,13 @@ async fn a_way_that_is_too_narrow_for_all_that_is_said_loses_nothing_in_silence(
     cluster.ends_well(now()).await;
 }
 
-/// As when a connection's packets are sent again after the node has given it up.
+/// As if a connection's packets were retransmitted after the node has given the connection up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_old_link_brings_when_a_new_one_has_spoken_is_not_heard() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     for _ in 0..2 {
         cluster.nodes[0].proxy.hold(Links::Commands);
-        // A publish that is not answered ends the link within a second, and another one speaks.
+        // An unanswered publish ends the link within a second, and a new link takes over.
         sleep(Duration::from_millis(500)).await;
         cluster.hears_all_since(now()).await;
         cluster.nodes[0].proxy.release();

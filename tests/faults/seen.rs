@@ -1,4 +1,4 @@
-//! What one client has seen: every number of every sender, every gap that it was told of, every end.
+//! The record of one client: every number of every sender, every resync, every close.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,71 +13,71 @@ pub(crate) type Time = u64;
 /// A client's record.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// The user's name.
+    /// The user id.
     pub(crate) name: String,
-    /// On which node it is.
+    /// The index of its node.
     pub(crate) node: usize,
     log: Mutex<Log>,
 }
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// When it was surely in which group.
+    /// The times in which the client was certainly in a group.
     pub(crate) stays: Vec<Stay>,
-    /// What it heard of each sender in each group.
+    /// The numbers received from each sender in each group.
     pub(crate) heard: HashMap<(String, String), Heard>,
-    /// What it was told to load again.
+    /// The resyncs that the client received.
     pub(crate) resyncs: Vec<Resync>,
-    /// Who came (`true`) and went.
+    /// Joins (`true`) and leaves of users.
     pub(crate) presences: Vec<(bool, String, Time)>,
-    /// How it ended.
+    /// How the connection ended.
     pub(crate) end: Option<(Time, String)>,
-    /// Its end is no fault: the test wanted it.
+    /// The test ended the connection on purpose.
     pub(crate) may_end: bool,
-    /// Its node stood still: its own messages may have waited for that.
+    /// Its node was frozen, which may have delayed its own messages.
     pub(crate) may_stall: bool,
-    /// What no client may ever see.
+    /// Observations that no client may ever make.
     pub(crate) wrong: Vec<String>,
 }
 
-/// A time in a group.
+/// A time span in a group.
 #[derive(Debug, Clone)]
 pub(crate) struct Stay {
-    /// Which one.
+    /// The group.
     pub(crate) group: String,
-    /// When joining had returned.
+    /// When the join returned.
     pub(crate) from: Time,
-    /// When leaving began.
+    /// When the leave began.
     pub(crate) to: Option<Time>,
 }
 
-/// What was heard of one sender in one group.
+/// The numbers received from one sender in one group.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// Numbers without a hole, first and last.
+    /// Ranges of numbers without a gap, first and last.
     pub(crate) runs: Vec<(u64, u64)>,
     /// When the last one was sent.
     pub(crate) last_at: Time,
-    /// When each was sent: of the sender itself, who hears all it says.
+    /// When each was sent; kept for the sender itself, which receives all its messages.
     pub(crate) sent: Vec<Time>,
-    /// The longest way, in microseconds.
+    /// The longest delay, in microseconds.
     pub(crate) slowest: Time,
 }
 
 /// A resync.
 #[derive(Debug, Clone)]
 pub(crate) struct Resync {
-    /// When it came.
+    /// When it arrived.
     pub(crate) at: Time,
-    /// Which groups; `None`: all.
+    /// The affected groups; `None`: all.
     pub(crate) groups: Option<Vec<String>>,
-    /// Why.
+    /// The reason.
     pub(crate) reason: String,
 }
 
 impl Resync {
-    /// Whether it is about a group.
+    /// Returns whether the resync covers a group.
     pub(crate) fn covers(&self, group: &str) -> bool {
         self.groups.as_ref().is_none_or(|groups| groups.iter().any(|name| name == group))
     }
@@ -111,7 +111,7 @@ struct Passing<'a> {
 }
 
 impl Heard {
-    /// Whether a number was heard.
+    /// Returns whether a number was received.
     pub(crate) fn has(&self, number: u64) -> bool {
         let after = self.runs.partition_point(|(first, _)| *first <= number);
         after > 0 && self.runs[after - 1].1 >= number
@@ -136,22 +136,22 @@ impl Heard {
 }
 
 impl Seen {
-    /// An empty record.
+    /// Returns an empty record.
     pub(crate) fn new(name: String, node: usize) -> Self {
         Self { name, node, log: Mutex::default() }
     }
 
-    /// What is in it.
+    /// Locks the content.
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether its connection is open.
+    /// Returns whether the connection is open.
     pub(crate) fn is_open(&self) -> bool {
         self.log().end.is_none()
     }
 
-    /// Notes a text that came and is no answer.
+    /// Records a received text that is not an answer to a request.
     pub(crate) fn note(&self, text: &[u8]) {
         if let Err(why) = self.read(text) {
             let shown = String::from_utf8_lossy(&text[..text.len().min(300)]).into_owned();
@@ -162,7 +162,7 @@ impl Seen {
     fn read(&self, text: &[u8]) -> Result<(), String> {
         let bad = |error: serde_json::Error| error.to_string();
         let mut log = self.log();
-        // Most are of this kind, and a thousand clients read many.
+        // The common case first: a thousand clients read many of these.
         if text.starts_with(br#"{"type":"said""#) {
             let Said { from, group, number, at } = serde_json::from_slice::<Envelope<'_, _>>(text).map_err(bad)?.data;
             let heard = log.heard.entry((from.to_owned(), group.to_owned())).or_default();
@@ -187,7 +187,7 @@ impl Seen {
         Ok(())
     }
 
-    /// Notes the end of the connection.
+    /// Records the end of the connection.
     pub(crate) fn end(&self, how: String) {
         let mut log = self.log();
         let at = now();

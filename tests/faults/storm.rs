@@ -1,4 +1,4 @@
-//! Faults of all kinds, one upon the other, by dice.
+//! Random faults of all kinds, overlapping.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn whatever_fails_in_whatever_order_nothing_is_lost_in_silence() {
     assert!(verdict.missed > 0, "the faults were felt");
 }
 
-/// One fault for a while; some go on into the next one.
+/// Injects one fault for a while; some overlap the next one.
 async fn one_more(cluster: &Cluster, dice: &mut Dice) -> String {
     let at = dice.below(cluster.nodes.len());
     let proxy = &cluster.nodes[at].proxy;
