@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agentcore::backend::{Backend, Count, RedisBackend};
+use agentcore::backend::{Backend, RedisBackend};
 use agentcore::message::Recipient;
 use agentcore::{GroupName, Settings};
 use serde_json::json;
@@ -60,7 +60,7 @@ async fn enter(backend: &impl Backend, group: &GroupName, is_first: bool) {
     if is_first {
         backend.admit_group().await.expect("a place");
     }
-    backend.record(Count::Group(group));
+    backend.group_count_changed(group);
     if let Some(heard) = backend.subscribe(group) {
         heard.await.expect("it is heard");
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use agentcore::backend::{Admission, AdmissionLimits, Backend, Count, Exit, Presence, RedisBackend};
+use agentcore::backend::{Admission, AdmissionLimits, Backend, Presence, PresenceExit, RedisBackend};
 use agentcore::{ConnectionId, GroupName, UserId};
 use tests::bare::{Bare, no_limits};
 use tests::redis::Redis;
@@ -78,7 +78,7 @@ async fn places_that_are_given_back_without_memory_are_given_again() {
     for (backend, node) in &nodes {
         // What needs memory is refused.
         node.set_members(&group, 1);
-        backend.record(Count::Group(&group));
+        backend.group_count_changed(&group);
     }
     until("both are refused", async || refusals(&redis) >= 2).await;
     let mut held: HashSet<usize> = full.into_iter().collect();
@@ -141,7 +141,7 @@ async fn who_leaves_without_memory_is_taken_out_and_announced() {
     listener.set_members(&group, 1);
     other.subscribe(&group).expect("it waits").await.expect("it is heard");
     node.set_members(&group, 2);
-    backend.record(Count::Group(&group));
+    backend.group_count_changed(&group);
     backend.enter(presence(&group, &ada)).await.expect("an answer");
     let mut hears = async |text: &str| {
         let message = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a message");
@@ -152,12 +152,12 @@ async fn who_leaves_without_memory_is_taken_out_and_announced() {
 
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     node.set_members(&later, 1);
-    backend.record(Count::Group(&later));
+    backend.group_count_changed(&later);
     backend.enter(presence(&group, &bob)).await.expect("an answer");
     until("it is refused", async || refusals(&redis) > 0).await;
     node.set_members(&group, 0);
-    backend.record(Count::Group(&group));
-    let exit = Exit { group: &group, user: &ada, connection: connection(), lost: false };
+    backend.group_count_changed(&group);
+    let exit = PresenceExit { group: &group, user: &ada, connection: connection(), lost: false };
     backend.exit(exit).await.expect("an answer");
     hears("ada left").await;
     until_equal("members", 0, async || other.group_count(&group).await.expect("a count")).await;

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Backend, Count, Publish, Question, RedisBackend};
+use agentcore::backend::{Backend, Publish, Question, RedisBackend};
 use agentcore::message::{OutboundMessage, Recipient};
 use agentcore::testing::StubRedis;
 use tests::bare::{Bare, no_limits, said};
@@ -28,7 +28,7 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     for group in &groups {
         node.set_members(group, 1);
         backend.admit_group().await.expect("a place");
-        backend.record(Count::Group(group));
+        backend.group_count_changed(group);
     }
     futures_util::future::join_all(groups.iter().filter_map(|group| backend.subscribe(group))).await;
 
@@ -64,7 +64,7 @@ fn a_node_waits_for_redis_without_working() {
             redis.set_down(true);
             let group: GroupName = "g".parse().expect("a name");
             node.set_members(&group, 1);
-            backend.record(Count::Group(&group));
+            backend.group_count_changed(&group);
             tokio::time::sleep(Duration::from_secs(60)).await;
         });
         let _ = done.send(());

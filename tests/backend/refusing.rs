@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use agentcore::GroupName;
-use agentcore::backend::{Admission, Backend, Count, RedisBackend};
+use agentcore::backend::{Admission, Backend, RedisBackend};
 use agentcore::message::{OutboundMessage, Recipient};
 use serde_json::json;
 use tests::bare::{Bare, no_limits, said};
@@ -31,7 +31,7 @@ impl Two {
         node.start(&hearer, "hearer", no_limits()).await;
         let group = lobby();
         node.set_members(&group, 1);
-        hearer.record(Count::Group(&group));
+        hearer.group_count_changed(&group);
         hearer.subscribe(&group).expect("it waits").await.expect("it is heard");
         Self { speaker, hearer, node, got, said: 0 }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use agentcore::Settings;
-use agentcore::backend::{Admission, Backend, Count, Exit, Presence, RedisBackend};
+use agentcore::backend::{Admission, Backend, Presence, PresenceExit, RedisBackend};
 use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{ConnectionId, GroupName};
 use tests::bare::{Bare, no_limits};
@@ -61,7 +61,7 @@ async fn a_node_that_dies_is_counted_until_its_lease_ends() {
     let done = joined.0;
     life.spawn(async move {
         mortal.start(&backend, "a", no_limits()).await;
-        backend.record(Count::Group(&in_group));
+        backend.group_count_changed(&in_group);
         let _ = done.send(());
         std::future::pending::<()>().await;
     });
@@ -97,7 +97,7 @@ async fn the_access_that_the_page_names_is_enough() {
     let group: GroupName = "g".parse().expect("a name");
     let user: agentcore::UserId = "ada".parse().expect("a name");
     hearer.set_members(&group, 1);
-    other.record(Count::Group(&group));
+    other.group_count_changed(&group);
     other.admit_group().await.expect("a place");
     if let Some(heard) = other.subscribe(&group) {
         heard.await.expect("it is heard");
@@ -110,7 +110,7 @@ async fn the_access_that_the_page_names_is_enough() {
     let to = Recipient::Group(group.clone());
     let said = OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, br#"{"type":"said"}"#);
     assert!(matches!(one.publish(&said), agentcore::backend::Publish::Done(Ok(()))));
-    one.exit(Exit { group: &group, user: &user, connection, lost: false }).await.expect("done");
+    one.exit(PresenceExit { group: &group, user: &user, connection, lost: false }).await.expect("done");
     let mut types = Vec::new();
     for _ in 0..3 {
         let message = tests::wait::soon("a message", got.recv()).await.expect("a message");

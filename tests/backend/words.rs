@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use agentcore::backend::{Backend, Count, Presence, Question};
+use agentcore::backend::{Backend, Presence, Question};
 use agentcore::message::Recipient;
 use agentcore::testing::StubRedis;
 use agentcore::{ConnectionId, GroupName};
@@ -103,7 +103,7 @@ async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
     other.start(&hearer, "b", no_limits()).await;
     for name in ["quiet", "busy"] {
         other.set_members(&group(name), 1);
-        hearer.record(Count::Group(&group(name)));
+        hearer.group_count_changed(&group(name));
         if let Some(heard) = hearer.subscribe(&group(name)) {
             heard.await.expect("it is heard");
         }

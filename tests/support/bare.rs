@@ -77,16 +77,12 @@ impl Deliver for Bare {
         None
     }
 
-    fn wants(&self, group: &GroupName) -> bool {
+    fn has_members(&self, group: &GroupName) -> bool {
         self.group_count(group) > 0
     }
 
     fn has_user(&self, _: &UserId) -> bool {
         false
-    }
-
-    fn connection_count(&self, _: &UserId) -> usize {
-        0
     }
 
     fn group_count(&self, group: &GroupName) -> usize {

@@ -61,14 +61,14 @@ pub enum Refused {
 
 /// The places that are taken. Whoever shares it keeps check and count one step.
 #[derive(Debug, Default)]
-pub struct AdmissionBook {
+pub struct AdmissionTable {
     total: usize,
     groups: usize,
     users: HashMap<UserId, usize>,
     ips: HashMap<IpAddr, usize>,
 }
 
-impl AdmissionBook {
+impl AdmissionTable {
     /// Takes a place for a connection.
     ///
     /// # Errors

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{
-    Admission, AdmissionBook, AdmissionLimits, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence,
-    PresenceBook, Publish, Question, RateAnswer, RateAsk, RateDesk, Refused,
+    Admission, AdmissionLimits, AdmissionTable, Answers, Async, Backend, Deliver, Node, Presence, PresenceExit,
+    PresenceTable, Publish, Question, RateCheck, RateRequest, Refused, ShardedLimiter,
 };
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
@@ -21,24 +21,24 @@ use crate::supervise::SupervisedTask;
 /// There is nobody to carry messages to; admission, rates and presence are decided here, under a lock each.
 #[derive(Default)]
 pub struct MemoryBackend {
-    started: OnceLock<Started>,
-    admitted: Mutex<AdmissionBook>,
-    rates: RateDesk,
-    presence: Arc<PresenceDesk>,
+    started: OnceLock<MemoryNode>,
+    admitted: Mutex<AdmissionTable>,
+    rates: ShardedLimiter,
+    presence: Arc<LocalPresence>,
 }
 
-struct Started {
+struct MemoryNode {
     node: Node,
     deliver: Arc<dyn Deliver>,
     /// Sends leave messages when they are due.
     leaves: SupervisedTask,
 }
 
-/// The book and the bell that tells the task of a new leave. The lock is held while a message is delivered, so that
+/// The table and the bell that tells the task of a new leave. The lock is held while a message is delivered, so that
 /// joins and leaves arrive in the order in which they happened.
 #[derive(Debug, Default)]
-struct PresenceDesk {
-    book: tokio::sync::Mutex<PresenceBook>,
+struct LocalPresence {
+    table: tokio::sync::Mutex<PresenceTable>,
     bell: Notify,
 }
 
@@ -53,11 +53,11 @@ impl MemoryBackend {
         self.started().map(|started| started.node.limits).map_err(Refused::Backend)
     }
 
-    fn admitted(&self) -> MutexGuard<'_, AdmissionBook> {
+    fn admitted(&self) -> MutexGuard<'_, AdmissionTable> {
         self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn started(&self) -> Result<&Started> {
+    fn started(&self) -> Result<&MemoryNode> {
         self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
     }
 }
@@ -74,9 +74,9 @@ impl Backend for MemoryBackend {
     }
 
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>> {
-        let (desk, to) = (self.presence.clone(), deliver.clone());
-        let leaves = node.supervisor.spawn("memory.leaves", move || send_leaves(desk.clone(), to.clone()));
-        let started = self.started.set(Started { node, deliver, leaves });
+        let (presence, to) = (self.presence.clone(), deliver.clone());
+        let leaves = node.supervisor.spawn("memory.leaves", move || send_leaves(presence.clone(), to.clone()));
+        let started = self.started.set(MemoryNode { node, deliver, leaves });
         Box::pin(std::future::ready(started.map_err(|_| Error::start("a backend serves one node only"))))
     }
 
@@ -115,11 +115,11 @@ impl Backend for MemoryBackend {
         self.admitted().release_group();
     }
 
-    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
-        RateAnswer::Done(Ok(self.rates.take(ask)))
+    fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck {
+        RateCheck::Done(Ok(self.rates.check(request)))
     }
 
-    fn record(&self, _: Count<'_>) {}
+    fn group_count_changed(&self, _: &GroupName) {}
 
     fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>> {
         Box::pin(std::future::ready(self.started().map(|started| started.deliver.group_count(group))))
@@ -136,19 +136,19 @@ impl Backend for MemoryBackend {
     fn enter(&self, presence: Presence) -> Async<'_, Result<()>> {
         Box::pin(async move {
             let deliver = &self.started()?.deliver;
-            let mut book = self.presence.book.lock().await;
-            if let Some(message) = book.enter(presence) {
+            let mut table = self.presence.table.lock().await;
+            if let Some(message) = table.enter(presence) {
                 settle(deliver.deliver(message)).await;
             }
             Ok(())
         })
     }
 
-    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+    fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>> {
         Box::pin(async move {
             let deliver = &self.started()?.deliver;
-            let mut book = self.presence.book.lock().await;
-            if let Some(message) = book.exit(&exit, Instant::now()) {
+            let mut table = self.presence.table.lock().await;
+            if let Some(message) = table.exit(&exit, Instant::now()) {
                 settle(deliver.deliver(message)).await;
             }
             self.presence.bell.notify_one();
@@ -158,8 +158,8 @@ impl Backend for MemoryBackend {
 
     fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>> {
         Box::pin(async move {
-            let book = self.presence.book.lock().await;
-            Ok(groups.iter().map(|group| book.count(group)).collect())
+            let table = self.presence.table.lock().await;
+            Ok(groups.iter().map(|group| table.count(group)).collect())
         })
     }
 
@@ -175,15 +175,15 @@ async fn settle(waiting: Option<Async<'static, ()>>) {
 }
 
 /// Sends leave messages when they are due.
-async fn send_leaves(desk: Arc<PresenceDesk>, deliver: Arc<dyn Deliver>) {
+async fn send_leaves(presence: Arc<LocalPresence>, deliver: Arc<dyn Deliver>) {
     loop {
-        let due = desk.book.lock().await.next_due();
+        let due = presence.table.lock().await.next_due();
         match due {
-            None => desk.bell.notified().await,
+            None => presence.bell.notified().await,
             Some(due) => {
                 tokio::time::sleep_until(due).await;
-                let mut book = desk.book.lock().await;
-                while let Some(message) = book.take_due(Instant::now()) {
+                let mut table = presence.table.lock().await;
+                while let Some(message) = table.take_due(Instant::now()) {
                     settle(deliver.deliver(message)).await;
                 }
             }

@@ -11,13 +11,13 @@ mod rate;
 #[cfg(feature = "redis")]
 mod redis;
 
-pub use admission::{Admission, AdmissionBook, AdmissionLimits, Refused};
+pub use admission::{Admission, AdmissionLimits, AdmissionTable, Refused};
 pub use memory::MemoryBackend;
-pub use presence::{GRACE, Presence, PresenceBook};
-pub(crate) use rate::RateDesk;
+pub use presence::{GRACE, Presence, PresenceTable};
+pub(crate) use rate::ShardedLimiter;
 #[cfg(feature = "redis")]
-pub(crate) use rate::grain;
-pub use rate::{Part, Quota, RateAnswer, RateAsk, RateBook, RateDecision, Rule, Subject};
+pub(crate) use rate::window_granularity;
+pub use rate::{MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateLimiter, RateRequest, Subject};
 #[cfg(all(feature = "redis", feature = "test-util"))]
 pub(crate) use redis::StubRedis as Stub;
 #[cfg(feature = "redis")]
@@ -54,7 +54,7 @@ pub struct Node {
 ///
 /// # Contract
 /// - **Subscriptions** are level-triggered: [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) say
-///   that the node's interest in a group may have changed; the backend reads [`Deliver::wants`] when it acts, never
+///   that the node's interest in a group may have changed; the backend reads [`Deliver::has_members`] when it acts, never
 ///   replaying events, so first joins and last leaves may be announced in any order.
 /// - **Order**: messages for one recipient that one task publishes one after another reach each other node in that
 ///   order, and none twice.
@@ -101,14 +101,13 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn release_group(&self);
 
     /// Decides whether a message of a user, an address or a key may pass, and counts it if so: in one step over all quotas
-    /// and all nodes, all of them or none, by the clock of the backend. [`RateBook`] has the rules. When it cannot decide,
+    /// and all nodes, all of them or none, by the clock of the backend. [`RateLimiter`] has the rules. When it cannot decide,
     /// it answers with an error, and the node that asked decides by what it has seen itself.
-    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer;
+    fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck;
 
-    /// Notes that a user or a group may have another number of connections of this node now. The backend may batch, and
-    /// reads [`Deliver::connection_count`] or [`Deliver::group_count`] when it acts: workers that change a number at the
-    /// same time come to record it in any order.
-    fn record(&self, count: Count<'_>);
+    /// Notes that the number of connections that this node has in `group` may have changed. The backend may batch such
+    /// notes; it reads [`Deliver::group_count`] when it acts, because concurrent changes are noted in any order.
+    fn group_count_changed(&self, group: &GroupName);
 
     /// How many connections are in `group` over all nodes.
     fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>>;
@@ -125,7 +124,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Takes a connection's presence back; when it was the user's last one, the others in the group get the leave
     /// message: at once when the user left, after [`GRACE`] when the connection was lost, so that a reload is no leave.
-    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>>;
+    fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>>;
 
     /// How many users are present in each of these groups, over all nodes, in the order of the groups. A user who may
     /// come back within [`GRACE`] is not.
@@ -157,21 +156,12 @@ impl fmt::Debug for Publish {
     }
 }
 
-/// Which number of connections of this node may have changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count<'a> {
-    /// Of a user.
-    User(&'a UserId),
-    /// In a group.
-    Group(&'a GroupName),
-}
-
 /// A presence that ends.
 #[derive(Debug, Clone, Copy)]
-pub struct Exit<'a> {
+pub struct PresenceExit<'a> {
     /// Where.
     pub group: &'a GroupName,
-    /// Whose.
+    /// ConnectionSelector.
     pub user: &'a UserId,
     /// The connection that made the user present.
     pub connection: ConnectionId,
@@ -191,14 +181,14 @@ pub enum Question {
     /// To deliver a message, and to say how many connections took it.
     Deliver(OutboundMessage),
     /// To bring connections into a group.
-    Join(Whose, GroupName),
+    Join(ConnectionSelector, GroupName),
     /// To take connections out of a group.
-    Leave(Whose, GroupName),
+    Leave(ConnectionSelector, GroupName),
 }
 
 /// Which connections join or leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
+pub enum ConnectionSelector {
     /// One.
     Connection(ConnectionId),
     /// All of a user's.
@@ -240,13 +230,10 @@ pub trait Deliver: Send + Sync + 'static {
     fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>>;
 
     /// Whether a connection of this node is in `group`.
-    fn wants(&self, group: &GroupName) -> bool;
+    fn has_members(&self, group: &GroupName) -> bool;
 
     /// Whether `user` has a connection on this node.
     fn has_user(&self, user: &UserId) -> bool;
-
-    /// How many connections `user` has on this node.
-    fn connection_count(&self, user: &UserId) -> usize;
 
     /// How many connections of this node are in `group`.
     fn group_count(&self, group: &GroupName) -> usize;

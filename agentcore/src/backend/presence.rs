@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 
-use super::Exit;
+use super::PresenceExit;
 
 /// How long a user may be gone without having left: a page that reloads is back sooner.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -30,8 +30,8 @@ pub struct Presence {
 
 /// The present users of a cluster whose state is in one process.
 #[derive(Debug, Default)]
-pub struct PresenceBook {
-    present: HashMap<(GroupName, UserId), Entry>,
+pub struct PresenceTable {
+    present: HashMap<(GroupName, UserId), PresentUser>,
     /// Leaves that wait, by their time: the grace is the same for all, so the oldest is at the front.
     leaving: VecDeque<(Instant, GroupName, UserId)>,
     /// How many users have a connection that makes them present, of each group that has one.
@@ -39,19 +39,19 @@ pub struct PresenceBook {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct PresentUser {
     connections: Vec<ConnectionId>,
     left: bytes::Bytes,
     /// When the leave is due; set while there is no connection.
     due: Option<Instant>,
 }
 
-impl PresenceBook {
+impl PresenceTable {
     /// Adds a connection; returns the join message if it is to be sent.
     pub fn enter(&mut self, presence: Presence) -> Option<OutboundMessage> {
         let Presence { group, user, connection, joined, left } = presence;
         let announced = self.present.contains_key(&(group.clone(), user.clone()));
-        let entry = self.present.entry((group.clone(), user.clone())).or_insert_with(|| Entry {
+        let entry = self.present.entry((group.clone(), user.clone())).or_insert_with(|| PresentUser {
             connections: Vec::new(),
             left: left.clone(),
             due: None,
@@ -68,7 +68,7 @@ impl PresenceBook {
     }
 
     /// Removes a connection; returns the leave message if it is to be sent now.
-    pub fn exit(&mut self, exit: &Exit<'_>, now: Instant) -> Option<OutboundMessage> {
+    pub fn exit(&mut self, exit: &PresenceExit<'_>, now: Instant) -> Option<OutboundMessage> {
         let key = (exit.group.clone(), exit.user.clone());
         let entry = self.present.get_mut(&key)?;
         let was_present = !entry.connections.is_empty();

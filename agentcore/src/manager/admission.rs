@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 
 use super::{ConnectionManager, ManagerInner};
 use crate::auth::Access;
-use crate::backend::{Admission, Count, Refused};
+use crate::backend::{Admission, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Codec;
@@ -76,7 +76,6 @@ impl ConnectionManager {
         let connection = shard.open(registry.next_id(), access, codec, sink, meter);
         registry.register(&connection);
         connection.meter().opened();
-        self.inner.backend.record(Count::User(connection.user_id()));
         connection
     }
 
@@ -84,9 +83,7 @@ impl ConnectionManager {
     /// groups in which it made its user present, for [`exit_all`](Self::exit_all): that may wait for the backend.
     pub(crate) fn end(&self, connection: &Arc<Connection>) -> Vec<GroupName> {
         let present = self.leave_all(connection);
-        if self.inner.registry.deregister(connection) {
-            self.inner.backend.record(Count::User(connection.user_id()));
-        }
+        self.inner.registry.deregister(connection);
         present
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ConnectionManager;
-use crate::backend::{Count, Exit, Presence, Question, Whose};
+use crate::backend::{ConnectionSelector, Presence, PresenceExit, Question};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::EncodedMessage;
@@ -50,7 +50,11 @@ impl ConnectionManager {
         U: TryInto<UserId, Error: Into<Error>>,
         G: TryInto<GroupName, Error: Into<Error>>,
     {
-        self.join_all(Whose::User(user.try_into().map_err(Into::into)?), group.try_into().map_err(Into::into)?).await
+        self.join_all(
+            ConnectionSelector::User(user.try_into().map_err(Into::into)?),
+            group.try_into().map_err(Into::into)?,
+        )
+        .await
     }
 
     /// Takes all connections that a user has, on whichever node, out of a group; returns how many were in it.
@@ -62,8 +66,11 @@ impl ConnectionManager {
         U: TryInto<UserId, Error: Into<Error>>,
         G: TryInto<GroupName, Error: Into<Error>>,
     {
-        self.leave_all_of(Whose::User(user.try_into().map_err(Into::into)?), group.try_into().map_err(Into::into)?)
-            .await
+        self.leave_all_of(
+            ConnectionSelector::User(user.try_into().map_err(Into::into)?),
+            group.try_into().map_err(Into::into)?,
+        )
+        .await
     }
 
     /// Brings a connection, on whichever node, into a group; false when it is in it already or there is no such
@@ -76,7 +83,7 @@ impl ConnectionManager {
         G: TryInto<GroupName, Error: Into<Error>>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.join_all(Whose::Connection(connection), group).await.map(|joined| joined > 0)
+        self.join_all(ConnectionSelector::Connection(connection), group).await.map(|joined| joined > 0)
     }
 
     /// Takes a connection, on whichever node, out of a group; false when it is not in it.
@@ -88,42 +95,42 @@ impl ConnectionManager {
         G: TryInto<GroupName, Error: Into<Error>>,
     {
         let group = group.try_into().map_err(Into::into)?;
-        self.leave_all_of(Whose::Connection(connection), group).await.map(|left| left > 0)
+        self.leave_all_of(ConnectionSelector::Connection(connection), group).await.map(|left| left > 0)
     }
 
-    async fn join_all(&self, whose: Whose, group: GroupName) -> Result<usize> {
-        let here = self.join_here(&whose, &group).await;
-        self.and_elsewhere(here, whose, |whose| Question::Join(whose, group)).await
+    async fn join_all(&self, selector: ConnectionSelector, group: GroupName) -> Result<usize> {
+        let here = self.join_here(&selector, &group).await;
+        self.and_elsewhere(here, selector, |selector| Question::Join(selector, group)).await
     }
 
-    async fn leave_all_of(&self, whose: Whose, group: GroupName) -> Result<usize> {
-        let here = self.leave_here(&whose, &group).await;
-        self.and_elsewhere(here, whose, |whose| Question::Leave(whose, group)).await
+    async fn leave_all_of(&self, selector: ConnectionSelector, group: GroupName) -> Result<usize> {
+        let here = self.leave_here(&selector, &group).await;
+        self.and_elsewhere(here, selector, |selector| Question::Leave(selector, group)).await
     }
 
     /// Asks the other nodes too, where they may have some of the connections; the error is that of this node.
     async fn and_elsewhere(
         &self,
         (here, failed): (usize, Option<Error>),
-        whose: Whose,
-        question: impl FnOnce(Whose) -> Question,
+        selector: ConnectionSelector,
+        question: impl FnOnce(ConnectionSelector) -> Question,
     ) -> Result<usize> {
-        let is_own = matches!(whose, Whose::Connection(id) if self.registry().is_own(id));
-        let there = if is_own { 0 } else { self.count_elsewhere(question(whose)).await };
+        let is_own = matches!(selector, ConnectionSelector::Connection(id) if self.registry().is_own(id));
+        let there = if is_own { 0 } else { self.count_elsewhere(question(selector)).await };
         failed.map_or(Ok(here + there), Err)
     }
 
-    fn connections_here(&self, whose: &Whose) -> Vec<Arc<Connection>> {
-        match whose {
-            Whose::Connection(id) => self.registry().connection(*id).into_iter().collect(),
-            Whose::User(user) => self.registry().user_connections(user),
+    fn connections_here(&self, selector: &ConnectionSelector) -> Vec<Arc<Connection>> {
+        match selector {
+            ConnectionSelector::Connection(id) => self.registry().connection(*id).into_iter().collect(),
+            ConnectionSelector::User(user) => self.registry().user_connections(user),
         }
     }
 
     /// Brings connections of this node into a group: how many have joined, and the first refusal.
-    pub(super) async fn join_here(&self, whose: &Whose, group: &GroupName) -> (usize, Option<Error>) {
+    pub(super) async fn join_here(&self, selector: &ConnectionSelector, group: &GroupName) -> (usize, Option<Error>) {
         let (mut count, mut refused) = (0, None);
-        for connection in self.connections_here(whose) {
+        for connection in self.connections_here(selector) {
             match self.join(&connection, group.clone(), None).await {
                 Ok(joined) => count += usize::from(joined),
                 // It ended meanwhile: there is nothing to bring into the group.
@@ -135,9 +142,9 @@ impl ConnectionManager {
     }
 
     /// Takes connections of this node out of a group: how many have left, and the first failure.
-    pub(super) async fn leave_here(&self, whose: &Whose, group: &GroupName) -> (usize, Option<Error>) {
+    pub(super) async fn leave_here(&self, selector: &ConnectionSelector, group: &GroupName) -> (usize, Option<Error>) {
         let (mut count, mut failed) = (0, None);
-        for connection in self.connections_here(whose) {
+        for connection in self.connections_here(selector) {
             match self.leave(&connection, group).await {
                 Ok(left) => count += usize::from(left),
                 Err(error) => failed = failed.or(Some(error)),
@@ -159,7 +166,7 @@ impl ConnectionManager {
         };
         // Before anything is waited for: whoever drops this future has joined all the same.
         if joined {
-            self.inner.backend.record(Count::Group(&group));
+            self.inner.backend.group_count_changed(&group);
         }
         if let Some(subscribed) = self.inner.backend.subscribe(&group)
             && subscribed.await.is_err()
@@ -247,7 +254,7 @@ impl ConnectionManager {
             self.inner.backend.unsubscribe(group);
         }
         drop(last);
-        self.inner.backend.record(Count::Group(group));
+        self.inner.backend.group_count_changed(group);
         if membership.present {
             self.exit(connection, group, false).await?;
         }
@@ -270,7 +277,7 @@ impl ConnectionManager {
             drop(place);
         }
         for membership in &memberships {
-            self.inner.backend.record(Count::Group(&membership.group));
+            self.inner.backend.group_count_changed(&membership.group);
         }
         memberships.into_iter().filter(|membership| membership.present).map(|membership| membership.group).collect()
     }
@@ -288,7 +295,7 @@ impl ConnectionManager {
     async fn exit(&self, connection: &Arc<Connection>, group: &GroupName, lost: bool) -> Result<()> {
         let (backend, connection, group) = (self.inner.backend.clone(), connection.clone(), group.clone());
         let exiting = tokio::spawn(async move {
-            let exit = Exit { group: &group, user: connection.user_id(), connection: connection.id(), lost };
+            let exit = PresenceExit { group: &group, user: connection.user_id(), connection: connection.id(), lost };
             backend.exit(exit).await
         });
         exiting.await.unwrap_or_else(|failed| Err(Error::internal(failed)))

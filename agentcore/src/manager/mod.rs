@@ -25,7 +25,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::backend::{AdmissionLimits, Backend, Node, RateAnswer, RateAsk};
+use crate::backend::{AdmissionLimits, Backend, Node, RateCheck, RateRequest};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
@@ -187,8 +187,8 @@ impl ConnectionManager {
     }
 
     /// Decides whether a message may pass; an error when the backend cannot.
-    pub(crate) fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
-        self.inner.backend.take(ask)
+    pub(crate) fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck {
+        self.inner.backend.check_rate(request)
     }
 
     pub(crate) fn registry(&self) -> &ConnectionRegistry {

@@ -120,16 +120,12 @@ impl Deliver for LocalDelivery {
         (!waiting.is_empty()).then(|| Box::pin(submit(waiting)) as Async<'static, ()>)
     }
 
-    fn wants(&self, group: &GroupName) -> bool {
+    fn has_members(&self, group: &GroupName) -> bool {
         self.0.upgrade().is_some_and(|inner| inner.registry.directory().contains(group))
     }
 
     fn has_user(&self, user: &UserId) -> bool {
         self.0.upgrade().is_some_and(|inner| inner.registry.has_user(user))
-    }
-
-    fn connection_count(&self, user: &UserId) -> usize {
-        self.0.upgrade().map_or(0, |inner| inner.registry.count_of_user(user))
     }
 
     fn group_count(&self, group: &GroupName) -> usize {
@@ -157,13 +153,13 @@ impl Deliver for LocalDelivery {
                     Some(inner) => sum(inner.deliver_confirmed(&message).await, Duration::MAX).await.0,
                     None => 0,
                 }),
-                Question::Join(whose, group) => Answer::Count(match inner {
+                Question::Join(selector, group) => Answer::Count(match inner {
                     // What a connection's own bound refuses is not counted.
-                    Some(inner) => ConnectionManager { inner }.join_here(&whose, &group).await.0,
+                    Some(inner) => ConnectionManager { inner }.join_here(&selector, &group).await.0,
                     None => 0,
                 }),
-                Question::Leave(whose, group) => Answer::Count(match inner {
-                    Some(inner) => ConnectionManager { inner }.leave_here(&whose, &group).await.0,
+                Question::Leave(selector, group) => Answer::Count(match inner {
+                    Some(inner) => ConnectionManager { inner }.leave_here(&selector, &group).await.0,
                     None => 0,
                 }),
             }

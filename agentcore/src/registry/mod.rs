@@ -81,8 +81,8 @@ impl ConnectionRegistry {
         self.users.entry(connection.user_id().clone()).or_default().push(connection.clone());
     }
 
-    /// Forgets a connection; false if it was not known.
-    pub(crate) fn deregister(&self, connection: &Connection) -> bool {
+    /// Forgets a connection.
+    pub(crate) fn deregister(&self, connection: &Connection) {
         // The other way round than `register`: whoever counts no connections counts no users either.
         if let Entry::Occupied(mut entry) = self.users.entry(connection.user_id().clone()) {
             entry.get_mut().retain(|other| other.id() != connection.id());
@@ -90,7 +90,7 @@ impl ConnectionRegistry {
                 entry.remove();
             }
         }
-        self.connections.remove(&connection.id().serial).is_some()
+        self.connections.remove(&connection.id().serial);
     }
 
     /// Whether an id is of this node, in this life of it.
@@ -108,11 +108,6 @@ impl ConnectionRegistry {
     /// The connections of a user on this node.
     pub(crate) fn user_connections(&self, user: &UserId) -> Vec<Arc<Connection>> {
         self.users.get(user).map(|entry| entry.clone()).unwrap_or_default()
-    }
-
-    /// How many connections a user has on this node.
-    pub(crate) fn count_of_user(&self, user: &UserId) -> usize {
-        self.users.get(user).map_or(0, |entry| entry.len())
     }
 
     pub(crate) fn has_user(&self, user: &UserId) -> bool {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use agentcore::backend::{
-    Admission, AdmissionLimits, Answer, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish,
-    Question, RateAnswer, RateAsk, RateBook, Refused,
+    Admission, AdmissionLimits, Answer, Answers, Async, Backend, Deliver, Node, Presence, PresenceExit, Publish,
+    Question, RateCheck, RateLimiter, RateRequest, Refused,
 };
 use agentcore::message::OutboundMessage;
 use agentcore::{Error, GroupName, Result, UserId};
@@ -57,14 +57,14 @@ impl HubBackend {
     /// Decides in the middle of a delay.
     async fn decide(
         &self,
-        decision: impl FnOnce(&mut State, &AdmissionLimits) -> Result<(), Refused>,
+        decision: impl FnOnce(&mut State, u64, &AdmissionLimits) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         half().await;
         let decided = {
             let mut state = self.hub.state();
             match self.own.get() {
                 None => return Err(Refused::Backend(Error::backend("the hub is not started"))),
-                Some((_, node)) => decision(&mut state, &node.limits),
+                Some((id, node)) => decision(&mut state, *id, &node.limits),
             }
         };
         half().await;
@@ -103,7 +103,7 @@ async fn follow(hub: Hub, id: u64, changed: Arc<(Mutex<HashSet<GroupName>>, Noti
             let Some(node) = state.nodes.iter_mut().find(|node| node.id == id) else { return };
             for group in groups {
                 // Read now, under the lock under which `subscribe` looks: no event is replayed.
-                if node.deliver.wants(&group) {
+                if node.deliver.has_members(&group) {
                     node.subscribed.insert(group.clone());
                 } else {
                     node.subscribed.remove(&group);
@@ -132,15 +132,6 @@ async fn send_leaves(hub: Hub) {
                 }
             }
         }
-    }
-}
-
-/// Notes a number that was read under the hub's lock: the last one is right.
-fn note<K: Clone + Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K, count: usize) {
-    if count == 0 {
-        counts.remove(key);
-    } else {
-        counts.insert(key.clone(), count);
     }
 }
 
@@ -230,27 +221,42 @@ impl Backend for HubBackend {
     }
 
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
-        Box::pin(self.decide(|state, limits| match state.broken {
-            true => Err(Refused::Backend(Error::backend("the hub is broken"))),
-            false => state.admitted.admit(limits, admission),
+        Box::pin(self.decide(|state, node, limits| {
+            if state.broken {
+                return Err(Refused::Backend(Error::backend("the hub is broken")));
+            }
+            state.admitted.admit(limits, admission)?;
+            if let Some(member) = state.nodes.iter_mut().find(|member| member.id == node) {
+                *member.users.entry(admission.user.clone()).or_default() += 1;
+            }
+            Ok(())
         }))
     }
 
     fn release(&self, admission: &Admission) {
         self.hub.state().admitted.release(admission);
+        self.member(|node| {
+            if let Some(count) = node.users.get_mut(&admission.user) {
+                *count -= 1;
+                if *count == 0 {
+                    node.users.remove(&admission.user);
+                }
+            }
+        });
     }
 
     fn admit_group(&self) -> Async<'_, Result<(), Refused>> {
-        Box::pin(self.decide(|state, limits| state.admitted.admit_group(limits)))
+        Box::pin(self.decide(|state, _, limits| state.admitted.admit_group(limits)))
     }
 
     fn release_group(&self) {
         self.hub.state().admitted.release_group();
     }
 
-    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
-        let (hub, subject, quotas, cost) = (self.hub.clone(), ask.subject.clone(), ask.quotas.to_vec(), ask.cost);
-        RateAnswer::Wait(Box::pin(async move {
+    fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck {
+        let (hub, subject, quotas, cost) =
+            (self.hub.clone(), request.subject.clone(), request.quotas.to_vec(), request.cost);
+        RateCheck::Wait(Box::pin(async move {
             half().await;
             let decision = {
                 let mut state = hub.state();
@@ -258,18 +264,18 @@ impl Backend for HubBackend {
                     return Err(Error::backend("the hub is broken"));
                 }
                 let now = Instant::now();
-                let book = state.rates.get_or_insert_with(|| RateBook::new(now));
-                book.take(&RateAsk { subject: &subject, quotas: &quotas, cost }, now)
+                let book = state.rates.get_or_insert_with(|| RateLimiter::new(now));
+                book.check(&RateRequest { subject: &subject, quotas: &quotas, cost }, now)
             };
             half().await;
             Ok(decision)
         }))
     }
 
-    fn record(&self, count: Count<'_>) {
-        self.member(|node| match count {
-            Count::User(user) => note(&mut node.users, user, node.deliver.connection_count(user)),
-            Count::Group(group) => note(&mut node.groups, group, node.deliver.group_count(group)),
+    fn group_count_changed(&self, group: &GroupName) {
+        self.member(|node| match node.deliver.group_count(group) {
+            0 => node.groups.remove(group),
+            count => node.groups.insert(group.clone(), count),
         });
     }
 
@@ -320,7 +326,7 @@ impl Backend for HubBackend {
         })
     }
 
-    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+    fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>> {
         Box::pin(async move {
             half().await;
             let mut book = self.hub.0.presence.lock().await;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentcore::backend::{AdmissionBook, Deliver, PresenceBook, RateBook, ResyncReason};
+use agentcore::backend::{AdmissionTable, Deliver, PresenceTable, RateLimiter, ResyncReason};
 use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{GroupName, UserId};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -29,15 +29,15 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     /// Held while presence messages are published, so that they have the order of the changes.
-    presence: tokio::sync::Mutex<PresenceBook>,
+    presence: tokio::sync::Mutex<PresenceTable>,
     leaves: Notify,
 }
 
 #[derive(Default)]
 struct State {
     nodes: Vec<Member>,
-    admitted: AdmissionBook,
-    rates: Option<RateBook>,
+    admitted: AdmissionTable,
+    rates: Option<RateLimiter>,
     broken: bool,
     published: usize,
 }
@@ -107,7 +107,7 @@ impl Hub {
     }
 
     /// Lets no presence begin or end while the guard lives.
-    pub async fn hold_presence(&self) -> tokio::sync::MutexGuard<'_, PresenceBook> {
+    pub async fn hold_presence(&self) -> tokio::sync::MutexGuard<'_, PresenceTable> {
         self.0.presence.lock().await
     }
 

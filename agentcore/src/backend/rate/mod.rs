@@ -5,8 +5,8 @@ mod sharded;
 #[cfg(test)]
 mod tests;
 
-pub use limiter::RateBook;
-pub(crate) use sharded::RateDesk;
+pub use limiter::RateLimiter;
+pub(crate) use sharded::ShardedLimiter;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -36,18 +36,18 @@ pub struct Quota {
     /// Tells the limits of an application apart: the same on all nodes with the same chain.
     pub limit: u16,
     /// Which of its messages are counted.
-    pub part: Part,
+    pub class: MessageClass,
     /// How many messages, counted by their cost.
     pub messages: u32,
     /// In what time.
     pub window: Duration,
     /// By which rule.
-    pub rule: Rule,
+    pub algorithm: RateAlgorithm,
 }
 
 /// Which messages a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum MessageClass {
     /// Those that have no limit of their own.
     Ordinary,
     /// Those that are exempt; there is a ceiling for them too.
@@ -58,7 +58,7 @@ pub enum Part {
 
 /// How messages are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Rule {
+pub enum RateAlgorithm {
     /// Exactly: no window of that length, wherever it begins, has more messages. Above 4,096 messages the time of one is
     /// rounded up to a 4,096th of the window, so that the memory stays bounded; there are never more.
     #[default]
@@ -70,7 +70,7 @@ pub enum Rule {
 
 /// A question: may a message pass?
 #[derive(Debug, Clone, Copy)]
-pub struct RateAsk<'a> {
+pub struct RateRequest<'a> {
     /// Whose message it is.
     pub subject: &'a Subject,
     /// What it takes from: all of them or none.
@@ -79,7 +79,7 @@ pub struct RateAsk<'a> {
     pub cost: u32,
 }
 
-/// The answer to a [`RateAsk`].
+/// The answer to a [`RateRequest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateDecision {
     /// It may pass, and is counted.
@@ -91,15 +91,15 @@ pub enum RateDecision {
     },
 }
 
-/// What a backend answers to a [`RateAsk`].
-pub enum RateAnswer {
+/// What a backend answers to a [`RateRequest`].
+pub enum RateCheck {
     /// It has decided. An error: it could not.
     Done(Result<RateDecision>),
     /// It decides elsewhere; the future ends with the answer.
     Wait(Async<'static, Result<RateDecision>>),
 }
 
-impl fmt::Debug for RateAnswer {
+impl fmt::Debug for RateCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
@@ -112,6 +112,6 @@ impl fmt::Debug for RateAnswer {
 const MAX_ENTRIES: u64 = 4_096;
 
 /// To multiples of what times in the log of a sliding window are rounded up, in the unit of the window.
-pub(crate) fn grain(messages: u32, window: u64) -> u64 {
+pub(crate) fn window_granularity(messages: u32, window: u64) -> u64 {
     if u64::from(messages) > MAX_ENTRIES { (window / MAX_ENTRIES).max(1) } else { 1 }
 }

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use self::bus::Talk;
+use self::bus::Control;
 #[cfg(feature = "test-util")]
 pub(crate) use self::driver::StubRedis;
 use self::driver::{Config, Driver, RealDriver};
@@ -27,8 +27,8 @@ use self::membership::{Ask, Entry};
 use self::node::Started;
 pub use self::publisher::{Publisher, PublisherTo};
 use super::{
-    Admission, Answers, Async, Backend, Count, Deliver, Exit, Node, Presence, Publish, Question, RateAnswer, RateAsk,
-    Refused,
+    Admission, Answers, Async, Backend, Deliver, Node, Presence, PresenceExit, Publish, Question, RateCheck,
+    RateRequest, Refused,
 };
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
@@ -109,12 +109,12 @@ impl Backend for RedisBackend {
     }
 
     fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
-        self.started.get()?.hearing.subscribe(group)
+        self.started.get()?.subscriptions.subscribe(group)
     }
 
     fn unsubscribe(&self, group: &GroupName) {
         if let Some(started) = self.started.get() {
-            started.hearing.unsubscribe(group);
+            started.subscriptions.unsubscribe(group);
         }
     }
 
@@ -124,7 +124,7 @@ impl Backend for RedisBackend {
             Ok(started) if matches!(message.to, Recipient::Connection(id) if id.incarnation == started.origin) => {
                 Publish::Done(Ok(()))
             }
-            Ok(started) => started.outbound.publish(message),
+            Ok(started) => started.sender.publish(message),
             Err(error) => Publish::Done(Err(error)),
         }
     }
@@ -160,16 +160,15 @@ impl Backend for RedisBackend {
         }
     }
 
-    fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+    fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck {
         match self.started() {
-            Ok(started) => started.rates.take(ask),
-            Err(error) => RateAnswer::Done(Err(error)),
+            Ok(started) => started.rates.check(request),
+            Err(error) => RateCheck::Done(Err(error)),
         }
     }
 
-    fn record(&self, count: Count<'_>) {
-        // A user is counted by the places of its connections.
-        if let (Some(started), Count::Group(group)) = (self.started.get(), count) {
+    fn group_count_changed(&self, group: &GroupName) {
+        if let Some(started) = self.started.get() {
             let _ = started.desk.send(Ask::Members(group.clone()));
         }
     }
@@ -209,16 +208,19 @@ impl Backend for RedisBackend {
             let payload = |envelope: &bytes::Bytes| {
                 let except = Except { connection: None, users: vec![presence.user.clone()] };
                 let to = Recipient::Group(presence.group.clone());
-                bus::loose(started.origin, &OutboundMessage::from_envelope(to, except, Overflow::Disconnect, envelope))
+                bus::unsequenced(
+                    started.origin,
+                    &OutboundMessage::from_envelope(to, except, Overflow::Disconnect, envelope),
+                )
             };
             let (joined, left) = (payload(&presence.joined), payload(&presence.left));
             started.ask(|done| Ask::Enter(Box::new(Entry { presence, joined, left }), done)).await
         })
     }
 
-    fn exit<'a>(&'a self, exit: Exit<'a>) -> Async<'a, Result<()>> {
+    fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>> {
         Box::pin(async move {
-            let Exit { group, user, connection, lost } = exit;
+            let PresenceExit { group, user, connection, lost } = exit;
             let started = self.started()?;
             let ask = |done| Ask::Exit { group: group.clone(), user: user.clone(), connection, lost, done };
             started.ask(ask).await
@@ -249,11 +251,11 @@ impl Backend for RedisBackend {
             };
             let up = started.link.get().is_some();
             if let (Some(message), false) = (&delivers, up) {
-                started.outbound.lose(message);
+                started.sender.mark_lost(message);
             }
             let say = |number| {
-                let question = Talk::Ask(number, question).write(started.origin);
-                started.outbound.ask(question, delivers.as_ref());
+                let question = Control::Ask(number, question).write(started.origin);
+                started.sender.ask(question, delivers.as_ref());
             };
             started.peers.ask(within, up, say).await
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::bus::{Hearing, Outbound, Reader, Talk};
+use super::bus::{BusReceiver, BusSender, Control, Subscriptions};
 use super::command_link::Link;
 use super::driver::{Commands, Driver};
 use super::keys::Channel;
@@ -24,8 +24,8 @@ pub(super) struct Started {
     pub(super) origin: u64,
     pub(super) deliver: Arc<dyn Deliver>,
     pub(super) link: Arc<Link>,
-    pub(super) outbound: Arc<Outbound>,
-    pub(super) hearing: Arc<Hearing>,
+    pub(super) sender: Arc<BusSender>,
+    pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) peers: Arc<Peers>,
     pub(super) groups: Arc<GroupPlaces>,
     pub(super) rates: Rates,
@@ -47,10 +47,10 @@ impl Started {
     ) -> Result<Self> {
         let origin = node.incarnation;
         let link = Arc::new(Link::new(driver.commands().await?));
-        let (outbound, figures) = (Arc::new(Outbound::new(origin)), Arc::new(Figures::default()));
+        let (sender, figures) = (Arc::new(BusSender::new(origin)), Arc::new(Figures::default()));
         let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupPlaces::default()));
-        let hearing = Arc::new(Hearing::new(deliver.clone()));
-        let heard = hearing.start(&**driver, origin).await?;
+        let subscriptions = Arc::new(Subscriptions::new(deliver.clone()));
+        let heard = subscriptions.start(&**driver, origin).await?;
 
         let mut desk = Desk {
             node: node.id,
@@ -66,10 +66,10 @@ impl Started {
         desk.join().await?;
         let (asks, asked) = mpsc::unbounded_channel();
 
-        let reader = Arc::new(Reader {
+        let receiver = Arc::new(BusReceiver {
             origin,
             deliver: deliver.clone(),
-            outbound: outbound.clone(),
+            sender: sender.clone(),
             peers: peers.clone(),
             figures: figures.clone(),
         });
@@ -83,14 +83,14 @@ impl Started {
                 move || link.clone().run(driver.clone(), figures.clone())
             }),
             node.supervisor.spawn("redis.publish", {
-                let (outbound, link) = (outbound.clone(), link.clone());
-                move || outbound.clone().run(link.clone())
+                let (sender, link) = (sender.clone(), link.clone());
+                move || sender.clone().run(link.clone())
             }),
             node.supervisor.spawn("redis.hear", {
-                let (hearing, driver, first) = (hearing.clone(), driver.clone(), Mutex::new(Some(heard)));
+                let (subscriptions, driver, first) = (subscriptions.clone(), driver.clone(), Mutex::new(Some(heard)));
                 move || {
                     let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    hearing.clone().run(first, driver.clone(), reader.clone())
+                    subscriptions.clone().run(first, driver.clone(), receiver.clone())
                 }
             }),
         ];
@@ -99,8 +99,8 @@ impl Started {
             origin,
             deliver,
             link,
-            outbound,
-            hearing,
+            sender,
+            subscriptions,
             peers,
             groups,
             rates,
@@ -114,9 +114,9 @@ impl Started {
     pub(super) async fn end(&self) {
         // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
         // ends after that: else whoever looks in between takes it for dead.
-        self.outbound.say(Channel::Nodes, Talk::Goodbye.write(self.origin));
+        self.sender.send_control(Channel::Nodes, Control::Goodbye.write(self.origin));
         let said = async {
-            while !self.outbound.is_quiet() {
+            while !self.sender.is_idle() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

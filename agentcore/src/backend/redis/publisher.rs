@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::bus::MAX_OUTSIDE;
+use super::bus::MAX_EXTERNAL;
 use super::driver::{Commands, Config, Driver, RealDriver};
 use super::keys::Channel;
 use crate::error::{Error, Result};
@@ -122,9 +122,9 @@ impl PublisherTo<'_> {
     pub async fn send<M: Message>(self, message: &M) -> Result<()> {
         let message = OutboundMessage::of(self.to?, message)?;
         let (channel, payload) = envelope(&message)?;
-        if payload.len() > MAX_OUTSIDE {
+        if payload.len() > MAX_EXTERNAL {
             return Err(Error::validation(format!(
-                "an envelope for the nodes has at most {MAX_OUTSIDE} bytes, this one has {}",
+                "an envelope for the nodes has at most {MAX_EXTERNAL} bytes, this one has {}",
                 payload.len()
             )));
         }

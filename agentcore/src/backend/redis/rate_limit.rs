@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 use super::command_link::Link;
 use super::membership::Peers;
-use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Rule, Subject};
+use crate::backend::{
+    MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateRequest, ShardedLimiter, Subject,
+};
 use crate::sync::{Mutex, lock};
 
 /// Above so many subjects those whose time is over are forgotten.
@@ -23,36 +25,36 @@ pub(super) struct Rates {
 #[derive(Debug, Default)]
 struct Known {
     /// What this node has let pass: it goes on from there when Redis is away.
-    here: RateDesk,
+    here: ShardedLimiter,
     /// Until when a subject has nothing left. Nothing can pass before: what is asked until then is refused without asking.
     refused: Mutex<HashMap<Limited, (u32, Instant)>>,
 }
 
 /// A subject, and which of its limits.
-type Limited = (Subject, u16, Part);
+type Limited = (Subject, u16, MessageClass);
 
 impl Rates {
     pub(super) fn new(link: Arc<Link>, peers: Arc<Peers>) -> Self {
         Self { link, peers, known: Arc::default() }
     }
 
-    pub(super) fn take(&self, ask: &RateAsk<'_>) -> RateAnswer {
+    pub(super) fn check(&self, request: &RateRequest<'_>) -> RateCheck {
         let now = Instant::now();
-        let key = ask.quotas.first().map(|quota| (ask.subject.clone(), quota.limit, quota.part));
+        let key = request.quotas.first().map(|quota| (request.subject.clone(), quota.limit, quota.class));
         if let Some(key) = &key
             && let Some((cost, until)) = lock(&self.known.refused).get(key)
-            && ask.cost >= *cost
+            && request.cost >= *cost
             && *until > now
         {
-            return RateAnswer::Done(Ok(RateDecision::Refused { retry_after: Some(*until - now) }));
+            return RateCheck::Done(Ok(RateDecision::Refused { retry_after: Some(*until - now) }));
         }
         let nodes = self.peers.count();
         let Some(commands) = self.link.get() else {
-            return RateAnswer::Done(Ok(self.known.alone(ask.subject, ask.quotas, ask.cost, nodes)));
+            return RateCheck::Done(Ok(self.known.alone(request.subject, request.quotas, request.cost, nodes)));
         };
         let (link, known) = (self.link.clone(), self.known.clone());
-        let (subject, quotas, cost) = (ask.subject.clone(), ask.quotas.to_vec(), ask.cost);
-        RateAnswer::Wait(Box::pin(async move {
+        let (subject, quotas, cost) = (request.subject.clone(), request.quotas.to_vec(), request.cost);
+        RateCheck::Wait(Box::pin(async move {
             match commands.take(name(&subject), quotas.clone(), cost).await {
                 Ok(decision) => {
                     match (decision, key) {
@@ -79,7 +81,7 @@ impl Known {
     /// Decides by this node's share of each quota.
     fn alone(&self, subject: &Subject, quotas: &[Quota], cost: u32, nodes: usize) -> RateDecision {
         let quotas: Vec<_> = quotas.iter().map(|quota| share(quota, cost, nodes)).collect();
-        self.here.take(&RateAsk { subject, quotas: &quotas, cost })
+        self.here.check(&RateRequest { subject, quotas: &quotas, cost })
     }
 
     /// Nothing of that cost passes before.
@@ -99,9 +101,9 @@ fn share(quota: &Quota, cost: u32, nodes: usize) -> Quota {
     let nodes = u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
     let messages = (quota.messages / nodes).max(1).max(cost.min(quota.messages));
     // GCRA counts in parts of a message: shares of different sizes are different things.
-    let limit = match quota.rule {
-        Rule::Sliding => quota.limit,
-        Rule::Gcra => quota.limit.wrapping_add(u16::try_from(messages % 0x4000).unwrap_or(0).wrapping_shl(2)),
+    let limit = match quota.algorithm {
+        RateAlgorithm::Sliding => quota.limit,
+        RateAlgorithm::Gcra => quota.limit.wrapping_add(u16::try_from(messages % 0x4000).unwrap_or(0).wrapping_shl(2)),
     };
     Quota { limit, messages, ..*quota }
 }

@@ -2,7 +2,7 @@
 
 use super::super::{HandlerRateLimit, Incoming};
 use super::RateLimit;
-use crate::backend::{Part, Quota, RateAnswer, RateAsk, RateDecision, RateDesk, Subject};
+use crate::backend::{MessageClass, Quota, RateCheck, RateDecision, RateRequest, ShardedLimiter, Subject};
 use crate::error::Error;
 use crate::log_throttle::LogThrottle;
 
@@ -20,7 +20,7 @@ pub(super) struct Quotas {
 /// What this node decides by itself: for connections, and while the backend does not answer.
 #[derive(Debug, Default)]
 pub(super) struct Local {
-    desk: RateDesk,
+    limiter: ShardedLimiter,
     throttle: LogThrottle,
 }
 
@@ -34,8 +34,8 @@ impl RateLimit {
         let (quotas, cost) = match (rate, message.handler()) {
             (HandlerRateLimit::Exempt, _) => (all.exempt.as_slice(), 1),
             (HandlerRateLimit::Own { messages, window }, Some(handler)) => {
-                let part = Part::Type(handler.message_type);
-                own = [Quota { limit: all.limit, part, messages, window, rule: self.rule }];
+                let class = MessageClass::Type(handler.message_type);
+                own = [Quota { limit: all.limit, class, messages, window, algorithm: self.rule }];
                 (own.as_slice(), 1)
             }
             (HandlerRateLimit::Cost(cost), _) => (all.ordinary.as_slice(), cost),
@@ -46,18 +46,18 @@ impl RateLimit {
                 }
             }
         };
-        let ask = RateAsk { subject: &subject, quotas, cost };
+        let request = RateRequest { subject: &subject, quotas, cost };
         if let Subject::Connection(_) = subject {
-            return self.local.desk.take(&ask);
+            return self.local.limiter.check(&request);
         }
-        let answer = match message.manager().take(&ask) {
-            RateAnswer::Done(answer) => answer,
-            RateAnswer::Wait(answer) => answer.await,
+        let answer = match message.manager().check_rate(&request) {
+            RateCheck::Done(answer) => answer,
+            RateCheck::Wait(answer) => answer.await,
         };
         // Who cannot ask the others still limits: it never lets everything pass.
         answer.unwrap_or_else(|error| {
             self.local.warn(&error);
-            self.local.desk.take(&ask)
+            self.local.limiter.check(&request)
         })
     }
 }

@@ -11,7 +11,7 @@ use by::By;
 use decide::{Cost, Local, Quotas};
 
 use super::{HandlerRateLimit, Incoming, Middleware, Next, Reply, Start};
-use crate::backend::{Part, Quota, RateDecision, Rule};
+use crate::backend::{MessageClass, Quota, RateAlgorithm, RateDecision};
 use crate::error::{Error, Result};
 
 /// Refuses messages of those who send too many: `RATE_LIMIT_EXCEEDED`, with the time after which the message may pass in
@@ -48,7 +48,7 @@ use crate::error::{Error, Result};
 pub struct RateLimit {
     by: By,
     windows: Vec<(u32, Duration)>,
-    rule: Rule,
+    rule: RateAlgorithm,
     ceiling: u32,
     cost: Option<Cost>,
     quotas: OnceLock<Quotas>,
@@ -96,7 +96,7 @@ impl RateLimit {
         Self {
             by,
             windows: vec![(messages, window)],
-            rule: Rule::default(),
+            rule: RateAlgorithm::default(),
             ceiling: CEILING,
             cost: None,
             quotas: OnceLock::new(),
@@ -114,7 +114,7 @@ impl RateLimit {
     /// remembers one moment instead of the time of each message, and lets through up to twice as many in an unlucky
     /// window.
     pub fn gcra(mut self) -> Self {
-        self.rule = Rule::Gcra;
+        self.rule = RateAlgorithm::Gcra;
         self
     }
 
@@ -136,14 +136,18 @@ impl RateLimit {
 
     /// The windows as the backend knows them; the number is the same on every node with this chain.
     fn numbered(&self, limit: u16) -> Quotas {
-        let quotas = |part, times: u32| {
+        let quotas = |class, times: u32| {
             let quota = |(messages, window): &(u32, Duration)| {
                 let messages = messages.saturating_mul(times);
-                Quota { limit, part, messages, window: *window, rule: self.rule }
+                Quota { limit, class, messages, window: *window, algorithm: self.rule }
             };
             self.windows.iter().map(quota).collect()
         };
-        Quotas { limit, ordinary: quotas(Part::Ordinary, 1), exempt: quotas(Part::Exempt, self.ceiling) }
+        Quotas {
+            limit,
+            ordinary: quotas(MessageClass::Ordinary, 1),
+            exempt: quotas(MessageClass::Exempt, self.ceiling),
+        }
     }
 
     fn problems(&self, start: &mut Start<'_>) {

@@ -48,16 +48,12 @@ impl Deliver for Counting {
         None
     }
 
-    fn wants(&self, _: &GroupName) -> bool {
+    fn has_members(&self, _: &GroupName) -> bool {
         true
     }
 
     fn has_user(&self, _: &UserId) -> bool {
         false
-    }
-
-    fn connection_count(&self, _: &UserId) -> usize {
-        0
     }
 
     fn group_count(&self, _: &GroupName) -> usize {

@@ -15,14 +15,14 @@ const MOST: usize = 4_096;
 
 /// Collected between two tellings.
 #[derive(Debug, Default)]
-pub(super) struct Missing {
+pub(super) struct LossTracker {
     groups: HashSet<GroupName>,
     /// For whom it was nobody knows.
     all: bool,
     told_at: Option<Instant>,
 }
 
-impl Missing {
+impl LossTracker {
     /// Something on a channel was lost.
     pub(super) fn note(&mut self, channel: Channel) {
         match channel {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_collected_and_bounded() {
-        let (mut missing, now) = (Missing::default(), Instant::now());
+        let (mut missing, now) = (LossTracker::default(), Instant::now());
         assert_eq!((missing.due(), missing.take(now)), (None, None));
         missing.note(group(0));
         missing.note(group(0));

@@ -8,7 +8,7 @@ mod send_queue;
 mod sequence;
 mod subscriptions;
 
-pub(crate) use payload::{MAX_OUTSIDE, Talk, loose};
-pub(crate) use publish_task::Outbound;
-pub(crate) use receive_task::Reader;
-pub(crate) use subscriptions::Hearing;
+pub(crate) use payload::{Control, MAX_EXTERNAL, unsequenced};
+pub(crate) use publish_task::BusSender;
+pub(crate) use receive_task::BusReceiver;
+pub(crate) use subscriptions::Subscriptions;

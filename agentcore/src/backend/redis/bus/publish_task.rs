@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::send_queue::{Batch, Outgoing, Push};
+use super::send_queue::{PublishRound, PushOutcome, SendQueue};
 use crate::backend::Publish;
 use crate::backend::redis::command_link::Link;
 use crate::backend::redis::keys::Channel;
@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What waits, with the bells between who fills and who empties it.
 #[derive(Debug)]
-pub(crate) struct Outbound {
-    waiting: Mutex<Outgoing>,
+pub(crate) struct BusSender {
+    waiting: Mutex<SendQueue>,
     /// Rung when something waits.
     filled: Notify,
     /// Rung when there is room again.
@@ -36,10 +36,10 @@ pub(crate) struct Outbound {
     sending: AtomicBool,
 }
 
-impl Outbound {
+impl BusSender {
     pub(crate) fn new(origin: u64) -> Self {
         Self {
-            waiting: Mutex::new(Outgoing::new(origin)),
+            waiting: Mutex::new(SendQueue::new(origin)),
             filled: Notify::new(),
             emptied: Notify::new(),
             sending: AtomicBool::new(false),
@@ -51,19 +51,19 @@ impl Outbound {
         if self.push(message) {
             return Publish::Done(Ok(()));
         }
-        let (outbound, message) = (self.clone(), message.clone());
+        let (sender, message) = (self.clone(), message.clone());
         Publish::Wait(Box::pin(async move {
             let taken = async {
                 loop {
-                    let emptied = outbound.emptied.notified();
-                    if outbound.push(&message) {
+                    let emptied = sender.emptied.notified();
+                    if sender.push(&message) {
                         return;
                     }
                     emptied.await;
                 }
             };
             if timeout(PATIENCE, taken).await.is_err() {
-                lock(&outbound.waiting).lose(&message, Instant::now());
+                lock(&sender.waiting).lose(&message, Instant::now());
             }
             Ok(())
         }))
@@ -72,14 +72,14 @@ impl Outbound {
     /// False when it is full.
     fn push(&self, message: &OutboundMessage) -> bool {
         let pushed = lock(&self.waiting).push(message, Instant::now());
-        if pushed == Push::First {
+        if pushed == PushOutcome::First {
             self.filled.notify_one();
         }
-        pushed != Push::Full
+        pushed != PushOutcome::Full
     }
 
     /// Adds a payload that is none of messages.
-    pub(crate) fn say(&self, channel: Channel, payload: bytes::Bytes) {
+    pub(crate) fn send_control(&self, channel: Channel, payload: bytes::Bytes) {
         lock(&self.waiting).say(channel, payload);
         self.filled.notify_one();
     }
@@ -91,12 +91,12 @@ impl Outbound {
     }
 
     /// Counts a message that does not go to the other nodes: whoever should have got it will be told.
-    pub(crate) fn lose(&self, message: &OutboundMessage) {
+    pub(crate) fn mark_lost(&self, message: &OutboundMessage) {
         lock(&self.waiting).lose(message, Instant::now());
     }
 
     /// Whether all that waited has been said.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
     }
 
@@ -144,7 +144,7 @@ impl Outbound {
         }
     }
 
-    fn next(&self) -> Batch {
+    fn next(&self) -> PublishRound {
         let batch = {
             let mut waiting = lock(&self.waiting);
             let mut batch = waiting.take();
@@ -182,7 +182,7 @@ impl Outbound {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-    use super::super::payload::{Payload, Talk};
+    use super::super::payload::{BusPayload, Control};
     use super::*;
     use crate::backend::redis::driver::{Driver, Event, StubRedis};
 
@@ -195,7 +195,7 @@ mod tests {
         let told = lost.clone();
         let events = Arc::new(move |event| {
             if let Event::Message(channel, payload) = event
-                && matches!(Payload::read(&channel, &payload), Ok(Payload::Talk(1, Talk::Lost)))
+                && matches!(BusPayload::read(&channel, &payload), Ok(BusPayload::Control(1, Control::Lost)))
             {
                 told.notify_one();
             }
@@ -203,19 +203,19 @@ mod tests {
         let hearing = driver.subscription(events).await.unwrap();
         hearing.subscribe(vec![Channel::Nodes]).await.unwrap();
 
-        let outbound = Arc::new(Outbound::new(1));
-        let running = tokio::spawn(outbound.clone().run(link.clone()));
-        while !outbound.sending.load(Ordering::SeqCst) {
+        let sender = Arc::new(BusSender::new(1));
+        let running = tokio::spawn(sender.clone().run(link.clone()));
+        while !sender.sending.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
-        assert!(outbound.sending.load(Ordering::SeqCst), "it ended in the middle");
+        assert!(sender.sending.load(Ordering::SeqCst), "it ended in the middle");
 
-        let running = tokio::spawn(outbound.clone().run(link));
+        let running = tokio::spawn(sender.clone().run(link));
         timeout(Duration::from_secs(5), lost.notified()).await.unwrap();
         sleep(Duration::from_secs(1)).await;
-        assert!(outbound.is_quiet());
+        assert!(sender.is_idle());
         running.abort();
     }
 }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::loss_tracker::Missing;
+use super::loss_tracker::LossTracker;
 
-use super::payload::{Payload, Talk, Unreadable};
-use super::publish_task::Outbound;
-use super::sequence::Streams;
+use super::payload::{BusPayload, Control, UnreadablePayload};
+use super::publish_task::BusSender;
+use super::sequence::SequenceTracker;
 use crate::backend::redis::driver::{Event, Events};
 use crate::backend::redis::keys::Channel;
 use crate::backend::redis::membership::Peers;
@@ -37,22 +37,22 @@ const SWEEP: Duration = Duration::from_secs(30);
 
 /// What one link has received and nobody has read yet.
 #[derive(Debug)]
-pub(super) struct Inbound {
-    waiting: Arc<Waiting>,
+pub(super) struct ReceiveQueue {
+    waiting: Arc<ReceiveBacklog>,
     events: mpsc::UnboundedReceiver<Event>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct ReceiveBacklog {
     bytes: AtomicUsize,
-    /// Channels of which something was dropped because too much waited.
+    /// SubscriptionTable of which something was dropped because too much waited.
     overrun: Mutex<HashSet<Channel>>,
 }
 
-impl Inbound {
+impl ReceiveQueue {
     /// The queue, and the end of it that a link fills.
     pub(super) fn new() -> (Events, Self) {
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(ReceiveBacklog::default());
         let (sender, events) = mpsc::unbounded_channel();
         let filling = waiting.clone();
         let fill = move |event: Event| {
@@ -70,19 +70,19 @@ impl Inbound {
 }
 
 /// Reads what links receive.
-pub(crate) struct Reader {
+pub(crate) struct BusReceiver {
     pub(crate) origin: u64,
     pub(crate) deliver: Arc<dyn Deliver>,
-    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) sender: Arc<BusSender>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) figures: Arc<Figures>,
 }
 
-impl Reader {
+impl BusReceiver {
     /// Reads until the link is lost. What was not read then is covered by the resync that follows.
-    pub(super) async fn run(&self, mut inbound: Inbound) {
-        let (streams, missing) = (Streams::default(), Missing::default());
-        let mut reading = Reading { streams, missing, swept: Instant::now(), behind_until: None };
+    pub(super) async fn run(&self, mut inbound: ReceiveQueue) {
+        let (streams, missing) = (SequenceTracker::default(), LossTracker::default());
+        let mut reading = ReceiveState { streams, missing, swept: Instant::now(), behind_until: None };
         loop {
             let next = inbound.events.recv();
             let event = match reading.missing.due() {
@@ -114,17 +114,17 @@ impl Reader {
     }
 
     /// Tells connections what they may have missed, if it is time.
-    fn tell(&self, reading: &mut Reading) {
+    fn tell(&self, reading: &mut ReceiveState) {
         if let Some(gaps) = reading.missing.take(Instant::now()) {
             self.deliver.resync(gaps.as_deref(), ResyncReason::Backend);
         }
     }
 
-    async fn read(&self, reading: &mut Reading, channel: &Channel, payload: Bytes) {
+    async fn read(&self, reading: &mut ReceiveState, channel: &Channel, payload: Bytes) {
         let now = Instant::now();
-        match Payload::read(channel, &payload) {
-            Ok(Payload::Pack(head, _)) if head.origin == self.origin => {}
-            Ok(Payload::Pack(head, messages)) => {
+        match BusPayload::read(channel, &payload) {
+            Ok(BusPayload::Batch(head, _)) if head.origin == self.origin => {}
+            Ok(BusPayload::Batch(head, messages)) => {
                 let verdict = reading.streams.note(channel, &head, messages.len(), now);
                 if verdict.hole {
                     self.figures.hole();
@@ -134,19 +134,19 @@ impl Reader {
                     self.deliver(reading, channel, message).await;
                 }
             }
-            Ok(Payload::Loose(messages)) => {
+            Ok(BusPayload::Unsequenced(messages)) => {
                 for message in messages {
                     self.deliver(reading, channel, message).await;
                 }
             }
-            Ok(Payload::Outside(message)) => self.deliver(reading, channel, message).await,
-            Ok(Payload::Talk(origin, _)) if origin == self.origin => {}
-            Ok(Payload::Talk(origin, talk)) => self.talk(reading, origin, talk),
-            Err(Unreadable::Hole(what)) => {
+            Ok(BusPayload::External(message)) => self.deliver(reading, channel, message).await,
+            Ok(BusPayload::Control(origin, _)) if origin == self.origin => {}
+            Ok(BusPayload::Control(origin, talk)) => self.talk(reading, origin, talk),
+            Err(UnreadablePayload::Lossy(what)) => {
                 self.figures.unreadable(|| format!("a payload is {what}"), channel);
                 reading.missing.note(channel.clone());
             }
-            Err(Unreadable::Outside(why)) => {
+            Err(UnreadablePayload::External(why)) => {
                 self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
             }
         }
@@ -156,7 +156,7 @@ impl Reader {
         }
     }
 
-    async fn deliver(&self, reading: &mut Reading, channel: &Channel, message: OutboundMessage) {
+    async fn deliver(&self, reading: &mut ReceiveState, channel: &Channel, message: OutboundMessage) {
         let Some(waiting) = self.deliver.deliver(message) else { return };
         let now = Instant::now();
         // Which worker it is that does not keep up is not known here, so what found room meanwhile changes nothing.
@@ -171,32 +171,32 @@ impl Reader {
         }
     }
 
-    fn talk(&self, reading: &mut Reading, origin: u64, talk: Talk) {
+    fn talk(&self, reading: &mut ReceiveState, origin: u64, talk: Control) {
         match talk {
-            Talk::Hello => self.peers.hello(origin),
-            Talk::Goodbye => {
+            Control::Hello => self.peers.hello(origin),
+            Control::Goodbye => {
                 reading.streams.forget_origin(origin);
                 self.peers.goodbye(origin);
             }
-            Talk::Lost => {
+            Control::Lost => {
                 self.figures.hole();
                 reading.missing.note_all();
             }
-            Talk::Ask(number, question) => self.answer(origin, number, question),
-            Talk::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
+            Control::Ask(number, question) => self.answer(origin, number, question),
+            Control::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
         }
     }
 
     /// Answers a question: what it asks to be done begins now, in the order of what came.
     fn answer(&self, origin: u64, number: u64, question: Question) {
-        let (outbound, own) = (self.outbound.clone(), self.origin);
+        let (sender, own) = (self.sender.clone(), self.origin);
         let mut answering = self.deliver.answer(question);
         let say = move |answer| {
             let pages = pages(answer);
             let last = pages.len() - 1;
             for (at, answer) in pages.into_iter().enumerate() {
-                let talk = Talk::Answer { number, answer, more: at < last };
-                outbound.say(Channel::Node(origin), talk.write(own));
+                let talk = Control::Answer { number, answer, more: at < last };
+                sender.send_control(Channel::Node(origin), talk.write(own));
             }
         };
         match poll_once(&mut answering) {
@@ -207,10 +207,10 @@ impl Reader {
 }
 
 /// What the reader knows of the link it reads.
-struct Reading {
-    streams: Streams,
+struct ReceiveState {
+    streams: SequenceTracker,
     /// What was lost, until it is told.
-    missing: Missing,
+    missing: LossTracker,
     swept: Instant,
     /// No worker is waited for until then.
     behind_until: Option<Instant>,

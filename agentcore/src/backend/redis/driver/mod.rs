@@ -112,7 +112,7 @@ pub(crate) trait Commands: Send + Sync {
     /// Whether a user has a place.
     fn has_user(&self, user: UserId) -> Async<'static, Result<bool>>;
 
-    /// Decides on a rate by the rules of [`RateBook`](super::super::RateBook) and the clock of Redis; `subject` is the name
+    /// Decides on a rate by the rules of [`RateLimiter`](super::super::RateLimiter) and the clock of Redis; `subject` is the name
     /// under which it is counted. All quotas or none, in one step.
     fn take(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>>;
 }

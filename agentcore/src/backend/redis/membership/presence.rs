@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 
 use super::super::driver::{Change, Entering};
-use crate::backend::{Exit, Presence};
+use crate::backend::{Presence, PresenceExit};
 use crate::id::{ConnectionId, GroupName, UserId};
 
 type Key = (GroupName, UserId);
@@ -58,7 +58,7 @@ impl Presences {
     }
 
     /// A connection leaves.
-    pub(super) fn exit(&mut self, exit: &Exit<'_>) {
+    pub(super) fn exit(&mut self, exit: &PresenceExit<'_>) {
         let key = (exit.group.clone(), exit.user.clone());
         let Some(entry) = self.present.get_mut(&key) else { return };
         let before = entry.connections.len();
@@ -193,7 +193,7 @@ mod tests {
     fn exit(presences: &mut Presences, number: usize) {
         let (group, user) = &key(number);
         let connection = ConnectionId { incarnation: 1, serial: number as u64 };
-        presences.exit(&Exit { group, user, connection, lost: false });
+        presences.exit(&PresenceExit { group, user, connection, lost: false });
     }
 
     #[test]

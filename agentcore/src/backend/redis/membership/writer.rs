@@ -15,7 +15,7 @@ use super::group_quota::GroupPlaces;
 use super::peers::Peers;
 use super::pending::{COUNTS_AFTER, Call, MOST, State};
 use super::request::{Answer, Ask, Entry};
-use crate::backend::{Admission, AdmissionLimits, Deliver, Exit, Refused};
+use crate::backend::{Admission, AdmissionLimits, Deliver, PresenceExit, Refused};
 use crate::error::{Error, Result};
 use crate::id::NodeId;
 
@@ -99,7 +99,7 @@ impl Desk {
                 state.written.push(done);
             }
             Ask::Exit { group, user, connection, lost, done } => {
-                state.presences.exit(&Exit { group: &group, user: &user, connection, lost });
+                state.presences.exit(&PresenceExit { group: &group, user: &user, connection, lost });
                 state.written.push(done);
             }
             Ask::Present(groups, answer) => {

@@ -1,4 +1,4 @@
--- Whether a message may pass: the rules of `RateBook`, in microseconds, by the clock of Redis.
+-- Whether a message may pass: the rules of `RateLimiter`, in microseconds, by the clock of Redis.
 --
 -- KEYS: one for each quota. ARGV[1]: the cost. Then for each quota: its rule, messages, window, and by rule: `s` the grain
 -- to which a time is rounded up; `g` what the cost takes, in whole microseconds and in parts of 1/messages of one.

@@ -5,13 +5,13 @@ use bytes::{BufMut, Bytes};
 use super::cursor::{Cursor, put_short};
 use super::{TALK, VERSION, record};
 use crate::backend::redis::keys::Channel;
-use crate::backend::{Answer, Question, Whose};
+use crate::backend::{Answer, ConnectionSelector, Question};
 use crate::id::ConnectionId;
 use crate::message::Recipient;
 
 /// Something between nodes.
 #[derive(Debug, Clone)]
-pub(crate) enum Talk {
+pub(crate) enum Control {
     /// A node has come.
     Hello,
     /// A node goes, and has said all it had to say.
@@ -30,7 +30,7 @@ const ANSWER: u8 = 2;
 const LOST: u8 = 3;
 const ASK: u8 = 16;
 
-impl Talk {
+impl Control {
     /// The payload.
     pub(crate) fn write(&self, origin: u64) -> Bytes {
         let mut buffer = vec![VERSION, TALK];
@@ -99,14 +99,14 @@ fn put_question(buffer: &mut Vec<u8>, question: &Question) {
             }
             record::put(buffer, message);
         }
-        Question::Join(whose, group) => {
+        Question::Join(selector, group) => {
             buffer.push(4);
-            put_whose(buffer, whose);
+            put_whose(buffer, selector);
             put_short(buffer, group.as_str().as_bytes());
         }
-        Question::Leave(whose, group) => {
+        Question::Leave(selector, group) => {
             buffer.push(5);
-            put_whose(buffer, whose);
+            put_whose(buffer, selector);
             put_short(buffer, group.as_str().as_bytes());
         }
     }
@@ -133,23 +133,23 @@ fn question(cursor: &mut Cursor<'_>) -> Option<Question> {
     })
 }
 
-fn put_whose(buffer: &mut Vec<u8>, whose: &Whose) {
-    match whose {
-        Whose::Connection(id) => {
+fn put_whose(buffer: &mut Vec<u8>, selector: &ConnectionSelector) {
+    match selector {
+        ConnectionSelector::Connection(id) => {
             buffer.push(0);
             put_connection(buffer, *id);
         }
-        Whose::User(user) => {
+        ConnectionSelector::User(user) => {
             buffer.push(1);
             put_short(buffer, user.as_str().as_bytes());
         }
     }
 }
 
-fn whose(cursor: &mut Cursor<'_>) -> Option<Whose> {
+fn whose(cursor: &mut Cursor<'_>) -> Option<ConnectionSelector> {
     Some(match cursor.u8()? {
-        0 => Whose::Connection(connection(cursor)?),
-        1 => Whose::User(cursor.name()?),
+        0 => ConnectionSelector::Connection(connection(cursor)?),
+        1 => ConnectionSelector::User(cursor.name()?),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! Reading bytes from front to back; `None` where they end too soon.
+//! ReceiveState bytes from front to back; `None` where they end too soon.
 
 /// What is left to read.
 #[derive(Debug, Clone, Copy)]

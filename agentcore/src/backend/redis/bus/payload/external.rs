@@ -12,19 +12,19 @@ use crate::id::UserId;
 use crate::message::{Except, OutboundMessage, Recipient};
 
 /// The longest envelope that is taken, in bytes.
-pub(crate) const MAX_OUTSIDE: usize = 1 << 20;
+pub(crate) const MAX_EXTERNAL: usize = 1 << 20;
 
 #[derive(Deserialize)]
-struct Address {
+struct ExternalRecipient {
     #[serde(default)]
     user: Option<UserId>,
 }
 
 pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, String> {
-    if bytes.len() > MAX_OUTSIDE {
-        return Err(format!("it has {} bytes, {MAX_OUTSIDE} are allowed", bytes.len()));
+    if bytes.len() > MAX_EXTERNAL {
+        return Err(format!("it has {} bytes, {MAX_EXTERNAL} are allowed", bytes.len()));
     }
-    let Address { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let ExternalRecipient { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let to = match (channel, user) {
         (Channel::Group(group), None) => Recipient::Group(group.clone()),
         (Channel::Everyone, None) => Recipient::Everyone,
@@ -35,7 +35,7 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, 
         }
         (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
     };
-    OutboundMessage::from_external(to, Except::default(), bytes, MAX_OUTSIDE).map_err(|error| why(&error))
+    OutboundMessage::from_external(to, Except::default(), bytes, MAX_EXTERNAL).map_err(|error| why(&error))
 }
 
 /// The message, and the broken rules.

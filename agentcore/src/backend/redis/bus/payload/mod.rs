@@ -8,7 +8,7 @@
 //! - `2`, **talk** between nodes: questions, answers, greetings.
 //!
 //! A record is its length (u32) and a [`record`]. A payload that begins with `{` comes from [`external`]. Whatever else
-//! comes is [`Unreadable`], never fatal: other versions of this software may be about.
+//! comes is [`UnreadablePayload`], never fatal: other versions of this software may be about.
 
 mod control;
 mod cursor;
@@ -19,9 +19,9 @@ mod tests;
 
 use bytes::{BufMut, Bytes};
 
-pub(crate) use control::Talk;
+pub(crate) use control::Control;
 use cursor::Cursor;
-pub(crate) use external::MAX_OUTSIDE;
+pub(crate) use external::MAX_EXTERNAL;
 pub(super) use record::put as put_record;
 
 use crate::backend::redis::keys::Channel;
@@ -41,7 +41,7 @@ pub(super) const HEAD: usize = 27;
 
 /// Where a pack stands in what its sender said on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct BatchHeader {
     /// The life of the node that sent it.
     pub(super) origin: u64,
     /// Which of its streams: a channel that was silent for long gets a new one.
@@ -54,40 +54,40 @@ pub(super) struct Head {
 
 /// What a payload says.
 #[derive(Debug)]
-pub(super) enum Payload {
+pub(super) enum BusPayload {
     /// Numbered messages.
-    Pack(Head, Vec<OutboundMessage>),
+    Batch(BatchHeader, Vec<OutboundMessage>),
     /// Messages without numbers.
-    Loose(Vec<OutboundMessage>),
+    Unsequenced(Vec<OutboundMessage>),
     /// Something between nodes, with the origin of who says it.
-    Talk(u64, Talk),
+    Control(u64, Control),
     /// Published by a program that is no node.
-    Outside(OutboundMessage),
+    External(OutboundMessage),
 }
 
 /// A payload that says nothing to this version, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(super) enum UnreadablePayload {
     /// Another version, or damaged: messages may have been in it.
-    Hole(&'static str),
+    Lossy(&'static str),
     /// From outside, and not what may come from there.
-    Outside(String),
+    External(String),
 }
 
-impl Payload {
+impl BusPayload {
     /// Reads what came on a channel.
-    pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Self, Unreadable> {
+    pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<Self, UnreadablePayload> {
         if bytes.first() == Some(&b'{') {
-            return external::read(channel, bytes).map(Self::Outside).map_err(Unreadable::Outside);
+            return external::read(channel, bytes).map(Self::External).map_err(UnreadablePayload::External);
         }
-        read(channel, bytes).ok_or(Unreadable::Hole(match bytes.first() {
+        read(channel, bytes).ok_or(UnreadablePayload::Lossy(match bytes.first() {
             Some(&VERSION) => "damaged",
             _ => "of an unknown version",
         }))
     }
 }
 
-fn read(channel: &Channel, bytes: &[u8]) -> Option<Payload> {
+fn read(channel: &Channel, bytes: &[u8]) -> Option<BusPayload> {
     let mut cursor = Cursor(bytes);
     if cursor.u8()? != VERSION {
         return None;
@@ -100,11 +100,11 @@ fn read(channel: &Channel, bytes: &[u8]) -> Option<Payload> {
             if flags & !LOST != 0 {
                 return None;
             }
-            let head = Head { origin, stream, number, lost: flags & LOST != 0 };
-            Some(Payload::Pack(head, records(channel, cursor)?))
+            let head = BatchHeader { origin, stream, number, lost: flags & LOST != 0 };
+            Some(BusPayload::Batch(head, records(channel, cursor)?))
         }
-        LOOSE => Some(Payload::Loose(records(channel, cursor)?)),
-        TALK => Some(Payload::Talk(origin, Talk::read(cursor)?)),
+        LOOSE => Some(BusPayload::Unsequenced(records(channel, cursor)?)),
+        TALK => Some(BusPayload::Control(origin, Control::read(cursor)?)),
         _ => None,
     }
 }
@@ -117,7 +117,7 @@ fn records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<Vec<OutboundMess
     Some(messages)
 }
 
-impl Head {
+impl BatchHeader {
     /// What a pack begins with.
     pub(super) fn bytes(&self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
@@ -132,7 +132,7 @@ impl Head {
 }
 
 /// One message without a number.
-pub(crate) fn loose(origin: u64, message: &OutboundMessage) -> Bytes {
+pub(crate) fn unsequenced(origin: u64, message: &OutboundMessage) -> Bytes {
     let mut buffer = vec![VERSION, LOOSE];
     buffer.put_u64(origin);
     put_record(&mut buffer, message);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::backend::{Answer, Question, Whose};
+use crate::backend::{Answer, ConnectionSelector, Question};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::{Except, Overflow, OverflowKey, Recipient};
 
@@ -52,14 +52,16 @@ fn assert_same(one: &OutboundMessage, other: &OutboundMessage) {
 }
 
 fn questions() -> impl Strategy<Value = Question> {
-    let whose = || prop_oneof![connections().prop_map(Whose::Connection), users().prop_map(Whose::User)];
+    let whose = || {
+        prop_oneof![connections().prop_map(ConnectionSelector::Connection), users().prop_map(ConnectionSelector::User)]
+    };
     prop_oneof![
         groups().prop_map(Question::Members),
         users().prop_map(Question::ConnectionsOf),
         users().prop_map(Question::Disconnect),
         messages().prop_map(Question::Deliver),
-        (whose(), groups()).prop_map(|(whose, group)| Question::Join(whose, group)),
-        (whose(), groups()).prop_map(|(whose, group)| Question::Leave(whose, group)),
+        (whose(), groups()).prop_map(|(selector, group)| Question::Join(selector, group)),
+        (whose(), groups()).prop_map(|(selector, group)| Question::Leave(selector, group)),
     ]
 }
 
@@ -71,13 +73,13 @@ fn answers() -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn talks() -> impl Strategy<Value = Talk> {
+fn talks() -> impl Strategy<Value = Control> {
     prop_oneof![
-        Just(Talk::Hello),
-        Just(Talk::Goodbye),
-        Just(Talk::Lost),
-        (any::<u64>(), questions()).prop_map(|(number, question)| Talk::Ask(number, question)),
-        (any::<u64>(), answers(), any::<bool>()).prop_map(|(number, answer, more)| Talk::Answer {
+        Just(Control::Hello),
+        Just(Control::Goodbye),
+        Just(Control::Lost),
+        (any::<u64>(), questions()).prop_map(|(number, question)| Control::Ask(number, question)),
+        (any::<u64>(), answers(), any::<bool>()).prop_map(|(number, answer, more)| Control::Answer {
             number,
             answer,
             more
@@ -88,10 +90,10 @@ fn talks() -> impl Strategy<Value = Talk> {
 proptest! {
     #[test]
     fn a_pack_is_read_as_it_was_written(message in messages(), count in 0_usize..4, origin: u64, number: u64, lost: bool) {
-        let head = Head { origin, stream: 7, number, lost };
+        let head = BatchHeader { origin, stream: 7, number, lost };
         let mut buffer = head.bytes().to_vec();
         (0..count).for_each(|_| put_record(&mut buffer, &message));
-        let Payload::Pack(read, messages) = Payload::read(&Channel::of(&message.to), &buffer.into()).unwrap() else {
+        let BusPayload::Batch(read, messages) = BusPayload::read(&Channel::of(&message.to), &buffer.into()).unwrap() else {
             panic!("a pack");
         };
         prop_assert_eq!(read, head);
@@ -101,7 +103,7 @@ proptest! {
 
     #[test]
     fn a_loose_parcel_is_read_as_it_was_written(message in messages()) {
-        let Payload::Loose(messages) = Payload::read(&Channel::of(&message.to), &loose(1, &message)).unwrap() else {
+        let BusPayload::Unsequenced(messages) = BusPayload::read(&Channel::of(&message.to), &unsequenced(1, &message)).unwrap() else {
             panic!("a loose message");
         };
         assert_same(&messages[0], &message);
@@ -110,12 +112,12 @@ proptest! {
     #[test]
     fn talk_is_read_as_it_was_written(talk in talks(), origin: u64) {
         let bytes = talk.write(origin);
-        let Payload::Talk(from, read) = Payload::read(&Channel::Nodes, &bytes).unwrap() else { panic!("talk") };
+        let BusPayload::Control(from, read) = BusPayload::read(&Channel::Nodes, &bytes).unwrap() else { panic!("talk") };
         prop_assert_eq!(from, origin);
         prop_assert_eq!(read.write(origin), bytes);
         match (&read, &talk) {
-            (Talk::Answer { answer: read, .. }, Talk::Answer { answer, .. }) => prop_assert_eq!(read, answer),
-            (Talk::Ask(_, Question::Deliver(read)), Talk::Ask(_, Question::Deliver(message))) => assert_same(read, message),
+            (Control::Answer { answer: read, .. }, Control::Answer { answer, .. }) => prop_assert_eq!(read, answer),
+            (Control::Ask(_, Question::Deliver(read)), Control::Ask(_, Question::Deliver(message))) => assert_same(read, message),
             _ => {}
         }
     }
@@ -129,8 +131,8 @@ proptest! {
             bytes.splice(0..0, [VERSION, kind]);
         }
         for channel in &channels {
-            let _ = Payload::read(channel, &bytes.clone().into());
-            let _ = Payload::read(channel, &damaged.clone().into());
+            let _ = BusPayload::read(channel, &bytes.clone().into());
+            let _ = BusPayload::read(channel, &damaged.clone().into());
         }
     }
 }
@@ -143,10 +145,10 @@ fn lobby() -> Channel {
 #[test]
 fn the_bytes_of_version_one_stay_as_they_are() {
     let fixture = include_bytes!("fixtures/pack_v1.bin");
-    let Payload::Pack(head, messages) = Payload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
+    let BusPayload::Batch(head, messages) = BusPayload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
         panic!("a pack");
     };
-    assert_eq!(head, Head { origin: 0x0102_0304_0506_0708, stream: 9, number: 41, lost: true });
+    assert_eq!(head, BatchHeader { origin: 0x0102_0304_0506_0708, stream: 9, number: 41, lost: true });
     let envelopes: Vec<_> = messages.iter().map(OutboundMessage::envelope).collect();
     assert_eq!(envelopes, [r#"{"type":"said","data":{"text":"hi"}}"#, r#"{"type":"moved"}"#]);
     assert_eq!(messages[0].except.connection, Some(ConnectionId { incarnation: 1, serial: 2 }));
@@ -162,26 +164,29 @@ fn the_bytes_of_version_one_stay_as_they_are() {
 fn another_version_and_damage_are_holes() {
     let mut later = include_bytes!("fixtures/pack_v1.bin").to_vec();
     later[0] = 2;
-    assert_eq!(Payload::read(&lobby(), &later.into()).unwrap_err(), Unreadable::Hole("of an unknown version"));
+    assert_eq!(
+        BusPayload::read(&lobby(), &later.into()).unwrap_err(),
+        UnreadablePayload::Lossy("of an unknown version")
+    );
     for bytes in [&b"\xff\xfe"[..], b"", b"hello"] {
-        let read = Payload::read(&lobby(), &Bytes::from_static(bytes)).unwrap_err();
-        assert_eq!(read, Unreadable::Hole("of an unknown version"));
+        let read = BusPayload::read(&lobby(), &Bytes::from_static(bytes)).unwrap_err();
+        assert_eq!(read, UnreadablePayload::Lossy("of an unknown version"));
     }
     let damaged = include_bytes!("fixtures/pack_v1.bin");
-    let read = Payload::read(&lobby(), &Bytes::from_static(&damaged[..damaged.len() - 1])).unwrap_err();
-    assert_eq!(read, Unreadable::Hole("damaged"));
+    let read = BusPayload::read(&lobby(), &Bytes::from_static(&damaged[..damaged.len() - 1])).unwrap_err();
+    assert_eq!(read, UnreadablePayload::Lossy("damaged"));
 }
 
 #[test]
 fn an_envelope_from_outside_is_checked_and_written_anew() {
     let text = br#" {"ref": 3, "data" : {"text": "hi"}, "type": "said", "more": [1]} "#.trim_ascii();
-    let Payload::Outside(message) = Payload::read(&lobby(), &Bytes::from_static(text)).unwrap() else {
+    let BusPayload::External(message) = BusPayload::read(&lobby(), &Bytes::from_static(text)).unwrap() else {
         panic!("from outside");
     };
     assert_eq!(message.envelope(), r#"{"type":"said","data":{"text": "hi"}}"#);
     assert_eq!(message.to, Recipient::Group(GroupName::new("lobby").unwrap()));
     let to_user = br#"{"user":"alice","type":"said"}"#;
-    let Payload::Outside(message) = Payload::read(&Channel::Users, &Bytes::from_static(to_user)).unwrap() else {
+    let BusPayload::External(message) = BusPayload::read(&Channel::Users, &Bytes::from_static(to_user)).unwrap() else {
         panic!("from outside");
     };
     assert_eq!(message.to, Recipient::User(UserId::new("alice").unwrap()));
@@ -201,11 +206,12 @@ fn what_may_not_come_from_outside_is_refused_with_a_reason() {
         (Channel::Users, r#"{"type":"said"}"#, "whom it is for"),
         (Channel::Nodes, r#"{"type":"said"}"#, "only nodes"),
     ] {
-        let Err(Unreadable::Outside(error)) = Payload::read(&channel, &Bytes::from_static(text.as_bytes())) else {
+        let Err(UnreadablePayload::External(error)) = BusPayload::read(&channel, &Bytes::from_static(text.as_bytes()))
+        else {
             panic!("{text} was taken");
         };
         assert!(error.contains(reason), "{text}: {error}");
     }
     let long = format!(r#"{{"type":"said","data":"{}"}}"#, "x".repeat(1 << 20));
-    assert!(matches!(Payload::read(&lobby(), &long.into()), Err(Unreadable::Outside(_))));
+    assert!(matches!(BusPayload::read(&lobby(), &long.into()), Err(UnreadablePayload::External(_))));
 }

@@ -7,11 +7,11 @@ use crate::backend::redis::keys::Channel;
 
 /// Something to send.
 #[derive(Debug)]
-pub(super) enum Ready {
+pub(super) enum QueueItem {
     /// The packs of a channel, of one turn.
-    Lane(Channel),
+    Channel(Channel),
     /// A payload that is ready as it is.
-    Talk {
+    Control {
         channel: Channel,
         payload: Bytes,
         /// It carries a message, which has no number: when it does not arrive, all are told.
@@ -21,12 +21,12 @@ pub(super) enum Ready {
 
 /// One channel's part.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct ChannelQueue {
     pub(super) stream: u64,
     /// The number of the next record.
     pub(super) next: u64,
     /// Full payloads, then the one that is being filled.
-    pub(super) packs: Vec<Pack>,
+    pub(super) packs: Vec<PendingBatch>,
     /// Its last records were lost, and nobody was told yet.
     pub(super) lost: bool,
     /// Its last number is to be told.
@@ -36,7 +36,7 @@ pub(super) struct Lane {
 }
 
 #[derive(Debug)]
-pub(super) struct Pack {
+pub(super) struct PendingBatch {
     pub(super) turn: u64,
     pub(super) number: u64,
     /// The number after its last record.
@@ -48,14 +48,14 @@ pub(super) struct Pack {
 
 /// Payloads that go out together, and what must be told if they do not arrive.
 #[derive(Debug, Default)]
-pub(in super::super) struct Batch {
+pub(in super::super) struct PublishRound {
     pub(in super::super) messages: Vec<(Channel, Bytes)>,
     pub(super) channels: Vec<Channel>,
     /// Something in it belongs to no channel's numbers: if it does not arrive, all are told.
     pub(super) tells_all: bool,
 }
 
-impl Batch {
+impl PublishRound {
     pub(in super::super) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }

@@ -13,11 +13,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-pub(super) use channel_queue::Batch;
-use channel_queue::{Lane, Pack, Ready};
+pub(super) use channel_queue::PublishRound;
+use channel_queue::{ChannelQueue, PendingBatch, QueueItem};
 
-use super::payload::{HEAD, Head, Talk, put_record};
-use super::sequence::FORGOTTEN_AFTER;
+use super::payload::{BatchHeader, Control, HEAD, put_record};
+use super::sequence::SEQUENCE_IDLE_TIMEOUT;
 use crate::backend::redis::keys::Channel;
 use crate::message::OutboundMessage;
 
@@ -32,11 +32,11 @@ const MARK_AFTER: Duration = Duration::from_secs(1);
 
 /// What waits to be published.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct SendQueue {
     origin: u64,
-    lanes: HashMap<Channel, Lane>,
+    lanes: HashMap<Channel, ChannelQueue>,
     /// What is to be sent, in this order: each channel once in a turn, and talk where it came.
-    ready: VecDeque<Ready>,
+    ready: VecDeque<QueueItem>,
     /// Groups and single recipients take turns, so that what one sender says to a group and to a user keeps its order;
     /// among groups there is none to keep.
     turn: u64,
@@ -57,7 +57,7 @@ pub(super) struct Outgoing {
 
 /// Whether something was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Push {
+pub(super) enum PushOutcome {
     /// It waits for the link, and nothing did before: the task must be woken.
     First,
     /// It waits, or it is lost and will be told to be.
@@ -66,7 +66,7 @@ pub(super) enum Push {
     Full,
 }
 
-impl Outgoing {
+impl SendQueue {
     pub(super) fn new(origin: u64) -> Self {
         Self::bounded(origin, LOST)
     }
@@ -90,9 +90,9 @@ impl Outgoing {
     }
 
     /// Adds a message.
-    pub(super) fn push(&mut self, message: &OutboundMessage, now: Instant) -> Push {
+    pub(super) fn push(&mut self, message: &OutboundMessage, now: Instant) -> PushOutcome {
         if self.waiting >= BOUND {
-            return Push::Full;
+            return PushOutcome::Full;
         }
         self.number(message, now, false)
     }
@@ -102,14 +102,14 @@ impl Outgoing {
         self.number(message, now, true);
     }
 
-    fn number(&mut self, message: &OutboundMessage, now: Instant, is_lost: bool) -> Push {
+    fn number(&mut self, message: &OutboundMessage, now: Instant, is_lost: bool) -> PushOutcome {
         let channel = Channel::of(&message.to);
         if self.down && self.lanes.len() >= self.most_lost {
             self.forget();
         }
         let lane = self.lanes.entry(channel.clone()).or_insert_with(|| {
             self.streams += 1;
-            Lane {
+            ChannelQueue {
                 stream: self.streams,
                 next: 0,
                 packs: Vec::new(),
@@ -128,7 +128,7 @@ impl Outgoing {
         lane.next += 1;
         if self.down || is_lost {
             lane.lost = true;
-            return Push::Taken;
+            return PushOutcome::Taken;
         }
         let first = self.ready.is_empty();
         let is_direct = !matches!(channel, Channel::Group(_));
@@ -138,20 +138,20 @@ impl Outgoing {
         self.is_direct = is_direct;
         let last = lane.packs.last();
         if last.is_none_or(|pack| pack.turn != self.turn) {
-            self.ready.push_back(Ready::Lane(channel));
+            self.ready.push_back(QueueItem::Channel(channel));
         }
         if last.is_none_or(|pack| pack.turn != self.turn || pack.end != number || pack.buffer.len() >= PACK) {
             // The head is written when it is sent: what was lost before it may change until then.
             let lost = std::mem::take(&mut lane.lost);
-            lane.packs.push(Pack { turn: self.turn, number, end: number, lost, buffer: vec![0; HEAD] });
+            lane.packs.push(PendingBatch { turn: self.turn, number, end: number, lost, buffer: vec![0; HEAD] });
         }
-        if let Some(Pack { buffer, end, .. }) = lane.packs.last_mut() {
+        if let Some(PendingBatch { buffer, end, .. }) = lane.packs.last_mut() {
             *end = number + 1;
             let before = buffer.len();
             put_record(buffer, message);
             self.waiting += buffer.len() - before;
         }
-        if first { Push::First } else { Push::Taken }
+        if first { PushOutcome::First } else { PushOutcome::Taken }
     }
 
     /// Forgets what was lost where: while there is no link, memory must not grow with the channels. Whoever hears of them
@@ -183,7 +183,7 @@ impl Outgoing {
     fn line_up(&mut self, channel: Channel, payload: Bytes, delivers: bool) {
         if !self.down {
             self.waiting += payload.len();
-            self.ready.push_back(Ready::Talk { channel, payload, delivers });
+            self.ready.push_back(QueueItem::Control { channel, payload, delivers });
         }
     }
 
@@ -194,21 +194,21 @@ impl Outgoing {
 
     /// Says hello to all nodes.
     pub(super) fn greet(&mut self) {
-        let hello = Talk::Hello.write(self.origin);
+        let hello = Control::Hello.write(self.origin);
         self.say(Channel::Nodes, hello);
     }
 
     /// Takes all that waits.
-    pub(super) fn take(&mut self) -> Batch {
-        let mut batch = Batch::default();
+    pub(super) fn take(&mut self) -> PublishRound {
+        let mut batch = PublishRound::default();
         if !self.down && std::mem::take(&mut self.all_lost) {
-            batch.messages.push((Channel::Nodes, Talk::Lost.write(self.origin)));
+            batch.messages.push((Channel::Nodes, Control::Lost.write(self.origin)));
             batch.tells_all = true;
         }
         for ready in self.ready.drain(..) {
             let channel = match ready {
-                Ready::Lane(channel) => channel,
-                Ready::Talk { channel, payload, delivers } => {
+                QueueItem::Channel(channel) => channel,
+                QueueItem::Control { channel, payload, delivers } => {
                     batch.messages.push((channel, payload));
                     batch.tells_all |= delivers;
                     continue;
@@ -219,7 +219,7 @@ impl Outgoing {
             let turn = lane.packs.first().map_or(0, |pack| pack.turn);
             let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
             for mut pack in lane.packs.drain(..later) {
-                let head = Head { origin: self.origin, stream, number: pack.number, lost: pack.lost };
+                let head = BatchHeader { origin: self.origin, stream, number: pack.number, lost: pack.lost };
                 if let Some(place) = pack.buffer.first_chunk_mut() {
                     *place = head.bytes();
                 }
@@ -232,17 +232,17 @@ impl Outgoing {
     }
 
     /// Takes marks that are due, at most `count`, and forgets streams that were silent for long.
-    pub(super) fn take_marks(&mut self, now: Instant, count: usize) -> Batch {
+    pub(super) fn take_marks(&mut self, now: Instant, count: usize) -> PublishRound {
         // Before marks are taken: one that is on its way may not arrive, and its lane must be there to know.
         while let Some(channel) = pop_due(&mut self.silent, now) {
             let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            if lane.in_marks || lane.last + FORGOTTEN_AFTER > now {
-                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
+            if lane.in_marks || lane.last + SEQUENCE_IDLE_TIMEOUT > now {
+                self.silent.push_back((now + SEQUENCE_IDLE_TIMEOUT, channel));
             } else {
                 self.lanes.remove(&channel);
             }
         }
-        let mut batch = Batch::default();
+        let mut batch = PublishRound::default();
         while batch.messages.len() < count
             && let Some(channel) = pop_due(&mut self.marks, now)
         {
@@ -252,13 +252,13 @@ impl Outgoing {
                 self.marks.push_back((now + MARK_AFTER, channel));
                 continue;
             }
-            let head = Head { origin: self.origin, stream: lane.stream, number: lane.next, lost: lane.lost };
+            let head = BatchHeader { origin: self.origin, stream: lane.stream, number: lane.next, lost: lane.lost };
             (lane.in_marks, lane.lost) = (false, false);
             batch.messages.push((channel.clone(), Bytes::copy_from_slice(&head.bytes())));
             batch.channels.push(channel.clone());
             if !lane.in_silent {
                 lane.in_silent = true;
-                self.silent.push_back((now + FORGOTTEN_AFTER, channel));
+                self.silent.push_back((now + SEQUENCE_IDLE_TIMEOUT, channel));
             }
         }
         batch
@@ -274,11 +274,11 @@ impl Outgoing {
     }
 
     /// Notes that a batch may not have arrived: its numbers are lost, and so is what waits. Marks will tell.
-    pub(super) fn fail(&mut self, batch: &Batch, now: Instant) {
+    pub(super) fn fail(&mut self, batch: &PublishRound, now: Instant) {
         self.all_lost |= batch.tells_all;
         let waiting = self.ready.drain(..).filter_map(|ready| match ready {
-            Ready::Lane(channel) => Some(channel),
-            Ready::Talk { delivers, .. } => {
+            QueueItem::Channel(channel) => Some(channel),
+            QueueItem::Control { delivers, .. } => {
                 self.all_lost |= delivers;
                 None
             }
@@ -299,7 +299,7 @@ impl Outgoing {
     /// There is no link any more: what waits is lost, and what comes.
     pub(super) fn set_down(&mut self, now: Instant) {
         self.down = true;
-        self.fail(&Batch::default(), now);
+        self.fail(&PublishRound::default(), now);
     }
 
     /// There is a link again. What was lost is told first.

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-use super::super::payload::Payload;
-use super::super::sequence::{Streams, Verdict};
+use super::super::payload::BusPayload;
+use super::super::sequence::{BatchCheck, SequenceTracker};
 use super::*;
 use crate::backend::Question;
 use crate::id::GroupName;
@@ -64,9 +64,9 @@ fn number(message: &OutboundMessage) -> u64 {
 }
 
 fn numbers((channel, bytes): &(Channel, Bytes)) -> Vec<u64> {
-    match Payload::read(channel, bytes) {
-        Ok(Payload::Pack(_, messages)) => messages.iter().map(number).collect(),
-        Ok(Payload::Talk(1, Talk::Ask(_, Question::Deliver(message)))) => vec![number(&message)],
+    match BusPayload::read(channel, bytes) {
+        Ok(BusPayload::Batch(_, messages)) => messages.iter().map(number).collect(),
+        Ok(BusPayload::Control(1, Control::Ask(_, Question::Deliver(message)))) => vec![number(&message)],
         _ => panic!("{channel:?}"),
     }
 }
@@ -77,13 +77,13 @@ fn at(channel: &Channel) -> usize {
 }
 
 fn question(message: &OutboundMessage) -> Bytes {
-    Talk::Ask(1, Question::Deliver(message.clone())).write(1)
+    Control::Ask(1, Question::Deliver(message.clone())).write(1)
 }
 
 /// One receiver, and what it has heard and should have.
 #[derive(Default)]
 struct Receiver {
-    streams: Streams,
+    streams: SequenceTracker,
     hears: [bool; 3],
     heard: [Vec<u64>; 3],
     /// Sent while it heard, and neither got nor told to be missing.
@@ -91,16 +91,16 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn receive(&mut self, batch: &Batch, now: Instant) {
+    fn receive(&mut self, batch: &PublishRound, now: Instant) {
         for (place, (channel, bytes)) in batch.messages.iter().enumerate() {
-            let (head, messages) = match Payload::read(channel, bytes).unwrap() {
-                Payload::Pack(head, messages) => (head, messages),
-                Payload::Talk(1, Talk::Lost) => {
+            let (head, messages) = match BusPayload::read(channel, bytes).unwrap() {
+                BusPayload::Batch(head, messages) => (head, messages),
+                BusPayload::Control(1, Control::Lost) => {
                     let rest: Vec<u64> = batch.messages[place + 1..].iter().flat_map(numbers).collect();
                     self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
                     continue;
                 }
-                Payload::Talk(1, Talk::Ask(_, Question::Deliver(message))) => {
+                BusPayload::Control(1, Control::Ask(_, Question::Deliver(message))) => {
                     self.take(at(&Channel::of(&message.to)), number(&message));
                     continue;
                 }
@@ -110,7 +110,7 @@ impl Receiver {
             if !self.hears[at] {
                 continue;
             }
-            let Verdict { seen, hole } = self.streams.note(channel, &head, messages.len(), now);
+            let BatchCheck { seen, hole } = self.streams.note(channel, &head, messages.len(), now);
             let numbers: Vec<u64> = messages[seen..].iter().map(number).collect();
             if hole {
                 let next = numbers.first().copied().unwrap_or(u64::MAX);
@@ -129,7 +129,7 @@ impl Receiver {
     }
 
     /// Says what becomes of a batch.
-    fn meet(&mut self, batch: &Batch, fate: Fate, outgoing: &mut Outgoing, now: Instant) {
+    fn meet(&mut self, batch: &PublishRound, fate: Fate, outgoing: &mut SendQueue, now: Instant) {
         if fate != Fate::Fails {
             self.receive(batch, now);
         }
@@ -147,7 +147,7 @@ proptest! {
         steps in proptest::collection::vec(steps(), 1..80),
     ) {
         let mut now = Instant::now();
-        let mut outgoing = Outgoing::bounded(1, most_lost);
+        let mut outgoing = SendQueue::bounded(1, most_lost);
         let (mut receiver, mut count) = (Receiver::default(), 0_u64);
         outgoing.set_up(now);
         let mut is_up = true;
@@ -157,7 +157,7 @@ proptest! {
             match step {
                 Step::Push(group) => {
                     count += 1;
-                    prop_assert_ne!(outgoing.push(&message(group, &count.to_string()), now), Push::Full);
+                    prop_assert_ne!(outgoing.push(&message(group, &count.to_string()), now), PushOutcome::Full);
                     if receiver.hears[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
@@ -213,25 +213,25 @@ proptest! {
 
 #[test]
 fn what_waits_is_packed_and_bounded() {
-    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
     outgoing.set_up(now);
-    assert_eq!(outgoing.push(&message(0, "1"), now), Push::First);
+    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::First);
     let long = "x".repeat(1_000);
     let mut count = 1;
-    while outgoing.push(&message(count % 3, &long), now) == Push::Taken {
+    while outgoing.push(&message(count % 3, &long), now) == PushOutcome::Taken {
         count = (count + 1) % 250;
     }
-    assert_eq!(outgoing.push(&message(0, "1"), now), Push::Full);
+    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::Full);
     let batch = outgoing.take();
     assert!(batch.messages.iter().all(|(_, bytes)| bytes.len() < PACK + 2_000));
     assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
     assert!(outgoing.is_empty());
-    assert_eq!(outgoing.push(&message(0, "1"), now), Push::First);
+    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::First);
 }
 
 #[test]
 fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
-    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
     outgoing.set_up(now);
     outgoing.push(&message(0, "1"), now);
     let asked = message(0, "2");
@@ -246,12 +246,12 @@ fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
     outgoing.set_up(now);
     let batch = outgoing.take();
     let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all are told that it is lost") };
-    assert!(matches!(Payload::read(&Channel::Nodes, lost), Ok(Payload::Talk(1, Talk::Lost))));
+    assert!(matches!(BusPayload::read(&Channel::Nodes, lost), Ok(BusPayload::Control(1, Control::Lost))));
 }
 
 #[test]
 fn a_silent_channel_gets_one_mark_and_is_forgotten() {
-    let (mut outgoing, mut now) = (Outgoing::new(1), Instant::now());
+    let (mut outgoing, mut now) = (SendQueue::new(1), Instant::now());
     outgoing.set_up(now);
     outgoing.push(&message(0, "1"), now);
     outgoing.take();
@@ -266,26 +266,26 @@ fn a_silent_channel_gets_one_mark_and_is_forgotten() {
 
 #[test]
 fn a_channel_whose_last_word_may_not_have_arrived_is_not_forgotten() {
-    let (mut outgoing, start) = (Outgoing::new(1), Instant::now());
+    let (mut outgoing, start) = (SendQueue::new(1), Instant::now());
     outgoing.set_up(start);
     outgoing.push(&message(0, "1"), start);
     outgoing.take();
     outgoing.take_marks(start + MARK_AFTER, usize::MAX);
     outgoing.push(&message(0, "2"), start + MARK_AFTER);
     // The task has not run for so long that all is due at once.
-    let late = start + MARK_AFTER + FORGOTTEN_AFTER;
+    let late = start + MARK_AFTER + SEQUENCE_IDLE_TIMEOUT;
     let mut batch = outgoing.take();
     batch.append(outgoing.take_marks(late, usize::MAX));
     outgoing.fail(&batch, late);
     let marks = outgoing.take_marks(late + MARK_AFTER, usize::MAX);
     let [(channel, mark)] = &marks.messages[..] else { panic!("one mark") };
-    let Ok(Payload::Pack(head, messages)) = Payload::read(channel, mark) else { panic!("a pack") };
+    let Ok(BusPayload::Batch(head, messages)) = BusPayload::read(channel, mark) else { panic!("a pack") };
     assert_eq!((head.number, head.lost, messages.len()), (2, true, 0));
 }
 
 #[test]
 fn without_a_link_memory_does_not_grow_with_the_channels() {
-    let (mut outgoing, now) = (Outgoing::new(1), Instant::now());
+    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
     outgoing.set_down(now);
     let to = |number: usize| Recipient::Group(GroupName::new(format!("g{number}")).unwrap());
     for number in 0..3 * LOST {
@@ -298,7 +298,7 @@ fn without_a_link_memory_does_not_grow_with_the_channels() {
     assert!(!outgoing.is_empty());
     let batch = outgoing.take();
     let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all nodes are told once") };
-    assert!(matches!(Payload::read(&Channel::Nodes, lost), Ok(Payload::Talk(1, Talk::Lost))));
+    assert!(matches!(BusPayload::read(&Channel::Nodes, lost), Ok(BusPayload::Control(1, Control::Lost))));
     outgoing.fail(&batch, now);
     assert_eq!(outgoing.take().messages, batch.messages, "again, as it may not have arrived");
     assert!(outgoing.take().is_empty());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::receive_task::{Inbound, Reader};
+use super::receive_task::{BusReceiver, ReceiveQueue};
 use crate::backend::redis::command_link::PING_EVERY;
 use crate::backend::redis::driver::{Driver, Subscription};
 use crate::backend::redis::keys::Channel;
@@ -19,7 +19,7 @@ use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::{Error, Result};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
-use table::{Asked, Channels};
+use table::{SubscribeOutcome, SubscriptionTable};
 
 /// So many groups are asked for at once.
 const MOST: usize = 5_000;
@@ -29,13 +29,13 @@ const REST: Duration = Duration::from_millis(1);
 const LONGEST_REST: u32 = 200;
 
 /// What this node hears.
-pub(crate) struct Hearing {
-    channels: Mutex<Channels>,
+pub(crate) struct Subscriptions {
+    channels: Mutex<SubscriptionTable>,
     bell: Notify,
     deliver: Arc<dyn Deliver>,
 }
 
-impl Hearing {
+impl Subscriptions {
     pub(crate) fn new(deliver: Arc<dyn Deliver>) -> Self {
         Self { channels: Mutex::default(), bell: Notify::new(), deliver }
     }
@@ -43,23 +43,23 @@ impl Hearing {
     /// A connection is in `group` now; the future ends when it is heard, or cannot be.
     pub(crate) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         let deaf = || Error::backend("the other nodes cannot be heard now");
-        let asked = lock(&self.channels).ask(group);
+        let asked = lock(&self.channels).subscribe(group);
         match asked {
-            Asked::Heard => None,
-            Asked::Wait(heard, first) => {
+            SubscribeOutcome::Subscribed => None,
+            SubscribeOutcome::Wait(heard, first) => {
                 if first {
                     self.bell.notify_one();
                 }
                 // The link may be lost meanwhile.
                 Some(Box::pin(async move { heard.await.map_err(|_| deaf()) }))
             }
-            Asked::Down => Some(Box::pin(std::future::ready(Err(deaf())))),
+            SubscribeOutcome::Down => Some(Box::pin(std::future::ready(Err(deaf())))),
         }
     }
 
     /// The last connection may have left `group`.
     pub(crate) fn unsubscribe(&self, group: &GroupName) {
-        if lock(&self.channels).left(group, Instant::now(), |group| self.deliver.wants(group)) {
+        if lock(&self.channels).unsubscribe(group, Instant::now(), |group| self.deliver.has_members(group)) {
             self.bell.notify_one();
         }
     }
@@ -68,29 +68,34 @@ impl Hearing {
     ///
     /// # Errors
     /// When Redis cannot be reached.
-    pub(crate) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
+    pub(crate) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
         let heard = self.open(driver, origin).await?;
-        lock(&self.channels).set_up(|group| self.deliver.wants(group));
+        lock(&self.channels).set_up(|group| self.deliver.has_members(group));
         Ok(heard)
     }
 
-    async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<Heard> {
-        let (events, inbound) = Inbound::new();
+    async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
+        let (events, inbound) = ReceiveQueue::new();
         let link = driver.subscription(events).await?;
         // As with the link for commands: a Redis that still reads its file lets anybody subscribe, and refuses all else.
         link.ping().await?;
         link.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
-        Ok(Heard { link, inbound })
+        Ok(SubscriberConnection { link, inbound })
     }
 
     /// Hears, for as long as it runs.
-    pub(crate) async fn run(self: Arc<Self>, first: Option<Heard>, driver: Arc<dyn Driver>, reader: Arc<Reader>) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        first: Option<SubscriberConnection>,
+        driver: Arc<dyn Driver>,
+        reader: Arc<BusReceiver>,
+    ) {
         let mut reopening = Reopening::new("the other nodes cannot be heard");
         let mut link = first;
         // A task that was started again after a panic has no link, and rests as after one that lived shortly.
         let mut since = Instant::now();
         loop {
-            if let Some(Heard { link, inbound }) = link.take() {
+            if let Some(SubscriberConnection { link, inbound }) = link.take() {
                 let error = tokio::select! {
                     () = reader.run(inbound) => Error::backend("Redis has closed it, or the network"),
                     error = self.follow(&*link) => error,
@@ -104,7 +109,7 @@ impl Hearing {
             reopening.rest(since).await;
             let heard = reopening.open(|| self.open(&*driver, reader.origin)).await;
             since = Instant::now();
-            lock(&self.channels).set_up(|group| self.deliver.wants(group));
+            lock(&self.channels).set_up(|group| self.deliver.has_members(group));
             match self.restore(&heard).await {
                 Ok(groups) => {
                     if reopening.may_tell_back() {
@@ -125,8 +130,8 @@ impl Hearing {
     }
 
     /// Hears again what was heard before, then tells everyone that there was a gap; says how many groups it knows.
-    async fn restore(&self, heard: &Heard) -> Result<usize> {
-        while lock(&self.channels).is_asked() {
+    async fn restore(&self, heard: &SubscriberConnection) -> Result<usize> {
+        while lock(&self.channels).has_requests() {
             self.act(&*heard.link).await?;
         }
         let groups = lock(&self.channels).len();
@@ -163,7 +168,7 @@ impl Hearing {
     async fn wait(&self) {
         let (asked, due) = {
             let channels = lock(&self.channels);
-            (channels.is_asked(), channels.next_due())
+            (channels.has_requests(), channels.next_due())
         };
         match due {
             _ if asked => {}
@@ -176,22 +181,22 @@ impl Hearing {
 
     /// Asks for what is wanted and leaves what is not, once; says how many groups it asked for.
     async fn act(&self, link: &dyn Subscription) -> Result<usize> {
-        let wants = |group: &GroupName| self.deliver.wants(group);
-        let plan = lock(&self.channels).plan(Instant::now(), MOST, wants);
+        let wants = |group: &GroupName| self.deliver.has_members(group);
+        let plan = lock(&self.channels).next_changes(Instant::now(), MOST, wants);
         if !plan.subscribe.is_empty() {
             link.subscribe(plan.subscribe.iter().cloned().map(Channel::Group).collect()).await?;
-            lock(&self.channels).heard(&plan.subscribe, Instant::now(), wants);
+            lock(&self.channels).confirm_subscribed(&plan.subscribe, Instant::now(), wants);
         }
         if !plan.unsubscribe.is_empty() {
             link.unsubscribe(plan.unsubscribe.iter().cloned().map(Channel::Group).collect()).await?;
-            lock(&self.channels).dropped(&plan.unsubscribe);
+            lock(&self.channels).confirm_unsubscribed(&plan.unsubscribe);
         }
         Ok(plan.subscribe.len())
     }
 }
 
 /// A link that hears.
-pub(crate) struct Heard {
+pub(crate) struct SubscriberConnection {
     link: Arc<dyn Subscription>,
-    inbound: Inbound,
+    inbound: ReceiveQueue,
 }

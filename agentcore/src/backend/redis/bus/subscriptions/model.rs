@@ -9,7 +9,7 @@ use std::time::Duration;
 use shuttle::thread;
 use tokio::time::Instant;
 
-use super::table::{Asked, Channels};
+use super::table::{SubscribeOutcome, SubscriptionTable};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
@@ -39,7 +39,7 @@ impl Directory {
 /// The directory, the channels, and what Redis sends to this node.
 struct World {
     directory: Directory,
-    channels: Mutex<Channels>,
+    channels: Mutex<SubscriptionTable>,
     heard: Mutex<HashSet<GroupName>>,
     group: GroupName,
     start: Instant,
@@ -49,7 +49,7 @@ struct World {
 
 impl World {
     fn new(breaks: bool) -> Arc<Self> {
-        let channels = Mutex::new(Channels::default());
+        let channels = Mutex::new(SubscriptionTable::default());
         lock(&channels).set_up(|_| false);
         let group = GroupName::new("lobby").unwrap();
         Arc::new(Self {
@@ -70,15 +70,15 @@ impl World {
     fn join(&self) -> Option<tokio::sync::oneshot::Receiver<()>> {
         self.directory.add();
         thread::yield_now();
-        let asked = lock(&self.channels).ask(&self.group);
+        let asked = lock(&self.channels).subscribe(&self.group);
         match asked {
-            Asked::Wait(waiting, _) => Some(waiting),
-            Asked::Heard => {
+            SubscribeOutcome::Wait(waiting, _) => Some(waiting),
+            SubscribeOutcome::Subscribed => {
                 let hears = lock(&self.heard).contains(&self.group);
                 assert!(hears || self.breaks, "it was said to hear, and does not");
                 None
             }
-            Asked::Down => None,
+            SubscribeOutcome::Down => None,
         }
     }
 
@@ -86,20 +86,20 @@ impl World {
         let last = self.directory.remove();
         thread::yield_now();
         if last {
-            lock(&self.channels).left(&self.group, self.start, |group| self.wants(group));
+            lock(&self.channels).unsubscribe(&self.group, self.start, |group| self.wants(group));
         }
     }
 
     /// One turn of the task, so much later.
     fn turn(&self, later: u64) {
         let now = self.start + Duration::from_secs(later);
-        let plan = lock(&self.channels).plan(now, 10, |group| self.wants(group));
+        let plan = lock(&self.channels).next_changes(now, 10, |group| self.wants(group));
         thread::yield_now();
         lock(&self.heard).extend(plan.subscribe.iter().cloned());
-        lock(&self.channels).heard(&plan.subscribe, now, |group| self.wants(group));
+        lock(&self.channels).confirm_subscribed(&plan.subscribe, now, |group| self.wants(group));
         thread::yield_now();
         lock(&self.heard).retain(|group| !plan.unsubscribe.contains(group));
-        lock(&self.channels).dropped(&plan.unsubscribe);
+        lock(&self.channels).confirm_unsubscribed(&plan.unsubscribe);
     }
 
     /// The link is lost, and there is another.

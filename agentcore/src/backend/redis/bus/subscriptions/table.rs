@@ -17,10 +17,10 @@ const LINGER: Duration = Duration::from_secs(10);
 
 /// The groups, by what is known of their channels.
 #[derive(Debug, Default)]
-pub(crate) struct Channels {
-    groups: HashMap<GroupName, Held>,
+pub(crate) struct SubscriptionTable {
+    groups: HashMap<GroupName, SubscriptionState>,
     /// Those to ask for, each once; all that are wanted when there is a link again.
-    asked: Vec<GroupName>,
+    requested: Vec<GroupName>,
     /// Those that nobody may want any more, by the time at which they are looked at.
     leaving: VecDeque<(Instant, GroupName)>,
     up: bool,
@@ -29,20 +29,20 @@ pub(crate) struct Channels {
 type Waiters = Vec<oneshot::Sender<()>>;
 
 #[derive(Debug)]
-enum Held {
+enum SubscriptionState {
     /// It is asked for, or about to be.
-    Asked(Waiters),
+    Requested(Waiters),
     /// Its messages arrive. `leaving`: when to look whether anybody wants it.
-    Heard { leaving: Option<Instant> },
+    Subscribed { leaving: Option<Instant> },
     /// It is being left. Whoever asks meanwhile waits until it is asked for again.
-    Dropping(Waiters),
+    Unsubscribing(Waiters),
 }
 
 /// The answer to who asks for a group.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum SubscribeOutcome {
     /// Its messages arrive.
-    Heard,
+    Subscribed,
     /// They will when this ends; `true`: somebody must tell the task.
     Wait(oneshot::Receiver<()>, bool),
     /// There is no link. It will be asked for when there is one.
@@ -51,42 +51,42 @@ pub(crate) enum Asked {
 
 /// What to ask Redis for.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct SubscriptionChanges {
     pub(crate) subscribe: Vec<GroupName>,
     pub(crate) unsubscribe: Vec<GroupName>,
 }
 
-impl Channels {
+impl SubscriptionTable {
     /// A connection of this node is in `group` now.
-    pub(crate) fn ask(&mut self, group: &GroupName) -> Asked {
-        let first = self.asked.is_empty();
+    pub(crate) fn subscribe(&mut self, group: &GroupName) -> SubscribeOutcome {
+        let first = self.requested.is_empty();
         let waiters = match self.groups.get_mut(group) {
-            Some(Held::Heard { leaving }) => {
+            Some(SubscriptionState::Subscribed { leaving }) => {
                 *leaving = None;
-                return Asked::Heard;
+                return SubscribeOutcome::Subscribed;
             }
-            Some(Held::Asked(waiters) | Held::Dropping(waiters)) => waiters,
+            Some(SubscriptionState::Requested(waiters) | SubscriptionState::Unsubscribing(waiters)) => waiters,
             None => {
-                self.groups.insert(group.clone(), Held::Asked(Vec::new()));
+                self.groups.insert(group.clone(), SubscriptionState::Requested(Vec::new()));
                 if self.up {
-                    self.asked.push(group.clone());
+                    self.requested.push(group.clone());
                 }
                 match self.groups.get_mut(group) {
-                    Some(Held::Asked(waiters)) => waiters,
-                    _ => return Asked::Down,
+                    Some(SubscriptionState::Requested(waiters)) => waiters,
+                    _ => return SubscribeOutcome::Down,
                 }
             }
         };
         if !self.up {
-            return Asked::Down;
+            return SubscribeOutcome::Down;
         }
         let (sender, receiver) = oneshot::channel();
         waiters.push(sender);
-        Asked::Wait(receiver, first)
+        SubscribeOutcome::Wait(receiver, first)
     }
 
     /// The last connection of this node may have left `group`. True when somebody must tell the task.
-    pub(crate) fn left(&mut self, group: &GroupName, now: Instant, wants: impl Fn(&GroupName) -> bool) -> bool {
+    pub(crate) fn unsubscribe(&mut self, group: &GroupName, now: Instant, wants: impl Fn(&GroupName) -> bool) -> bool {
         if !self.up {
             // Nothing is asked for now, and what nobody wants never will be: so they do not pile up.
             if !wants(group) {
@@ -94,7 +94,7 @@ impl Channels {
             }
             return false;
         }
-        if let Some(Held::Heard { leaving: leaving @ None }) = self.groups.get_mut(group) {
+        if let Some(SubscriptionState::Subscribed { leaving: leaving @ None }) = self.groups.get_mut(group) {
             let due = now + LINGER;
             *leaving = Some(due);
             self.leaving.push_back((due, group.clone()));
@@ -109,27 +109,32 @@ impl Channels {
     }
 
     /// Whether there is something to ask for.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.up && !self.asked.is_empty()
+    pub(crate) fn has_requests(&self) -> bool {
+        self.up && !self.requested.is_empty()
     }
 
     /// What to do now: at most `most` groups at once.
-    pub(crate) fn plan(&mut self, now: Instant, most: usize, wants: impl Fn(&GroupName) -> bool) -> Plan {
-        let mut plan = Plan::default();
+    pub(crate) fn next_changes(
+        &mut self,
+        now: Instant,
+        most: usize,
+        wants: impl Fn(&GroupName) -> bool,
+    ) -> SubscriptionChanges {
+        let mut plan = SubscriptionChanges::default();
         if !self.up {
             return plan;
         }
-        let rest = self.asked.split_off(most.min(self.asked.len()));
-        plan.subscribe = std::mem::replace(&mut self.asked, rest);
+        let rest = self.requested.split_off(most.min(self.requested.len()));
+        plan.subscribe = std::mem::replace(&mut self.requested, rest);
         while plan.unsubscribe.len() < most && self.leaving.front().is_some_and(|(due, _)| *due <= now) {
             let Some((due, group)) = self.leaving.pop_front() else { break };
             match self.groups.get_mut(&group) {
                 // Somebody came and went meanwhile: a later entry stands for it.
-                Some(Held::Heard { leaving }) if *leaving == Some(due) => {
+                Some(SubscriptionState::Subscribed { leaving }) if *leaving == Some(due) => {
                     if wants(&group) {
                         *leaving = None;
                     } else {
-                        self.groups.insert(group.clone(), Held::Dropping(Vec::new()));
+                        self.groups.insert(group.clone(), SubscriptionState::Unsubscribing(Vec::new()));
                         plan.unsubscribe.push(group);
                     }
                 }
@@ -140,15 +145,20 @@ impl Channels {
     }
 
     /// The messages of these groups arrive now.
-    pub(crate) fn heard(&mut self, groups: &[GroupName], now: Instant, wants: impl Fn(&GroupName) -> bool) {
+    pub(crate) fn confirm_subscribed(
+        &mut self,
+        groups: &[GroupName],
+        now: Instant,
+        wants: impl Fn(&GroupName) -> bool,
+    ) {
         for group in groups {
             let Some(held) = self.groups.get_mut(group) else { continue };
-            if let Held::Asked(waiters) = held {
+            if let SubscriptionState::Requested(waiters) = held {
                 for waiter in std::mem::take(waiters) {
                     let _ = waiter.send(());
                 }
                 let leaving = (!wants(group)).then(|| now + LINGER);
-                *held = Held::Heard { leaving };
+                *held = SubscriptionState::Subscribed { leaving };
                 if let Some(due) = leaving {
                     self.leaving.push_back((due, group.clone()));
                 }
@@ -157,14 +167,14 @@ impl Channels {
     }
 
     /// No more messages of these groups arrive.
-    pub(crate) fn dropped(&mut self, groups: &[GroupName]) {
+    pub(crate) fn confirm_unsubscribed(&mut self, groups: &[GroupName]) {
         for group in groups {
             match self.groups.remove(group) {
-                Some(Held::Dropping(waiters)) if !waiters.is_empty() => {
-                    self.groups.insert(group.clone(), Held::Asked(waiters));
-                    self.asked.push(group.clone());
+                Some(SubscriptionState::Unsubscribing(waiters)) if !waiters.is_empty() => {
+                    self.groups.insert(group.clone(), SubscriptionState::Requested(waiters));
+                    self.requested.push(group.clone());
                 }
-                Some(Held::Dropping(_)) | None => {}
+                Some(SubscriptionState::Unsubscribing(_)) | None => {}
                 Some(held) => drop(self.groups.insert(group.clone(), held)),
             }
         }
@@ -173,19 +183,19 @@ impl Channels {
     /// There is no link any more: nobody waits for it.
     pub(crate) fn set_down(&mut self) {
         self.up = false;
-        self.asked.clear();
+        self.requested.clear();
         self.leaving.clear();
         for held in self.groups.values_mut() {
             // Whoever waited has joined, and learns that it hears nothing yet.
-            *held = Held::Asked(Vec::new());
+            *held = SubscriptionState::Requested(Vec::new());
         }
     }
 
     /// There is a link, which hears nothing yet: all that is wanted is asked for.
     pub(crate) fn set_up(&mut self, wants: impl Fn(&GroupName) -> bool) {
         self.groups.retain(|group, _| wants(group));
-        self.groups.values_mut().for_each(|held| *held = Held::Asked(Vec::new()));
-        self.asked = self.groups.keys().cloned().collect();
+        self.groups.values_mut().for_each(|held| *held = SubscriptionState::Requested(Vec::new()));
+        self.requested = self.groups.keys().cloned().collect();
         self.up = true;
     }
 

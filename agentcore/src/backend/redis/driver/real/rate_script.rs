@@ -6,7 +6,7 @@ use redis::Script;
 
 use super::script_args::Call;
 use crate::backend::redis::keys::escaped;
-use crate::backend::{Part, Quota, RateDecision, Rule, grain};
+use crate::backend::{MessageClass, Quota, RateAlgorithm, RateDecision, window_granularity};
 
 /// A call that takes from quotas. `subject` is what the keys of the subject begin with.
 pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost: u32) -> Call<'a> {
@@ -15,14 +15,14 @@ pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost
     for quota in quotas {
         // Rounded up: a window that is longer by less than a microsecond never lets more through.
         let window = u64::try_from(quota.window.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
-        let rule = match quota.rule {
-            Rule::Sliding => "s",
-            Rule::Gcra => "g",
+        let rule = match quota.algorithm {
+            RateAlgorithm::Sliding => "s",
+            RateAlgorithm::Gcra => "g",
         };
-        let (first, second) = match quota.rule {
-            Rule::Sliding => (grain(quota.messages, window), 0),
+        let (first, second) = match quota.algorithm {
+            RateAlgorithm::Sliding => (window_granularity(quota.messages, window), 0),
             // Exact, in numbers that Lua can hold: the product of the two cannot be one.
-            Rule::Gcra => {
+            RateAlgorithm::Gcra => {
                 let (takes, messages) = (u128::from(cost) * u128::from(window), u128::from(quota.messages.max(1)));
                 (u64::try_from(takes / messages).unwrap_or(u64::MAX), u64::try_from(takes % messages).unwrap_or(0))
             }
@@ -40,16 +40,16 @@ pub(super) fn decision(wait: u64) -> RateDecision {
     }
 }
 
-/// A quota's key: what tells it apart from the subject's others, as in a `RateBook`.
+/// A quota's key: what tells it apart from the subject's others, as in a `RateLimiter`.
 fn key(subject: &str, quota: &Quota) -> String {
-    let part = match quota.part {
-        Part::Ordinary => "o".to_owned(),
-        Part::Exempt => "e".to_owned(),
-        Part::Type(name) => format!("t{}", escaped(name)),
+    let part = match quota.class {
+        MessageClass::Ordinary => "o".to_owned(),
+        MessageClass::Exempt => "e".to_owned(),
+        MessageClass::Type(name) => format!("t{}", escaped(name)),
     };
-    let rule = match quota.rule {
-        Rule::Sliding => 's',
-        Rule::Gcra => 'g',
+    let rule = match quota.algorithm {
+        RateAlgorithm::Sliding => 's',
+        RateAlgorithm::Gcra => 'g',
     };
     format!("{subject}:{}:{part}:{}:{rule}", quota.limit, quota.window.as_nanos())
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
 use super::{State, StubRedis};
 use crate::backend::redis::keys::Channel;
-use crate::backend::{Async, Quota, RateAsk, RateDecision, Subject};
+use crate::backend::{Async, Quota, RateDecision, RateRequest, Subject};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 
@@ -107,8 +107,8 @@ impl Commands for StubCommands {
     fn take(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
         self.step(move |state| {
             let subject = Subject::Key(subject.into());
-            let ask = RateAsk { subject: &subject, quotas: &quotas, cost };
-            state.rates.take(&ask, tokio::time::Instant::now())
+            let ask = RateRequest { subject: &subject, quotas: &quotas, cost };
+            state.rates.check(&ask, tokio::time::Instant::now())
         })
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{Commands, Driver, Events, Subscription};
 use crate::backend::redis::keys::Channel;
-use crate::backend::{Async, GRACE, RateBook};
+use crate::backend::{Async, GRACE, RateLimiter};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, lock};
 use commands::StubCommands;
@@ -36,7 +36,7 @@ pub(crate) struct StubRedis(Arc<Mutex<State>>);
 /// What it keeps, and what is wrong with it.
 struct State {
     registry: Registry,
-    rates: RateBook,
+    rates: RateLimiter,
     post: Post,
     down: bool,
     hangs: bool,
@@ -53,7 +53,7 @@ impl StubRedis {
     pub(super) fn with_grace(lease: Duration, grace: Duration) -> Self {
         let state = State {
             registry: Registry::new(lease, grace),
-            rates: RateBook::new(Instant::now()),
+            rates: RateLimiter::new(Instant::now()),
             post: Post::default(),
             down: false,
             hangs: false,
@@ -85,7 +85,7 @@ impl StubRedis {
     pub(crate) fn lose_everything(&self) {
         let mut state = self.state();
         state.registry.clear();
-        state.rates = RateBook::new(Instant::now());
+        state.rates = RateLimiter::new(Instant::now());
     }
 
     /// Every receiving link ends.

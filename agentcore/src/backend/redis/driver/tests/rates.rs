@@ -1,4 +1,4 @@
-//! Rates: by the rules of `RateBook`, whichever clock.
+//! Rates: by the rules of `RateLimiter`, whichever clock.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::super::*;
 use super::fixture::*;
-use crate::backend::{Part, Quota, RateAsk, RateBook, RateDecision, Rule, Subject};
+use crate::backend::{MessageClass, Quota, RateAlgorithm, RateDecision, RateLimiter, RateRequest, Subject};
 
 pub(super) fn quota(messages: u32, window: Duration) -> Quota {
-    Quota { limit: 0, part: Part::Ordinary, messages, window, rule: Rule::Sliding }
+    Quota { limit: 0, class: MessageClass::Ordinary, messages, window, algorithm: RateAlgorithm::Sliding }
 }
 
 fn millis(number: u64) -> Duration {
@@ -31,8 +31,8 @@ fn hint(decision: RateDecision) -> Duration {
 async fn no_window_has_too_many_and_a_hint_is_true(world: World) {
     let commands = world.commands().await;
     let window = millis(200);
-    for rule in [Rule::Sliding, Rule::Gcra] {
-        let quotas = [Quota { rule, ..quota(7, window) }, Quota { rule, ..quota(4, window / 3) }];
+    for algorithm in [RateAlgorithm::Sliding, RateAlgorithm::Gcra] {
+        let quotas = [Quota { algorithm, ..quota(7, window) }, Quota { algorithm, ..quota(4, window / 3) }];
         let mut runner = TestRunner::new_with_rng(Runs::default(), TestRng::deterministic_rng(Default::default()));
         let asks = prop::collection::vec((1..4_u32, 0..30_u64), 120);
         let asks = asks.new_tree(&mut runner).unwrap().current();
@@ -50,7 +50,7 @@ async fn no_window_has_too_many_and_a_hint_is_true(world: World) {
             passed.push((asked, Instant::now(), cost));
         }
         // Redis decided between asking and answering: the widest that a window can have been counts.
-        let times = if rule == Rule::Gcra { 2 } else { 1 };
+        let times = if algorithm == RateAlgorithm::Gcra { 2 } else { 1 };
         for quota in quotas {
             for (begin, (first, _, _)) in passed.iter().enumerate() {
                 let within = passed[begin..].iter().take_while(|(_, answered, _)| *answered - *first < quota.window);
@@ -82,11 +82,11 @@ async fn quotas_and_subjects_are_counted_apart(world: World) {
     let others = [
         one,
         Quota { limit: 1, ..one },
-        Quota { part: Part::Exempt, ..one },
-        Quota { part: Part::Type("a"), ..one },
-        Quota { part: Part::Type("a:1"), ..one },
+        Quota { class: MessageClass::Exempt, ..one },
+        Quota { class: MessageClass::Type("a"), ..one },
+        Quota { class: MessageClass::Type("a:1"), ..one },
         Quota { window: millis(2_000), ..one },
-        Quota { rule: Rule::Gcra, ..one },
+        Quota { algorithm: RateAlgorithm::Gcra, ..one },
     ];
     for other in others {
         assert_eq!(take(&commands, &[other], 1).await, RateDecision::Passed, "{other:?}");
@@ -127,8 +127,11 @@ mod only {
 
 async fn who_is_silent_is_forgotten(mut world: World) {
     let commands = world.commands().await;
-    let quotas =
-        [quota(3, millis(100)), quota(9_000, millis(120)), Quota { rule: Rule::Gcra, ..quota(3, millis(100)) }];
+    let quotas = [
+        quota(3, millis(100)),
+        quota(9_000, millis(120)),
+        Quota { algorithm: RateAlgorithm::Gcra, ..quota(3, millis(100)) },
+    ];
     assert_eq!(take(&commands, &quotas, 2).await, RateDecision::Passed);
     assert_eq!(world.server().keys().len(), 3);
     tokio::time::sleep(millis(150)).await;
@@ -139,21 +142,22 @@ async fn who_is_silent_is_forgotten(mut world: World) {
 /// the one that refused said that it is a moment away.
 async fn the_script_decides_as_the_book_does(world: World) {
     let commands = world.commands().await;
-    for rule in [Rule::Sliding, Rule::Gcra] {
+    for algorithm in [RateAlgorithm::Sliding, RateAlgorithm::Gcra] {
         let mut runner = TestRunner::new_with_rng(Runs::default(), TestRng::deterministic_rng(Default::default()));
         let asks = prop::collection::vec((1..5_u32, 0..12_u64), 400);
         let asks = asks.new_tree(&mut runner).unwrap().current();
         let subject = Subject::Key("subject".into());
-        let quotas = [Quota { rule, ..quota(20, millis(150)) }, Quota { rule, ..quota(9_000, millis(1_000)) }];
-        let mut book = RateBook::new(Instant::now());
+        let quotas =
+            [Quota { algorithm, ..quota(20, millis(150)) }, Quota { algorithm, ..quota(9_000, millis(1_000)) }];
+        let mut book = RateLimiter::new(Instant::now());
         for (cost, pause) in asks {
             tokio::time::sleep(millis(pause)).await;
             let asked = Instant::now();
             let decided = take(&commands, &quotas, cost).await;
             let passed_by = asked.elapsed();
-            let ask = RateAsk { subject: &subject, quotas: &quotas, cost };
+            let ask = RateRequest { subject: &subject, quotas: &quotas, cost };
             // The book sees what passed, so that both have counted the same.
-            let modelled = book.take(&ask, Instant::now());
+            let modelled = book.check(&ask, Instant::now());
             let slack = passed_by + millis(20);
             match (decided, modelled) {
                 (RateDecision::Passed, RateDecision::Passed) => {}
@@ -169,7 +173,7 @@ async fn the_script_decides_as_the_book_does(world: World) {
                 (RateDecision::Passed, RateDecision::Refused { .. }) => {
                     assert!(hint(modelled) <= slack, "{modelled:?}");
                     tokio::time::sleep(hint(modelled)).await;
-                    assert_eq!(book.take(&ask, Instant::now()), RateDecision::Passed);
+                    assert_eq!(book.check(&ask, Instant::now()), RateDecision::Passed);
                 }
             }
         }
@@ -181,7 +185,7 @@ async fn a_clock_that_goes_back_locks_nobody_out_and_lets_nobody_through(mut wor
     const HOUR: u64 = 3_600_000_000;
     let commands = world.commands().await;
     let log = quota(3, millis(60_000));
-    let cell = Quota { rule: Rule::Gcra, ..log };
+    let cell = Quota { algorithm: RateAlgorithm::Gcra, ..log };
     let later = |value: &str| {
         let (time, rest) = value.split_once(' ').unwrap();
         format!("{} {rest}", time.parse::<u64>().unwrap() + HOUR)
