@@ -1,4 +1,4 @@
-//! What the pages of the documentation say is there: tests, files, modules, settings, codes, and the pages themselves.
+//! The documentation names only existing tests, files, modules, settings, codes and pages.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
@@ -14,12 +14,12 @@ fn text_of(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The texts in backquotes.
+/// Returns the texts in backquotes.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The rows of the tables, without their heads, and the heading of the section they stand in.
+/// Returns the rows of the tables, without their heads, and the heading of their section.
 fn rows(page: &str) -> Vec<(&str, &str)> {
     let (mut section, mut rows) = ("", Vec::new());
     let mut lines = page.lines().peekable();
@@ -35,9 +35,9 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
     rows
 }
 
-/// Whether a line of source begins a test, given the one before. Tests that run on every backend, over every transport, with
-/// every store or with every driver are written for a macro, with the backend, the transport, the store's place or the
-/// driver's world as their parameter.
+/// Returns whether a line begins a test, given the line before. Tests that run on every backend, over every transport, with
+/// every store or with every driver are declared through a macro, with the backend, the transport, the store's location or
+/// the driver's world as their parameter.
 fn begins_test(before: &str, line: &str, name: &str) -> bool {
     let line = line.trim_start();
     let function = line.strip_prefix("async ").unwrap_or(line);
@@ -78,7 +78,7 @@ fn every_promise_names_tests_that_exist() {
     assert!(count > 100, "only {count} tests are named");
 }
 
-/// Whether the names before a type or a function are those of modules of the framework.
+/// Returns whether the names before a type or a function are modules of the framework.
 fn is_module(path: &str) -> bool {
     let (modules, last) = path.rsplit_once("::").unwrap_or(("", path));
     let is_name = |name: &&str| name.starts_with(|c: char| c.is_ascii_lowercase());
@@ -127,7 +127,7 @@ fn the_readme_leads_to_every_page() {
     }
 }
 
-/// The texts in double quotes that look like codes of errors.
+/// Returns the texts in double quotes that look like error codes.
 fn codes(line: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let is_code = move |text: &&str| text.len() > 4 && text.chars().all(is_part);
@@ -136,7 +136,7 @@ fn codes(line: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_page_on_the_protocol_lists_every_code() {
-    /// What only the process itself sees, at its start.
+    /// Codes that only the process itself sees, at startup.
     const INSIDE: [&str; 1] = ["CANNOT_START"];
     let page = text_of("agentcore/src/docs/protocol.md");
     let listed: BTreeSet<_> = quoted(&page).collect();

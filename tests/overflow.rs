@@ -1,6 +1,6 @@
-//! What a connection that does not read gets later, under each policy; and that nobody else notices.
+//! The messages that a stalled connection gets later, under each policy, and that no other connection notices.
 //!
-//! A program of its own: a thousand clients beside other tests would wait for each other.
+//! A test program of its own: a thousand clients would delay other tests.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::time::Duration;
@@ -94,12 +94,12 @@ async fn market() -> Server {
 async fn market_with(bound: usize, workers: usize) -> Server {
     let mut settings = settings();
     (settings.ws_max_outbox_bytes, settings.workers) = (bound, workers);
-    // Whoever stalls does so for as long as the test likes.
+    // The stalled client reads nothing for as long as the test wants.
     settings.ws_write_timeout = Duration::from_secs(600);
     Server::with_small_buffers(AgentCore::new(settings).consumer::<Market>()).await
 }
 
-/// A member whose socket takes little before it is full.
+/// Connects a member with small socket buffers.
 async fn narrow(server: &Server) -> Raw {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
@@ -114,8 +114,8 @@ fn filler() -> String {
     "x".repeat(1000)
 }
 
-/// Sends numbered messages until the stalled member has missed, or been spared, `lost` of them; returns how many there
-/// were.
+/// Sends numbered messages until the stalled member has lost `lost` of them, or had them replaced; returns the number
+/// of messages.
 async fn send_until(server: &Server, lost: u64, send: impl AsyncFn(u64)) -> u64 {
     let mut number = 0;
     loop {
@@ -130,7 +130,7 @@ async fn send_until(server: &Server, lost: u64, send: impl AsyncFn(u64)) -> u64 
     }
 }
 
-/// Reads everything up to the message that says `end`.
+/// Reads everything up to the message `end`.
 async fn read_to_end(raw: &mut Raw) -> Vec<Frame> {
     let mut frames = Vec::new();
     loop {
@@ -153,7 +153,7 @@ fn resyncs(frames: &[Frame]) -> Vec<(usize, Value)> {
     texts.filter(|(_, m)| m["type"] == "agentcore.resync").map(|(at, m)| (at, m["data"].clone())).collect()
 }
 
-/// The last message, which stands for the end, is sent once the stalled member has room for it.
+/// The last message, which marks the end, is sent once the stalled member has room for it.
 async fn end(server: &Server) {
     until("there is room", async || server.manager.stats().outbox_bytes < BOUND as u64 / 4).await;
     server.manager.group("g").send(&Line { number: u64::MAX, filler: String::new() }).await.expect("sent");
@@ -184,8 +184,8 @@ async fn the_oldest_give_way_and_are_told_once() {
     assert_eq!((&told[0].1["groups"], &told[0].1["reason"]), (&json!(["g"]), &json!("overflow")));
 }
 
-/// What one handler sends is joined before it is written, and what is half written cannot give way: that must not be all of
-/// the outbox.
+/// Messages of one handler are joined before they are written, and a partly written chunk cannot be dropped: it must not
+/// fill the whole outbox.
 #[tokio::test]
 async fn the_oldest_of_a_burst_give_way_also_in_a_small_outbox() {
     let server = market_with(64 * 1024, 1).await;
@@ -242,7 +242,7 @@ async fn only_the_newest_of_each_key_waits_and_nothing_is_missed() {
     assert_eq!(resyncs(&frames), []);
 }
 
-/// A message that may be dropped gives way to one that may not, and the order of what is left stays.
+/// A message that may be dropped makes room for one that may not, and the order of the rest is kept.
 #[tokio::test]
 async fn what_must_arrive_pushes_out_what_need_not() {
     let server = market().await;
@@ -262,7 +262,7 @@ async fn what_must_arrive_pushes_out_what_need_not() {
     assert_eq!(server.manager.stats().slow_consumers, 0);
 }
 
-/// Replies, errors and pongs of a client that does not read are kept where messages of a group are dropped.
+/// Replies, errors and pongs of a client that does not read are kept when group messages are dropped.
 #[tokio::test]
 async fn answers_are_never_dropped() {
     let server = market().await;
@@ -298,7 +298,7 @@ async fn answers_are_never_dropped() {
 async fn an_answer_that_finds_no_room_ends_the_connection_with_the_reason() {
     let server = market().await;
     let mut slow = narrow(&server).await;
-    // What must arrive fills the outbox; the answers then do not fit.
+    // Messages that must arrive fill the outbox; the replies then do not fit.
     let asking = tokio::spawn(async move {
         for number in 0.. {
             let ask = format!(r#"{{"type":"ask","ref":{number}}}"#);
@@ -312,7 +312,7 @@ async fn an_answer_that_finds_no_room_ends_the_connection_with_the_reason() {
     drop(asking.await.expect("no panic"));
 }
 
-/// A thousand members, one of which does not read: everybody else gets everything, and what waits is bounded.
+/// A thousand members, one of which does not read: all others get everything, and the queue is bounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_stalled_reader_among_a_thousand_costs_the_others_nothing() {
     let server = market().await;
@@ -380,6 +380,6 @@ async fn a_resync_comes_at_most_once_in_two_seconds() {
         }
         assert_eq!(told.len(), round);
     }
-    // Not a bound on how long it takes, but on how soon it may come; the first may have been read late.
+    // Checks how early it may come, not how long it takes; the first may have been read late.
     assert!(told[1] - told[0] >= Duration::from_secs(1), "{told:?}");
 }

@@ -1,4 +1,4 @@
-//! Settings: what is read, what is refused, and what a program says of it.
+//! Settings: which are read, which values are refused, and the messages about them.
 #![expect(clippy::expect_used, reason = "a test stops where it fails")]
 
 use std::cell::RefCell;
@@ -47,7 +47,7 @@ fn nothing_set_is_the_table_of_defaults() {
     assert!(settings.workers >= 1);
 }
 
-/// Each with a value that no other has: a variable that set another's field would show.
+/// Each has a unique value, so that a variable that sets another field would show.
 #[test]
 fn every_variable_sets_its_own_field() {
     let settings = read(&[
@@ -106,7 +106,7 @@ fn every_variable_sets_its_own_field() {
     assert_eq!(settings.log_level.to_string(), "TRACE");
 }
 
-/// None that is read is kept from the reader, and none that is promised is not read.
+/// Every setting that is read is documented, and every documented setting is read.
 #[test]
 fn the_page_on_settings_lists_what_is_read() {
     let asked = RefCell::new(BTreeSet::new());
@@ -226,7 +226,7 @@ fn a_value_is_shown_on_one_line_and_cut() {
     assert!(lines.iter().all(|line| line.len() < 200 && !line.contains('\u{1b}')), "{lines:?}");
 }
 
-/// The program in a folder, with nothing of this test's environment.
+/// Runs the program in a folder, without this test's environment.
 fn in_folder(folder: &Folder, dot_env: &str) -> Command {
     fs::write(folder.path().join(".env"), dot_env).expect("a file");
     let mut command = Command::new(program());
@@ -250,7 +250,7 @@ fn refusal(command: &mut Command) -> (Option<i32>, String) {
     (child.0.wait().expect("a status").code(), said)
 }
 
-/// A child that does not outlive its test.
+/// A child process that does not outlive its test.
 struct Stopped(Child);
 
 impl Drop for Stopped {
@@ -260,7 +260,7 @@ impl Drop for Stopped {
     }
 }
 
-/// A program that starts, and where it says that it listens.
+/// Starts a program, and returns the address it listens on.
 fn started(command: &mut Command) -> (Stopped, String) {
     let mut child = Stopped(command.spawn().expect("the program is there"));
     let mut line = String::new();
@@ -268,7 +268,7 @@ fn started(command: &mut Command) -> (Stopped, String) {
     (child, line)
 }
 
-/// Where a program that starts says that it listens.
+/// Returns the address that a started program prints.
 fn listens(command: &mut Command) -> String {
     started(command).1
 }
@@ -291,7 +291,7 @@ fn the_environment_comes_before_the_file_and_the_file_before_the_default() {
     assert!(listens(command.env("PORT", "0")).starts_with("listening on http://127.0.0.1:"));
     let (code, said) = refusal(&mut in_folder(&folder, "PORT=http\n"));
     assert!(code == Some(2) && said.contains("PORT=\"http\""), "{said}");
-    // Empty counts as not set, in the environment too.
+    // An empty value counts as not set, in the environment too.
     let (code, said) = refusal(in_folder(&folder, "PORT=http\n").env("PORT", ""));
     assert!(code == Some(2) && said.contains("PORT=\"http\""), "{said}");
     let quoted = "# a comment\nexport PORT=\"0\"  # any\n\nHOST='127.0.0.1'\n";
@@ -319,18 +319,18 @@ fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
 #[test]
 fn a_program_listens_on_the_address_and_the_port_that_are_set_and_on_no_other() {
     let folder = Folder::new();
-    // A port that was free a moment ago; on this address nobody else takes it.
+    // A port that was free a moment ago; no other test uses this address.
     let port = TcpListener::bind("127.0.0.2:0").and_then(|free| free.local_addr()).expect("a port").port();
     let mut command = in_folder(&folder, "HOST=127.0.0.2\n");
     let (_child, line) = started(command.env_remove("HOST").env("PORT", port.to_string()));
     let address = SocketAddr::from(([127, 0, 0, 2], port));
     assert_eq!(line.trim(), format!("listening on http://{address}"));
     TcpStream::connect(address).expect("it listens there");
-    // The same port of another address is not taken.
+    // The same port of another address is free.
     TcpListener::bind(("127.0.0.3", port)).expect("it listens nowhere else");
 }
 
-/// The names of a process's threads that are workers.
+/// Returns the names of a process's worker threads.
 fn worker_threads(process: u32) -> BTreeSet<String> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("its threads");
     let names = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
@@ -338,7 +338,7 @@ fn worker_threads(process: u32) -> BTreeSet<String> {
     names.map(|name| name.trim().to_owned()).filter(|name| worker(name)).collect()
 }
 
-/// What `/health` says of a program that listens, as `line` has it.
+/// Returns the `/health` response of a program that prints `line`.
 fn health(line: &str) -> String {
     let address = line.trim().strip_prefix("listening on http://").expect("an address");
     let mut socket = TcpStream::connect(address).expect("it listens there");
@@ -354,9 +354,9 @@ fn as_many_worker_threads_run_as_are_set() {
     let folder = Folder::new();
     for (set, threads) in [("1", 1), ("3", 3), ("0", 0)] {
         let (child, line) = started(in_folder(&folder, "").env("PORT", "0").env("WORKERS", set));
-        // A shard for each, and one on the runtime of the program itself where there is no worker.
+        // One shard per worker, or one on the program's own runtime if there is no worker.
         assert_eq!(health(&line).matches("\"writer.").count(), threads.max(1), "WORKERS={set}");
-        // A thread gives itself its name, which may be after the program listens.
+        // A thread sets its own name, possibly after the program listens.
         let names: BTreeSet<_> = (0..threads).map(|index| format!("agentcore-{index}")).collect();
         let begun = Instant::now();
         while worker_threads(child.0.id()) != names {

@@ -1,5 +1,5 @@
-//! TLS in the process: `into_router` behind a server of one's own. What the protocol demands is tested over TLS with
-//! the protocol; here is what only TLS, or any stream that is no bare socket, can get wrong.
+//! TLS in the process: `into_router` behind a server of the application. The protocol tests run over TLS too; these tests
+//! cover what only TLS, or any stream that is not a plain socket, can break.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn member(server: &Server, user: &str) -> Client {
 async fn messages_of_every_size_cross_tls_in_order() {
     let (server, _) = start().await;
     let mut clients = [member(&server, "a").await, member(&server, "b").await, member(&server, "c").await];
-    // Below, at and above the 16 KiB of a TLS record and the 64 KiB of a portion.
+    // Below, at and above the 16 KiB of a TLS record and the 64 KiB of one write.
     let sizes = [0, 1, 16_300, 16_384, 16_500, 65_000, 65_536, 66_000, 1_000_000];
     for size in sizes {
         clients[0].say("post", json!({ "group": "g", "text": "x".repeat(size) })).await;
@@ -55,7 +55,7 @@ async fn a_burst_to_a_group_arrives_whole_and_in_order() {
     }
 }
 
-/// Without it a client cannot tell an end from an attack (RFC 8446 6.1).
+/// Without it a client cannot tell a close from an attack (RFC 8446 6.1).
 #[tokio::test]
 async fn the_stream_ends_with_the_goodbye_of_tls() {
     let (server, _) = start().await;

@@ -1,4 +1,4 @@
-//! Where a client is: what proxies of ours say counts, what anybody else says does not.
+//! The address of a client: only trusted proxies may state it.
 
 use agentcore::axum::Router;
 use agentcore::axum::extract::ConnectInfo;
@@ -15,7 +15,7 @@ async fn behind(proxies: &str) -> Inside {
     Inside::of(open(settings).0).await
 }
 
-/// The address that the server takes a client for.
+/// Returns the address that the server sees for the client.
 async fn seen(server: &Inside, forwarded: &[&str]) -> Value {
     let mut request = "ws://localhost/ws".into_client_request().expect("a request");
     for value in forwarded {

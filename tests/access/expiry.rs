@@ -1,4 +1,4 @@
-//! An identity ends: a fresh token renews it, or the connection is closed.
+//! An identity expires: a new token renews it, or the connection is closed.
 
 use tokio::time::Instant;
 
@@ -45,7 +45,7 @@ async fn a_fresh_token_within_the_grace_renews_the_identity() {
         assert!((9_000..=10_000).contains(&left), "{reply}");
         assert_eq!(who(&mut ada).await["role"], role);
     }
-    // The last one has no end any more.
+    // The last one does not expire.
     ada.say("agentcore.auth", json!({ "token": "ada" })).await;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(who(&mut ada).await["role"], Value::Null);
@@ -93,7 +93,7 @@ async fn a_fault_of_the_authenticator_closes_nobody_before_the_grace_is_over() {
 async fn a_token_that_came_in_time_counts_although_the_authenticator_is_slow() {
     let (_server, _, mut ada) = with_token("ada?lasts=10&grace=2").await;
     assert_eq!(ada.next().await["type"], "agentcore.auth");
-    // Three seconds to look at it, two seconds of grace.
+    // Three seconds for the decision, two seconds of grace.
     assert_eq!(ada.ask("agentcore.auth", json!({ "token": "slow" })).await["type"], "reply");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(ada.settle().await, [] as [Value; 0]);
@@ -108,7 +108,7 @@ async fn attempts_are_bounded_and_one_at_a_time() {
         (&error["data"]["code"], &error["data"]["retry_after_ms"]),
         (&json!("RATE_LIMIT_EXCEEDED"), &json!(1000))
     );
-    // Handlers go on while a token is looked at.
+    // Handlers run while a token is verified.
     assert_eq!(who(&mut ada).await["user"], "ada");
     assert_eq!(ada.next().await["ref"], 1);
     for number in 1..10 {

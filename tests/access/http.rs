@@ -1,4 +1,4 @@
-//! Bounds of HTTP, before anything is known of a client.
+//! HTTP limits that apply before anything is known of a client.
 
 use tests::raw::handshake;
 use tests::server::Server;

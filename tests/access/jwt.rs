@@ -1,4 +1,4 @@
-//! JSON Web Tokens: which hold, which do not, and what is refused at the start.
+//! JSON Web Tokens: valid ones, invalid ones, and weak secrets.
 
 use std::sync::LazyLock;
 use std::time::UNIX_EPOCH;
@@ -13,7 +13,7 @@ const SECRET: &str = "p9T2vQ7xLmZ4wK8sNc3RbY6hJd1FgA5e";
 /// An RSA key, and a token of `ada` until 2100 signed with its private half.
 const RSA: &str = include_str!("keys/rsa_public.pem");
 const RSA_TOKEN: &str = include_str!("keys/ada_rs256.jwt");
-/// An elliptic key, made for this run.
+/// An elliptic-curve key pair, made for this run.
 static ELLIPTIC: LazyLock<rcgen::KeyPair> = LazyLock::new(|| rcgen::KeyPair::generate().expect("a key"));
 
 fn now() -> u64 {
@@ -106,7 +106,7 @@ fn each_algorithm_takes_its_own_tokens_and_no_others() {
     let private = EncodingKey::from_ec_pem(ELLIPTIC.serialize_pem().as_bytes()).expect("a key");
     let es256 = encode(&Header::new(Algorithm::ES256), &claims, &private).expect("a token");
     let rsa = JwtAuthenticator::rs256(RSA).expect("a key");
-    // The public key as the secret of HMAC: what a verifier falls for that believes the header.
+    // The public key as the HMAC secret, which deceives a verifier that trusts the header.
     let confused = |pem: &str| {
         encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(pem.as_bytes())).expect("a token")
     };
@@ -191,7 +191,7 @@ proptest! {
         let at = at % good.len();
         let mut forged = good.clone();
         forged.replace_range(at..=at, &with);
-        // The last character of base64 has bits that say nothing.
+        // The last base64 character contains unused bits.
         prop_assume!(forged != good && at + 1 != good.len());
         prop_assert!(secret().verify(&forged).is_err(), "{}", forged);
     }

@@ -1,4 +1,4 @@
-//! Bounds on connections and groups: exact however many come at once, and given back.
+//! Limits on connections and groups: exact for simultaneous connections, and released afterwards.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use tests::wait::{until, until_equal};
 
 use crate::*;
 
-/// The workers of tests that race: a thread each beside those of the test.
+/// The number of workers in race tests: one thread each, beside those of the test.
 fn racing() -> Settings {
     let mut settings = settings();
     settings.workers = 2;
     settings
 }
 
-/// What a flood gets: so many of each status, and those who got in.
+/// The result of a flood: the number of each status, and the admitted clients.
 async fn flood(
     server: &Inside,
     count: usize,
@@ -44,19 +44,19 @@ async fn flood(
     (statuses, held)
 }
 
-/// Somewhere that nobody else is.
+/// An address that no other client has.
 fn anywhere(number: usize) -> SocketAddr {
     let number = u32::try_from(number).expect("a small number");
     SocketAddr::from((std::net::Ipv4Addr::from_bits(0x0A00_0000 + number), 4000))
 }
 
-/// Both counts in one question: who was let in a moment ago may be on the way to its worker still, and is counted then.
+/// Reads both counts at once: a client that was admitted a moment ago may still be on the way to its worker, and counts.
 async fn given_back(server: &Inside) {
     let counts = async || (server.manager.stats().connections, server.manager.online_count().await.expect("a count"));
     until_equal("connections and users", (0, 0), counts).await;
 }
 
-/// A flood of 10,000 meets a bound of 100, three times: as one user, from one address, and as anybody.
+/// A flood of 10,000 meets a limit of 100, three times: per user, per address, and in total.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_thousand_at_once_get_exactly_the_hundred_places_there_are() {
     type Who = fn(usize) -> (String, SocketAddr);
@@ -80,13 +80,13 @@ async fn ten_thousand_at_once_get_exactly_the_hundred_places_there_are() {
         until_equal("hooks", 100, async || journal.lines().len()).await;
         drop(held);
         given_back(&server).await;
-        // The last place is given back a moment after the connection has gone from the counts.
+        // The last admission is released a moment after the connection has left the counts.
         until("100 places", async || flood(&server, 100, who).await.0 == HashMap::from([(101, 100)])).await;
         given_back(&server).await;
     }
 }
 
-/// Clients that come and go as fast as they can: a place is never held by two.
+/// Clients connect and disconnect as fast as they can: one admission is never held by two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn while_clients_come_and_go_there_are_never_more_than_the_bound() {
     let mut settings = racing();
@@ -102,7 +102,7 @@ async fn while_clients_come_and_go_there_are_never_more_than_the_bound() {
                 for _ in 0..40 {
                     let mut raw = Raw::over(server.reach(Some(anywhere(number))));
                     if raw.shake("/ws", &[]).await.status == 101 {
-                        // Whoever has seen 101 holds a place until it says goodbye.
+                        // A client that has received 101 holds an admission until it closes.
                         let now = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
                         counts.1.fetch_max(now, Ordering::SeqCst);
                         counts.2.fetch_add(1, Ordering::SeqCst);
@@ -162,7 +162,7 @@ async fn an_address_is_what_one_client_has() {
         ("198.51.100.1:2", 429),
         ("[::ffff:198.51.100.1]:1", 429),
         ("198.51.100.2:1", 101),
-        // One network of IPv6 is one client.
+        // An IPv6 network counts as one client.
         ("[2001:db8:0:1::1]:1", 101),
         ("[2001:db8:0:1:ffff::2]:1", 429),
         ("[2001:db8:0:2::1]:1", 101),
@@ -171,7 +171,7 @@ async fn an_address_is_what_one_client_has() {
         assert_eq!(answer.status, status, "{peer}");
         held.push(raw);
     }
-    // Behind a proxy the client counts, not the proxy; whoever is none of ours cannot say who it is.
+    // Behind a proxy the client counts, not the proxy; an untrusted peer cannot state an address.
     for (peer, forwarded, status) in [
         ("10.0.0.1:1", "198.51.100.1", 429),
         ("10.0.0.1:1", "198.51.100.3", 101),
@@ -203,7 +203,7 @@ async fn groups_in_all_are_bounded_and_an_empty_one_gives_its_place_back() {
         assert_eq!((&error["code"], &error["category"]), (&json!("LIMIT_EXCEEDED"), &json!("connection")));
         assert!(error["message"].as_str().is_some_and(|text| text.contains("at most 3 groups in all")), "{error}");
     }
-    // A group that is there takes whoever comes, and its place lasts as long as anybody is in it.
+    // An existing group accepts any member, and its permit lasts until its last member has left.
     assert_eq!(group(&mut bob, "join", "a").await["type"], "reply");
     assert_eq!(group(&mut ada, "leave", "a").await["type"], "reply");
     assert_eq!(group(&mut ada, "join", "d").await["type"], "error");
@@ -217,8 +217,8 @@ async fn groups_in_all_are_bounded_and_an_empty_one_gives_its_place_back() {
     }
 }
 
-/// Many workers join and leave the same few groups: nobody is refused for a place that the group has already, and none
-/// is lost.
+/// Many workers join and leave the same few groups: no join is refused because of a permit that the group already has,
+/// and no permit is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_joins_the_same_new_group_at_once_needs_one_place() {
     let mut settings = racing();
@@ -248,8 +248,8 @@ async fn who_joins_the_same_new_group_at_once_needs_one_place() {
     }
 }
 
-/// A group with members on two nodes counts on both, and a client that goes away while the backend decides leaves no
-/// place taken.
+/// A group with members on two nodes counts on both, and a client that disappears while the backend decides holds no
+/// admission.
 #[tokio::test]
 async fn groups_are_bounded_over_all_nodes() {
     let mut settings = settings();

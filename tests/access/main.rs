@@ -1,4 +1,4 @@
-//! Who gets in: tokens, origins, addresses, limits. What is refused is refused before the upgrade and leaves nothing.
+//! Access: tokens, origins, addresses, limits. A refusal precedes the upgrade and leaves nothing behind.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ mod limits;
 mod origin;
 mod tokens;
 
-/// Reads a token such as `ada?lasts=10&grace=5&role=admin`; some words do other things.
+/// Reads a token such as `ada?lasts=10&grace=5&role=admin`; some words have other effects.
 struct Tokens {
     journal: Journal,
 }
@@ -63,7 +63,7 @@ impl Authenticator for Tokens {
 
     async fn refresh(&self, identity: &Identity, token: &str) -> Result<Identity> {
         self.journal.note(format!("refresh {}", identity.user()));
-        // `slow` takes its time and is whoever was there.
+        // `slow` takes some time and keeps the previous identity.
         match self.read(token).await {
             Ok(fresh) if fresh.user() == "slow" => Ok(Identity::new(identity.user().clone())),
             other => other,
@@ -71,7 +71,7 @@ impl Authenticator for Tokens {
     }
 }
 
-/// Who somebody is.
+/// Returns the identity of the connection.
 #[message("you")]
 struct You {
     user: UserId,
@@ -145,24 +145,24 @@ fn open(settings: Settings) -> (AgentCore, Journal) {
     (AgentCore::new(settings).state(journal.clone()).consumer::<Guest>().consumer::<Named>(), journal)
 }
 
-/// An application that wants tokens.
+/// An application that requires tokens.
 async fn guarded() -> (Inside, Journal) {
     let (app, journal) = open(embedded());
     (Inside::of(app.authenticator(Tokens { journal: journal.clone() })).await, journal)
 }
 
-/// Settings for the test's own runtime, so that its clock is the server's.
+/// Settings for the test's own runtime, so that server and test share a clock.
 fn embedded() -> Settings {
     let mut settings = settings();
     settings.workers = 0;
-    // A client that waits for an hour of a paused clock answers no pings meanwhile.
+    // A client that waits for an hour on a paused clock answers no pings meanwhile.
     settings.ws_enable_heartbeat = false;
     settings
 }
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9)), 50_000);
 
-/// The status of the answer to a handshake, and its error.
+/// Returns the status of the answer to a handshake, and its error.
 async fn refusal(server: &Inside, path: &str, headers: &[(&str, &str)]) -> (u16, Value) {
     let answer = shake(server, path, headers).await.1;
     let error = if answer.status == 101 { Value::Null } else { answer.json()["error"].clone() };
@@ -175,14 +175,14 @@ async fn shake(server: &Inside, path: &str, headers: &[(&str, &str)]) -> (Raw, t
     (raw, answer)
 }
 
-/// A client from an address.
+/// Opens a stream from an address.
 async fn from(server: &Inside, peer: &str) -> (Raw, tests::http::Answer) {
     let mut raw = Raw::over(server.reach(Some(peer.parse().expect("an address"))));
     let answer = raw.shake("/ws", &[]).await;
     (raw, answer)
 }
 
-/// A connected client.
+/// Connects a client.
 async fn connect(server: &Inside, path: &str) -> Client {
     let request = format!("ws://localhost{path}").into_client_request().expect("a request");
     Client::over(Box::new(server.reach(Some(PEER))), request).await.expect("the server lets it in")
@@ -192,7 +192,7 @@ async fn who(client: &mut Client) -> Value {
     client.ask("who", json!({})).await["data"].clone()
 }
 
-/// Nobody has been registered, counted or told.
+/// Checks that no connection was registered, counted or announced.
 async fn nothing_happened(server: &Inside, journal: &Journal) {
     let stats = server.manager.stats();
     assert_eq!((stats.connections, stats.users, stats.groups), (0, 0, 0));

@@ -1,4 +1,4 @@
-//! Pages: which may connect, and which may call the application's routes.
+//! Pages: which ones may connect, and which may call the application's routes.
 
 use agentcore::axum::Router;
 use agentcore::axum::routing::get;
@@ -47,7 +47,7 @@ async fn allowed_origins_are_those_that_are_listed() {
         ("http://localhost:3000", 101),
         ("http://app.example.com", 403),
         ("https://other.example.com", 403),
-        // Its own is not listed.
+        // Its own origin is not listed.
         ("http://localhost", 403),
         ("null", 403),
     ] {
@@ -73,7 +73,7 @@ async fn a_refused_origin_is_logged_and_a_flood_of_them_is_not() {
     assert_eq!(log.lines_with("secret-1"), [""; 0], "a token in the query is in no line");
 }
 
-/// What the routes of the application say to a page.
+/// The CORS headers of the application's routes.
 async fn cors(server: &Inside, method: &str, origin: &str) -> tests::http::Answer {
     let mut raw = Raw::over(server.reach(Some(PEER)));
     let request = format!(

@@ -70,7 +70,7 @@ async fn without_an_authenticator_the_path_names_the_user_or_nobody_does() {
     assert_ne!(users[0], users[1]);
     let (status, error) = refusal(&server, "/as/anon-1", &[]).await;
     assert_eq!((status, error["code"].as_str()), (400, Some("VALIDATION_FAILED")), "nobody claims that prefix");
-    // Nobody looks at tokens, so there is nothing to renew.
+    // There is no authenticator, so there is nothing to renew.
     let error = one.ask("agentcore.auth", json!({ "token": "x" })).await;
     assert_eq!(error["data"]["code"], "UNKNOWN_MESSAGE_TYPE");
 }

@@ -1,4 +1,4 @@
-//! Limits over nodes: exact however many come at once, and nothing is left behind.
+//! Limits over nodes: exact for simultaneous connections, and nothing is left behind.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Error;
 
 use crate::{Nodes, join};
 
-/// Connects so many clients at once; those who got in, and the statuses of those who did not.
+/// Connects clients at once; returns the admitted ones, and the statuses of the others.
 async fn rush(nodes: &Arc<Nodes>, count: usize, user: impl Fn(usize) -> String) -> (Vec<Client>, Vec<u16>) {
     let rushing: Vec<_> = (0..count)
         .map(|number| {
@@ -51,7 +51,7 @@ on_every_backend! {
             })
             .await;
             until("the probe has gone", async || nodes.0[0].server.manager.stats().connections == 0).await;
-            // The place of the probe is given back a moment after the connection has gone.
+            // The probe's admission is released a moment after the connection has ended.
             until("ten places", async || {
                 let (clients, _) = rush(&nodes, 10, |number| format!("u{number}")).await;
                 clients.len() == 10
@@ -79,7 +79,7 @@ on_every_backend! {
         let mut settings = settings();
         settings.max_connections_per_ip = 3;
         let nodes = Arc::new(Nodes::with(cluster, settings).await);
-        // Every client of a test comes from the same address.
+        // All clients of a test connect from the same address.
         let (mut clients, refused) = rush(&nodes, 20, |number| format!("u{number}")).await;
         assert_eq!((clients.len(), refused), (3, vec![429; 17]));
         for client in &mut clients {
@@ -104,12 +104,12 @@ on_every_backend! {
         let (mut ada, mut bob) = (nodes.connect(0, "ada").await, nodes.connect(1, "bob").await);
         join(&mut ada, "a").await;
         join(&mut bob, "a").await;
-        // On one node that was one place, on two it was two.
+        // One group admission on one node, two on two nodes.
         let answer = ada.ask("join", json!({ "group": "b" })).await;
         assert_eq!(answer["type"], if several { "error" } else { "reply" }, "{answer}");
         let answer = bob.ask("join", json!({ "group": "c" })).await;
         assert_eq!((&answer["type"], &answer["data"]["code"]), (&json!("error"), &json!("LIMIT_EXCEEDED")));
-        // Who goes makes room, however it goes.
+        // A connection that ends makes room, however it ends.
         drop(ada);
         until("a place", async || bob.ask("join", json!({ "group": "c" })).await["type"] == "reply").await;
         for name in ["a", "c"] {
@@ -121,7 +121,7 @@ on_every_backend! {
     }
 }
 
-/// A client that goes away while the backend decides has its place given back.
+/// The admission of a client that disappears while the backend decides is released.
 #[tokio::test]
 async fn a_client_that_vanishes_while_it_is_admitted_leaves_no_place_taken() {
     let hub = Hub::default();
@@ -136,7 +136,7 @@ async fn a_client_that_vanishes_while_it_is_admitted_leaves_no_place_taken() {
         tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
         drop(raws);
     }
-    // Somebody who stays: admitted after all the others were decided on.
+    // A client that stays: admitted after all others were decided on.
     let mut client = nodes.connect(0, "ada").await;
     client.settle().await;
     until_equal("places", 1, async || hub.admitted()).await;

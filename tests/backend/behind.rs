@@ -1,4 +1,4 @@
-//! A node that does not keep up with what it hears, or cannot read it: how long the others wait, and who is told.
+//! A node that cannot process or read what it receives: how long the others wait, and which clients get a resync.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn what_is_dropped_is_told_together_and_soon() {
     for _ in 0..200 {
         say(&sender, group("second"), 0).await;
     }
-    // Nothing more comes.
+    // Nothing more arrives.
     until_equal("what was lost then, together", vec![first.clone(), second.clone()], async || other.told()).await;
     other.hold("anybody");
     say(&sender, user("anybody"), 0).await;
@@ -67,7 +67,7 @@ async fn what_is_dropped_is_told_together_and_soon() {
     until_equal("for whom it was nobody knows, so all", all, async || other.told()).await;
 }
 
-/// A question to deliver something may have been in it.
+/// The payload may have contained a request to deliver a message.
 #[tokio::test]
 async fn what_nodes_say_to_all_and_cannot_be_read_is_told_to_everybody() {
     let Some(redis) = Redis::start() else { return };

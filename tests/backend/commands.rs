@@ -1,4 +1,4 @@
-//! What nodes cost Redis, by its own counts.
+//! The number of commands that nodes send to Redis, by its own counts.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn a_message_to_a_group_of_any_size_is_one_publish() {
             assert_eq!(client.next_of("posted").await["data"]["text"], text);
         }
     }
-    // One each, and a mark for each second in which something was sent.
+    // One each, and a watermark for each second in which something was sent.
     let published = redis.calls("publish") - before;
     assert!((10..=14).contains(&published), "{published} calls");
 }
@@ -44,7 +44,7 @@ async fn only_the_first_join_of_a_group_on_a_node_subscribes() {
     for client in &mut clients {
         join(client, "g").await;
     }
-    // One on each node; also for who comes back before the group is forgotten.
+    // One on each node, also for a member that returns before the group is forgotten.
     assert_eq!(redis.calls("subscribe") - before, 2);
     for client in &mut clients {
         client.ask("leave", json!({ "group": "g" })).await;
@@ -55,7 +55,7 @@ async fn only_the_first_join_of_a_group_on_a_node_subscribes() {
     assert_eq!(redis.calls("subscribe") - before, 2);
 }
 
-/// What the manager asks of a backend when a connection joins a group.
+/// The calls of the manager to a backend when a connection joins a group.
 async fn enter(backend: &impl Backend, group: &GroupName, is_first: bool) {
     if is_first {
         backend.admit_group().await.expect("a place");
@@ -100,7 +100,7 @@ async fn an_idle_node_sends_few_commands_whatever_it_holds() {
     groups.iter().for_each(|group| node.set_members(group, 1));
     futures_util::future::join_all(groups.iter().map(|group| enter(&backend, group, true))).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // By Redis' own sum, with what the scripts do inside.
+    // By Redis' own sum, including the commands inside scripts.
     let (before, seconds) = (redis.sum_of_calls(), 10);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let calls = redis.sum_of_calls() - before;
@@ -136,7 +136,7 @@ async fn many_messages_travel_together_when_there_are_many() {
     receiver.stop().await;
 }
 
-/// The members of this node have a message before Redis has answered anything: it does not answer at all.
+/// The members of this node get a message before Redis answers anything: it does not answer at all.
 #[tokio::test]
 async fn members_of_the_own_node_do_not_wait_for_redis() {
     let Some(redis) = Redis::start() else { return };

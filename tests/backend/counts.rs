@@ -68,7 +68,7 @@ on_every_backend! {
         until_equal("users", 1, async || nodes.server(0).manager.online_count().await.expect("a count")).await;
     }
 
-    // What a node records of a user or a group must be its state, in whatever order its workers come to record it.
+    // The last recorded count of a user or a group must be the current one, in whatever order the workers record it.
     async fn counts_are_right_after_many_workers_have_changed_them_at_once(cluster) {
         let mut settings = tests::server::settings();
         settings.workers = 4;

@@ -1,4 +1,4 @@
-//! Messages over nodes: to whom, in which order, and from when on.
+//! Messages over nodes: recipients, order, and the moment from which they arrive.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ on_every_backend! {
             post(&mut clients[sender], json!({ "text": "end" })).await;
         }
         for (number, client) in clients.iter_mut().enumerate() {
-            // From each of the two nodes an end comes; what a sender of a node sent is before the one of its node.
+            // Each of the two nodes sends an end message; the messages of a node precede its own.
             let mut texts = texts_before(client, "end").await;
             texts.extend(texts_before(client, "end").await);
             texts.sort_by_key(|(_, text)| text.as_u64());
@@ -141,7 +141,7 @@ on_every_backend! {
             assert_eq!(receiver.next_of("posted").await["data"]["text"], round);
             let left = receiver.ask("leave", json!({ "group": group })).await;
             assert_eq!(left["data"]["names"][0], "true");
-            // What was sent after the leave does not arrive, wherever the group's subscription stands.
+            // A message sent after the leave does not arrive, whatever the state of the group's subscription.
             post(sender, json!({ "group": group, "text": "too late" })).await;
             post(sender, json!({ "text": "end" })).await;
             assert_eq!(texts_before(receiver, "end").await, []);

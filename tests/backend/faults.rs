@@ -1,4 +1,4 @@
-//! A backend that fails, or hears strange things: who is told, and who has what.
+//! A backend that fails, or receives strange payloads: which clients get a resync, and which messages arrive.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ async fn who_joins_while_nobody_can_be_heard_is_told_and_the_others_in_the_group
     let mut clients = nodes.clients(5).await;
     join(&mut clients[0], "g").await;
     redis.set_down(true);
-    // The first who is told shows that the loss is known.
+    // The first resync shows that the loss was noticed.
     until("the loss is known", async || {
         join(&mut clients[2], "other").await;
         let told = clients[2].settle().await;
@@ -115,7 +115,7 @@ async fn who_joins_while_nobody_can_be_heard_is_told_and_the_others_in_the_group
     }
 }
 
-/// What another node sends travels as it is; it was checked where it came from.
+/// A message from another node is passed on unchanged; its own node has validated it.
 #[tokio::test]
 async fn an_envelope_of_another_node_reaches_the_members_unchanged() {
     let hub = Hub::default();

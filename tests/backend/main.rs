@@ -1,5 +1,5 @@
-//! What every backend must do: one suite, run on one node with the memory backend, on two nodes joined by a hub that
-//! takes its time, on two nodes joined by the Redis backend over a stub, and on two nodes joined by Redis.
+//! The contract of every backend: one suite, run on one node with the memory backend, on two nodes joined by a hub with
+//! delays, on two nodes joined by the Redis backend over a stub, and on two nodes joined by Redis.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use agentcore::backend::MemoryBackend;
@@ -12,12 +12,12 @@ use tests::redis::Redis;
 use tests::room::{Gate, Journal, room};
 use tests::server::{Server, settings};
 
-/// A way to make nodes of one cluster.
+/// A way to create the nodes of one cluster.
 trait Cluster {
-    /// How many nodes a test gets.
+    /// The number of nodes that a test gets.
     const NODES: usize;
 
-    /// Gives an application its end of the cluster.
+    /// Adds the backend of one node to an application.
     fn admit(&self, app: AgentCore) -> AgentCore;
 }
 
@@ -75,7 +75,7 @@ impl Nodes {
         Self::through(cluster, settings, |app| app).await
     }
 
-    /// Nodes whose applications have more than the room.
+    /// Starts nodes whose applications have more than the room.
     async fn through<C: Cluster>(cluster: &C, settings: Settings, more: impl Fn(AgentCore) -> AgentCore) -> Self {
         let mut nodes = Vec::new();
         for _ in 0..C::NODES {
@@ -85,7 +85,7 @@ impl Nodes {
         Self(nodes)
     }
 
-    /// The node of the client `number`: they go round.
+    /// Returns the node of client `number`, in turn.
     fn server(&self, number: usize) -> &Server {
         &self.0[number % self.0.len()].server
     }
@@ -96,7 +96,7 @@ impl Nodes {
         client
     }
 
-    /// Clients of as many users, `u0` on the first node, `u1` on the next.
+    /// Connects one client per user, `u0` to the first node, `u1` to the next.
     async fn clients(&self, count: usize) -> Vec<Client> {
         let mut clients = Vec::new();
         for number in 0..count {
@@ -116,7 +116,7 @@ async fn post(client: &mut Client, to: Value) {
     assert_eq!(answer["type"], "reply", "{answer}");
 }
 
-/// Whatever came before the text `end`, as pairs of sender and text.
+/// Returns everything before the text `end`, as pairs of sender and text.
 async fn texts_before(client: &mut Client, end: &str) -> Vec<(String, Value)> {
     let mut texts = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! A Redis that has no memory: limits hold as well as they can, and a place that is given back is given again.
+//! A Redis without free memory: limits hold as well as they can, and a released admission can be granted again.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tests::wait::{PATIENCE, until, until_equal};
 use tokio::time::sleep;
 
 const LIMITS: fn() -> AdmissionLimits = || AdmissionLimits { total: 20, ..no_limits() };
-/// A node that cannot write tries again about as often.
+/// Approximate interval at which a node that cannot write tries again.
 const AGAIN: Duration = Duration::from_millis(1_100);
 
-/// How often Redis has said that it has no memory.
+/// Returns how often Redis has reported that it is out of memory.
 fn refusals(redis: &Redis) -> usize {
     let told = redis.does::<String>(&["INFO", "errorstats"]);
     let of_memory = told.lines().find_map(|line| line.strip_prefix("errorstat_OOM:count="));
@@ -25,7 +25,7 @@ fn admission(number: usize) -> Admission {
     Admission::new(format!("u{number}").parse().expect("a name"), None)
 }
 
-/// Two nodes, by their backends, and what they are given.
+/// Two nodes, by their backends, and their recorders.
 async fn two(redis: &Redis) -> [(RedisBackend, std::sync::Arc<Bare>); 2] {
     let one = (redis.backend(), Bare::new().0);
     let other = (redis.backend(), Bare::new().0);
@@ -34,7 +34,7 @@ async fn two(redis: &Redis) -> [(RedisBackend, std::sync::Arc<Bare>); 2] {
     [one, other]
 }
 
-/// How many of `count` are admitted, by both in turn.
+/// Returns how many of `count` are admitted, by both in turn.
 async fn admitted(nodes: &[(RedisBackend, std::sync::Arc<Bare>); 2], count: usize) -> Vec<usize> {
     let mut admitted = Vec::new();
     for number in 0..count {
@@ -72,11 +72,11 @@ async fn places_that_are_given_back_without_memory_are_given_again() {
     let group: GroupName = "g".parse().expect("a name");
     let full = admitted(&nodes, 20).await;
     assert_eq!(full.len(), 20);
-    // Until both have renewed their leases, and know what the other has.
+    // Until both have renewed their leases and know each other's connections.
     sleep(2 * AGAIN).await;
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     for (backend, node) in &nodes {
-        // What needs memory is refused.
+        // A command that needs memory is refused.
         node.set_members(&group, 1);
         backend.group_count_changed(&group);
     }
@@ -86,7 +86,7 @@ async fn places_that_are_given_back_without_memory_are_given_again() {
         for number in held.drain() {
             nodes[number % 2].0.release(&admission(number));
         }
-        // Each node gives its share at least; what the other does not need of its own, nobody can know.
+        // Each node admits at least its share; it cannot know what the other does not use of its own.
         until(&format!("half of them are given again, round {round}"), async || {
             for number in 0..20 {
                 if !held.contains(&number) && nodes[number % 2].0.admit(&admission(number)).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Places over nodes and Redis: never one too many, and never one lost.
+//! Admissions over nodes and Redis: never one too many, and none lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tests::wait::{until, until_equal};
 
 const BACKENDS: usize = 3;
 const TASKS: usize = 600;
-/// In all, over all tasks.
+/// Over all tasks.
 const ADMISSIONS: usize = 100_000;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Held {
     refused: AtomicUsize,
 }
 
-/// Asks again and again, and gives each place back a moment later.
+/// Requests admissions repeatedly, and releases each a moment later.
 async fn race(backend: Arc<RedisBackend>, held: Arc<Held>, limits: AdmissionLimits, task: usize) {
     let user = task % held.users.len();
     let admission = Admission::new(format!("u{user}").parse().expect("a name"), None);
@@ -66,7 +66,7 @@ async fn three_backends_race_for_places() {
     assert!(admitted > limits.total && refused > 0, "{admitted} admitted, {refused} refused: no race");
     until_equal("users", 0, async || backends[0].online_count().await.expect("a count")).await;
 
-    // No place was lost: all of them can be taken again, and not one more.
+    // No admission was lost: all can be granted again, and not one more.
     let mut taken = 0;
     for number in 0..2 * limits.total {
         let admission = Admission::new(format!("v{}", number % 20).parse().expect("a name"), None);
@@ -79,7 +79,7 @@ async fn three_backends_race_for_places() {
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
 }
 
-/// Three nodes and 3,000 sockets, which come as fast as they can.
+/// Three nodes and 3,000 sockets, as fast as they can connect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
     let Some(redis) = Redis::start() else { return };
@@ -92,7 +92,7 @@ async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
         let (app, journal, gate) = room(settings.clone());
         nodes.push((Arc::new(Server::start(app.backend(redis.backend())).await), journal, gate));
     }
-    // As many users as fill all places but one, then whoever comes; all at once.
+    // Users for all connections but one, then the rest, all at once.
     let clients: Vec<_> = (0..sockets)
         .map(|number| {
             let server = nodes[number % nodes.len()].0.clone();
@@ -117,7 +117,7 @@ async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
     drop(held);
     let online = async || nodes[0].0.manager.online_count().await.expect("a count");
     until_equal("users", 0, online).await;
-    // All places are there again.
+    // All connections are available again.
     let mut again = Vec::new();
     for number in 0..places {
         let mut raw = Raw::reach(&nodes[number % 3].0).await;
@@ -128,7 +128,7 @@ async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
     assert_eq!(refused.status, 503);
 }
 
-/// It has seen nothing in which it could have a share.
+/// The node has no count from which it could have a share.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_comes_right_after_a_loss_gives_no_place_until_all_are_counted_again() {
     let Some(redis) = Redis::start() else { return };
@@ -142,7 +142,7 @@ async fn a_node_that_comes_right_after_a_loss_gives_no_place_until_all_are_count
         }
     }
     redis.does::<()>(&["FLUSHALL"]);
-    // A call tells it what has happened, and it writes all it has again.
+    // A call shows the loss, and the node writes its data again.
     old.release(&admission("old0".to_owned()));
     until_equal("users", 8, async || old.online_count().await.expect("a count")).await;
     let new = redis.backend();

@@ -1,4 +1,4 @@
-//! Presence over nodes: announced once, taken back once.
+//! Presence over nodes: announced once, ended once.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ async fn enter(client: &mut Client) {
     assert_eq!(answer["type"], "reply", "{answer}");
 }
 
-/// The kinds and users of the presence messages before the text `end`.
+/// Returns the kinds and users of the presence messages before the text `end`.
 async fn before_end(client: &mut Client) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
@@ -41,7 +41,7 @@ on_every_backend! {
             enter(client).await;
         }
         let [mut first, second, third] = ada;
-        // One leaves, one is lost: another one is still there.
+        // One leaves, one is lost, and another one is still there.
         assert_eq!(first.ask("leave", json!({ "group": "g" })).await["data"]["names"][0], "true");
         drop(second);
         let server = nodes.server(1);
@@ -145,7 +145,7 @@ on_every_backend! {
     }
 }
 
-/// A handler that is cut off while it leaves has left all the same: nobody stays present for ever.
+/// A handler that is cancelled while it leaves has left nevertheless: no user stays present forever.
 #[tokio::test]
 async fn a_leave_that_is_cut_off_by_its_deadline_is_announced() {
     let nodes = Nodes::of(&Hub::default()).await;
@@ -160,7 +160,7 @@ async fn a_leave_that_is_cut_off_by_its_deadline_is_announced() {
     assert_eq!(watcher.next().await["type"], "gone");
 }
 
-/// A backend that hangs must not keep a connection in the counts that has ended.
+/// A backend that hangs must not keep a closed connection in the counts.
 #[tokio::test]
 async fn a_connection_is_gone_although_its_presence_cannot_be_taken_back() {
     let hub = Hub::default();

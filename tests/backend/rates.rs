@@ -1,4 +1,4 @@
-//! Rate limits over nodes: a user's messages count together, whichever nodes they come to.
+//! Rate limits over nodes: a user's messages count together, whichever nodes they reach.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ on_every_backend! {
         let nodes = Nodes::through(cluster, settings(), |app| app.middleware(limit())).await;
         let (mut one, mut other) = (nodes.connect(0, "ada").await, nodes.connect(1, "ada").await);
         let (mut passed, mut refused) = (0, 0);
-        // The short window refuses several; only what passed counts for the hour.
+        // The short window refuses several; only messages that passed count for the hour.
         let sending = async {
             while passed < 4 {
                 let client = if (passed + refused) % 2 == 0 { &mut one } else { &mut other };
@@ -63,7 +63,7 @@ on_every_backend! {
     }
 }
 
-/// Nothing is let through because nobody can be asked.
+/// No message passes because the backend cannot answer.
 #[tokio::test]
 async fn while_the_backend_does_not_answer_each_node_limits_by_itself() {
     let hub = Hub::default();

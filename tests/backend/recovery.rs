@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 const GROUPS: usize = 50_000;
 
-/// As many groups as one node may have. The time is printed: it is for who reads, as a busy machine takes longer.
+/// As many groups as one node may have. The time is printed for readers only, as a busy machine takes longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     let Some(redis) = Redis::start() else { return };
@@ -51,7 +51,7 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
 }
 
-/// A task that never rests would keep a paused clock from moving.
+/// A task that never rests would keep a paused clock from advancing.
 #[test]
 fn a_node_waits_for_redis_without_working() {
     let (done, waited) = mpsc::channel();
@@ -72,7 +72,7 @@ fn a_node_waits_for_redis_without_working() {
     waited.recv_timeout(PATIENCE).expect("the clock has moved");
 }
 
-/// A node that hears, and cannot say anything; and another one with a member in a group.
+/// A node that receives and cannot publish, and another one with a member in a group.
 struct Half {
     proxy: Proxy,
     cut_off: RedisBackend,
@@ -98,7 +98,7 @@ impl Half {
     }
 }
 
-/// It cannot keep in mind each group that it has spoken to in vain; whoever hears it is told nevertheless.
+/// It cannot remember each group that lost messages; receivers get a resync nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_few_words() {
     let Some(redis) = Redis::start() else { return };
@@ -112,7 +112,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     proxy.set(Links::Commands, Mode::Pass);
     until("it is told", async || listener.resyncs.load(Ordering::Relaxed) > 0).await;
 
-    // The way is free, and nothing old comes.
+    // The path is free, and nothing old arrives.
     assert!(matches!(cut_off.publish(&said(Recipient::Group(group), r#""new""#)), Publish::Done(Ok(()))));
     let message = tokio::time::timeout(PATIENCE, got.recv()).await.expect("it comes").expect("a message");
     assert!(message.envelope().ends_with(br#""new"}"#), "{message:?}");
@@ -122,7 +122,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
     hearing.stop().await;
 }
 
-/// A message whose sender waits for a confirmation has no number, and is missed nevertheless.
+/// A message whose sender waits for a confirmation has no sequence number, and its loss is noticed nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_could_not_be_confirmed_without_redis_is_told_to_be_lost() {
     let Some(redis) = Redis::start() else { return };

@@ -1,4 +1,4 @@
-//! A Redis that is there and refuses: it cannot write its snapshot, reads its file, has become a replica, wants a password.
+//! A Redis that answers and refuses: it cannot write its snapshot, loads its data, is a replica, or wants a password.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use tests::wait::until;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
-/// Two nodes, of which one hears what the other says.
+/// Two nodes, of which one receives what the other publishes.
 struct Two {
     speaker: RedisBackend,
     hearer: RedisBackend,
@@ -36,7 +36,7 @@ impl Two {
         Self { speaker, hearer, node, got, said: 0 }
     }
 
-    /// Says something, and whether it or something before it has come meanwhile.
+    /// Publishes a message; returns whether it or an earlier one arrived meanwhile.
     fn hears(&mut self) -> bool {
         self.said += 1;
         let data = json!({ "number": self.said });
@@ -77,7 +77,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_t
     })
     .await;
 
-    // Long enough for links to be asked several times, and for leases to be renewed in vain.
+    // Long enough for several pings of each link and several failed lease renewals.
     let end = Instant::now() + Duration::from_secs(6);
     let mut heard = 0;
     while Instant::now() < end {

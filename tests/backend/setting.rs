@@ -1,4 +1,4 @@
-//! What the settings of Redis change.
+//! The effects of the Redis settings.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ async fn keys_expire_after_the_times_that_are_set() {
     backend.stop().await;
 }
 
-/// It dies with its threads and sockets, and says nothing.
+/// It dies with its threads and sockets, without a goodbye.
 #[tokio::test]
 async fn a_node_that_dies_is_counted_until_its_lease_ends() {
     let Some(redis) = Redis::start() else { return };
@@ -77,7 +77,7 @@ async fn a_node_that_dies_is_counted_until_its_lease_ends() {
     survivor.stop().await;
 }
 
-/// The line of the page on Redis that says what a user of its access lists needs.
+/// Returns the line of the page on Redis that lists the rights of its user.
 fn access(user: &str) -> Vec<&'static str> {
     let page = include_str!("../../agentcore/src/docs/redis.md");
     let begins = format!("ACL SETUSER {user} ");

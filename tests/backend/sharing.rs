@@ -1,4 +1,4 @@
-//! A Redis that others use too: other applications, other programs, and whoever has no password.
+//! A Redis that is shared with other applications, other programs, and users without a password.
 
 use agentcore::Settings;
 use agentcore::backend::{Backend, RedisBackend};
@@ -79,7 +79,7 @@ async fn any_program_can_publish_an_envelope() {
     publish("ws:users:", &to_user);
     assert_eq!(clients[2].next().await, said("to one"));
 
-    // What may not be is dropped, and what follows flows.
+    // Invalid payloads are dropped, and later ones pass.
     for bad in [json!({ "type": "agentcore.resync", "data": {} }), json!({ "type": "no type" }), json!({ "data": 1 })] {
         publish("ws:everyone:", &bad);
     }

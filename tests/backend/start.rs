@@ -1,4 +1,4 @@
-//! A node that cannot start has not been there.
+//! A node that cannot start leaves no trace.
 
 use agentcore::AgentCore;
 use agentcore::axum::Router;

@@ -8,10 +8,10 @@ use tests::bare::{Bare, no_limits};
 use tests::chat::Folder;
 use tests::redis::{Redis, free_port};
 
-/// Where the child finds Redis.
+/// The variable with the address of Redis for the child.
 const URL: &str = "TLS_TEST_REDIS_URL";
 
-/// Whom to trust is the system's matter, read from a variable of the whole process: so a process of its own asks.
+/// Trusted certificates come from a variable of the whole process, so the test runs in a process of its own.
 #[tokio::test]
 async fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
     if let Ok(url) = std::env::var(URL) {
@@ -41,7 +41,7 @@ async fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
     assert!(!bad.status.success(), "a stranger was trusted");
 }
 
-/// What the child does.
+/// The child's part of the test.
 async fn meet(url: &str) {
     let mut settings = Settings::default();
     settings.redis_url = url.parse().expect("a URL");

@@ -1,4 +1,4 @@
-//! What nodes hear of each other: who comes, who goes, and the end of a stream.
+//! How nodes learn of each other: starts, ends, and the end of a sequence.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn a_node_that_comes_is_known_at_once() {
     assert!(answers.complete && answers.answers.len() == 1, "{answers:?}");
 }
 
-/// It has so much to give back that another node looks at the cluster meanwhile.
+/// It has so much to release that another node reads the cluster meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_goes_is_not_taken_for_dead() {
     let redis = StubRedis::new();
@@ -44,14 +44,14 @@ async fn a_node_that_goes_is_not_taken_for_dead() {
         going.enter(Presence { group: group("g"), user, connection, joined, left })
     }))
     .await;
-    // The other renews its lease every third of 10 s, for the first time after 0.2 s.
+    // The other node renews its lease every third of 10 s, for the first time after 0.2 s.
     sleep_until(begun + Duration::from_millis(6_830)).await;
     going.stop().await;
     sleep(Duration::from_secs(15)).await;
     assert_eq!(other.resyncs.load(Ordering::Relaxed), 0);
 }
 
-/// Its goodbye is still on the way to a node that does not find it in the cluster any more.
+/// Its goodbye is still on the way to a node that no longer finds it in the cluster.
 #[tokio::test]
 async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
     let Some(redis) = Redis::start() else { return };
@@ -61,7 +61,7 @@ async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
     let begun = Instant::now();
     other.start(&staying, "b", no_limits()).await;
     node.start(&going, "a", no_limits()).await;
-    // The other renews its lease every third of 5 s, for the first time after 0.2 s.
+    // The other node renews its lease every third of 5 s, for the first time after 0.2 s.
     sleep_until(begun + Duration::from_millis(1_600)).await;
     proxy.set(Links::Subscriptions, Mode::Deaf);
     going.stop().await;
@@ -71,7 +71,7 @@ async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
     assert_eq!(other.told(), [], "nothing is missing");
 }
 
-/// It comes while another node renews its lease: what that node hears of the cluster then is older than the greeting.
+/// It starts while another node renews its lease, whose view of the cluster is then older than the hello.
 #[tokio::test]
 async fn a_node_that_has_just_come_is_not_taken_for_dead() {
     let Some(redis) = Redis::start() else { return };
@@ -112,7 +112,7 @@ async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
     sleep(Duration::from_millis(100)).await;
     redis.drop_next_publish();
     say(&sender, Recipient::Group(group("quiet")), 0).await;
-    // More often than a round trip takes: something always waits.
+    // More often than a round trip takes, so that a message is always waiting.
     for _ in 0..20_000 {
         say(&sender, Recipient::Group(group("busy")), 0).await;
         sleep(Duration::from_micros(200)).await;

@@ -1,4 +1,4 @@
-//! The chain: the order of its middlewares, and what each of them may do with a message.
+//! The chain: the order of its middleware, and what each may do with a message.
 
 use agentcore::middleware::{Chain, Incoming, Middleware, Next, Reply};
 use agentcore::prelude::*;
@@ -8,7 +8,7 @@ use tests::server::Server;
 
 use crate::{Note, Text, app, connect, serve};
 
-/// Notes what passes.
+/// Records what passes.
 struct Passes(Journal, &'static str);
 
 impl Middleware for Passes {
@@ -45,7 +45,7 @@ impl Middleware for Obeys {
     }
 }
 
-/// Answers in the place of whatever the handler answered.
+/// Replaces the handler's reply.
 struct Overrides;
 
 impl Middleware for Overrides {
@@ -104,7 +104,7 @@ async fn a_request_has_exactly_one_answer_whatever_the_chain_does() {
         assert_eq!(ada.settle().await, Vec::<Value>::new(), "nothing more");
     }
     assert_eq!(ada.ask("refuse", json!({})).await["data"]["code"], "FORBIDDEN");
-    // The handler has answered before the middleware could: the second answer is an error without a `ref`.
+    // The handler has replied before the middleware: the second reply becomes an error without a `ref`.
     assert_eq!(ada.ask("early", json!({})).await["data"]["text"], "early");
     let after = ada.settle().await;
     assert_eq!(after.len(), 1, "{after:?}");

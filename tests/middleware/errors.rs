@@ -1,4 +1,4 @@
-//! Errors: what the client is told, what the log says, and when a connection has caused too many.
+//! Errors: what the client gets, what is logged, and when a connection has caused too many.
 
 use agentcore::error::{ErrorCategory, ErrorResponse, Severity};
 use agentcore::prelude::*;
@@ -10,7 +10,7 @@ use tracing::Level;
 
 use crate::{Mirror, app, connect};
 
-/// A server on the thread of its test, whose log can be captured.
+/// Starts a server on the thread of its test, whose log can be captured.
 async fn serve() -> Server {
     let mut settings = settings();
     settings.workers = 0;
@@ -46,7 +46,7 @@ fn every_kind_of_error_says_how_bad_it_is_whether_to_try_again_and_whether_it_cl
 #[tokio::test]
 async fn the_sixty_first_error_of_a_client_closes_with_1008() {
     let server = Server::start(app(Journal::default())).await;
-    // Of every kind that a client causes: no JSON, no envelope, an unknown type, a bad payload, a refusal.
+    // All kinds that a client causes: invalid JSON, invalid envelope, unknown type, invalid payload, refusal.
     let mistakes = [
         "no JSON",
         r#"{"data":{}}"#,
@@ -102,7 +102,7 @@ async fn a_bad_error_is_one_line_in_the_log_with_its_circumstances_and_no_secret
     ] {
         assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
     }
-    // A mistake of the client is not the log's business.
+    // A mistake of the client is not logged.
     ada.ask("refuse", json!({})).await;
     assert_eq!(log.lines_with("FORBIDDEN"), Vec::<String>::new());
 }
@@ -132,7 +132,7 @@ async fn a_kind_of_error_gets_at_most_a_line_in_a_second_per_connection() {
 async fn who_made_too_many_errors_is_one_plain_line_in_the_log() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve().await;
-    // A line separator and a mark of direction: both may be in a user id.
+    // A line separator and a direction mark, which may occur in a user id.
     let mut ada = connect(&server, "%E2%80%A8%E2%80%AEada").await;
     for _ in 0..61 {
         ada.text("no JSON").await;

@@ -1,4 +1,4 @@
-//! Middlewares that panic, hang, or stop a handler half way.
+//! Middleware that panics, hangs, or cancels a handler.
 
 use std::time::Duration;
 

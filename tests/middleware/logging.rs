@@ -1,4 +1,4 @@
-//! `Logging`: one event for each message, one line for each event, and nothing of the data.
+//! `Logging`: one event per message, one line per event, and no message data.
 
 use agentcore::middleware::{Chain, Level, Logging, Middleware};
 use agentcore::prelude::*;
@@ -10,7 +10,7 @@ use tests::wait::until_equal;
 
 use crate::{Mirror, app, connect};
 
-/// A server on the thread of its test, whose log can be captured.
+/// Starts a server on the thread of its test, whose log can be captured.
 async fn serve(middleware: impl Middleware) -> Server {
     let mut settings = settings();
     settings.workers = 0;

@@ -1,4 +1,4 @@
-//! What stands between connections and handlers: order, changes, answers, refusals, limits, logs.
+//! Middleware between connections and handlers: order, changes, replies, refusals, limits, logs.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use agentcore::error::Severity;
@@ -23,7 +23,7 @@ pub struct Text {
     text: String,
 }
 
-/// What comes back.
+/// The reply.
 #[message("note")]
 pub struct Note {
     text: String,
@@ -96,7 +96,7 @@ impl Mirror {
     }
 }
 
-/// A server whose messages pass through `middleware`.
+/// Starts a server whose messages pass through `middleware`.
 async fn serve(middleware: impl Middleware) -> (Server, Journal) {
     let journal = Journal::default();
     (Server::start(app(journal.clone()).middleware(middleware)).await, journal)

@@ -1,4 +1,4 @@
-//! Rate limits: who is refused, when a message may pass again, and which messages count as what.
+//! Rate limits: which messages are refused, when one may pass again, and what each costs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn passes(client: &mut Client, kind: &str) -> bool {
     }
 }
 
-/// How many of `count` messages pass.
+/// Returns how many of `count` messages pass.
 async fn passing(client: &mut Client, kind: &str, count: usize) -> usize {
     let mut passed = 0;
     for _ in 0..count {
@@ -58,7 +58,7 @@ async fn trying_again_after_the_hint_passes() {
         let (server, _) = serve(limit).await;
         let mut ada = connect(&server, "ada").await;
         for _ in 0..4 {
-            // However slow the machine is, sooner or later one comes too early.
+            // However slow the machine is, one arrives too early eventually.
             let mut hint = None;
             until("a refusal", async || {
                 let answer = ada.ask("echo", json!({ "text": "x" })).await;
@@ -133,7 +133,7 @@ async fn a_type_with_a_limit_of_its_own_is_counted_by_itself() {
 async fn a_cost_is_taken_whole_or_not_at_all() {
     let (server, _) = serve(RateLimit::per_user(7, HOUR)).await;
     let mut ada = connect(&server, "ada").await;
-    // Two exports at 3 each leave 1, which no third one fits into but an echo does.
+    // Two exports at 3 each leave 1, enough for an echo and too little for a third export.
     assert_eq!(passing(&mut ada, "export", 3).await, 2);
     assert_eq!(passing(&mut ada, "echo", 2).await, 1);
 

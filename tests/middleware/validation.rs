@@ -1,4 +1,4 @@
-//! `Validation`: sizes and depths, each at its bound and above it.
+//! `Validation`: sizes and depths, each at its limit and above it.
 
 use agentcore::middleware::{Chain, Validation};
 use serde_json::{Value, json};

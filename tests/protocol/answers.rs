@@ -1,4 +1,4 @@
-//! What a handler returns, and what the client gets.
+//! Return values of handlers, and the replies that clients get.
 
 use serde_json::{Value, json};
 use tests::client::Client;
@@ -13,7 +13,7 @@ async fn connected(over: Transport) -> (Server, Client) {
     (server, client)
 }
 
-/// Everything that comes for one message.
+/// Returns everything that arrives for one message.
 async fn all(client: &mut Client, text: &str) -> Vec<Value> {
     client.text(text).await;
     client.settle().await

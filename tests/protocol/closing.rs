@@ -94,7 +94,7 @@ over_every_transport! {
         for _ in 0..10 {
             let mut raw = Raw::open(&server, "/probe/ada").await;
             let fatal = frame(TEXT, br#"{"type":"fatal"}"#);
-            // Frames that are cut where one read ends and the next begins.
+            // A frame may be split between two reads.
             let more = frame(TEXT, &[b'x'; 777]).repeat(400);
             raw.try_send(&[fatal, more].concat()).await;
             assert_eq!(raw.closed().await.0, 4000);
@@ -111,14 +111,14 @@ over_every_transport! {
     }
 }
 
-/// A server that closed waits five seconds for a client that does not answer.
+/// A server that closes waits five seconds for a client that does not answer.
 async fn is_left_after_five_seconds(over: Transport) {
     let server = probe(over).await;
     let mut raw = Raw::open(&server, "/probe/ada").await;
     raw.text(r#"{"type":"close"}"#).await;
     assert_eq!(raw.closed().await.0, 4001);
     let begun = Instant::now();
-    // The socket is there for five seconds more, and takes what a client still sends.
+    // The socket stays open for five more seconds, and reads what the client still sends.
     let ended = async {
         while raw.try_send(&frame(TEXT, b"{}")).await {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -140,7 +140,7 @@ async fn a_client_of_any_stream_that_never_answers_a_close_is_left_after_five_se
     is_left_after_five_seconds(Transport::Hidden).await;
 }
 
-/// The answer to a close is a client's last word: it may come back at once, also where only one place is free.
+/// A client that answers a close may reconnect at once, even if only one connection is allowed.
 #[tokio::test]
 async fn a_client_that_closed_can_come_back_at_once_to_the_only_place() {
     let mut settings = tests::server::settings();

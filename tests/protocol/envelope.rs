@@ -1,4 +1,4 @@
-//! The envelope: its forms, its `ref`, and what is ignored.
+//! The envelope: its forms, its `ref`, and ignored keys.
 
 use serde_json::{Value, json};
 use tests::client::Client;

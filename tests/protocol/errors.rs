@@ -1,4 +1,4 @@
-//! Error objects: every field of them.
+//! Error objects: every field.
 
 use serde_json::{Value, json};
 use tests::client::Client;
@@ -10,7 +10,7 @@ async fn error_for(client: &mut Client, text: &str) -> Value {
     client.next().await
 }
 
-/// Checks the parts that differ each time, and takes them out.
+/// Checks the fields that differ each time, and removes them.
 fn constant(mut error: Value) -> Value {
     let data = error["data"].as_object_mut().expect("an object");
     let id = data.remove("error_id").expect("an error id");

@@ -1,4 +1,4 @@
-//! Frames that are right: fragments, pings between them, every form of length.
+//! Valid frames: fragments, pings between them, every form of length.
 
 use serde_json::{Value, json};
 use tests::raw::{PING, PONG, Raw, TEXT, frame};
@@ -9,7 +9,7 @@ const TEXT_PART: u8 = 0x01;
 const MORE: u8 = 0x00;
 const LAST: u8 = 0x80;
 
-/// The next frames: a pong may come before or after a text that was asked for at the same time.
+/// Returns the next frames: a pong may precede or follow a text that was requested at the same time.
 async fn received(raw: &mut Raw, count: usize) -> (Vec<Vec<u8>>, Vec<Value>) {
     let (mut pongs, mut texts) = (Vec::new(), Vec::new());
     for _ in 0..count {

@@ -1,4 +1,4 @@
-//! The opening handshake: what is upgraded, what is refused and how.
+//! The opening handshake: which requests are upgraded, and how others are refused.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn refused(server: &Server, request: &str) -> Answer {
     Raw::handshake(server, request.as_bytes()).await.1
 }
 
-/// The status of the refusal of a client that offers `protocols`.
+/// Returns the status of the refusal of a client that offers `protocols`.
 async fn offered(server: &Server, protocols: &[&str]) -> Result<Client, u16> {
     Client::offer(server, "/probe/ada", protocols).await.map_err(|error| match *error {
         Error::Http(response) => response.status().as_u16(),
@@ -195,7 +195,7 @@ async fn a_client_that_dribbles_its_headers_is_dropped_after_five_seconds() {
     assert!((Duration::from_millis(4500)..Duration::from_secs(9)).contains(&taken), "{taken:?}");
 }
 
-/// Not even the first byte of a request, or no more than the preface of another protocol.
+/// Not even the first byte of a request, or only the preface of another protocol.
 #[tokio::test]
 async fn a_client_that_says_nothing_is_dropped_after_five_seconds() {
     let server = probe(Transport::Tcp).await;
@@ -211,7 +211,7 @@ async fn a_client_that_says_nothing_is_dropped_after_five_seconds() {
 
 #[tokio::test]
 async fn a_small_answer_is_not_held_back_for_the_one_before() {
-    // With Nagle's algorithm on, the second of two writes waits for a delayed acknowledgement: 40 ms a round.
+    // With Nagle's algorithm, the second of two writes would wait for a delayed acknowledgement, 40 ms per round trip.
     let server = probe(Transport::Tcp).await;
     let mut client = Client::connect(&server, "/probe/ada").await;
     let begun = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! The wire protocol, word for word: each test runs over a bare TCP socket, over a stream that hides what it is, and
+//! The wire protocol, byte by byte: each test runs over a plain TCP socket, over a stream that hides its type, and
 //! over TLS.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 

@@ -1,4 +1,4 @@
-//! The server that the protocol tests talk to.
+//! The server that the protocol tests use.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(crate) struct Flags {
     of: std::collections::HashMap<bool, u8>,
 }
 
-/// Accepts `{}` and nothing else.
+/// Accepts only `{}`.
 #[message("nothing")]
 pub(crate) struct Nothing;
 
@@ -167,7 +167,7 @@ impl Probe {
         Err(Error::authorization("but no"))
     }
 
-    /// Answers from a task, after the handler has failed.
+    /// Replies from a task, after the handler has failed.
     #[on("answer_after_failure")]
     async fn answer_after_failure(&mut self, cx: &Context<Self>) -> Result<()> {
         let late = cx.clone();
@@ -215,7 +215,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Gives way to the reader before it closes.
+    /// Yields to the reader before it closes.
     #[on("close_later")]
     async fn close_later(&mut self, cx: &Context<Self>) {
         tokio::task::yield_now().await;
@@ -228,7 +228,7 @@ pub(crate) fn note(text: &str) -> Note {
     Note { text: text.to_owned() }
 }
 
-/// The server.
+/// Starts the server.
 pub(crate) async fn probe(over: Transport) -> Server {
     let mut settings = settings();
     settings.ws_max_message_size = 100_000;

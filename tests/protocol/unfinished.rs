@@ -1,4 +1,4 @@
-//! Messages that are begun and not ended: a client has `WS_MESSAGE_TIMEOUT` for each.
+//! Messages that are begun and not completed: a client has `WS_MESSAGE_TIMEOUT` for each.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const TEXT_PART: u8 = 0x01;
 const MORE: u8 = 0x00;
 const LAST: u8 = 0x80;
 
-/// How often a client sends another piece.
+/// Time between two fragments.
 const PACE: Duration = Duration::from_millis(20);
 
 async fn start(over: Transport, timeout: Duration) -> Server {
@@ -24,7 +24,7 @@ async fn start(over: Transport, timeout: Duration) -> Server {
     Server::over(over, AgentCore::new(settings).consumer::<Probe>()).await
 }
 
-/// Sends a piece now and then until the server closes; how it does.
+/// Sends fragments until the server closes; returns the close frame.
 async fn dribble(raw: &mut Raw, mut pieces: impl Iterator<Item = Vec<u8>>) -> (u16, Value) {
     let closed = soon("a close frame", async {
         loop {
@@ -80,10 +80,10 @@ over_every_transport! {
     }
 }
 
-/// A client that is always within a message, but never long within the same.
+/// A client that is always within a message, but never long within the same one.
 #[tokio::test]
 async fn each_message_has_a_deadline_of_its_own() {
-    /// Long against what a busy machine holds a test up.
+    /// Long compared to the delays of a busy machine.
     const TIMEOUT: Duration = Duration::from_millis(1500);
     let server = start(Transport::Tcp, TIMEOUT).await;
     let mut raw = Raw::open(&server, "/probe/ada").await;

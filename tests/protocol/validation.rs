@@ -1,11 +1,11 @@
-//! Data that break a shape or a rule.
+//! Data that breaks a shape or a rule.
 
 use serde_json::{Value, json};
 use tests::client::Client;
 
 use crate::probe::probe;
 
-/// The field and the rule of every detail, sorted.
+/// Returns the field and the rule of every detail, sorted.
 async fn broken(client: &mut Client, kind: &str, data: Value) -> Vec<(String, String)> {
     let error = client.ask(kind, data.clone()).await;
     assert_eq!(error["type"], "error", "{data}: {error}");

@@ -1,4 +1,4 @@
-//! Bytes that break the protocol: a close frame with the right code comes before the end.
+//! Protocol violations: a close frame with the right code precedes the end.
 
 use serde_json::{Value, json};
 use tests::raw::{BINARY, CLOSE, PING, Raw, TEXT, close, frame, header};
@@ -72,7 +72,7 @@ over_every_transport! {
             ("above U+10FFFF", frame(TEXT, b"\xF4\x90\x80\x80")),
             ("a character cut at the end", frame(TEXT, b"{}\xF0\x9F\x98")),
             ("a character cut at the end of the last fragment", [frame(TEXT_PART, b"{"), frame(LAST, b"\xF0\x9F")].concat()),
-            // What cannot become UTF-8 any more need not be waited for.
+            // Bytes that can no longer become UTF-8 are refused at once.
             ("the first fragment of more", frame(TEXT_PART, b"\xFF")),
             ("a frame that is not complete", [header(TEXT, 50_000), vec![0xFF ^ 0x5A, 0xFF ^ 0x01, 0, 0]].concat()),
             ("the reason of a close", frame(CLOSE, &bad_close)),

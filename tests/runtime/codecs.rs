@@ -54,7 +54,7 @@ async fn both_codecs_meet_in_one_group() {
     let text = json!({ "n": [1, -2, 2.5, u64::MAX, null, true], "s": "zażółć \u{0001} \"" });
     post(&mut bob, json!({ "group": "g", "text": text })).await;
     ada.say(json!({ "type": "post", "data": { "group": "g", "text": text } })).await;
-    // A burst is joined into one chunk for each codec.
+    // A burst is joined into one chunk per codec.
     for number in 0..50 {
         bob.say("post", json!({ "group": "g", "text": number })).await;
     }

@@ -1,4 +1,4 @@
-//! What is known of connections, and what can be done to them from anywhere.
+//! Information about connections, and operations on them from outside.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ async fn a_confirmed_message_says_how_many_took_it() {
     assert!(manager.user("").send_confirmed(&message, within).await.is_err());
 }
 
-/// A worker that a handler holds delivers later; who asks is not held up by it.
+/// A worker that is blocked by a handler delivers later; the caller is not delayed by it.
 #[tokio::test]
 async fn a_confirmed_message_does_not_wait_for_a_worker_that_is_held() {
     let (server, journal, _) = start().await;

@@ -1,4 +1,4 @@
-//! The end of a server under traffic: nobody new, nothing accepted is lost, everybody is told.
+//! Shutdown under traffic: no new connections, no accepted message is lost, every client gets a close code.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -16,19 +16,19 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use crate::{connect, start};
 
-/// Something said, with a number of its own.
+/// A numbered message.
 #[message("line")]
 struct Line {
     number: u64,
 }
 
-/// What everybody hears.
+/// The message that everyone receives.
 #[message("said")]
 struct Said {
     text: String,
 }
 
-/// Everyone here hears everyone.
+/// A consumer whose clients all receive everything.
 #[consumer(path = "/talk/{user_id}", sends(Said))]
 struct Talk {
     #[path]
@@ -59,7 +59,7 @@ impl Talk {
     }
 }
 
-/// Talks until the connection ends; what was heard, and the code of the close frame.
+/// Sends until the connection ends; returns the received messages and the close code.
 async fn talk(client: Client) -> (HashSet<String>, Option<u16>) {
     let (mut writer, mut reader) = client.split();
     let talking = tokio::spawn(async move {
@@ -68,7 +68,7 @@ async fn talk(client: Client) -> (HashSet<String>, Option<u16>) {
             if writer.send(Message::text(line)).await.is_err() {
                 return;
             }
-            // Some lines in one packet, others alone.
+            // Some messages share a packet, others have their own.
             if number % 5 == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -92,7 +92,7 @@ async fn talk(client: Client) -> (HashSet<String>, Option<u16>) {
     (heard, code)
 }
 
-/// Every line whose handler started must have reached everyone, before the close frame.
+/// Each message whose handler started must reach everyone before the close frame.
 async fn stops_without_a_loss(transport: Transport, workers: usize) {
     let mut settings = settings();
     settings.workers = workers;
@@ -157,7 +157,7 @@ async fn while_a_server_stops_nobody_new_comes_in_and_everybody_hears_why() {
     let SocketError::Http(response) = *refusal else { panic!("{refusal}") };
     assert_eq!(response.status(), 503);
     assert!(response.headers().contains_key("retry-after"));
-    // A message that comes now is not accepted; a ping is still answered, and nobody is closed before the handler ends.
+    // A message that arrives now is not accepted. A ping is still answered, and no client is closed before the handler ends.
     bob.say("post", json!({ "user": "ada", "text": "late" })).await;
     let mut cyd = bob;
     cyd.send(Message::Ping(b"still there?".to_vec().into())).await;
@@ -256,7 +256,7 @@ async fn a_shutdown_that_was_begun_is_awaited_by_whoever_asks_again() {
         .map(|manager| tokio::spawn(async move { manager.shutdown().await }));
     until("the server is not ready", async || http::get(&server, "/ready").await.status == 503).await;
     assert!(!first.is_finished() && !second.is_finished());
-    // Given up, and taken up again by the other one.
+    // The first attempt is cancelled, and the other one takes over.
     first.abort();
     gate.open(1);
     assert_eq!(ada.closed().await.1.code, Some(1012));

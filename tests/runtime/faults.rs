@@ -1,4 +1,4 @@
-//! Handlers that panic or take too long: one connection pays, nobody else notices.
+//! Handlers that panic or take too long affect their own connection only.
 
 use serde_json::{Value, json};
 use tests::client::Client;

@@ -1,4 +1,4 @@
-//! Groups, users with several connections, and counts right after anything.
+//! Groups, users with several connections, and counts that are correct after every change.
 
 use serde_json::{Value, json};
 use tests::client::Client;

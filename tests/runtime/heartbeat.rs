@@ -1,4 +1,4 @@
-//! Who is silent is closed, who is alive is not.
+//! Silent clients are closed; live clients are not.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tests::wait::until;
 use crate::nothing_is_left;
 
 const INTERVAL: Duration = Duration::from_millis(200);
-/// Long against what a busy machine holds a test up: who is alive must not count as silent.
+/// Long compared to the delays of a busy machine, so that a live client never counts as silent.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
 async fn start() -> (Server, Journal, Gate) {
@@ -61,13 +61,13 @@ async fn any_message_is_a_sign_of_life() {
     assert_eq!(journal.count("disconnected ada"), 0);
 }
 
-/// The silence of a client whose messages we do not read is ours.
+/// A client is not silent while the server does not read its messages.
 #[tokio::test]
 async fn a_client_whose_handler_runs_is_not_silent() {
     let (server, journal, gate) = start().await;
     let mut raw = Raw::open(&server, "/room/ada").await;
     raw.text(r#"{"type":"wait"}"#).await;
-    // One more is read ahead; from then on nothing is.
+    // One more message is read ahead; after that, nothing is read.
     raw.text(r#"{"type":"me","ref":1}"#).await;
     until("the handler runs", async || journal.count("wait begins") == 1).await;
     tokio::time::sleep(TIMEOUT * 3).await;
@@ -96,7 +96,7 @@ async fn without_a_heartbeat_nobody_is_pinged_or_closed() {
     assert_eq!(journal.count("disconnected ada"), 0);
 }
 
-/// Many that came together are not pinged together.
+/// Clients that connected together are not pinged together.
 #[tokio::test]
 async fn pings_are_spread_over_the_interval() {
     let mut settings = settings();

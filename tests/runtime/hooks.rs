@@ -1,4 +1,4 @@
-//! `connect` and `disconnect`: what their failures lead to, and how often they run.
+//! `connect` and `disconnect`: the effect of their failures, and how often they run.
 
 use std::time::Duration;
 
@@ -129,7 +129,7 @@ async fn while_connect_runs_pings_are_answered_and_what_comes_waits() {
     assert_eq!(ada.next().await["ref"], 2, "in their order");
 }
 
-/// Without reading, the peer's close frame would be noticed only at the end of the hook.
+/// Without reading, the peer's close frame would be noticed only when the hook ends.
 #[tokio::test]
 async fn a_client_that_leaves_while_connect_runs_is_known_to_have_left() {
     let (server, journal, gate) = start().await;
@@ -149,14 +149,14 @@ async fn a_client_that_is_sent_away_while_connect_runs_hears_it_at_once() {
     let mut ada = Client::connect(&server, "/room/ada?connect=wait").await;
     until("connect runs", async || journal.count("connect ada") == 1).await;
     server.manager.disconnect_user("ada").await.expect("told");
-    // The frame is there while the hook runs; the stream ends after it.
+    // The frame arrives while the hook runs; the stream ends after it.
     let Some(Message::Close(Some(frame))) = ada.message().await else { panic!("no close frame") };
     assert_eq!(u16::from(frame.code), 4401);
     gate.open(1);
     nothing_is_left(&server).await;
 }
 
-/// A client that goes on sending must not be blocked by a hook that takes its time.
+/// A client that continues to send must not be blocked by a slow hook.
 #[tokio::test]
 async fn while_disconnect_runs_what_the_client_sends_is_taken_and_thrown_away() {
     let (server, journal, gate) = start().await;

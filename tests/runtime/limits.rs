@@ -1,4 +1,4 @@
-//! Limits: refused before the upgrade, with nothing left behind.
+//! Limits: connections are refused before the upgrade and leave nothing behind.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -133,7 +133,7 @@ async fn a_flood_of_pings_or_of_pongs_that_nobody_asked_for_closes_with_1008() {
     }
 }
 
-/// Each of these handlers has time for some thousand pings beside it, and is followed by another one.
+/// Each of these handlers leaves time for some thousand pings, and is followed by another one.
 #[tokio::test]
 async fn pings_that_are_read_beside_handlers_are_counted_too() {
     let (server, journal, gate) = start().await;

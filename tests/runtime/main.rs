@@ -1,4 +1,4 @@
-//! What a server does with its connections: groups, presence, faults, limits, slow readers, start and stop.
+//! Connections of a server: groups, presence, faults, limits, slow readers, start and stop.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use serde_json::{Value, json};
@@ -44,13 +44,13 @@ async fn join(client: &mut Client, group: &str) {
     assert_eq!(answer["data"]["names"][0], "true", "{answer}");
 }
 
-/// Posts, and waits until the message is on its way to everyone.
+/// Posts, and waits until the message has been sent to everyone.
 async fn post(client: &mut Client, to: Value) {
     let answer = client.ask("post", to).await;
     assert_eq!(answer["type"], "reply", "{answer}");
 }
 
-/// The texts that have come so far.
+/// Returns the texts that have arrived so far.
 async fn texts(client: &mut Client) -> Vec<Value> {
     client
         .settle()
@@ -61,7 +61,7 @@ async fn texts(client: &mut Client) -> Vec<Value> {
         .collect()
 }
 
-/// Waits until nobody is left, and checks that nothing of anybody is.
+/// Waits until no connection is left, and checks that no trace of one remains.
 async fn nothing_is_left(server: &Server) {
     until("all connections are gone", async || server.manager.stats().connections == 0).await;
     let stats = server.manager.stats();

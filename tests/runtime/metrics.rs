@@ -18,7 +18,7 @@ async fn page(server: &Server) -> String {
     http::get(server, "/metrics").await.body
 }
 
-/// The value of a series; 0 when it is not there.
+/// Returns the value of a series, or 0 if it does not exist.
 async fn value(server: &Server, series: &str) -> f64 {
     let page = page(server).await;
     let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -134,7 +134,7 @@ async fn a_draining_node_says_so() {
     server.stop().await;
 }
 
-/// The figures of a node without consumers, under its own paths.
+/// The metrics of a node without consumers, under its own paths.
 #[tokio::test]
 async fn without_the_status_routes_the_path_is_the_applications() {
     let routes = Router::new().route("/metrics", get(async || "mine"));

@@ -1,4 +1,4 @@
-//! The order of messages under load: everybody joins, leaves and sends at once.
+//! The order of messages under load: all clients join, leave and send at once.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ struct Numbered {
     text: u64,
 }
 
-/// A generator of numbers that are the same in every run.
+/// A pseudo-random number generator that is the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -38,12 +38,12 @@ impl Dice {
     }
 }
 
-/// Numbers to groups and users, and numbers to everyone, each in their order.
+/// Numbers to groups and users, and numbers to everyone, each in order.
 fn streams(numbers: &[u64]) -> (Vec<u64>, Vec<u64>) {
     numbers.iter().partition(|number| **number < EVERYONE)
 }
 
-/// What a sender does, in which order; and the numbers of what everybody who stays must get.
+/// The steps of a sender in order, and the numbers that every remaining member must receive.
 fn script(seed: u64) -> (Vec<String>, Vec<u64>) {
     let mut dice = Dice((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let (mut steps, mut expected) = (Vec::new(), Vec::new());
@@ -52,7 +52,7 @@ fn script(seed: u64) -> (Vec<String>, Vec<u64>) {
             0 => json!({ "type": "join", "data": { "group": "g" } }),
             1 => json!({ "type": "leave", "data": { "group": "g" } }),
             roll => {
-                // Between a group and everyone no order is promised: those are numbered from another start.
+                // Messages to a group and to everyone have no common order, so they are numbered from different starts.
                 let number = if roll == 9 { number + EVERYONE } else { number };
                 expected.push(number);
                 let data = match roll {
@@ -70,7 +70,7 @@ fn script(seed: u64) -> (Vec<String>, Vec<u64>) {
     (steps, expected)
 }
 
-/// Reads to the end; what each sender sent, in the order in which it came.
+/// Reads until the end; returns the numbers of each sender in the order in which they arrived.
 async fn read_all(
     mut stream: impl futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
     handled: tokio::sync::oneshot::Sender<()>,
@@ -110,7 +110,7 @@ fn act(
             tokio::task::yield_now().await;
         }
         sink.send(Message::text(r#"{"type":"ping"}"#)).await.expect("sending");
-        // The sink lives as long as the reader needs the connection.
+        // The sink must live until the reader has finished.
         std::future::pending::<()>().await;
     });
     (all_handled, reading)
@@ -138,7 +138,7 @@ async fn stress(workers: usize) {
         senders.push((user.clone(), act(client, steps)));
         expected.insert(user, numbers);
     }
-    // Somebody asks questions meanwhile, from a thread that is no worker.
+    // Meanwhile, a thread that is not a worker queries the manager.
     let manager = server.manager.clone();
     let asking = tokio::spawn(async move {
         loop {
@@ -188,7 +188,7 @@ async fn order_holds_on_the_callers_runtime_also_when_it_has_threads() {
     stress(0).await;
 }
 
-/// A join or a leave in the middle of group messages: exactly those in between arrive.
+/// A join and a leave between group messages: exactly the messages in between arrive.
 #[tokio::test]
 async fn a_member_gets_what_was_sent_between_its_join_and_its_leave() {
     let (app, ..) = room(settings());
@@ -209,7 +209,7 @@ async fn a_member_gets_what_was_sent_between_its_join_and_its_leave() {
     nothing_is_left(&server).await;
 }
 
-/// Questions come from other threads than messages, and look at what a worker is about to take.
+/// Queries come from other threads than messages, and must see messages that a worker is about to take.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_manager_sends_keeps_its_order_while_others_ask() {
     let mut settings = settings();

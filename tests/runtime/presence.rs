@@ -1,4 +1,4 @@
-//! Presence on one node, with a clock that runs when nothing else does.
+//! Presence on one node, under a clock that advances when every task is idle.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn enter(client: &mut Client) {
     assert_eq!(client.ask("enter", json!({ "group": "g" })).await["type"], "reply");
 }
 
-/// The presence messages that have come.
+/// Returns the presence messages that have arrived.
 async fn seen(client: &mut Client) -> Vec<String> {
     let messages = client.settle().await;
     messages.iter().map(|message| format!("{} {}", message["type"], message["data"]["user"]).replace('"', "")).collect()

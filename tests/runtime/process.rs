@@ -1,4 +1,4 @@
-//! A server as a process: signals, its exit code, and a limit of open files.
+//! A server as a process: signals, exit code, and a limit of open files.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn a_signal_ends_the_process_with_zero_and_tells_everybody() {
     }
 }
 
-/// A peer that answers no close frame is waited for; a second signal is the operator's way to say: not for me.
+/// The server waits for a peer that does not answer a close frame, unless the operator sends a second signal.
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
     let mut echo = Echo::start(1024);
@@ -71,7 +71,7 @@ async fn a_second_signal_ends_the_process_at_once() {
     assert!(echoes(&mut silent, "hello").await);
     let begun = Instant::now();
     echo.signal("TERM");
-    // It has begun: the silent one was told.
+    // The shutdown has begun: the silent client received a close frame.
     let first = soon("the close frame", silent.get_mut().readable()).await;
     first.expect("readable");
     echo.signal("TERM");

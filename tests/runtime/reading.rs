@@ -1,4 +1,4 @@
-//! What is read while a handler runs.
+//! Reading while a handler runs.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn messages_that_come_while_a_handler_runs_are_handled_after_it_in_order()
     for number in 1..2_000_u32 {
         bytes.extend(frame(TEXT, format!(r#"{{"type":"me","ref":{number}}}"#).as_bytes()));
     }
-    // More than is read ahead: the rest waits in the socket.
+    // More than the read-ahead holds: the rest waits in the socket.
     let (first, second) = bytes.split_at(bytes.len() / 2);
     raw.send(first).await;
     gate.open(1);
@@ -85,7 +85,7 @@ async fn a_connection_is_ended_although_its_client_never_pauses() {
     let (server, journal, gate) = start().await;
     gate.open(1_000_000);
     let mut raw = Raw::open(&server, "/room/ada").await;
-    // Handlers that take a moment each, and always more of them than are done.
+    // Each handler takes a moment, and more messages arrive than are handled.
     let flood = frame(TEXT, br#"{"type":"wait"}"#).repeat(30_000);
     let sending = tokio::spawn(async move {
         raw.try_send(&flood).await;
@@ -142,7 +142,7 @@ async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handle
     ada.text(r#"{"type":"wait"}"#).await;
     until("the handler runs", async || journal.count("wait begins") == 1).await;
     assert_eq!(server.manager.disconnect_user("ada").await.expect("a count").connections, 1);
-    // The handler still waits: nothing was let through the gate.
+    // The handler still waits: no permit was given.
     let close = ada.frame().await.expect("a frame");
     assert_eq!((close.first, close.payload.get(..2)), (CLOSE, Some(&4401_u16.to_be_bytes()[..])));
     assert_eq!(journal.count("wait ends"), 0);
@@ -151,7 +151,7 @@ async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handle
     nothing_is_left(&server).await;
 }
 
-/// While a handler runs, what follows is read up to a bound: that a message is not complete then is not the client's fault.
+/// The read-ahead is bounded, so an incomplete message at its bound is not the client's fault.
 #[tokio::test]
 async fn the_time_of_a_handler_does_not_count_for_the_message_behind_it() {
     let mut settings = settings();

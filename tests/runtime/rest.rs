@@ -1,4 +1,4 @@
-//! HTTP beside the connections: states, the manager, errors, status.
+//! HTTP routes beside connections: states, the manager, errors, status.
 
 use std::sync::Arc;
 

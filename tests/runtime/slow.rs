@@ -1,4 +1,4 @@
-//! Clients that do not read: they are disconnected, and nobody waits for them.
+//! Clients that do not read are disconnected, and delay no other client.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 
 use crate::{connect, join, nothing_is_left};
 
-/// A client whose socket takes little before it is full.
+/// Connects a client with small socket buffers.
 async fn narrow(server: &Server, transport: Transport) -> Raw {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
@@ -45,7 +45,7 @@ async fn a_reader_that_stops_is_disconnected_while_others_get_everything(transpo
             assert_eq!(client.next().await["data"]["text"][0], number);
         }
     }
-    // Now it reads: whole frames, and then why.
+    // Now it reads: complete frames first, then the close code.
     let (code, reason) = slow.closed().await;
     until_equal("members", 2, async || server.manager.group_count("g").await.expect("a count")).await;
     let reason: Value = serde_json::from_str(&reason).expect("JSON");
@@ -98,7 +98,7 @@ async fn an_empty_outbox_takes_a_message_of_any_size() {
     assert_eq!(reader.next().await["data"]["text"].as_str().map(str::len), Some(3_000_000));
 }
 
-/// A client that sends without reading cannot make the server hold its answers for ever.
+/// A client that sends without reading cannot make the server queue its replies without bound.
 #[tokio::test]
 async fn a_client_that_asks_without_reading_is_disconnected() {
     let mut settings = settings();

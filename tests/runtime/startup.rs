@@ -1,4 +1,4 @@
-//! Starts that cannot be made: each is one clear error.
+//! Applications that cannot start: each gives one clear error.
 
 use agentcore::axum::Router;
 use agentcore::axum::routing::get;
@@ -136,7 +136,7 @@ async fn a_taken_port_is_an_error_that_names_it() {
     says(&format!("{error:?}"), &["192.0.2.1", "HOST"]);
 }
 
-/// A build that fails reports through its error, and takes nothing from the panics of others.
+/// A build that fails reports through its error, and does not hide the panics of other threads.
 #[test]
 fn builds_on_many_threads_leave_the_panic_hook_alone() {
     static HEARD: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! The end of a server.
+//! How a server stops.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ async fn every_client_is_told_that_the_server_restarts() {
     assert_eq!(journal.lines().iter().filter(|line| line.starts_with("disconnected ")).count(), 100);
 }
 
-/// The last thing that a stopping server does must reach its clients, also when the runtime ends with it.
+/// The last frames of a stopping server must reach its clients, even if the runtime ends with it.
 #[test]
 fn the_close_frames_are_out_before_the_server_has_ended() {
     for _ in 0..20 {
@@ -59,7 +59,7 @@ async fn clients_that_come_while_the_server_stops_are_refused_or_told() {
                         return true;
                     };
                     let last = futures_util::StreamExt::next(&mut socket);
-                    // Whoever got in hears of the end; it does not sit there for ever.
+                    // A client that was accepted is closed with a code and does not wait forever.
                     tokio::time::timeout(Duration::from_secs(10), last).await.is_ok()
                 })
             })

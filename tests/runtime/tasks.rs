@@ -56,7 +56,7 @@ async fn a_handler_closes_its_connection_with_a_code_and_a_reason() {
         nothing_is_left(&server).await;
         until_equal("the hook", 1, async || journal.count(&format!("disconnect ada {code}"))).await;
     }
-    // 1005 stands for no code, and is never sent.
+    // 1005 means "no code" and is never sent.
     let mut ada = connect(&server, "ada").await;
     ada.say("close", json!({ "text": 1005 })).await;
     assert_eq!(ada.closed().await.1.code, None);

@@ -1,4 +1,4 @@
-//! Who holds a worker is named: after the fact, and while it lasts.
+//! Handlers that block their worker are named: while it lasts, and afterwards.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tests::wait::until;
 
 use crate::connect;
 
-/// Sleeps where it should not.
+/// Blocks the thread, as a handler must not.
 #[consumer(path = "/sleeper")]
 struct Sleeper {
     #[state]
@@ -44,7 +44,7 @@ async fn sleeper(workers: usize) -> (Server, Journal) {
     (Server::start(app).await, journal)
 }
 
-/// How often a handler was counted.
+/// Returns how often a handler was counted.
 async fn held(server: &Server, consumer: &str, handler: &str) -> u64 {
     let series = format!(r#"agentcore_worker_held_total{{consumer="{consumer}",handler="{handler}"}}"#);
     let text = http::get(server, "/metrics").await.body;
@@ -86,7 +86,7 @@ async fn a_handler_that_never_lets_go_is_named_while_it_holds() {
     says(&log.lines_with("sleeps_for_ever"), "sleeps_for_ever");
 }
 
-/// Others wait for their turn, but they do not hold anything.
+/// Other handlers wait for their turn, but do not block anything.
 #[tokio::test]
 async fn a_handler_that_awaits_for_long_holds_nothing() {
     let mut settings = settings();

@@ -1,4 +1,4 @@
-//! A node without connections: a backend, and what it is given.
+//! A node without connections: a backend, and a recorder of what it delivers.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
@@ -10,20 +10,20 @@ use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{GroupName, Supervisor, UserId};
 use tokio::sync::mpsc;
 
-/// What a backend delivers, and the members that it is told of.
+/// Records the deliveries of a backend, and has the members that the test sets.
 #[derive(Debug)]
 pub struct Bare {
     messages: mpsc::UnboundedSender<OutboundMessage>,
     members: Mutex<HashMap<GroupName, usize>>,
     held: Mutex<HashSet<String>>,
-    /// How often something was said to be missing.
+    /// The number of resyncs.
     pub resyncs: AtomicUsize,
-    /// Where: in groups, or anywhere.
+    /// The affected groups of each resync; `None`: all.
     told: Mutex<Vec<Option<Vec<GroupName>>>>,
 }
 
 impl Bare {
-    /// A node, and what it gets.
+    /// Returns a node, and a receiver of its deliveries.
     #[must_use]
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<OutboundMessage>) {
         let (messages, got) = mpsc::unbounded_channel();
@@ -31,12 +31,12 @@ impl Bare {
         (Arc::new(Self { messages, members, held, resyncs, told }), got)
     }
 
-    /// From now on nobody takes what is for a group or a user of this name: its worker is stuck.
+    /// Blocks deliveries to a group or user of this name from now on, as a stuck worker does.
     pub fn hold(&self, name: &str) {
         self.held.lock().expect("no panic").insert(name.to_owned());
     }
 
-    /// What was said to be missing: in which groups, or anywhere.
+    /// Returns the affected groups of each resync; `None`: all.
     #[must_use]
     pub fn told(&self) -> Vec<Option<Vec<String>>> {
         let told = self.told.lock().expect("no panic");
@@ -44,7 +44,7 @@ impl Bare {
         told.iter().map(|groups| groups.as_ref().map(names)).collect()
     }
 
-    /// From now on a group has so many members here.
+    /// Sets the number of members of a group on this node.
     pub fn set_members(&self, group: &GroupName, count: usize) {
         let mut members = self.members.lock().expect("no panic");
         if count == 0 {
@@ -103,17 +103,17 @@ impl Deliver for Bare {
     }
 }
 
-/// A message that says something; `data` is JSON.
+/// Returns a message with `data`, which is JSON.
 #[must_use]
 pub fn said(to: Recipient, data: impl Display) -> OutboundMessage {
     let envelope = format!(r#"{{"type":"said","data":{data}}}"#);
     OutboundMessage::from_envelope(to, Except::default(), Overflow::Disconnect, envelope.as_bytes())
 }
 
-/// Says something, over a backend alone.
+/// Publishes a message through the backend alone.
 ///
 /// # Panics
-/// When it is not taken.
+/// If it is not accepted.
 pub async fn say(backend: &impl Backend, to: Recipient, data: impl Display) {
     match backend.publish(&said(to, data)) {
         Publish::Done(done) => done.expect("taken"),
@@ -121,7 +121,7 @@ pub async fn say(backend: &impl Backend, to: Recipient, data: impl Display) {
     }
 }
 
-/// Bounds that nobody meets.
+/// Limits that no test reaches.
 #[must_use]
 pub fn no_limits() -> AdmissionLimits {
     AdmissionLimits { total: 1 << 30, per_user: 1 << 30, per_ip: 1 << 30, groups: 1 << 30 }

@@ -1,4 +1,4 @@
-//! A client of tokio-tungstenite that speaks JSON and knows nothing of this project's code.
+//! A client of tokio-tungstenite that speaks JSON and uses none of this project's code.
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ pub struct Client {
     /// The response to its handshake.
     pub response: Response,
     pings: u64,
-    /// What came while a reply was waited for.
+    /// Messages that arrived while a reply was awaited.
     kept: VecDeque<Value>,
 }
 
@@ -35,20 +35,20 @@ impl std::fmt::Debug for Box<dyn Stream> {
     }
 }
 
-/// What a client receives last.
+/// The close frame that a client receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
     /// The code, `None` for a close frame without one.
     pub code: Option<u16>,
-    /// The text.
+    /// The reason.
     pub reason: String,
 }
 
 impl Closed {
-    /// The reason as JSON.
+    /// Parses the reason as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.reason).expect("a reason in JSON")
@@ -59,7 +59,7 @@ impl Client {
     /// Connects to `path`.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// If the server refuses.
     pub async fn connect(server: &Server, path: &str) -> Self {
         Self::offer(server, path, &[]).await.expect("the handshake succeeds")
     }
@@ -67,10 +67,10 @@ impl Client {
     /// Connects to `path` and offers subprotocols.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// If the server refuses.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not answer.
     pub async fn offer(server: &Server, path: &str, protocols: &[&str]) -> Result<Self, Box<Error>> {
         let mut request = format!("ws://localhost{path}").into_client_request().expect("a request");
         if !protocols.is_empty() {
@@ -80,13 +80,13 @@ impl Client {
         Self::over(server.reach().await, request).await
     }
 
-    /// Sends a request of one's own over a stream.
+    /// Sends the test's own handshake over a stream.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// If the server refuses.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// If it does not answer.
     pub async fn over(stream: Box<dyn Stream>, request: Request) -> Result<Self, Box<Error>> {
         let (socket, response) =
             soon("a handshake", tokio_tungstenite::client_async(request, stream)).await.map_err(Box::new)?;
@@ -96,7 +96,7 @@ impl Client {
     /// Sends a message of `kind` with `data`.
     ///
     /// # Panics
-    /// When the connection is gone.
+    /// If the connection is closed.
     pub async fn say(&mut self, kind: &str, data: Value) {
         self.text(&json!({ "type": kind, "data": data }).to_string()).await;
     }
@@ -104,7 +104,7 @@ impl Client {
     /// Sends a request and waits for its reply; other messages are kept for [`next`](Self::next).
     ///
     /// # Panics
-    /// When no reply comes.
+    /// If no reply arrives.
     pub async fn ask(&mut self, kind: &str, data: Value) -> Value {
         self.pings += 1;
         let reference = 1_000_000 + self.pings;
@@ -118,26 +118,26 @@ impl Client {
         }
     }
 
-    /// Sends a text as it is.
+    /// Sends a text unchanged.
     ///
     /// # Panics
-    /// When the connection is gone.
+    /// If the connection is closed.
     pub async fn text(&mut self, text: &str) {
         self.send(Message::text(text)).await;
     }
 
-    /// Sends any message.
+    /// Sends a WebSocket message.
     ///
     /// # Panics
-    /// When the connection is gone.
+    /// If the connection is closed.
     pub async fn send(&mut self, message: Message) {
         soon("sending", self.socket.send(message)).await.expect("the connection is open");
     }
 
-    /// The next text, parsed.
+    /// Returns the next text, parsed.
     ///
     /// # Panics
-    /// When something else comes.
+    /// If something else arrives.
     pub async fn next(&mut self) -> Value {
         match self.kept.pop_front() {
             Some(kept) => kept,
@@ -152,10 +152,10 @@ impl Client {
         }
     }
 
-    /// The next text of `kind`, over others.
+    /// Returns the next text of `kind` and skips others.
     ///
     /// # Panics
-    /// When none comes.
+    /// If none arrives.
     pub async fn next_of(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await;
@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// The next frame but pings and pongs; `None` at the end.
+    /// Returns the next frame except pings and pongs; `None` at the end.
     pub async fn message(&mut self) -> Option<Message> {
         loop {
             match soon("a message", self.socket.next()).await {
@@ -176,10 +176,10 @@ impl Client {
         }
     }
 
-    /// The pong of the protocol, over nothing else.
+    /// Expects the next frame to be a pong.
     ///
     /// # Panics
-    /// When something else comes.
+    /// If something else arrives.
     pub async fn pong(&mut self) -> Vec<u8> {
         match soon("a pong", self.socket.next()).await {
             Some(Ok(Message::Pong(payload))) => payload.to_vec(),
@@ -187,10 +187,10 @@ impl Client {
         }
     }
 
-    /// Everything that comes before the answer to a ping of the application.
+    /// Returns everything that arrives before the answer to an application ping.
     ///
     /// # Panics
-    /// When the answer does not come.
+    /// If the answer does not arrive.
     pub async fn settle(&mut self) -> Vec<Value> {
         self.pings += 1;
         let reference = self.pings;
@@ -205,10 +205,10 @@ impl Client {
         }
     }
 
-    /// The close frame of the server, over other messages; they come back with it.
+    /// Returns the close frame of the server, and the messages before it.
     ///
     /// # Panics
-    /// When the stream ends without one.
+    /// If the stream ends without one.
     pub async fn closed(&mut self) -> (Vec<Value>, Closed) {
         let mut before: Vec<_> = self.kept.drain(..).collect();
         loop {
@@ -233,14 +233,14 @@ impl Client {
     /// Closes with a code and waits for the end.
     ///
     /// # Panics
-    /// When the server does not answer.
+    /// If the server does not answer.
     pub async fn close(&mut self, code: u16) -> Closed {
         let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
         self.send(Message::Close(Some(frame))).await;
         self.closed().await.1
     }
 
-    /// The two halves, for tests that read and write at once.
+    /// Splits the client, for tests that read and write at once.
     pub fn split(self) -> (SplitSink<Socket, Message>, SplitStream<Socket>) {
         self.socket.split()
     }

@@ -1,4 +1,4 @@
-//! HTTP by hand.
+//! HTTP without a client library.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,41 +12,41 @@ use crate::wait::soon;
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers, their names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body, as long as `Content-Length` says.
+    /// The body, of the length that `Content-Length` states.
     pub body: String,
 }
 
 impl Answer {
-    /// The value of a header.
+    /// Returns the value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
-/// Asks for `path`.
+/// Sends a GET request for `path`.
 ///
 /// # Panics
-/// When no answer comes.
+/// If no answer arrives.
 pub async fn get(server: &Server, path: &str) -> Answer {
     request(server, "GET", path).await
 }
 
-/// Asks `path` for something else, without a body.
+/// Sends a request with another method and without a body.
 ///
 /// # Panics
-/// When no answer comes.
+/// If no answer arrives.
 pub async fn request(server: &Server, method: &str, path: &str) -> Answer {
     let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut stream = server.reach().await;
@@ -54,10 +54,10 @@ pub async fn request(server: &Server, method: &str, path: &str) -> Answer {
     read_answer(&mut stream, &mut Vec::new()).await
 }
 
-/// Reads a response; what comes after it stays in `read`.
+/// Reads a response; bytes after it stay in `read`.
 ///
 /// # Panics
-/// When the stream ends before.
+/// If the stream ends before.
 pub async fn read_answer(stream: &mut Box<dyn Stream>, read: &mut Vec<u8>) -> Answer {
     soon("an HTTP response", async {
         let end = loop {

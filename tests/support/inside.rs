@@ -1,4 +1,4 @@
-//! A server without a port: its clients reach it through streams in memory.
+//! A server without a port: clients reach it through streams in memory.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower_service::Service;
 
-/// An application that is served so.
+/// An application that is served this way.
 #[derive(Debug, Clone)]
 pub struct Inside {
     router: Router,
@@ -26,14 +26,14 @@ impl Inside {
     /// Serves an application.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// If it cannot be built.
     pub async fn of(app: AgentCore) -> Self {
         let app = app.build().await.expect("the application is built");
         let manager = app.manager();
         Self { router: app.into_router(), manager }
     }
 
-    /// A stream to it, from `peer` or from nobody knows where.
+    /// Opens a stream to it, from `peer` or from an unknown address.
     pub fn reach(&self, peer: Option<SocketAddr>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(4096);
         let router = self.router.clone();

@@ -1,4 +1,4 @@
-//! What the black-box suites share: servers in the process, clients that know nothing of this project, and a second
+//! Shared parts of the black-box suites: servers in the process, clients that use no code of this project, and a second
 //! backend.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 

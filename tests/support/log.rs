@@ -1,4 +1,4 @@
-//! What is logged while a test runs.
+//! Captures the log while a test runs.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -8,18 +8,18 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
 thread_local! {
-    /// Who listens on this thread, and from which level on.
+    /// The capture of this thread, and its lowest level.
     static LISTENING: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
 }
 
-/// What [`Log::warnings`] captures, once somebody wants it.
+/// The capture of [`Log::warnings`], once a test has asked for it.
 static WARNINGS: OnceLock<Log> = OnceLock::new();
 
 /// The lines of the log, as the usual subscriber writes them.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
-/// Listens while it lives.
+/// Captures while it lives.
 #[derive(Debug)]
 pub struct Listening(());
 
@@ -30,10 +30,10 @@ impl Drop for Listening {
 }
 
 impl Log {
-    /// Captures what this thread logs while the guard lives: of a server, only one with `workers = 0`.
+    /// Captures the log of this thread while the guard lives: of a server, only one with `workers = 0`.
     ///
-    /// There is one subscriber for all tests of a process: with one for each, tracing would remember of an event whether
-    /// somebody wanted it a moment ago.
+    /// All tests of a process share one subscriber, because tracing caches per event whether a subscriber wanted it, which
+    /// would be wrong for the next test.
     #[must_use]
     pub fn capture(level: Level) -> (Self, Listening) {
         install();
@@ -42,8 +42,8 @@ impl Log {
         (log, Listening(()))
     }
 
-    /// Captures the warnings and errors of all threads from now on: of all tests in the process, so what is looked for
-    /// must be one test's own.
+    /// Captures warnings and errors of all threads from now on. That includes other tests of the process, so a test must
+    /// look for text of its own.
     #[must_use]
     pub fn warnings() -> Self {
         install();
@@ -54,7 +54,7 @@ impl Log {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 
-    /// The lines that have a text in them.
+    /// Returns the lines that contain a text.
     #[must_use]
     pub fn lines_with(&self, text: &str) -> Vec<String> {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -70,7 +70,7 @@ fn install() {
     });
 }
 
-/// Where one event goes.
+/// The destination of one event.
 struct Listener([Option<Log>; 2]);
 
 impl Write for Listener {

@@ -1,4 +1,4 @@
-//! Programs of this workspace, as processes of their own.
+//! Programs of this workspace, in processes of their own.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::wait::{soon, until};
 /// Builds the program of a package, in the profile of the tests.
 ///
 /// # Panics
-/// When it cannot be built.
+/// If it cannot be built.
 #[must_use]
 pub fn built(package: &str) -> PathBuf {
     // This test is `<target>/<profile>/deps/<name>`.
@@ -40,7 +40,7 @@ pub fn built(package: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct Echo {
     process: Child,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
 }
 
@@ -55,7 +55,7 @@ impl Echo {
     /// Starts it on a free port, under a limit of open files.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn start(files: u32) -> Self {
         let mut shell = Command::new("sh");
@@ -66,32 +66,32 @@ impl Echo {
         let mut line = String::new();
         said.read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
-        // Whatever else it says must not block it.
+        // Drains the output, so that a full pipe cannot block the process.
         thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         Self { process, address: address.unwrap_or_else(|| panic!("it says {line:?}")) }
     }
 
-    /// A TCP connection to it.
+    /// Opens a TCP connection to it.
     ///
     /// # Panics
-    /// When the system refuses one.
+    /// If the system refuses one.
     pub async fn reach(&self) -> TcpStream {
         soon("a TCP connection", TcpStream::connect(self.address)).await.expect("the backlog has room")
     }
 
-    /// Sends a signal by its name, such as `TERM`.
+    /// Sends a signal by name, such as `TERM`.
     ///
     /// # Panics
-    /// When the system has no `kill`.
+    /// If the system has no `kill`.
     pub fn signal(&self, name: &str) {
         let killed = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
         assert!(killed.expect("kill is there").success());
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     ///
     /// # Panics
-    /// When it does not end.
+    /// If it does not exit.
     pub async fn ended(&mut self) -> ExitStatus {
         until("the process ends", async || self.process.try_wait().expect("a child").is_some()).await;
         self.process.wait().expect("a status")

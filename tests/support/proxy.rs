@@ -1,7 +1,7 @@
-//! A proxy between one node and Redis, which fails in the ways in which a network does.
+//! A proxy between one node and Redis that fails as networks do.
 //!
-//! It runs on a thread of its own, so a busy test does not slow it down. Which of a node's links is which it sees by what
-//! the node says first: one subscribes, the other asks which Redis it has met.
+//! It runs on a thread of its own, so a busy test does not slow it down. It tells the links of a node apart by their
+//! first command: one subscribes, the other asks for information about the server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,37 +13,37 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// What happens to a link.
+/// How a link behaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
-    /// All comes through.
+    /// Everything passes.
     Pass,
-    /// Nothing comes through, and nothing is closed: a cable that was cut.
+    /// Nothing passes and nothing is closed, as with a cut cable.
     Hang,
-    /// What Redis says does not come through.
+    /// Nothing passes from Redis to the node.
     Deaf,
-    /// What the node says does not come through.
+    /// Nothing passes from the node to Redis.
     Mute,
-    /// It is reset, also when it is opened again.
+    /// The link is reset, also when it is opened again.
     Refuse,
-    /// Each way takes so long.
+    /// Each direction has this delay.
     Late(Duration),
-    /// So many bytes a second come through each way.
+    /// Each direction passes this many bytes per second.
     Narrow(u32),
 }
 
-/// Which links of the node.
+/// The links of a node that a mode applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// Both, and those of which nothing is known yet.
+    /// All, including those that are not identified yet.
     All,
-    /// Those that subscribe.
+    /// The subscriber link.
     Subscriptions,
-    /// Those that ask and publish.
+    /// The command link.
     Commands,
 }
 
-/// Half a message that is cut goes out within this, or none.
+/// Half of a message that is cut is sent within this time, or not at all.
 const CUT: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +79,10 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy to a port of this machine.
+    /// Starts a proxy to a port of this machine.
     ///
     /// # Panics
-    /// When no port is free.
+    /// If no port is free.
     #[must_use]
     pub fn to(port: u16) -> Self {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -102,13 +102,13 @@ impl Proxy {
         Self { address, modes, links, end }
     }
 
-    /// The value of `REDIS_URL` that leads through it.
+    /// Returns the value of `REDIS_URL` that leads through it.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}/0", self.address)
     }
 
-    /// Changes what happens to links, open ones and new ones.
+    /// Changes the mode of open and new links.
     pub fn set(&self, links: Links, mode: Mode) {
         self.modes.send_modify(|modes| match links {
             Links::All => *modes = Modes { subscriptions: mode, commands: mode, others: mode },
@@ -117,19 +117,19 @@ impl Proxy {
         });
     }
 
-    /// Resets open links in the middle of what Redis says next.
+    /// Resets open links in the middle of the next data from Redis.
     pub fn cut(&self, links: Links) {
         self.each(links, |link| link.doomed.cancel());
     }
 }
 
 impl Proxy {
-    /// Holds what the node says on links that are open now; those that are opened later are as they should be.
+    /// Holds data from the node on links that are open now; later links are not affected.
     pub fn hold(&self, links: Links) {
         self.each(links, |link| _ = link.held.send_replace(true));
     }
 
-    /// Lets go what was held, also of links that the node has given up meanwhile.
+    /// Releases held data, including that of links that the node has closed meanwhile.
     pub fn release(&self) {
         self.each(Links::All, |link| _ = link.held.send_replace(false));
     }
@@ -148,15 +148,15 @@ impl Proxy {
 struct Link {
     kind: watch::Sender<Option<Links>>,
     modes: watch::Receiver<Modes>,
-    /// What the node says on it is held.
+    /// Data from the node is held.
     held: watch::Sender<bool>,
-    /// It is to be cut.
+    /// The link is about to be cut.
     doomed: CancellationToken,
-    /// Half a message is out.
+    /// Half of a message has been sent.
     cut: CancellationToken,
 }
 
-/// Which way bytes go.
+/// The direction of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     ToRedis,
@@ -238,13 +238,13 @@ impl Link {
                     return;
                 }
             }
-            // An end that nobody hears of is none.
+            // A shutdown that the peer never sees would have no effect.
             self.pass(way).await;
         };
         tokio::join!(reading, writing);
     }
 
-    /// Sees which link it is.
+    /// Identifies the link.
     fn look_at(&self, bytes: &[u8]) {
         let says = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
         if self.kind.borrow().is_none() {
@@ -256,7 +256,7 @@ impl Link {
         }
     }
 
-    /// The mode, as soon as one lets something through this way.
+    /// Waits for a mode that lets data pass in this direction, and returns it.
     async fn pass(&self, way: Way) -> Mode {
         if way == Way::ToRedis {
             let _ = self.held.subscribe().wait_for(|held| !held).await;

@@ -1,4 +1,4 @@
-//! WebSocket by hand: bytes as a test wants them, right or wrong.
+//! WebSocket without a library: the test decides each byte.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,9 +8,9 @@ use crate::server::Server;
 use crate::transport::Stream;
 use crate::wait::soon;
 
-/// The first byte of a whole text frame.
+/// The first byte of a complete text frame.
 pub const TEXT: u8 = 0x81;
-/// The first byte of a whole binary frame.
+/// The first byte of a complete binary frame.
 pub const BINARY: u8 = 0x82;
 /// The first byte of a close frame.
 pub const CLOSE: u8 = 0x88;
@@ -21,7 +21,7 @@ pub const PONG: u8 = 0x8A;
 
 const MASK: [u8; 4] = [0x5A, 0x01, 0xFE, 0x93];
 
-/// The request of a handshake.
+/// Returns the request of a handshake.
 #[must_use]
 pub fn handshake(path: &str) -> String {
     format!(
@@ -30,7 +30,7 @@ pub fn handshake(path: &str) -> String {
     )
 }
 
-/// A masked frame.
+/// Returns a masked frame.
 #[must_use]
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(first, payload.len() as u64);
@@ -38,7 +38,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The header of a masked frame that announces `length` bytes.
+/// Returns the header of a masked frame that announces `length` bytes.
 #[must_use]
 pub fn header(first: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![first];
@@ -57,7 +57,7 @@ pub fn header(first: u8, length: u64) -> Vec<u8> {
     bytes
 }
 
-/// A close frame.
+/// Returns a close frame.
 #[must_use]
 pub fn close(code: u16, reason: &str) -> Vec<u8> {
     let mut payload = code.to_be_bytes().to_vec();
@@ -65,20 +65,20 @@ pub fn close(code: u16, reason: &str) -> Vec<u8> {
     frame(CLOSE, &payload)
 }
 
-/// A frame of the server.
+/// A frame from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The first byte.
     pub first: u8,
-    /// What it carries.
+    /// The payload.
     pub payload: Vec<u8>,
 }
 
 impl Frame {
-    /// The code and the reason of a close frame.
+    /// Returns the code and the reason of a close frame.
     ///
     /// # Panics
-    /// When it is none, or has no code.
+    /// If it is not a close frame, or has no code.
     #[must_use]
     pub fn closed(&self) -> (u16, String) {
         assert_eq!(self.first, CLOSE, "{self:?} is no close frame");
@@ -86,10 +86,10 @@ impl Frame {
         (code, String::from_utf8(self.payload[2..].to_vec()).expect("UTF-8"))
     }
 
-    /// The payload of a text as JSON.
+    /// Parses the payload of a text as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         assert_eq!(self.first, TEXT, "{self:?} is no text");
@@ -97,7 +97,7 @@ impl Frame {
     }
 }
 
-/// A connection whose every byte the test decides.
+/// A connection on which the test decides each byte.
 pub struct Raw {
     stream: Box<dyn Stream>,
     read: Vec<u8>,
@@ -110,31 +110,31 @@ impl std::fmt::Debug for Raw {
 }
 
 impl Raw {
-    /// A stream, before any handshake.
+    /// Opens a stream, without a handshake.
     pub async fn reach(server: &Server) -> Self {
         Self { stream: server.reach().await, read: Vec::new() }
     }
 
-    /// A stream that the test has made.
+    /// Wraps a stream that the test has opened.
     #[must_use]
     pub fn over(stream: impl Stream + 'static) -> Self {
         Self { stream: Box::new(stream), read: Vec::new() }
     }
 
-    /// Opens the connection.
+    /// Sends the handshake.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// If the server refuses.
     pub async fn upgrade(&mut self, path: &str) {
         self.send(handshake(path).as_bytes()).await;
         let answer = read_answer(&mut self.stream, &mut self.read).await;
         assert_eq!(answer.status, 101, "{answer:?}");
     }
 
-    /// Sends `request` and what comes with it, and reads the answer.
+    /// Sends `request` with any bytes after it, and reads the answer.
     ///
     /// # Panics
-    /// When none comes.
+    /// If none arrives.
     pub async fn handshake(server: &Server, request: &[u8]) -> (Self, Answer) {
         let mut raw = Self::reach(server).await;
         raw.send(request).await;
@@ -142,10 +142,10 @@ impl Raw {
         (raw, answer)
     }
 
-    /// Asks for an upgrade with more headers, and reads the answer.
+    /// Requests an upgrade with further headers, and reads the answer.
     ///
     /// # Panics
-    /// When none comes.
+    /// If none arrives.
     pub async fn shake(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = handshake(path);
         request.truncate(request.len() - 2);
@@ -162,16 +162,16 @@ impl Raw {
     /// Sends a request and reads the answer.
     ///
     /// # Panics
-    /// When none comes.
+    /// If none arrives.
     pub async fn answer(&mut self, request: &[u8]) -> Answer {
         self.send(request).await;
         read_answer(&mut self.stream, &mut self.read).await
     }
 
-    /// An open connection.
+    /// Returns an open connection.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// If the server refuses.
     pub async fn open(server: &Server, path: &str) -> Self {
         let (raw, answer) = Self::handshake(server, handshake(path).as_bytes()).await;
         assert_eq!(answer.status, 101, "{answer:?}");
@@ -181,7 +181,7 @@ impl Raw {
     /// Sends bytes.
     ///
     /// # Panics
-    /// When they are not taken.
+    /// If they are not accepted.
     pub async fn send(&mut self, bytes: &[u8]) {
         soon("sending", async {
             self.stream.write_all(bytes).await?;
@@ -191,7 +191,7 @@ impl Raw {
         .expect("the peer takes bytes");
     }
 
-    /// Sends bytes to a peer that may be gone.
+    /// Sends bytes to a peer that may have closed the connection.
     pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
         let sending = async {
             self.stream.write_all(bytes).await?;
@@ -203,15 +203,15 @@ impl Raw {
     /// Sends a text frame.
     ///
     /// # Panics
-    /// When it is not taken.
+    /// If it is not accepted.
     pub async fn text(&mut self, text: &str) {
         self.send(&frame(TEXT, text.as_bytes())).await;
     }
 
-    /// The next frame, `None` at the end of the stream.
+    /// Returns the next frame, `None` at the end of the stream.
     ///
     /// # Panics
-    /// When the server's frame is masked, or the stream ends within it.
+    /// If the server's frame is masked, or the stream ends within it.
     pub async fn frame(&mut self) -> Option<Frame> {
         soon("a frame", async {
             loop {
@@ -228,18 +228,18 @@ impl Raw {
         .await
     }
 
-    /// The next frame as JSON.
+    /// Returns the next frame as JSON.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub async fn json(&mut self) -> Value {
         self.frame().await.expect("a frame").json()
     }
 
-    /// The close frame, over texts and pongs.
+    /// Returns the close frame and skips texts and pongs.
     ///
     /// # Panics
-    /// When the stream ends without one.
+    /// If the stream ends without one.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             let frame = self.frame().await.expect("a close frame");
@@ -249,14 +249,14 @@ impl Raw {
         }
     }
 
-    /// Whether the stream ends now, without another frame.
+    /// Returns whether the stream ends now, without another frame.
     pub async fn ends(&mut self) -> bool {
         self.frame().await.is_none()
     }
 
-    /// Reads more; false at the end.
+    /// Reads more; returns false at the end.
     async fn more(&mut self) -> bool {
-        // A reset is an end too: what matters is what came before.
+        // A reset counts as an end; the data before it matters.
         self.stream.read_buf(&mut self.read).await.is_ok_and(|read| read > 0)
     }
 }

@@ -1,4 +1,4 @@
-//! A Redis of a test's own: on a free port of the loopback, remembering nothing, gone with the test.
+//! A Redis server for one test: on a free loopback port, without persistence, killed with the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,11 +13,11 @@ use agentcore::backend::RedisBackend;
 use crate::chat::Folder;
 use crate::wait::PATIENCE;
 
-/// Starts the server behind a shell that ends it as soon as the shell's input ends: with the test's process, however
-/// that ends.
+/// Starts the server behind a shell that kills it when the shell's input ends, which happens however the test's
+/// process ends.
 const GUARDED: &str = r#""$0" "$@" >/dev/null 2>&1 & echo $!; read -r _; kill -KILL $! 2>/dev/null; wait"#;
 
-/// A running `redis-server`, and what nodes need to find it. A clone is the same server; with the last one it is killed.
+/// A running `redis-server`. A clone is the same server; the last one kills it.
 #[derive(Debug, Clone)]
 pub struct Redis(Arc<Running>);
 
@@ -36,16 +36,16 @@ struct Process {
 }
 
 impl Redis {
-    /// Starts a server; without the program there is none, and the test says so and is skipped.
+    /// Starts a server; without the program, returns `None` after the test has said that it is skipped.
     ///
     /// # Panics
-    /// When it does not start, or when it is missing and `CI` is set.
+    /// If it does not start, or if it is missing and `CI` is set.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::with(&[])
     }
 
-    /// Starts a server with options of its command line.
+    /// Starts a server with command-line options.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -56,7 +56,7 @@ impl Redis {
         }
         let folder = Folder::new();
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-        // Somebody else may take a port before the server does.
+        // Another process may take the port before the server does.
         let started = (0..5).find_map(|_| {
             let port = free_port();
             launch(&folder, port, &options).map(|process| (process, port))
@@ -65,25 +65,25 @@ impl Redis {
         Some(Self(Arc::new(Running { process: process.into(), port, folder, options })))
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.0.port
     }
 
-    /// The value of `REDIS_URL`.
+    /// Returns the value of `REDIS_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port())
     }
 
-    /// A node's backend on it.
+    /// Returns a backend for a node.
     #[must_use]
     pub fn backend(&self) -> RedisBackend {
         self.backend_at(&self.url())
     }
 
-    /// A node's backend that reaches it at another address.
+    /// Returns a backend that reaches the server at another address.
     #[must_use]
     pub fn backend_at(&self, url: &str) -> RedisBackend {
         let mut settings = Settings::default();
@@ -92,7 +92,7 @@ impl Redis {
         RedisBackend::new(&settings).expect("a backend")
     }
 
-    /// Does a command, over a connection of its own.
+    /// Runs a command over a connection of its own.
     pub fn does<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let mut called = redis::cmd(command[0]);
         called.arg(&command[1..]);
@@ -101,7 +101,7 @@ impl Redis {
         called.query(&mut connection).expect("an answer")
     }
 
-    /// How often a command was called since the start, or since the last `config resetstat`.
+    /// Returns how often a command was called since the start, or since the last `config resetstat`.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
         let stats: String = self.does(&["INFO", "commandstats"]);
@@ -109,7 +109,7 @@ impl Redis {
         line.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
     }
 
-    /// All calls, those that scripts make too, but for those that look at the counts.
+    /// Returns the number of all calls, including those of scripts, except those that read the counts.
     #[must_use]
     pub fn sum_of_calls(&self) -> u64 {
         let stats: String = self.does(&["INFO", "commandstats"]);
@@ -121,7 +121,7 @@ impl Redis {
         calls.sum()
     }
 
-    /// All that nodes send: what a script does is one call.
+    /// Returns the number of commands that nodes send; a script counts as one.
     #[must_use]
     pub fn all_calls(&self) -> u64 {
         ["evalsha", "eval", "publish", "subscribe", "unsubscribe", "ping"]
@@ -130,41 +130,41 @@ impl Redis {
             .sum()
     }
 
-    /// The keys there are.
+    /// Returns all keys.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         self.does(&["KEYS", "*"])
     }
 
-    /// Says something to it, and returns the answer as it comes over the wire, without its last line end.
+    /// Sends a command and returns the raw answer without its last line end.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If no answer arrives.
     #[must_use]
     pub fn ask(&self, command: &[&str]) -> String {
         ask(self.port(), command).expect("an answer")
     }
 
-    /// Stops it in its tracks: connections stay, and nothing is answered until [`thaw`](Self::thaw).
+    /// Freezes the server: connections stay open and nothing is answered until [`thaw`](Self::thaw).
     ///
     /// # Panics
-    /// When the system has no `kill`.
+    /// If the system has no `kill`.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on; it answers all that came meanwhile.
+    /// Lets it continue; it answers everything that arrived meanwhile.
     ///
     /// # Panics
-    /// When the system has no `kill`.
+    /// If the system has no `kill`.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
 
-    /// Kills it, with all that it held.
+    /// Kills it, with all its data.
     ///
     /// # Panics
-    /// When it does not end.
+    /// If it does not end.
     pub fn kill(&self) {
         self.signal("KILL");
         let begun = Instant::now();
@@ -174,10 +174,10 @@ impl Redis {
         }
     }
 
-    /// Starts an empty one on the same port, after a [`kill`](Self::kill).
+    /// Starts an empty server on the same port, after a [`kill`](Self::kill).
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub fn revive(&self) {
         let mut process = self.0.process.lock().expect("no panic");
         end(&mut process.shell);
@@ -199,10 +199,10 @@ impl Drop for Running {
     }
 }
 
-/// Whether there is a Redis to start; a test without one says so and is skipped.
+/// Returns whether there is a Redis to start; a test without one says so and is skipped.
 ///
 /// # Panics
-/// When it is missing and `CI` is set.
+/// If it is missing and `CI` is set.
 #[must_use]
 #[expect(clippy::print_stdout, reason = "a test that cannot run says so")]
 pub fn is_installed() -> bool {
@@ -215,10 +215,10 @@ pub fn is_installed() -> bool {
     found.is_ok()
 }
 
-/// A port that nobody listens on at the moment.
+/// Returns a port that is free at the moment.
 ///
 /// # Panics
-/// When there is none.
+/// If there is none.
 #[must_use]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -236,7 +236,7 @@ fn launch(folder: &Folder, port: u16, options: &[String]) -> Option<Process> {
     let server = said.trim().parse().expect("the number of the process");
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        // Whoever took the port may answer as well, but not with the number of our process.
+        // Another server on this port may answer too, but not with the id of our process.
         let info = ask(port, &["INFO", "server"]).unwrap_or_default();
         if info.lines().any(|line| line == format!("process_id:{server}")) {
             return Some(Process { shell, server });
@@ -260,7 +260,7 @@ fn end(shell: &mut Child) {
     drop(shell.wait());
 }
 
-/// An answer that is one line, or one text with its length in a line before it.
+/// Reads an answer of one line, or of one text with its length in the line before it.
 fn ask(port: u16, command: &[&str]) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;

@@ -1,4 +1,4 @@
-//! A consumer that does whatever a test asks for: the subject of the runtime and the backend suites.
+//! A consumer that does what a test asks for: the subject of the runtime and backend suites.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use agentcore::prelude::*;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-/// What happened, in its order.
+/// The events of a test, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Journal(Arc<Mutex<Vec<String>>>);
 
@@ -18,20 +18,20 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
-    /// All lines.
+    /// Returns all lines.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How often a line is there.
+    /// Returns how often a line occurs.
     #[must_use]
     pub fn count(&self, line: &str) -> usize {
         self.lines().iter().filter(|other| *other == line).count()
     }
 }
 
-/// Lets handlers go on that wait for it, one for each permit.
+/// Blocks handlers until the test releases them, one per permit.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Semaphore>);
 
@@ -42,7 +42,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Lets `count` handlers go on.
+    /// Releases `count` handlers.
     pub fn open(&self, count: usize) {
         self.0.add_permits(count);
     }
@@ -54,7 +54,7 @@ impl Gate {
     }
 }
 
-/// Notes that it was dropped.
+/// Logs that it was dropped.
 struct Guard(Journal, &'static str);
 
 impl Drop for Guard {
@@ -69,7 +69,7 @@ pub struct In {
     group: String,
 }
 
-/// To whom, and what.
+/// A recipient and a text.
 #[message]
 pub struct Post {
     #[serde(default)]
@@ -86,7 +86,7 @@ pub struct Post {
     text: Value,
 }
 
-/// What `post` sends.
+/// The message that `post` sends.
 #[message("posted")]
 pub struct Posted {
     from: UserId,
@@ -95,21 +95,21 @@ pub struct Posted {
 }
 
 impl Posted {
-    /// A text that nobody's handler sends.
+    /// A text that no handler sends.
     #[must_use]
     pub fn new(from: &str, text: &str) -> Self {
         Self { from: UserId::new(from).expect("a user"), group: None, text: text.into() }
     }
 }
 
-/// A user came.
+/// A user has joined.
 #[message("entered")]
 pub struct Entered {
     group: String,
     user: UserId,
 }
 
-/// A user went.
+/// A user has left.
 #[message("gone")]
 pub struct Gone {
     group: String,
@@ -122,7 +122,7 @@ pub struct Names {
     names: Vec<String>,
 }
 
-/// Panics while it is checked.
+/// Panics while it is validated.
 #[message("unlucky")]
 pub struct Unlucky {
     #[validate(custom(function = panics))]
@@ -134,16 +134,16 @@ fn panics(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// See the module.
+/// The consumer of the module's description.
 #[consumer(path = "/room/{user_id}", sends(Posted, Entered, Gone, Names))]
 pub struct Room {
     #[path]
     #[user]
     user_id: UserId,
-    /// What `connect` does: comma-separated words.
+    /// The actions of `connect`, as comma-separated words.
     #[query]
     connect: Option<String>,
-    /// What `disconnect` does.
+    /// The actions of `disconnect`.
     #[query]
     disconnect: Option<String>,
     #[state]
@@ -208,7 +208,7 @@ impl Room {
         Ok(Names { names: vec![was_in.to_string()] })
     }
 
-    /// Leaves, under a deadline that is shorter than a backend with delay needs.
+    /// Leaves, under a deadline that is too short for a backend with delays.
     #[on("leave_hastily", timeout = "5ms", cancel_safe)]
     async fn leave_hastily(&mut self, cx: &Context<Self>, message: In) -> Result<()> {
         cx.leave(message.group).await?;
@@ -249,7 +249,7 @@ impl Room {
         to.send(&posted).await
     }
 
-    /// Sends to itself, to a group and to a user, in turns.
+    /// Sends to itself, to a group and to a user, in turn.
     #[on("mixture")]
     async fn mixture(&mut self, cx: &Context<Self>, message: Post) -> Result<()> {
         let (Some(group), Some(user)) = (&message.group, &message.user) else { return Ok(()) };
@@ -307,7 +307,7 @@ impl Room {
         std::future::pending::<()>().await;
     }
 
-    /// Waits until the test lets it go on.
+    /// Waits until the test releases it.
     #[on("wait")]
     async fn wait(&mut self) {
         self.journal.note("wait begins");
@@ -315,7 +315,7 @@ impl Room {
         self.journal.note("wait ends");
     }
 
-    /// Holds its worker for so many milliseconds.
+    /// Blocks its worker for this many milliseconds.
     #[on("block")]
     async fn block(&mut self, message: Post) {
         self.journal.note("block begins");
@@ -360,7 +360,7 @@ impl Room {
     }
 }
 
-/// An application with the room, and what it writes into.
+/// Returns an application with the room, and the log it writes to.
 pub fn room(settings: Settings) -> (AgentCore, Journal, Gate) {
     let (journal, gate) = (Journal::default(), Gate::default());
     let app = AgentCore::new(settings).state(journal.clone()).state(gate.clone()).consumer::<Room>();

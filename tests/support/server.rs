@@ -1,4 +1,4 @@
-//! A server in the process of its test, which ends with it.
+//! A server in the process of its test, which ends with the test.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub fn settings() -> Settings {
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
     /// Its connection manager.
     pub manager: ConnectionManager,
@@ -49,7 +49,7 @@ impl Server {
     /// Serves an application on any free port.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// If it cannot be built.
     pub async fn start(app: AgentCore) -> Self {
         Self::over(Transport::Tcp, app).await
     }
@@ -57,23 +57,23 @@ impl Server {
     /// Serves an application over a transport.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// If it cannot be built.
     pub async fn over(transport: Transport, app: AgentCore) -> Self {
         Self::serve(transport, app.build().await.expect("the application is built")).await
     }
 
-    /// Serves an application that was built.
+    /// Serves an application that is already built.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port is free.
     pub async fn serve(transport: Transport, app: App) -> Self {
         Self::serve_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), transport, app)
     }
 
-    /// Serves an application whose sockets take little before they are full.
+    /// Serves an application with small socket buffers.
     ///
     /// # Panics
-    /// When it cannot be built.
+    /// If it cannot be built.
     pub async fn with_small_buffers(app: AgentCore) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         // Accepted sockets inherit it.
@@ -114,26 +114,26 @@ impl Server {
         Self { address, manager, transport, stop: Some(stop), task }
     }
 
-    /// A stream to it.
+    /// Opens a stream to it.
     ///
     /// # Panics
-    /// When it does not accept.
+    /// If it does not accept.
     pub async fn reach(&self) -> Box<dyn Stream> {
         let socket = soon("a TCP connection", TcpStream::connect(self.address)).await.expect("the server accepts");
         socket.set_nodelay(true).expect("no delay");
         soon("TLS", dress(self.transport, socket)).await
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Stops it and waits until it has stopped.
     ///
     /// # Panics
-    /// When it ends with an error, or not at all.
+    /// If it ends with an error, or not at all.
     pub async fn stop(mut self) {
         self.begin_stop();
         soon("the server ends", &mut self.task).await.expect("no panic").expect("no error");
     }
 
-    /// Tells it to stop.
+    /// Starts to stop it.
     pub fn begin_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());

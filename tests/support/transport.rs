@@ -1,4 +1,4 @@
-//! The ways a connection can travel: a bare TCP socket, a stream that is none, and TLS.
+//! The ways a connection can travel: a plain TCP socket, another kind of stream, and TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -18,9 +18,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// How a server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// `serve_on`, with bare TCP sockets.
+    /// `serve_on`, with plain TCP sockets.
     Tcp,
-    /// `into_router` behind a server of one's own, whose streams hide what they are.
+    /// `into_router` behind a server of the test, whose streams hide their type.
     Hidden,
     /// `into_router` behind TLS.
     Tls,
@@ -50,7 +50,7 @@ impl AsyncWrite for HiddenStream {
     }
 }
 
-/// A certificate for `localhost` that was made for this run, and clients that trust it.
+/// A certificate for `localhost` made for this run, and clients that trust it.
 struct Identity {
     acceptor: TlsAcceptor,
     connector: TlsConnector,
@@ -79,18 +79,18 @@ fn identity() -> &'static Identity {
     })
 }
 
-/// The server's side of TLS.
+/// Accepts a TLS connection.
 ///
 /// # Errors
-/// When the client does not finish the TLS handshake.
+/// If the client does not finish the TLS handshake.
 pub async fn accept_tls(socket: TcpStream) -> io::Result<impl Stream + 'static> {
     identity().acceptor.accept(socket).await
 }
 
-/// The client's side of any transport.
+/// Opens the client's side of any transport.
 ///
 /// # Panics
-/// When the TLS handshake fails.
+/// If the TLS handshake fails.
 pub async fn dress(transport: Transport, socket: TcpStream) -> Box<dyn Stream> {
     match transport {
         Transport::Tcp | Transport::Hidden => Box::new(socket),

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-/// The most that any event of a test may take: generous, so that a busy machine changes nothing.
+/// The longest that any event of a test may take; generous, so that a busy machine changes nothing.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The output of `future`, which must come within [`PATIENCE`].
+/// Returns the output of `future`, which must arrive within [`PATIENCE`].
 ///
 /// # Panics
-/// When it does not.
+/// If it does not.
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
 }
 
-/// Asks again and again until the answer is yes.
+/// Checks a condition repeatedly until it holds.
 ///
 /// # Panics
-/// When it is still no after [`PATIENCE`].
+/// If it does not hold after [`PATIENCE`].
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     soon(what, async {
         while !holds().await {
@@ -26,10 +26,10 @@ pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     .await;
 }
 
-/// Asks again and again until the answer is `wanted`.
+/// Checks a value repeatedly until it is `wanted`.
 ///
 /// # Panics
-/// When it is another one after [`PATIENCE`]; the panic says which.
+/// If it is not after [`PATIENCE`]; the panic shows the last value.
 pub async fn until_equal<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, mut ask: impl AsyncFnMut() -> T) {
     let mut last = None;
     let asking = async {

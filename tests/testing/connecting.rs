@@ -1,4 +1,4 @@
-//! Who connects, and who is refused.
+//! Accepted and refused connections.
 
 use std::net::IpAddr;
 
@@ -94,7 +94,7 @@ async fn what_the_connect_hook_sends_is_the_first_that_a_client_finds() {
     assert_eq!(early.expect::<Said>().await.text, "hello");
 }
 
-/// Everything of it, though nobody reads their answers: a thousand at once, of whom a hundred find a place.
+/// A thousand clients connect at once and read no reply; a hundred are admitted.
 #[tokio::test]
 async fn many_connect_at_once_and_a_limit_is_exact() {
     let mut settings = Settings::default();

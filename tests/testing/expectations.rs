@@ -91,7 +91,7 @@ async fn messages_of_one_type_are_found_among_others_which_are_kept() {
     alice.expect_nothing().await;
 }
 
-/// The reason for its round trips: the handler of another client has not even begun to send.
+/// The reason for the round trips: the handler of another client has not begun to send.
 #[tokio::test]
 async fn nothing_is_expected_only_after_what_others_have_sent_is_handled() {
     let app = start().await;
@@ -123,7 +123,7 @@ async fn the_end_of_a_connection_is_seen_on_both_sides() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_dropped_has_lost_its_socket() {
     let (app, mut alice, mut bob) = two().await;
-    // What it had sent is still handled.
+    // Messages that it had sent are still handled.
     bob.send(&say("goodbye")).await;
     drop(bob);
     assert_eq!(alice.expect::<Said>().await.text, "goodbye");

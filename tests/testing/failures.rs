@@ -1,4 +1,4 @@
-//! An expectation that is not met ends its test, and says whose it was, what was expected and what came.
+//! A failed expectation ends its test, and names the client, the expected and the received messages.
 
 use agentcore::axum::http::Method;
 use agentcore::testing::{TestApp, assert_broadcast, expect_broadcast};

@@ -1,4 +1,4 @@
-//! Frames as no sound client sends them, fragments, pings.
+//! Frames that no correct client sends, fragments, pings.
 
 use crate::{Say, Who, You, say, start};
 

@@ -1,4 +1,4 @@
-//! `agentcore::testing`: what it finds, and that its expectations fail where they must.
+//! `agentcore::testing`: what it detects, and that its expectations fail when they must.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Say {
     group: GroupName,
     #[validate(length(min = 1))]
     text: String,
-    /// So long the handler takes before it sends.
+    /// The time that the handler takes before it sends.
     #[serde(default)]
     after_ms: u64,
 }
@@ -112,7 +112,7 @@ impl Room {
     }
 }
 
-/// A consumer that leaves it to an authenticator who its clients are.
+/// A consumer that leaves the identity of its clients to an authenticator.
 #[consumer(path = "/members")]
 struct Members {}
 
@@ -160,7 +160,7 @@ fn said(name: &str, text: &str) -> Said {
     Said { user_id: user(name), text: text.to_owned() }
 }
 
-/// Alice and Bob in one group, and nothing waiting.
+/// Connects Alice and Bob to one group, with nothing pending.
 async fn two() -> (TestApp, TestClient, TestClient) {
     let app = start().await;
     let mut alice = app.connect("/room/alice").await;

@@ -5,7 +5,7 @@ use agentcore::testing::{TestApp, TestClient};
 
 use crate::{Said, application, enter, say};
 
-/// Alice, who sends, and Bob, in one group; what may wait for one of them is small.
+/// Connects Alice, who sends, and Bob to one group, with small outboxes.
 async fn small() -> (TestApp, TestClient, TestClient) {
     let mut settings = Settings::default();
     settings.ws_max_outbox_bytes = 64 * 1024;
@@ -25,7 +25,7 @@ async fn a_client_that_reads_nothing_is_disconnected_with_1013_and_the_others_lo
     bob.stall();
     let text = "x".repeat(1_000);
     let mut sent = 0;
-    // By what the application knows: the stalled client itself sees nothing.
+    // By the application's own data: the stalled client sees nothing.
     while app.manager().is_online("bob").await.expect("an answer") {
         assert!(sent < 1_000, "an outbox does not hold that much");
         sent += 1;
@@ -34,7 +34,7 @@ async fn a_client_that_reads_nothing_is_disconnected_with_1013_and_the_others_lo
     }
     assert!(sent > 64, "the bound of the outbox was met after {sent} messages");
     bob.resume();
-    // First what had been written, whole and in order, then why there is no more.
+    // First what had been written, complete and in order, then the reason for the end.
     let mut seen = 0;
     while !bob.is_closed() {
         let Some(received) = bob.try_next() else {

@@ -1,6 +1,6 @@
 //! The servers of the speed comparison, one binary for both: `load serve agentcore|axum-mpsc --port P`.
 //!
-//! Owns the command line and the line that says where the server listens. It measures nothing:
+//! Owns the command line and the line with the server's address. It measures nothing:
 //! `compare.sh` starts these servers and points a load generator at them.
 
 mod peer;
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-/// Both servers allocate alike, so that the comparison is not one of allocators.
+/// Both servers use the same allocator, so that the comparison is not one of allocators.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -30,14 +30,14 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when standard error is closed; the exit code still says it.
+            // Standard error may be closed; the exit code still reports the failure.
             let _ = writeln!(io::stderr(), "load: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says on standard output that `address` accepts connections; scripts wait for this line.
+/// Prints that `address` accepts connections; scripts wait for this line.
 pub(crate) fn announce(address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;

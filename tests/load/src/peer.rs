@@ -1,14 +1,14 @@
-//! The peer that the framework is compared with: a plain axum handler, one unbounded channel and
+//! The peer of the comparison: a plain axum handler, one unbounded channel and
 //! one writer task per connection, as good as that form can be made.
 //!
-//! `/fan/{group}` relays every message unparsed to all members of the group, the sender too;
-//! `/echo` answers each message to itself. No limits, no heartbeat, no rate limiting: whatever the
-//! framework does besides, the peer does not pay for.
+//! `/fan/{group}` relays every message unparsed to all members of the group, including the sender;
+//! `/echo` returns each message. There are no limits, no heartbeat and no rate limiting: the peer does not
+//! pay for what the framework does besides.
 //!
 //! The choices below were measured, one at a time, on one core with the generator on another:
 //! 128-byte messages, 1,000 members, medians of 3 to 5 alternating rounds. `fan` is one group and
 //! 32 messages in flight, `rooms` is 200 groups of five busy members; a ratio is deliveries per
-//! second against what stands here, unless it names a latency or memory.
+//! second compared to the code here, unless it names a latency or memory.
 //!
 //! | instead of | variant | fan | rooms |
 //! |---|---|---|---|
@@ -53,7 +53,7 @@ use crate::{Failure, announce};
 /// Connections the kernel completes before they are accepted.
 const BACKLOG: u32 = 4096;
 
-/// Bytes a connection reads at once; allocated for each, so it is most of an idle one's memory.
+/// Bytes that a connection reads at once; allocated per connection, so most of an idle one's memory.
 const READ_BUFFER: usize = 4096;
 
 /// Messages written between two flushes at most.
@@ -63,12 +63,12 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 ///
-/// When the runtime cannot start, or the port cannot be listened on.
+/// If the runtime cannot start, or the port is in use.
 pub(crate) fn run(port: u16) -> Result<(), Failure> {
-    // As many workers as cores it may use: one when pinned to one. Tasks beyond a worker's local
-    // queue of 256 wait in the global one; seen to at the default interval, they starve.
+    // As many workers as available cores: one when pinned to one. Tasks beyond a worker's local
+    // queue of 256 wait in the global one, and starve at its default interval.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().global_queue_interval(4).build()?;
-    // Spawned, because a future that is blocked on runs beside the workers and not on one.
+    // Spawned, because a future passed to `block_on` runs beside the workers and not on one.
     runtime.block_on(async { tokio::spawn(serve(port)).await? })
 }
 
@@ -81,7 +81,7 @@ async fn serve(port: u16) -> Result<(), Failure> {
 
     let routes = Router::new().route("/fan/{group}", get(fan)).route("/echo", get(echo)).with_state(Arc::default());
     let listener = listener.tap_io(|stream| {
-        // A connection that is already gone fails here, and again at its first read.
+        // A connection that is already closed fails here, and again at its first read.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, routes).await?;
@@ -110,7 +110,7 @@ async fn echo(upgrade: WebSocketUpgrade) -> Response {
     })
 }
 
-/// Gives every data message of one connection to all members of its group, until it closes.
+/// Relays every data message of one connection to all members of its group, until it closes.
 async fn relay(mut stream: SplitStream<WebSocket>, group: &Group) {
     while let Some(Ok(message)) = stream.next().await {
         if is_data(&message) {
@@ -119,7 +119,7 @@ async fn relay(mut stream: SplitStream<WebSocket>, group: &Group) {
     }
 }
 
-/// Writes what waits for one connection in as few system calls as it fits, until nobody can send to it.
+/// Writes pending messages of one connection in as few system calls as possible, until no sender is left.
 async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: UnboundedReceiver<Message>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
@@ -149,7 +149,7 @@ struct Groups {
 impl Groups {
     fn join(&self, name: &str, outbox: UnboundedSender<Message>) -> (Arc<Group>, u64) {
         let member = self.last_member.fetch_add(1, Ordering::Relaxed);
-        // Held until the member is in: a group must not be removed as empty in between.
+        // Held until the member is in, so that the group is not removed as empty in between.
         let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         let group = by_name.entry(name.to_owned()).or_default();
         group.members.write().unwrap_or_else(PoisonError::into_inner).push((member, outbox));

@@ -1,4 +1,4 @@
-//! The framework's side of the comparison: messages and a consumer, the settings of the environment, no storage.
+//! The framework's side of the comparison: messages and a consumer, settings from the environment, no storage.
 
 use agentcore::prelude::*;
 
@@ -48,10 +48,10 @@ struct Load {
     #[path]
     #[user]
     user_id: UserId,
-    /// A room to join at once, for a client that says nothing.
+    /// A group to join at once, for a client that sends nothing.
     #[query]
     room: Option<String>,
-    /// The overflow policy of what it says; `disconnect` when it names none.
+    /// The overflow policy of its messages; `disconnect` by default.
     #[query]
     policy: Option<String>,
 }
@@ -92,10 +92,10 @@ impl Load {
     }
 }
 
-/// Serves on `127.0.0.1:port` until the process is told to end.
+/// Serves on `127.0.0.1:port` until the process is stopped.
 ///
 /// # Errors
-/// When the port cannot be listened on.
+/// If the port is in use.
 pub(crate) fn run(port: u16) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut settings = Settings::from_env()?;

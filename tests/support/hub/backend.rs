@@ -1,4 +1,4 @@
-//! One node's end of the hub: the whole trait.
+//! One node's side of the hub: the whole trait.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DELAY, Hub, Member, State};
 
-/// The queue of what is published is full once in so many times.
+/// One in this many publishes finds the queue full.
 const FULL_EVERY: usize = 8;
 
 /// One node's backend.
@@ -81,7 +81,7 @@ async fn half() {
     tokio::time::sleep(DELAY / 2).await;
 }
 
-/// Delivers what comes in, in order.
+/// Delivers incoming messages in order.
 async fn receive(mut inbox: mpsc::UnboundedReceiver<(Instant, OutboundMessage)>, deliver: Arc<dyn Deliver>) {
     while let Some((due, message)) = inbox.recv().await {
         tokio::time::sleep_until(due).await;
@@ -91,7 +91,7 @@ async fn receive(mut inbox: mpsc::UnboundedReceiver<(Instant, OutboundMessage)>,
     }
 }
 
-/// Brings the subscriptions of a node in line with what it wants.
+/// Brings the subscriptions of a node in line with its groups.
 async fn follow(hub: Hub, id: u64, changed: Arc<(Mutex<HashSet<GroupName>>, Notify)>) {
     loop {
         changed.1.notified().await;
@@ -102,7 +102,7 @@ async fn follow(hub: Hub, id: u64, changed: Arc<(Mutex<HashSet<GroupName>>, Noti
             let mut state = hub.state();
             let Some(node) = state.nodes.iter_mut().find(|node| node.id == id) else { return };
             for group in groups {
-                // Read now, under the lock under which `subscribe` looks: no event is replayed.
+                // Read now, under the lock that `subscribe` takes: no event is replayed.
                 if node.deliver.has_members(&group) {
                     node.subscribed.insert(group.clone());
                 } else {

@@ -1,7 +1,7 @@
-//! A second backend: nodes of one process joined by a hub that takes its time.
+//! A second backend: nodes of one process joined by a hub with delays.
 //!
-//! It implements the trait as a networked one would: what it decides, it decides in the middle of a delay; messages
-//! reach a node in the order in which they were published; subscriptions are read when it acts.
+//! It implements the trait as a networked backend would: it decides in the middle of a delay, messages reach a node in
+//! the order in which they were published, and it reads subscriptions when it acts.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -18,17 +18,17 @@ mod backend;
 
 pub use backend::HubBackend;
 
-/// How long everything takes, there and back.
+/// The delay of every operation, in each direction.
 pub const DELAY: Duration = Duration::from_millis(20);
 
-/// What the nodes share.
+/// The state that the nodes share.
 #[derive(Default, Clone)]
 pub struct Hub(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Held while presence messages are published, so that they have the order of the changes.
+    /// Held while presence messages are published, so that their order is that of the changes.
     presence: tokio::sync::Mutex<PresenceTable>,
     leaves: Notify,
 }
@@ -51,7 +51,7 @@ struct Member {
     waiting: HashMap<GroupName, Vec<oneshot::Sender<()>>>,
     users: HashMap<UserId, usize>,
     groups: HashMap<GroupName, usize>,
-    /// It answers no questions.
+    /// The node answers no requests.
     deaf: bool,
 }
 
@@ -62,35 +62,35 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    /// A node's end of the hub.
+    /// Returns the backend of one node.
     #[must_use]
     pub fn backend(&self) -> HubBackend {
         HubBackend::new(self.clone())
     }
 
-    /// How many places are taken, over all nodes.
+    /// Returns the number of admitted connections over all nodes.
     #[must_use]
     pub fn admitted(&self) -> usize {
         self.state().admitted.connections()
     }
 
-    /// How many groups have a place, over all nodes: one with members on two nodes counts twice.
+    /// Returns the number of admitted groups over all nodes; a group with members on two nodes counts twice.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.state().admitted.groups()
     }
 
-    /// From here on nothing can be handed to the hub, or again everything.
+    /// Makes the hub refuse or accept everything from here on.
     pub fn set_broken(&self, broken: bool) {
         self.state().broken = broken;
     }
 
-    /// From here on the nodes answer no questions of the others.
+    /// Makes the nodes answer no requests of the others from here on.
     pub fn deafen(&self) {
         self.state().nodes.iter_mut().for_each(|node| node.deaf = true);
     }
 
-    /// Tells every node that it may have missed something: of these groups, or of all.
+    /// Tells every node that it may have missed something: in these groups, or in all.
     pub fn lose(&self, groups: Option<&[GroupName]>) {
         let nodes: Vec<_> = self.state().nodes.iter().map(|node| node.deliver.clone()).collect();
         for node in nodes {
@@ -98,7 +98,7 @@ impl Hub {
         }
     }
 
-    /// Hands a text to every node as if another one had sent it.
+    /// Delivers a text to every node as if another node had sent it.
     pub fn inject(&self, to: Recipient, envelope: &str) {
         self.post(
             None,
@@ -115,7 +115,7 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a message for every node that wants it, but `from`.
+    /// Queues a message for every node that wants it, except `from`.
     fn post(&self, from: Option<u64>, message: &OutboundMessage) {
         let due = Instant::now() + DELAY / 2;
         for node in &self.state().nodes {

@@ -1,6 +1,6 @@
-//! `backplane URL MESSAGES BYTES CHANNELS`: what travels from one node to another through Redis: a publisher in this process, and a receiver that counts.
+//! `backplane URL MESSAGES BYTES CHANNELS`: messages from one node to another through Redis, with a publisher and a counting receiver in this process.
 //!
-//! Neither has connections: it is the backend alone that is measured, with Redis and both nodes on the same cores.
+//! Neither has connections: only the backend is measured, with Redis and both nodes on the same cores.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use agentcore::message::{Except, OutboundMessage, Overflow, Recipient};
 use agentcore::{Error, GroupName, Internal, Result, Settings, Supervisor, UserId};
 use tokio::sync::Notify;
 
-/// As in a program of a user that wants to be fast.
+/// The allocator of a program that is optimized for speed.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,7 +31,7 @@ fn usage() -> Error {
     Error::validation("usage: backplane URL MESSAGES BYTES CHANNELS")
 }
 
-/// A node that counts what it gets.
+/// A node that counts its deliveries.
 #[derive(Default)]
 struct Counting {
     got: AtomicUsize,
@@ -82,7 +82,7 @@ async fn node(name: &str, settings: &Settings, deliver: Arc<Counting>) -> Result
     Ok(backend)
 }
 
-/// Publishes `count` messages whose envelopes have `bytes` to `channels` groups in turn, and prints the figures.
+/// Publishes `count` messages whose envelopes have `bytes` to `channels` groups in turn, and prints the result.
 async fn run(url: &str, count: usize, bytes: usize, channels: usize) -> Result<()> {
     let settings = Settings::from_values(|name| (name == "REDIS_URL").then(|| url.to_owned()))?;
     let (receiver, silent) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
