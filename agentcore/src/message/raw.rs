@@ -118,7 +118,7 @@ impl<'a> RawData<'a> {
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
         let payload: P = match self.0 {
             DataSpan::Json(text) => shaped(text)?,
-            DataSpan::Packed(bytes) if is_list(bytes) => return Err(explain::list()),
+            DataSpan::Packed(bytes) if is_list(bytes) => return Err(explain::list_error()),
             DataSpan::Packed(bytes) => match decode_packed(bytes) {
                 Some(payload) => payload,
                 // The same words for the same mistake, whatever the codec.
@@ -135,7 +135,7 @@ impl<'a> RawData<'a> {
 fn shaped<P: Payload>(text: &str) -> Result<P, Error> {
     if text.starts_with('[') {
         // serde would fill the fields of a struct in their order.
-        return Err(explain::list());
+        return Err(explain::list_error());
     }
     decode_json(text).map_err(|error| explain::shape_error::<P>(text, &error))
 }

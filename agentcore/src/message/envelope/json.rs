@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::Envelope;
 use crate::error::Error;
 use crate::message::RawData;
-use crate::message::codec::MAX_TYPE;
+use crate::message::codec::{MAX_TYPE, excerpt};
 
 pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
     serde_json::from_str(text).map_err(|error| explain(text, &error))
@@ -24,11 +24,9 @@ fn explain(text: &str, error: &serde_json::Error) -> Error {
     }
 }
 
-/// The text of an error, cut where a client put a long text into it.
+/// The text of an error, which may quote a long text of the client.
 fn shown(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let cut: String = text.chars().take(200).collect();
-    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+    excerpt(&error.to_string(), 200).into_owned()
 }
 
 impl<'de> Deserialize<'de> for Envelope<'de> {

@@ -12,7 +12,6 @@ mod values;
 
 pub use regex::Regex;
 pub use report::ValidationReport;
-pub(super) use report::failed;
 pub use rules::Pattern;
 pub use values::{Length, Number, Size, Text};
 

@@ -84,6 +84,25 @@ impl ValidationReport {
         path
     }
 
+    /// Returns how many rules are broken.
+    pub(in crate::message) fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Returns whether no rule is broken.
+    pub(in crate::message) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Ends the report of data that could not be decoded. Mistakes of the data as a whole have no field to name.
+    pub(in crate::message) fn into_error(mut self) -> Error {
+        let mut errors = std::mem::take(&mut self.errors);
+        for error in errors.iter_mut().filter(|error| error.field.is_empty()) {
+            error.message.insert_str(0, "the data ");
+        }
+        failed(errors)
+    }
+
     /// Ends the report.
     ///
     /// # Errors
@@ -96,12 +115,12 @@ impl ValidationReport {
     }
 }
 
-/// The error for broken rules; its message names the first.
-pub(in crate::message) fn failed(errors: Vec<ErrorDetail>) -> Error {
+/// Returns the error for broken rules; its message names the first.
+fn failed(errors: Vec<ErrorDetail>) -> Error {
     let message = match errors.first() {
         Some(first) if first.field.is_empty() => first.message.clone(),
         Some(first) => format!("`{}` {}", first.field, first.message),
-        None => "the data is not as it must be".to_owned(),
+        None => "the data is not valid".to_owned(),
     };
     Error::validation(message).with_details(errors)
 }
