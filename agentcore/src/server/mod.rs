@@ -1,6 +1,7 @@
 //! The application: what the builder collects, how it starts, serves and stops.
 
 mod app;
+mod authentication;
 mod builder;
 mod http;
 mod run;
@@ -8,7 +9,6 @@ mod session;
 
 pub use app::App;
 pub use builder::AgentCore;
-pub use http::address::ClientIp;
 pub use http::extract;
 pub use http::state::State;
 #[cfg(feature = "test-util")]

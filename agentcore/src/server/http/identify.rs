@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::RequestPartsExt;
 use axum::extract::RawPathParams;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::address::address;
 use super::state::AppState;
@@ -17,10 +16,7 @@ use crate::consumer::{Mount, PendingSession, UpgradeRequest};
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
 use crate::metrics::Bound;
-use crate::panic::{Panic, catch_panic};
-
-/// The most that an authenticator may take, however long a handler may: a client waits for its answer.
-const AUTHENTICATION: Duration = Duration::from_secs(10);
+use crate::server::authentication::authenticate;
 
 /// Who may come in, and what was logged of those who may not.
 #[derive(Default)]
@@ -55,7 +51,7 @@ pub(in crate::server) async fn identify(
     }
     let authenticated = match (test_credentials::shown(parts), &state.identification().authenticator) {
         (Some(identity), _) => Some(identity.checked().map_err(|error| refused(state, error))?),
-        (None, Some(authenticator)) => Some(authenticate(state, &**authenticator, parts).await?),
+        (None, Some(authenticator)) => Some(run_authenticator(state, &**authenticator, parts).await?),
         (None, None) => None,
     };
     let path = path_of(parts).await?;
@@ -116,24 +112,10 @@ fn note_missing_address(state: &AppState) {
     }
 }
 
-async fn authenticate(state: &AppState, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
+async fn run_authenticator(state: &AppState, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
     let limit = state.manager().settings().ws_handler_timeout;
-    let identity = decide(limit, async { authenticator.authenticate(parts).await }).await;
+    let identity = authenticate(limit, async { authenticator.authenticate(parts).await }).await;
     identity.and_then(Identity::checked).map_err(|error| refused(state, error))
-}
-
-/// Lets an authenticator decide: caught, and under a deadline.
-pub(in crate::server) async fn decide(
-    limit: Duration,
-    deciding: impl Future<Output = Result<Identity>>,
-) -> Result<Identity> {
-    match tokio::time::timeout(limit.min(AUTHENTICATION), catch_panic(deciding)).await {
-        Ok(Ok(decided)) => decided,
-        Ok(Err(Panic(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),
-        Err(_) => Err(Error::timeout("finding out who you are took too long")
-            .with_status(StatusCode::SERVICE_UNAVAILABLE)
-            .with_retry_after(Duration::from_secs(1))),
-    }
 }
 
 /// Notes a refusal.

@@ -15,40 +15,50 @@ use crate::metrics::Bound;
 use crate::server::session::{Arrival, Socket, serve};
 use crate::wire;
 
-/// Answers a request for a consumer: 101, or the reason why not.
-pub(in crate::server) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request) -> Response {
-    if state.manager().is_draining() {
-        state.manager().metrics().refused(Bound::Stopping);
-        return state.manager().restarting().into_response();
+/// Answers a request for a consumer's path: 101, or the refusal.
+pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request) -> Response {
+    let manager = state.manager().clone();
+    if manager.is_draining() {
+        manager.metrics().refused(Bound::Stopping);
+        return manager.restarting().into_response();
     }
     let accepted = match wire::accept(&request, &Codec::SUBPROTOCOLS) {
         Ok(accepted) => accepted,
         Err(refusal) => return refuse(refusal.status, refusal.message),
     };
     let (mut parts, body) = request.into_parts();
-    let (prepared, access) = match identify(&state, mount, &mut parts).await {
+    let (consumer, access) = match identify(&state, mount, &mut parts).await {
         Ok(identified) => identified,
         Err(error) => return error.into_response(),
     };
-    let admitted = match state.manager().admit(access.identity().user().clone(), access.ip()).await {
+    let admitted = match manager.admit(access.identity().user().clone(), access.ip()).await {
         Ok(admitted) => admitted,
         Err(error) => return error.into_response(),
     };
-    let chosen = accepted.subprotocol.and_then(Codec::from_subprotocol);
-    // Before the answer: a stop that comes now waits for this connection, and closes it.
-    let Some(shard) = state.manager().registry().least_loaded().cloned() else {
-        return state.manager().restarting().into_response();
+    let negotiated = accepted.subprotocol.and_then(Codec::from_subprotocol);
+    let Some(shard) = manager.registry().least_loaded().cloned() else {
+        return manager.restarting().into_response();
     };
-    let (load, consumer) = (shard.load_guard(), mount.number);
+    // Counted before the answer, so that a drain that starts now waits for this connection and closes it.
+    let load = shard.load_guard();
     let request = Request::from_parts(parts, body);
     tokio::spawn(async move {
-        // A client that went away meanwhile gives its place back here.
+        // If the client has gone meanwhile, its admission is released here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let Ok(socket) = Socket::of(upgraded) else { return };
-        let (manager, chain) = (state.manager().clone(), state.chain().cloned());
         let Some(runtime) = shard.runtime().cloned() else { return };
-        let arrival = Arrival { socket, prepared, access, admitted, manager, shard, load, chain, consumer, chosen };
-        runtime.spawn(serve(Box::new(arrival)));
+        runtime.spawn(serve(Box::new(Arrival {
+            socket,
+            consumer,
+            consumer_number: mount.number,
+            access,
+            admitted,
+            manager,
+            shard,
+            load,
+            chain: state.chain().cloned(),
+            negotiated,
+        })));
     });
     accepted.response
 }

@@ -1,51 +1,54 @@
-//! How a client behaves: what it is told of its mistakes, what the log is, and when it has made too many.
+//! Detects clients that misbehave: too many errors, or too many pings.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::request::send;
-use crate::error::{CloseCode, Error, ErrorCategory, one_line};
+use super::end::policy_violation;
+use super::reply::send_error;
+use crate::error::{Error, one_line};
 use crate::log_throttle::LogThrottle;
 use crate::registry::Connection;
 
-/// So many errors of its own a client may cause in a [`MINUTE`]; one more closes its connection.
+/// Errors a client may cause in one [`WINDOW`]; one more closes its connection.
 const MAX_ERRORS: usize = 60;
 
-/// So many pings, frames and messages together, and pongs, which nobody has to ask for (RFC 6455 5.5.3), a client may
-/// send in a [`MINUTE`].
+/// Pings and pongs a client may send in one [`WINDOW`], as frames and as messages; unsolicited pongs count
+/// (RFC 6455 5.5.3).
 const MAX_PINGS: u32 = 60_000;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// Error codes whose log lines are throttled separately, per connection.
-const MAX_KINDS: usize = 16;
+const MAX_LOGGED_CODES: usize = 16;
 
-/// What is remembered of one connection's faults; nothing while there are none.
+/// Counts the errors and pings that one client causes. Allocates nothing for a client that causes none.
 #[derive(Debug, Default)]
 pub(super) struct AbuseMonitor(Option<Box<AbuseRecord>>);
 
 #[derive(Debug)]
 struct AbuseRecord {
-    /// When the last errors were caused, at most [`MAX_ERRORS`].
+    /// Times of the last errors, at most [`MAX_ERRORS`].
     errors: VecDeque<Instant>,
     /// Log lines about errors, by error code.
     lines: LogThrottle<String>,
-    /// How many pings and pongs came since when.
+    /// Start of the current window, and the pings and pongs in it.
     pings: Option<(Instant, u32)>,
 }
 
 impl Default for AbuseRecord {
     fn default() -> Self {
-        Self { errors: VecDeque::new(), lines: LogThrottle::per_second(MAX_KINDS), pings: None }
+        Self { errors: VecDeque::new(), lines: LogThrottle::per_second(MAX_LOGGED_CODES), pings: None }
     }
 }
 
 impl AbuseMonitor {
-    /// Tells the client of an error, and the log if it is a bad one. Says how the connection ends, if it does: by the
-    /// error itself, or because the client has caused too many.
-    pub(super) fn tell(
+    /// Sends an error to the client and logs it if it is severe.
+    ///
+    /// # Errors
+    /// The error that ends the connection: `error` itself if it closes, or `TOO_MANY_ERRORS`.
+    pub(super) fn report(
         &mut self,
         connection: &Connection,
         mut error: Error,
@@ -57,14 +60,11 @@ impl AbuseMonitor {
         {
             error.log_of(connection.id(), connection.user_id(), message_type, suppressed);
         }
-        connection.meter().error(&error);
-        if let Ok(frame) = connection.codec().error(reference, &error, message_type) {
-            send(connection, frame.into_bytes());
-        }
+        send_error(connection, &error, reference, message_type);
         if error.should_disconnect() {
             return Err(error);
         }
-        if error.category().is_of_client() && self.errs(Instant::now()) {
+        if error.category().is_of_client() && self.exceeds_errors(Instant::now()) {
             return Err(too_many(connection, "TOO_MANY_ERRORS", format!("more than {MAX_ERRORS} errors in a minute")));
         }
         Ok(())
@@ -73,22 +73,19 @@ impl AbuseMonitor {
     /// Counts a ping or a pong.
     ///
     /// # Errors
-    /// How the connection ends when there were too many.
-    pub(super) fn pinged(&mut self, connection: &Connection) -> Result<(), Error> {
-        if self.pings(Instant::now()) {
-            return Err(too_many(
-                connection,
-                "TOO_MANY_PINGS",
-                format!("more than {MAX_PINGS} pings and pongs in a minute"),
-            ));
+    /// `TOO_MANY_PINGS`, which ends the connection.
+    pub(super) fn count_ping(&mut self, connection: &Connection) -> Result<(), Error> {
+        if self.exceeds_pings(Instant::now()) {
+            let text = format!("more than {MAX_PINGS} pings and pongs in a minute");
+            return Err(too_many(connection, "TOO_MANY_PINGS", text));
         }
         Ok(())
     }
 
-    /// Notes an error that the client caused; true for one too many.
-    fn errs(&mut self, now: Instant) -> bool {
+    /// Counts an error that the client caused; returns whether there are too many in a sliding window.
+    fn exceeds_errors(&mut self, now: Instant) -> bool {
         let errors = &mut self.record().errors;
-        while errors.front().is_some_and(|first| now.duration_since(*first) >= MINUTE) {
+        while errors.front().is_some_and(|first| now.duration_since(*first) >= WINDOW) {
             errors.pop_front();
         }
         let too_many = errors.len() >= MAX_ERRORS;
@@ -98,10 +95,11 @@ impl AbuseMonitor {
         too_many
     }
 
-    /// True for one ping too many. Minutes that begin with a ping are exact enough: what matters is that a flood ends.
-    fn pings(&mut self, now: Instant) -> bool {
+    /// Counts a ping; returns whether there are too many. A window that starts with a ping is exact enough to end a
+    /// flood.
+    fn exceeds_pings(&mut self, now: Instant) -> bool {
         let (since, count) = self.record().pings.get_or_insert((now, 0));
-        if now.duration_since(*since) >= MINUTE {
+        if now.duration_since(*since) >= WINDOW {
             (*since, *count) = (now, 0);
         }
         *count += 1;
@@ -113,13 +111,11 @@ impl AbuseMonitor {
     }
 }
 
-/// The end of a connection whose client has gone too far.
-fn too_many(connection: &Connection, code: &'static str, what: String) -> Error {
+/// Logs that a connection is closed for abuse, and returns the error that closes it.
+fn too_many(connection: &Connection, code: &'static str, text: String) -> Error {
     let (id, user) = (connection.id(), one_line(connection.user_id().as_str()));
-    tracing::warn!(connection = %id, %user, code, "closed: {what}");
-    let error = Error::new(ErrorCategory::Connection, code, what).with_retryable(false).with_close(CloseCode::Policy);
-    connection.meter().error(&error);
-    error
+    tracing::warn!(connection = %id, %user, code, "closed: {text}");
+    policy_violation(connection, code, text)
 }
 
 #[cfg(test)]
@@ -127,28 +123,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sixty_errors_in_any_minute_are_borne_and_one_more_is_not() {
+    fn sixty_errors_in_any_minute_are_tolerated_and_one_more_is_not() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut abuse = AbuseMonitor::default();
         for number in 0..60 {
-            assert!(!abuse.errs(at(number)));
+            assert!(!abuse.exceeds_errors(at(number)));
         }
-        assert!(abuse.errs(at(59)), "61 within 60 seconds");
-        // At second 60, the one of second 0 is out of the minute.
-        assert!(!abuse.errs(at(60)));
-        assert!(abuse.errs(at(60)));
+        assert!(abuse.exceeds_errors(at(59)), "61 within 60 seconds");
+        // At second 60, the error of second 0 has left the window.
+        assert!(!abuse.exceeds_errors(at(60)));
+        assert!(abuse.exceeds_errors(at(60)));
         for number in 0..1_000 {
-            assert!(!abuse.errs(at(200 + number)), "one in a second for ever");
+            assert!(!abuse.exceeds_errors(at(200 + number)), "one per second is tolerated");
         }
     }
 
     #[test]
-    fn a_flood_of_pings_is_noticed() {
+    fn a_flood_of_pings_is_detected() {
         let start = Instant::now();
         let mut abuse = AbuseMonitor::default();
-        assert!((0..MAX_PINGS).all(|_| !abuse.pings(start)));
-        assert!(abuse.pings(start));
-        assert!(!abuse.pings(start + MINUTE), "the next minute");
+        assert!((0..MAX_PINGS).all(|_| !abuse.exceeds_pings(start)));
+        assert!(abuse.exceeds_pings(start));
+        assert!(!abuse.exceeds_pings(start + WINDOW), "a new window");
     }
 }

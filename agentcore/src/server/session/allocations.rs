@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::abuse::AbuseMonitor;
-use super::request::{Dispatched, RequestCx, answer, begin, first_poll};
+use super::in_flight::poll_once;
+use super::request::{Dispatched, RequestCx, dispatch};
 use crate::auth::{Access, Identity};
 use crate::backend::MemoryBackend;
 use crate::consumer::{Mount, Session, UpgradeRequest};
@@ -86,15 +87,15 @@ impl Bench {
         let (connection, manager) = (&self.connection, &self.manager);
         let cx = RequestCx { session: self.session.as_mut(), chain, connection, manager };
         let Dispatched::Started(mut future, in_flight, kind) =
-            begin(cx, &mut self.abuse, Input::Text(text), self.serial)
+            dispatch(cx, &mut self.abuse, Input::Text(text), self.serial)
         else {
-            panic!("the message is good");
+            panic!("the message is valid");
         };
-        let mut handling = HandlerRun::new(connection.meter(), kind);
-        let polled = pin!(first_poll(&mut future, &mut handling)).poll(&mut Context::from_waker(Waker::noop()));
+        let mut run = HandlerRun::new(connection.meter(), kind);
+        let polled = pin!(poll_once(&mut future, &mut run)).poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Poll::Ready(output)) = polled else { panic!("the handler does not wait") };
         drop(future);
-        answer(&mut self.abuse, connection, &in_flight, output).unwrap();
+        in_flight.answer(&mut self.abuse, connection, output).unwrap();
     }
 
     /// The allocations of one message, once everything has its size.

@@ -1,11 +1,11 @@
-//! Running the application's code for a connection, and attending to the connection meanwhile.
+//! Running the application's code for a connection, with a deadline, while the connection is attended to.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::read_ahead::Reading;
+use super::read_ahead::ReadAhead;
 use crate::consumer::{HandlerFuture, Reply};
 use crate::error::{CloseCode, Error, Result};
 use crate::manager::ConnectionManager;
@@ -14,27 +14,27 @@ use crate::registry::{Closing, Connection, Urgent};
 use crate::wire::close_frame;
 use crate::worker::HandlerRun;
 
-/// How a handler or a hook came to its end.
+/// How a handler or a hook ended.
 #[derive(Debug)]
 pub(super) enum Completion {
-    /// By itself, or by a panic.
+    /// It returned or panicked.
     Finished(Result<Result<Reply>, Panic>),
-    /// At its deadline.
+    /// It reached its deadline and was dropped.
     TimedOut,
-    /// The node has no more time for it.
+    /// The node is stopping and has no more time for it.
     Cancelled,
 }
 
-/// Runs `future` to its end or its deadline; `meanwhile` is polled along with it, and cancels it when it is ready.
-pub(super) async fn attend(
+/// Runs `future` to its end or its deadline. `meanwhile` is polled along with it, and cancels it by returning ready.
+pub(super) async fn run_handler(
     mut future: HandlerFuture<'_>,
-    mut handling: HandlerRun<'_>,
+    mut run: HandlerRun<'_>,
     timeout: Duration,
     mut meanwhile: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> Completion {
     let mut deadline = pin!(tokio::time::sleep(timeout));
-    let attended = poll_fn(|cx| {
-        if let Poll::Ready(output) = handling.poll(future.as_mut(), cx) {
+    let completion = poll_fn(|cx| {
+        if let Poll::Ready(output) = run.poll(future.as_mut(), cx) {
             return Poll::Ready(Completion::Finished(output));
         }
         if deadline.as_mut().poll(cx).is_ready() {
@@ -43,46 +43,49 @@ pub(super) async fn attend(
         meanwhile(cx).map(|()| Completion::Cancelled)
     })
     .await;
-    // Dropped here, where a panic is caught: one in a destructor is the handler's too.
+    // A destructor of the handler may panic too, so the future is dropped where a panic is caught.
     match catch_panic(async move { drop(future) }).await {
-        Ok(()) => attended,
+        Ok(()) => completion,
         Err(panicked) => Completion::Finished(Err(panicked)),
     }
 }
 
-/// What goes on beside a handler: the socket is read, and who is to be gone is told at once. Ready when the handler is to
-/// be cancelled; a peer that vanishes cancels nothing.
-pub(super) fn beside<'c>(
-    connection: &'c Connection,
-    mut reading: Reading<'c>,
-) -> impl FnMut(&mut Context<'_>) -> Poll<()> + 'c {
-    move |cx| {
-        match connection.poll_urgent(cx) {
-            Poll::Ready(Urgent::Cancel) => return Poll::Ready(()),
-            Poll::Ready(Urgent::Close(Closing::Frame(reason))) => {
-                // Nothing more reaches the client; the handler goes on to its end. A second call changes nothing.
-                connection.shard().finish(connection.slot(), Some(close_frame(&reason)));
-            }
-            Poll::Ready(Urgent::Close(_)) | Poll::Pending => {}
-        }
-        reading.poll(cx);
-        Poll::Pending
-    }
-}
-
-/// Runs `#[on(connect)]` or `#[on(disconnect)]`.
-pub(super) async fn hook(
+/// Runs `#[on(connect)]` or `#[on(disconnect)]` with the deadline `WS_HANDLER_TIMEOUT`.
+///
+/// # Errors
+/// The hook's own error, or an error that closes the connection when the hook panics, times out or is cancelled.
+pub(super) async fn run_hook(
     manager: &ConnectionManager,
     future: HandlerFuture<'_>,
-    handling: HandlerRun<'_>,
+    run: HandlerRun<'_>,
     meanwhile: impl FnMut(&mut Context<'_>) -> Poll<()>,
 ) -> Result<Reply> {
-    match attend(future, handling, manager.settings().ws_handler_timeout, meanwhile).await {
+    match run_handler(future, run, manager.settings().ws_handler_timeout, meanwhile).await {
         Completion::Finished(Ok(output)) => output,
         Completion::Finished(Err(Panic(text))) => {
             Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
         }
         Completion::TimedOut => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
         Completion::Cancelled => Err(manager.cancelled("a connection's hook")),
+    }
+}
+
+/// Returns the work beside a handler: reading ahead, and closing at once when this is requested. It is ready when the
+/// handler must be cancelled; a peer that vanishes cancels nothing.
+pub(super) fn attend<'c>(
+    connection: &'c Connection,
+    mut read_ahead: ReadAhead<'c>,
+) -> impl FnMut(&mut Context<'_>) -> Poll<()> + 'c {
+    move |cx| {
+        match connection.poll_urgent(cx) {
+            Poll::Ready(Urgent::Cancel) => return Poll::Ready(()),
+            Poll::Ready(Urgent::Close(Closing::Frame(reason))) => {
+                // Nothing more reaches the client; the handler still runs to its end. A repeated call has no effect.
+                connection.shard().finish(connection.slot(), Some(close_frame(&reason)));
+            }
+            Poll::Ready(Urgent::Close(_)) | Poll::Pending => {}
+        }
+        read_ahead.poll(cx);
+        Poll::Pending
     }
 }

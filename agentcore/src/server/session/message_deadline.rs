@@ -1,5 +1,5 @@
-//! The deadline of a message that has dispatched and is not complete: who sends a byte now and then holds a place, a buffer and,
-//! for the heartbeat, a sign of life.
+//! The deadline for an incomplete message. Without it, a client that sends one byte now and then would keep its
+//! admission and a buffer, and would pass the heartbeat.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::error::{CloseCode, Error, ErrorCategory};
+use super::end::policy_violation;
+use crate::error::Error;
 use crate::registry::Connection;
 
-/// A timer while a message is unfinished, and nothing else: an idle connection owns none.
+/// A timer that exists only while a message is incomplete, so an idle connection owns none.
 ///
-/// Only the time counts in which the message is waited for. What is read ahead while a handler runs ends at 64 KiB, and
-/// from then on the delay is ours.
+/// Only the time in which the read loop waits for the rest of the message counts. While a handler runs, reading stops
+/// after 64 KiB, and the delay is the server's.
 #[derive(Debug, Default)]
 pub(super) struct MessageDeadline(Option<Pin<Box<Sleep>>>);
 
 impl MessageDeadline {
-    /// The message is complete. What follows it is another one, with a deadline of its own.
-    pub(super) fn complete(&mut self) {
+    /// Ends the timer of a complete message. The next message gets its own.
+    pub(super) fn reset(&mut self) {
         self.0 = None;
     }
 
-    /// Ready when the message has been `unfinished` for `limit`. To be polled before each read: bytes that keep coming
-    /// put nothing off.
-    pub(super) fn poll(&mut self, unfinished: bool, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        if !unfinished {
+    /// Returns ready once a message has been `incomplete` for `limit`. Poll it before each read, so that a steady
+    /// trickle of bytes cannot postpone it.
+    pub(super) fn poll(&mut self, incomplete: bool, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        if !incomplete {
             self.0 = None;
             return Poll::Pending;
         }
@@ -34,12 +35,10 @@ impl MessageDeadline {
     }
 }
 
-/// The end of a connection whose message took too long.
-pub(super) fn overdue(connection: &Connection, limit: Duration) -> Error {
+/// Logs that a connection is closed because of an incomplete message, and returns the error that closes it.
+pub(super) fn message_timeout(connection: &Connection, limit: Duration) -> Error {
     let text = format!("a message was not complete {} s after it began", limit.as_secs_f64());
-    let error = Error::new(ErrorCategory::Connection, "MESSAGE_TIMEOUT", text);
-    let error = error.with_retryable(false).with_close(CloseCode::Policy);
+    let error = policy_violation(connection, "MESSAGE_TIMEOUT", text);
     tracing::info!(connection = %connection.id(), code = error.code(), error_id = %error.id(), "closed: {}", error.message());
-    connection.meter().error(&error);
     error
 }

@@ -1,94 +1,65 @@
-//! Reading on while something else runs for the connection.
+//! Reading on while the application's code runs for a connection.
 
-use std::mem;
 use std::task::{Context, Poll};
 
 use super::abuse::AbuseMonitor;
-use super::close::SessionEnd;
-use super::request::{Ahead, Next};
-use super::socket::Reader;
+use super::end::SessionEnd;
+use super::reader::MessageReader;
 use crate::registry::Connection;
-use crate::wire::Decoder;
 
-/// While a handler runs, at most this many bytes are read ahead.
-const MAX_AHEAD: usize = 64 * 1024;
+/// Bytes read from the socket beside one handler, at most; a read in progress may exceed it by one buffer.
+const MAX_BYTES: usize = 64 * 1024;
 
-/// What is read from, and how it behaves.
-pub(super) struct Source<'c> {
-    pub(super) reader: &'c mut Reader,
-    pub(super) decoder: &'c mut Decoder,
-    pub(super) abuse: &'c mut AbuseMonitor,
-}
-
-/// The reading end of a connection while a handler or a hook runs: until one message is complete or 64 KiB are there, so
-/// pings are answered and a vanished peer is noticed.
-pub(super) struct Reading<'c> {
-    source: Source<'c>,
+/// Reads beside a handler or a hook until one message is complete or 64 KiB are read, so that pings are answered and a
+/// vanished peer is noticed.
+pub(super) struct ReadAhead<'c> {
+    reader: &'c mut MessageReader,
+    abuse: &'c mut AbuseMonitor,
     connection: &'c Connection,
-    ahead: &'c mut Ahead,
     bytes: usize,
-    /// Nothing is read: the peer's silence does not count.
-    held: bool,
+    /// Reading is paused, so the heartbeat must not count the peer as silent.
+    paused: bool,
 }
 
-impl Drop for Reading<'_> {
+impl Drop for ReadAhead<'_> {
     fn drop(&mut self) {
-        self.hold(false);
+        self.set_paused(false);
     }
 }
 
-impl<'c> Reading<'c> {
-    /// Goes on behind what is in `ahead`.
-    pub(super) fn new(source: Source<'c>, connection: &'c Connection, ahead: &'c mut Ahead) -> Self {
-        let mut unread = mem::take(&mut ahead.rest);
-        ahead.feed(&mut unread, source.decoder, connection, source.abuse);
-        Self { source, connection, ahead, bytes: 0, held: false }
+impl<'c> ReadAhead<'c> {
+    /// Continues with the bytes that `reader` has not decoded.
+    pub(super) fn new(reader: &'c mut MessageReader, abuse: &'c mut AbuseMonitor, connection: &'c Connection) -> Self {
+        reader.park(connection, abuse);
+        Self { reader, abuse, connection, bytes: 0, paused: false }
     }
 
-    /// Reads what is there.
+    /// Reads what is available.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         while !self.is_full() {
-            let Source { reader, decoder, abuse } = &mut self.source;
-            match reader.poll_read(cx) {
-                Poll::Pending => break,
-                Poll::Ready(Err(_)) => self.ahead.next = Some(Next::Lost),
-                Poll::Ready(Ok(mut buffer)) => {
-                    let filled = buffer.filled();
-                    if filled.is_empty() {
-                        self.ahead.next = Some(Next::Lost);
-                    } else {
-                        self.connection.shard().mark_active(self.connection.slot());
-                    }
-                    self.bytes += filled.len();
-                    self.ahead.feed(filled, decoder, self.connection, abuse);
-                }
+            let Poll::Ready(read) = self.reader.poll_fill(cx) else { break };
+            if read > 0 {
+                self.connection.shard().mark_active(self.connection.slot());
             }
+            self.bytes += read;
+            self.reader.park(self.connection, self.abuse);
         }
-        self.hold(self.is_full());
+        self.set_paused(self.is_full());
+    }
+
+    /// Returns how the peer has ended the session, if it has.
+    pub(super) fn take_end(&mut self) -> Option<SessionEnd> {
+        self.reader.take_parked_end()
     }
 
     fn is_full(&self) -> bool {
-        self.ahead.next.is_some() || self.bytes >= MAX_AHEAD
+        self.reader.is_parked() || self.bytes >= MAX_BYTES
     }
 
-    fn hold(&mut self, held: bool) {
-        if self.held != held {
-            self.held = held;
-            self.connection.shard().pause_heartbeat(self.connection.slot(), held);
-        }
-    }
-
-    /// How the peer has ended the connection, if it has.
-    pub(super) fn ended(&mut self) -> Option<SessionEnd> {
-        match self.ahead.next.take()? {
-            Next::Close(close) => Some(SessionEnd::PeerClosed(close)),
-            Next::Violation(violation) => Some(SessionEnd::Violation(violation)),
-            Next::Failed(error) => Some(SessionEnd::Failed(error)),
-            Next::Lost => Some(SessionEnd::Lost),
-            next => {
-                self.ahead.next = Some(next);
-                None
-            }
+    fn set_paused(&mut self, paused: bool) {
+        if self.paused != paused {
+            self.paused = paused;
+            self.connection.shard().pause_heartbeat(self.connection.slot(), paused);
         }
     }
 }
