@@ -164,7 +164,7 @@ fn is_rising(numbers: &[u64]) -> bool {
 }
 
 #[tokio::test]
-async fn the_oldest_give_way_and_are_told_once() {
+async fn the_oldest_are_dropped_with_one_resync() {
     let server = market().await;
     let mut slow = narrow(&server).await;
     let group = async |number| {
@@ -187,7 +187,7 @@ async fn the_oldest_give_way_and_are_told_once() {
 /// Messages of one handler are joined before they are written, and a partly written chunk cannot be dropped: it must not
 /// fill the whole outbox.
 #[tokio::test]
-async fn the_oldest_of_a_burst_give_way_also_in_a_small_outbox() {
+async fn the_oldest_of_a_burst_are_dropped_even_in_a_small_outbox() {
     let server = market_with(64 * 1024, 1).await;
     let mut slow = narrow(&server).await;
     let mut outside = Client::connect(&server, "/market/outside").await;
@@ -205,7 +205,7 @@ async fn the_oldest_of_a_burst_give_way_also_in_a_small_outbox() {
 }
 
 #[tokio::test]
-async fn the_newest_are_not_taken_and_that_is_told_once_before_the_next() {
+async fn the_newest_are_dropped_and_one_resync_precedes_the_next_message() {
     let server = market().await;
     let mut slow = narrow(&server).await;
     let group = async |number| {
@@ -244,7 +244,7 @@ async fn only_the_newest_of_each_key_waits_and_nothing_is_missed() {
 
 /// A message that may be dropped makes room for one that may not, and the order of the rest is kept.
 #[tokio::test]
-async fn what_must_arrive_pushes_out_what_need_not() {
+async fn messages_that_must_arrive_displace_those_that_may_be_dropped() {
     let server = market().await;
     let mut slow = narrow(&server).await;
     let group = async |number| {
@@ -295,7 +295,7 @@ async fn answers_are_never_dropped() {
 }
 
 #[tokio::test]
-async fn an_answer_that_finds_no_room_ends_the_connection_with_the_reason() {
+async fn a_reply_that_does_not_fit_ends_the_connection_with_the_reason() {
     let server = market().await;
     let mut slow = narrow(&server).await;
     // Messages that must arrive fill the outbox; the replies then do not fit.
@@ -314,7 +314,7 @@ async fn an_answer_that_finds_no_room_ends_the_connection_with_the_reason() {
 
 /// A thousand members, one of which does not read: all others get everything, and the queue is bounded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_stalled_reader_among_a_thousand_costs_the_others_nothing() {
+async fn one_stalled_reader_does_not_affect_a_thousand_others() {
     let server = market().await;
     let mut members = Vec::new();
     for number in 0..999 {

@@ -20,7 +20,7 @@ fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
 }
 
 #[test]
-fn nothing_set_is_the_table_of_defaults() {
+fn without_any_setting_the_documented_defaults_hold() {
     let settings = read(&[]).expect("defaults are good");
     assert_eq!((settings.host.to_string().as_str(), settings.port), ("127.0.0.1", 8000));
     assert_eq!(settings.backend_type, BackendType::Memory);
@@ -189,7 +189,7 @@ fn an_application_reads_its_own_settings_in_the_same_way() {
 }
 
 #[test]
-fn bounds_belong_to_what_is_allowed() {
+fn the_limits_themselves_are_allowed() {
     for (name, good, bad) in [
         ("PORT", &["0", "65535"][..], &["-1", "65536", "", " 80", "80 ", "0x50"][1..]),
         ("WORKERS", &["0", "1024"], &["1025", "-0.5"]),
@@ -274,7 +274,7 @@ fn listens(command: &mut Command) -> String {
 }
 
 #[test]
-fn a_program_with_bad_settings_says_all_of_them_and_ends_with_2() {
+fn a_program_with_invalid_settings_lists_all_of_them_and_exits_with_2() {
     let folder = Folder::new();
     let mut command = in_folder(&folder, "WS_HANDLER_TIMEOUT=never\n");
     let (code, said) = refusal(command.env("PORT", "http").env("LOG_LEVEL", "LOUD"));
@@ -285,7 +285,7 @@ fn a_program_with_bad_settings_says_all_of_them_and_ends_with_2() {
 }
 
 #[test]
-fn the_environment_comes_before_the_file_and_the_file_before_the_default() {
+fn the_environment_overrides_the_file_and_the_file_the_defaults() {
     let folder = Folder::new();
     let mut command = in_folder(&folder, "PORT=http\nSERVER_INSTANCE_ID=from-file\n");
     assert!(listens(command.env("PORT", "0")).starts_with("listening on http://127.0.0.1:"));
@@ -299,7 +299,7 @@ fn the_environment_comes_before_the_file_and_the_file_before_the_default() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_an_error_and_no_file_is_none() {
+fn an_unreadable_file_is_an_error_and_a_missing_one_is_not() {
     let folder = Folder::new();
     let (code, said) = refusal(&mut in_folder(&folder, "PORT 8000\n"));
     assert!(code == Some(2) && said.contains("`.env`"), "{said}");
@@ -309,7 +309,7 @@ fn a_file_that_cannot_be_read_is_an_error_and_no_file_is_none() {
 }
 
 #[test]
-fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
+fn a_value_that_is_not_utf8_is_refused_and_not_ignored() {
     let folder = Folder::new();
     let mut command = in_folder(&folder, "");
     let (code, said) = refusal(command.env("PORT", std::ffi::OsStr::from_bytes(b"80\xFF")));
@@ -317,7 +317,7 @@ fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
 }
 
 #[test]
-fn a_program_listens_on_the_address_and_the_port_that_are_set_and_on_no_other() {
+fn a_program_listens_on_the_configured_address_and_port_only() {
     let folder = Folder::new();
     // A port that was free a moment ago; no other test uses this address.
     let port = TcpListener::bind("127.0.0.2:0").and_then(|free| free.local_addr()).expect("a port").port();
@@ -350,7 +350,7 @@ fn health(line: &str) -> String {
 }
 
 #[test]
-fn as_many_worker_threads_run_as_are_set() {
+fn the_configured_number_of_worker_threads_runs() {
     let folder = Folder::new();
     for (set, threads) in [("1", 1), ("3", 3), ("0", 0)] {
         let (child, line) = started(in_folder(&folder, "").env("PORT", "0").env("WORKERS", set));
@@ -368,7 +368,7 @@ fn as_many_worker_threads_run_as_are_set() {
 }
 
 #[test]
-fn the_log_has_what_is_as_severe_as_is_set_or_more() {
+fn the_log_has_the_configured_level_and_above() {
     // The address is taken, so that the program ends by itself.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();

@@ -42,7 +42,7 @@ async fn messages_of_every_size_cross_tls_in_order() {
 }
 
 #[tokio::test]
-async fn a_burst_to_a_group_arrives_whole_and_in_order() {
+async fn a_burst_to_a_group_arrives_complete_and_in_order() {
     let (server, _) = start().await;
     let mut clients = [member(&server, "a").await, member(&server, "b").await];
     for number in 0..2_000 {
@@ -57,7 +57,7 @@ async fn a_burst_to_a_group_arrives_whole_and_in_order() {
 
 /// Without it a client cannot tell a close from an attack (RFC 8446 6.1).
 #[tokio::test]
-async fn the_stream_ends_with_the_goodbye_of_tls() {
+async fn the_stream_ends_with_a_tls_close_notify() {
     let (server, _) = start().await;
     for close_first in [true, false] {
         let mut stream = server.reach().await;
@@ -82,7 +82,7 @@ async fn rest_and_upgrades_share_a_tls_port() {
 }
 
 #[tokio::test]
-async fn a_client_without_tls_disturbs_nobody() {
+async fn a_client_without_tls_does_not_affect_others() {
     let (server, journal) = start().await;
     let mut ada = member(&server, "ada").await;
     let plain = tokio::net::TcpStream::connect(server.address).await.expect("the port accepts");

@@ -41,7 +41,7 @@ async fn the_header_of_a_trusted_proxy_counts_and_no_other() {
 }
 
 #[tokio::test]
-async fn our_own_server_hands_addresses_on_to_consumers_and_to_rest_handlers() {
+async fn the_server_passes_addresses_to_consumers_and_rest_handlers() {
     async fn peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, ClientIp(ip): ClientIp) -> String {
         format!("{} {}", peer.ip(), ip.map_or_else(|| "nowhere".to_owned(), |ip| ip.to_string()))
     }
@@ -57,7 +57,7 @@ async fn our_own_server_hands_addresses_on_to_consumers_and_to_rest_handlers() {
 }
 
 #[tokio::test]
-async fn where_addresses_are_not_known_there_is_no_limit_and_the_log_says_so_once() {
+async fn without_addresses_there_is_no_limit_and_one_warning() {
     let (log, _guard) = tests::log::Log::capture(tracing::Level::INFO);
     let mut settings = embedded();
     settings.max_connections_per_ip = 1;

@@ -11,7 +11,7 @@ async fn with_token(token: &str) -> (Inside, Journal, Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_its_end_the_client_is_told_and_after_the_grace_it_is_closed_with_4401() {
+async fn at_its_expiry_the_client_is_notified_and_after_the_grace_closed_with_4401() {
     let (server, _, mut ada) = with_token("ada?lasts=10&grace=5").await;
     let begin = Instant::now();
     assert_eq!(ada.next().await, json!({ "type": "agentcore.auth", "data": { "grace_ms": 5000 } }));
@@ -26,7 +26,7 @@ async fn at_its_end_the_client_is_told_and_after_the_grace_it_is_closed_with_440
 }
 
 #[tokio::test(start_paused = true)]
-async fn unless_said_the_grace_is_thirty_seconds_and_it_may_be_none() {
+async fn the_grace_is_thirty_seconds_by_default_and_may_be_zero() {
     let (_server, _, mut ada) = with_token("ada?lasts=5").await;
     assert_eq!(ada.next().await["data"], json!({ "grace_ms": 30_000 }));
     let (_server, _, mut bob) = with_token("bob?lasts=5&grace=0").await;
@@ -53,7 +53,7 @@ async fn a_fresh_token_within_the_grace_renews_the_identity() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_may_come_before_the_end_and_bring_one_where_there_was_none() {
+async fn a_token_may_arrive_before_the_expiry_and_may_add_one() {
     let (_server, _, mut ada) = with_token("ada").await;
     let reply = ada.ask("agentcore.auth", json!({ "token": "ada" })).await;
     assert_eq!(reply["data"], json!({ "expires_in_ms": null }));
@@ -68,7 +68,7 @@ async fn a_token_may_come_before_the_end_and_bring_one_where_there_was_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_or_anothers_closes_with_4401() {
+async fn a_refused_token_or_one_of_another_user_closes_with_4401() {
     for token in ["bad", "bob", "ada?lasted=1", "banned2", "anon-1"] {
         let (_server, _, mut ada) = with_token("ada").await;
         let error = ada.ask("agentcore.auth", json!({ "token": token })).await;
@@ -134,7 +134,7 @@ async fn data_without_a_token_are_an_error_that_does_not_repeat_them() {
 }
 
 #[tokio::test]
-async fn a_fresh_token_has_a_label_of_its_own_in_the_figures() {
+async fn a_token_refresh_has_a_label_of_its_own_in_the_metrics() {
     let (server, _, mut ada) = with_token("ada").await;
     ada.ask("agentcore.auth", json!({ "token": "ada" })).await;
     let mut raw = Raw::over(server.reach(Some(PEER)));

@@ -25,7 +25,7 @@ async fn a_long_target_and_many_or_large_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn what_an_extractor_refuses_is_an_error_like_any_other() {
+async fn an_extractors_rejection_is_a_structured_error() {
     use agentcore::axum::Router;
     use agentcore::axum::routing::{get, post};
     use agentcore::extract::{Json, Path, Query};

@@ -36,7 +36,7 @@ fn verdict(tokens: &JwtAuthenticator, token: &str) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn a_token_opens_the_connection_of_its_user_with_its_claims_until_it_ends() {
+async fn a_token_identifies_its_user_and_claims_until_it_expires() {
     let (app, _) = open(embedded());
     let server = Inside::of(app.authenticator(secret().leeway(Duration::ZERO))).await;
     let token = sign(&json!({ "sub": "ada", "exp": now() + 100, "role": "admin" }));
@@ -82,7 +82,7 @@ fn claims_about_time_and_place_are_kept() {
 }
 
 #[test]
-fn the_user_is_the_claim_that_was_named() {
+fn the_user_comes_from_the_configured_claim() {
     let tokens = secret().user_claim("user_id").grace(Duration::from_secs(7));
     let token = |user: Value| sign(&json!({ "sub": "other", "user_id": user, "exp": now() + 100 }));
     assert_eq!(verdict(&tokens, &token(json!("ada"))), Ok("ada".to_owned()));
@@ -128,7 +128,7 @@ fn each_algorithm_takes_its_own_tokens_and_no_others() {
 }
 
 #[test]
-fn a_token_without_a_signature_or_with_anothers_is_none() {
+fn a_token_without_its_own_signature_is_invalid() {
     let good = sign(&json!({ "sub": "ada", "exp": now() + 100 }));
     let [header, claims, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
     // {"alg":"none","typ":"JWT"}, {"alg":"None"}, {"alg":"HS256"} without a signature.
@@ -163,7 +163,7 @@ fn a_token_that_demands_an_extension_is_not_valid() {
 }
 
 #[test]
-fn weak_secrets_and_what_is_no_key_are_refused_at_the_start() {
+fn weak_secrets_and_invalid_keys_are_refused_at_start() {
     for weak in ["", "qwerty", "0123456789abcdef0123456789abcde", &"a".repeat(64), &"qwerty".repeat(8)] {
         let error = JwtAuthenticator::hs256(weak).expect_err("it is weak");
         assert_eq!(error.code(), "CANNOT_START");
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn one_changed_character_makes_it_none(at in 0usize..120, with in "[A-Za-z0-9_-]") {
+    fn one_changed_character_makes_a_token_invalid(at in 0usize..120, with in "[A-Za-z0-9_-]") {
         let good = sign(&json!({ "sub": "ada", "exp": now() + 100 }));
         let at = at % good.len();
         let mut forged = good.clone();

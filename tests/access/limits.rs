@@ -58,7 +58,7 @@ async fn given_back(server: &Inside) {
 
 /// A flood of 10,000 meets a limit of 100, three times: per user, per address, and in total.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ten_thousand_at_once_get_exactly_the_hundred_places_there_are() {
+async fn exactly_a_hundred_of_ten_thousand_simultaneous_clients_are_admitted() {
     type Who = fn(usize) -> (String, SocketAddr);
     let kinds: [(&str, u16, Who); 3] = [
         ("total", 503, |number| (format!("/as/u{number}"), anywhere(number))),
@@ -88,7 +88,7 @@ async fn ten_thousand_at_once_get_exactly_the_hundred_places_there_are() {
 
 /// Clients connect and disconnect as fast as they can: one admission is never held by two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn while_clients_come_and_go_there_are_never_more_than_the_bound() {
+async fn while_clients_come_and_go_the_limit_is_never_exceeded() {
     let mut settings = racing();
     settings.max_total_connections = 10;
     let (app, _) = open(settings);
@@ -125,7 +125,7 @@ async fn while_clients_come_and_go_there_are_never_more_than_the_bound() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_its_bound_and_when_to_try_again() {
+async fn a_refusal_names_its_limit_and_when_to_try_again() {
     for (kind, status, says) in [
         ("total", 503, "2 connections are the most"),
         ("user", 429, "a user has at most 2 connections"),
@@ -190,7 +190,7 @@ async fn group(client: &mut Client, verb: &str, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn groups_in_all_are_bounded_and_an_empty_one_gives_its_place_back() {
+async fn the_total_of_groups_is_limited_and_an_empty_one_releases_its_permit() {
     let mut settings = embedded();
     settings.max_total_groups = 3;
     let server = Inside::of(open(settings).0).await;
@@ -220,7 +220,7 @@ async fn groups_in_all_are_bounded_and_an_empty_one_gives_its_place_back() {
 /// Many workers join and leave the same few groups: no join is refused because of a permit that the group already has,
 /// and no permit is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_joins_the_same_new_group_at_once_needs_one_place() {
+async fn simultaneous_joins_of_a_new_group_need_one_permit() {
     let mut settings = racing();
     settings.workers = 4;
     settings.max_total_groups = 2;
@@ -251,7 +251,7 @@ async fn who_joins_the_same_new_group_at_once_needs_one_place() {
 /// A group with members on two nodes counts on both, and a client that disappears while the backend decides holds no
 /// admission.
 #[tokio::test]
-async fn groups_are_bounded_over_all_nodes() {
+async fn groups_are_limited_over_all_nodes() {
     let mut settings = settings();
     settings.max_total_groups = 3;
     let hub = Hub::default();

@@ -84,7 +84,7 @@ async fn cors(server: &Inside, method: &str, origin: &str) -> tests::http::Answe
 }
 
 #[tokio::test]
-async fn the_routes_of_the_application_tell_browsers_of_listed_origins() {
+async fn the_applications_routes_send_cors_headers_to_listed_origins() {
     let (server, _) = with_origins("https://app.example.com").await;
     let answer = cors(&server, "GET", "https://app.example.com").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("https://app.example.com")));

@@ -3,7 +3,7 @@
 use crate::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_comes_before_the_upgrade_with_its_own_status() {
+async fn a_refusal_precedes_the_upgrade_and_has_its_own_status() {
     let (server, journal) = guarded().await;
     for (path, status, code) in [
         ("/ws", 401, "UNAUTHENTICATED"),
@@ -26,7 +26,7 @@ async fn a_refusal_comes_before_the_upgrade_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn what_an_authenticator_found_out_is_the_identity() {
+async fn the_authenticators_result_is_the_identity() {
     let (server, journal) = guarded().await;
     let mut ada = connect(&server, "/ws?token=ada%3Frole%3Dadmin").await;
     assert_eq!(who(&mut ada).await, json!({ "user": "ada", "role": "admin", "ip": "203.0.113.9" }));
@@ -53,7 +53,7 @@ async fn a_token_may_come_as_a_subprotocol_which_is_never_chosen() {
 }
 
 #[tokio::test]
-async fn an_unauthenticated_answer_says_how_to_authenticate() {
+async fn an_unauthenticated_response_names_the_scheme() {
     let (server, _) = guarded().await;
     let answer = shake(&server, "/ws", &[]).await.1;
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
@@ -76,7 +76,7 @@ async fn without_an_authenticator_the_path_names_the_user_or_nobody_does() {
 }
 
 #[tokio::test]
-async fn two_authenticators_are_an_error_at_the_start() {
+async fn two_authenticators_are_an_error_at_start() {
     let (app, journal) = open(embedded());
     let tokens = || Tokens { journal: journal.clone() };
     let error = app.authenticator(tokens()).authenticator(tokens()).build().await.expect_err("one decides");

@@ -96,7 +96,7 @@ on_every_backend! {
         .await;
     }
 
-    async fn groups_are_bounded_in_all_and_counted_on_each_node(cluster) {
+    async fn the_total_of_groups_is_limited_and_counted_per_node(cluster) {
         let mut settings = settings();
         settings.max_total_groups = 2;
         let nodes = Nodes::with(cluster, settings).await;
@@ -123,7 +123,7 @@ on_every_backend! {
 
 /// The admission of a client that disappears while the backend decides is released.
 #[tokio::test]
-async fn a_client_that_vanishes_while_it_is_admitted_leaves_no_place_taken() {
+async fn a_client_that_disappears_while_it_is_admitted_holds_no_admission() {
     let hub = Hub::default();
     let nodes = Nodes::of(&hub).await;
     for pause in [0, 1, 5, 10, 12, 15, 20, 25] {

@@ -19,7 +19,7 @@ fn user(name: &str) -> Recipient {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
+async fn a_stuck_worker_does_not_delay_messages_for_the_others() {
     let redis = StubRedis::new();
     let (sender, hearer) = (redis.backend(), redis.backend());
     let ((node, _), (other, mut got)) = (Bare::new(), Bare::new());
@@ -39,7 +39,7 @@ async fn a_worker_that_is_stuck_does_not_hold_up_what_is_for_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_is_told_together_and_soon() {
+async fn dropped_messages_cause_one_resync_soon() {
     let redis = StubRedis::new();
     let (sender, hearer) = (redis.backend(), redis.backend());
     let ((node, _), (other, _got)) = (Bare::new(), Bare::new());
@@ -69,7 +69,7 @@ async fn what_is_dropped_is_told_together_and_soon() {
 
 /// The payload may have contained a request to deliver a message.
 #[tokio::test]
-async fn what_nodes_say_to_all_and_cannot_be_read_is_told_to_everybody() {
+async fn an_unreadable_control_message_causes_a_resync_for_everyone() {
     let Some(redis) = Redis::start() else { return };
     let (node, _got) = Bare::new();
     let backend = redis.backend();

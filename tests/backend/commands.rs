@@ -67,7 +67,7 @@ async fn enter(backend: &impl Backend, group: &GroupName, is_first: bool) {
 }
 
 #[tokio::test]
-async fn ten_thousand_who_join_at_once_cost_few_round_trips() {
+async fn ten_thousand_simultaneous_joins_cost_few_round_trips() {
     let Some(redis) = Redis::start() else { return };
     let (node, _got) = Bare::new();
     let backend = redis.backend();
@@ -89,7 +89,7 @@ async fn ten_thousand_who_join_at_once_cost_few_round_trips() {
 }
 
 #[tokio::test]
-async fn an_idle_node_sends_few_commands_whatever_it_holds() {
+async fn an_idle_node_sends_few_commands_regardless_of_its_groups() {
     let Some(redis) = Redis::start() else { return };
     let (node, _got) = Bare::new();
     let mut settings = Settings::default();
@@ -109,7 +109,7 @@ async fn an_idle_node_sends_few_commands_whatever_it_holds() {
 }
 
 #[tokio::test]
-async fn many_messages_travel_together_when_there_are_many() {
+async fn many_messages_share_a_publish_under_load() {
     let Some(redis) = Redis::start() else { return };
     let ((one, _silent), (other, mut got)) = (Bare::new(), Bare::new());
     let (sender, receiver) = (redis.backend(), redis.backend());
@@ -138,7 +138,7 @@ async fn many_messages_travel_together_when_there_are_many() {
 
 /// The members of this node get a message before Redis answers anything: it does not answer at all.
 #[tokio::test]
-async fn members_of_the_own_node_do_not_wait_for_redis() {
+async fn members_on_the_same_node_do_not_wait_for_redis() {
     let Some(redis) = Redis::start() else { return };
     let nodes = Nodes::of(&redis).await;
     let mut clients = [nodes.connect(0, "u0").await, nodes.connect(2, "u1").await];

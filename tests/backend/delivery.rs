@@ -64,7 +64,7 @@ on_every_backend! {
         post(&mut bob, json!({ "connection": "0000000000000000-1", "text": 1 })).await;
     }
 
-    async fn everyone_is_everyone_on_every_node(cluster) {
+    async fn a_message_to_everyone_reaches_every_node(cluster) {
         let nodes = Nodes::of(cluster).await;
         let mut clients = nodes.clients(4).await;
         post(&mut clients[0], json!({ "text": 1 })).await;
@@ -83,7 +83,7 @@ on_every_backend! {
         }
     }
 
-    async fn exceptions_hold_on_other_nodes_too(cluster) {
+    async fn exclusions_apply_on_other_nodes_too(cluster) {
         let nodes = Nodes::of(cluster).await;
         let mut ada = [nodes.connect(0, "ada").await, nodes.connect(1, "ada").await];
         let mut bob = [nodes.connect(0, "bob").await, nodes.connect(1, "bob").await];
@@ -103,7 +103,7 @@ on_every_backend! {
         assert_eq!(texts_before(sender, "end").await, [("ada".to_owned(), json!(3))]);
     }
 
-    async fn what_one_sender_sends_keeps_its_order_and_comes_once(cluster) {
+    async fn messages_of_one_sender_arrive_in_order_and_once(cluster) {
         let nodes = Nodes::of(cluster).await;
         let mut receivers = [nodes.connect(0, "r").await, nodes.connect(1, "r").await];
         for receiver in &mut receivers {

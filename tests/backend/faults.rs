@@ -35,7 +35,7 @@ async fn a_send_that_fails_has_reached_nobody_and_says_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn while_the_backend_is_broken_nobody_is_let_in_and_nobody_is_closed() {
+async fn while_the_backend_fails_nobody_is_admitted_and_nobody_is_closed() {
     let hub = Hub::default();
     let nodes = Nodes::of(&hub).await;
     let mut ada = nodes.connect(0, "ada").await;
@@ -53,7 +53,7 @@ async fn while_the_backend_is_broken_nobody_is_let_in_and_nobody_is_closed() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_missed_is_told_to_those_concerned() {
+async fn affected_connections_get_a_resync() {
     let hub = Hub::default();
     let nodes = Nodes::of(&hub).await;
     let mut clients = nodes.clients(4).await;
@@ -83,7 +83,7 @@ async fn what_may_have_been_missed_is_told_to_those_concerned() {
 }
 
 #[tokio::test]
-async fn who_joins_while_nobody_can_be_heard_is_told_and_the_others_in_the_group_are_not() {
+async fn a_join_during_an_outage_causes_a_resync_for_the_new_member_only() {
     let redis = StubRedis::new();
     let nodes = Nodes::of(&redis).await;
     let mut clients = nodes.clients(5).await;
@@ -132,7 +132,7 @@ async fn an_envelope_of_another_node_reaches_the_members_unchanged() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_stopped_is_in_nobodys_counts() {
+async fn a_stopped_node_is_in_no_counts() {
     let hub = Hub::default();
     let mut nodes = Nodes::of(&hub).await;
     let mut stays = nodes.connect(0, "stays").await;

@@ -46,7 +46,7 @@ async fn admitted(nodes: &[(RedisBackend, std::sync::Arc<Bare>); 2], count: usiz
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_memory_no_more_are_admitted_however_often_they_ask() {
+async fn without_memory_no_more_are_admitted_however_often_they_try() {
     let Some(redis) = Redis::start() else { return };
     let nodes = two(&redis).await;
     sleep(AGAIN).await;
@@ -66,7 +66,7 @@ async fn without_memory_no_more_are_admitted_however_often_they_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn places_that_are_given_back_without_memory_are_given_again() {
+async fn admissions_released_without_memory_can_be_granted_again() {
     let Some(redis) = Redis::start() else { return };
     let nodes = two(&redis).await;
     let group: GroupName = "g".parse().expect("a name");
@@ -130,7 +130,7 @@ fn presence(group: &GroupName, user: &UserId) -> Presence {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_without_memory_is_taken_out_and_announced() {
+async fn a_leave_without_memory_is_recorded_and_announced() {
     let Some(redis) = Redis::start() else { return };
     let (backend, (node, _)) = (redis.backend(), Bare::new());
     let (other, (listener, mut got)) = (redis.backend(), Bare::new());

@@ -46,7 +46,7 @@ async fn race(backend: Arc<RedisBackend>, held: Arc<Held>, limits: AdmissionLimi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_backends_race_for_places() {
+async fn three_backends_race_for_admissions() {
     let Some(redis) = Redis::start() else { return };
     let limits = AdmissionLimits { total: 50, per_user: 10, ..no_limits() };
     let mut backends = Vec::new();
@@ -81,7 +81,7 @@ async fn three_backends_race_for_places() {
 
 /// Three nodes and 3,000 sockets, as fast as they can connect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
+async fn three_nodes_admit_exactly_the_limit() {
     let Some(redis) = Redis::start() else { return };
     let (places, per_user, sockets) = (100, 7, 3_000);
     let mut settings = settings();
@@ -130,7 +130,7 @@ async fn three_nodes_let_in_as_many_sockets_as_there_are_places() {
 
 /// The node has no count from which it could have a share.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_comes_right_after_a_loss_gives_no_place_until_all_are_counted_again() {
+async fn a_node_that_starts_right_after_a_loss_admits_nobody_until_all_are_counted_again() {
     let Some(redis) = Redis::start() else { return };
     let limits = AdmissionLimits { total: 20, ..no_limits() };
     let admission = |name: String| Admission::new(name.parse().expect("a name"), None);

@@ -89,7 +89,7 @@ on_every_backend! {
         assert_eq!(before_end(&mut watcher).await, ["entered ada"]);
     }
 
-    async fn present_users_are_counted_each_once_and_the_lost_at_once_no_more(cluster) {
+    async fn present_users_are_counted_once_and_lost_users_not_at_all(cluster) {
         let nodes = Nodes::of(cluster).await;
         let counts = async |number: usize| {
             nodes.server(number).manager.present_counts(["g", "empty"]).await.expect("counts")
@@ -119,7 +119,7 @@ on_every_backend! {
         until_equal("gone again", vec![0, 0], async || counts(1).await).await;
     }
 
-    async fn the_announcements_of_many_users_each_come_once(cluster) {
+    async fn the_announcements_of_many_users_each_arrive_once(cluster) {
         let nodes = Nodes::of(cluster).await;
         let mut watcher = nodes.connect(0, "watcher").await;
         join(&mut watcher, "g").await;
@@ -147,7 +147,7 @@ on_every_backend! {
 
 /// A handler that is cancelled while it leaves has left nevertheless: no user stays present forever.
 #[tokio::test]
-async fn a_leave_that_is_cut_off_by_its_deadline_is_announced() {
+async fn a_leave_that_is_cancelled_by_its_deadline_is_announced() {
     let nodes = Nodes::of(&Hub::default()).await;
     let mut watcher = nodes.connect(0, "watcher").await;
     join(&mut watcher, "g").await;
@@ -162,7 +162,7 @@ async fn a_leave_that_is_cut_off_by_its_deadline_is_announced() {
 
 /// A backend that hangs must not keep a closed connection in the counts.
 #[tokio::test]
-async fn a_connection_is_gone_although_its_presence_cannot_be_taken_back() {
+async fn a_connection_is_removed_even_if_its_presence_cannot_be_ended() {
     let hub = Hub::default();
     let nodes = Nodes::of(&hub).await;
     let mut ada = nodes.connect(0, "ada").await;

@@ -19,7 +19,7 @@ async fn passes(client: &mut Client) -> bool {
 }
 
 on_every_backend! {
-    async fn of_many_messages_at_once_exactly_as_many_pass_as_may(cluster) {
+    async fn of_many_simultaneous_messages_exactly_the_quota_passes(cluster) {
         let nodes = Nodes::through(cluster, settings(), |app| app.middleware(RateLimit::per_user(25, HOUR))).await;
         let mut sending = Vec::new();
         for number in 0..8 {
@@ -65,7 +65,7 @@ on_every_backend! {
 
 /// No message passes because the backend cannot answer.
 #[tokio::test]
-async fn while_the_backend_does_not_answer_each_node_limits_by_itself() {
+async fn while_the_backend_does_not_answer_each_node_limits_on_its_own() {
     let hub = Hub::default();
     let nodes = Nodes::through(&hub, settings(), |app| app.middleware(RateLimit::per_user(5, HOUR))).await;
     let (mut one, mut other) = (nodes.connect(0, "ada").await, nodes.connect(1, "ada").await);

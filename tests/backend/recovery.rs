@@ -19,7 +19,7 @@ const GROUPS: usize = 50_000;
 
 /// As many groups as one node may have. The time is printed for readers only, as a busy machine takes longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
+async fn fifty_thousand_groups_are_subscribed_again_when_redis_is_back() {
     let Some(redis) = Redis::start() else { return };
     let (node, mut got) = Bare::new();
     let backend = redis.backend();
@@ -53,7 +53,7 @@ async fn fifty_thousand_groups_are_heard_again_when_redis_is_back() {
 
 /// A task that never rests would keep a paused clock from advancing.
 #[test]
-fn a_node_waits_for_redis_without_working() {
+fn a_node_waits_for_redis_without_busy_looping() {
     let (done, waited) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -100,7 +100,7 @@ impl Half {
 
 /// It cannot remember each group that lost messages; receivers get a resync nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_few_words() {
+async fn losses_in_very_many_groups_are_signalled_together() {
     let Some(redis) = Redis::start() else { return };
     let Half { proxy, cut_off, hearing, listener, mut got, group } = Half::of(&redis).await;
     for number in 0..GROUPS {
@@ -124,7 +124,7 @@ async fn what_was_said_to_very_many_groups_without_redis_is_told_to_be_lost_in_f
 
 /// A message whose sender waits for a confirmation has no sequence number, and its loss is noticed nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_could_not_be_confirmed_without_redis_is_told_to_be_lost() {
+async fn confirmed_messages_lost_without_redis_cause_a_resync() {
     let Some(redis) = Redis::start() else { return };
     let Half { proxy, cut_off, hearing, listener, group, .. } = Half::of(&redis).await;
     cut_off.ask(Question::Deliver(said(Recipient::Group(group), 0)), Duration::from_secs(1)).await;

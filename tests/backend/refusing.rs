@@ -63,7 +63,7 @@ fn links_lost(backend: &RedisBackend) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_told_of_a_gap() {
+async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resync() {
     let folder = std::env::temp_dir().join(format!("agentcore-snapshots-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let options = ["--save", "1 1", "--dir", folder.to_str().expect("a path")];
@@ -106,7 +106,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_and_nobody_is_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_reads_its_file_is_waited_for_and_everybody_is_told_once() {
+async fn a_redis_that_loads_its_data_is_awaited_and_everyone_gets_one_resync() {
     let slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
     let Some(redis) = Redis::with(&slow) else { return };
     let fill = "for i = 1, 5000 do redis.call('SET', 'other:' .. i, string.rep('x', 100)) end";
@@ -133,7 +133,7 @@ async fn a_redis_that_reads_its_file_is_waited_for_and_everybody_is_told_once() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_has_become_a_replica_is_not_asked_without_end_and_found_again_soon() {
+async fn a_redis_that_has_become_a_replica_is_retried_with_pauses_and_found_again_soon() {
     let Some(redis) = Redis::start() else { return };
     let log = Log::warnings();
     let mut two = Two::over(redis.backend(), redis.backend()).await;
@@ -163,7 +163,7 @@ async fn a_redis_that_has_become_a_replica_is_not_asked_without_end_and_found_ag
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn why_redis_lets_nobody_in_is_in_the_log_once() {
+async fn the_reason_why_redis_refuses_links_is_logged_once() {
     let Some(redis) = Redis::start() else { return };
     let log = Log::warnings();
     let proxy = Proxy::to(redis.port());

@@ -17,7 +17,7 @@ fn read(values: &[(&str, &str)]) -> Settings {
 }
 
 #[tokio::test]
-async fn a_node_is_joined_by_what_is_set() {
+async fn a_node_uses_the_configured_backend() {
     let Some(redis) = Redis::start() else { return };
     for (backend_type, is_redis) in [("memory", false), ("redis", true)] {
         let (app, _, _) = room(read(&[("BACKEND_TYPE", backend_type), ("REDIS_URL", &redis.url()), ("WORKERS", "1")]));
@@ -28,7 +28,7 @@ async fn a_node_is_joined_by_what_is_set() {
 }
 
 #[tokio::test]
-async fn keys_expire_after_the_times_that_are_set() {
+async fn keys_expire_after_the_configured_times() {
     let Some(redis) = Redis::start() else { return };
     let times = [("REDIS_URL", &*redis.url()), ("REDIS_REGISTRY_EXPIRY", "100"), ("REDIS_GROUP_EXPIRY", "200")];
     let backend = RedisBackend::new(&read(&times)).expect("a backend");
@@ -85,7 +85,7 @@ fn access(user: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn the_access_that_the_page_names_is_enough() {
+async fn the_documented_rights_of_a_node_are_sufficient() {
     let Some(redis) = Redis::start() else { return };
     redis.does::<()>(&access("chat"));
     let url = format!("redis://chat:password@127.0.0.1:{}/0", redis.port());
@@ -130,7 +130,7 @@ async fn the_access_that_the_page_names_is_enough() {
 }
 
 #[tokio::test]
-async fn the_access_that_the_page_names_for_other_programs_reaches_no_channel_of_nodes() {
+async fn the_documented_rights_of_other_programs_reach_no_node_channel() {
     let Some(redis) = Redis::start() else { return };
     redis.does::<()>(&access("news"));
     let client = redis::Client::open(format!("redis://news:password@127.0.0.1:{}/0", redis.port())).expect("a URL");

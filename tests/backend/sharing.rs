@@ -116,7 +116,7 @@ async fn a_node_without_redis_does_not_start_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_program_without_connections_sends_to_all_that_have_some() {
+async fn a_program_without_connections_can_send_to_all_connections() {
     use agentcore::Publisher;
     use tests::room::Posted;
 

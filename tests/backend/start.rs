@@ -9,7 +9,7 @@ use tests::server::{Server, settings};
 use crate::room;
 
 #[tokio::test]
-async fn a_node_that_cannot_listen_leaves_the_cluster_again() {
+async fn a_node_that_cannot_listen_leaves_the_cluster() {
     let Some(redis) = Redis::start() else { return };
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let mut occupied = settings();

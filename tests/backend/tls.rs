@@ -13,7 +13,7 @@ const URL: &str = "TLS_TEST_REDIS_URL";
 
 /// Trusted certificates come from a variable of the whole process, so the test runs in a process of its own.
 #[tokio::test]
-async fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
+async fn a_node_accepts_only_tls_servers_that_the_system_trusts() {
     if let Ok(url) = std::env::var(URL) {
         return meet(&url).await;
     }
@@ -29,7 +29,7 @@ async fn a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else() {
     let url = format!("rediss://localhost:{port}/0");
     let child = |trusted: &str| {
         let mut child = Command::new(std::env::current_exe().expect("this program"));
-        child.args(["--exact", "tls::a_node_speaks_tls_with_whom_the_system_trusts_and_nobody_else", "--nocapture"]);
+        child.args(["--exact", "tls::a_node_accepts_only_tls_servers_that_the_system_trusts", "--nocapture"]);
         child.env("SSL_CERT_FILE", trusted).env(URL, &url).output().expect("it runs")
     };
     let good = child(&cert);

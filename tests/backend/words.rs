@@ -17,7 +17,7 @@ fn group(name: &str) -> GroupName {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_comes_is_known_at_once() {
+async fn a_node_that_starts_is_known_at_once() {
     let redis = StubRedis::new();
     let (one, other) = (redis.backend(), redis.backend());
     Bare::new().0.start(&one, "a", no_limits()).await;
@@ -30,7 +30,7 @@ async fn a_node_that_comes_is_known_at_once() {
 
 /// It has so much to release that another node reads the cluster meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_node_that_goes_is_not_taken_for_dead() {
+async fn a_node_that_stops_is_not_declared_dead() {
     let redis = StubRedis::new();
     let (going, staying) = (redis.backend(), redis.backend());
     let ((node, _), (other, _)) = (Bare::new(), Bare::new());
@@ -53,7 +53,7 @@ async fn a_node_that_goes_is_not_taken_for_dead() {
 
 /// Its goodbye is still on the way to a node that no longer finds it in the cluster.
 #[tokio::test]
-async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
+async fn a_node_whose_goodbye_is_late_is_not_declared_dead() {
     let Some(redis) = Redis::start() else { return };
     let proxy = Proxy::to(redis.port());
     let (going, staying) = (redis.backend(), redis.backend_at(&proxy.url()));
@@ -73,7 +73,7 @@ async fn a_node_whose_goodbye_is_late_is_not_taken_for_dead() {
 
 /// It starts while another node renews its lease, whose view of the cluster is then older than the hello.
 #[tokio::test]
-async fn a_node_that_has_just_come_is_not_taken_for_dead() {
+async fn a_node_that_has_just_started_is_not_declared_dead() {
     let Some(redis) = Redis::start() else { return };
     let proxy = Proxy::to(redis.port());
     let (coming, staying) = (redis.backend(), redis.backend_at(&proxy.url()));
@@ -95,7 +95,7 @@ async fn a_node_that_has_just_come_is_not_taken_for_dead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lost_end_of_a_stream_is_told_however_busy_others_are() {
+async fn the_lost_end_of_a_sequence_is_signalled_however_busy_others_are() {
     let redis = StubRedis::new();
     let (sender, hearer) = (redis.backend(), redis.backend());
     let ((node, _), (other, _)) = (Bare::new(), Bare::new());

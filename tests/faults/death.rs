@@ -85,7 +85,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_killed_leaves_no_ghosts_and_all_others_are_told_once() {
+async fn a_killed_node_leaves_no_ghosts_and_the_others_are_notified_once() {
     let Some(mut scene) = scene(Load::some()).await else { return };
     for member in &scene.there {
         member.seen.log().may_end = true;
@@ -103,7 +103,7 @@ async fn a_node_that_is_killed_leaves_no_ghosts_and_all_others_are_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_stood_still_for_longer_than_its_lease_comes_back_and_touches_nobody() {
+async fn a_node_frozen_for_longer_than_its_lease_returns_and_changes_nothing_of_the_others() {
     let Some(mut scene) = scene(Load::some()).await else { return };
     for member in &scene.there {
         // The node was frozen when the others asked for its messages.

@@ -33,7 +33,7 @@ async fn without_memory_messages_flow_joins_succeed_and_leaves_are_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_that_are_gone_are_written_again_and_who_may_have_missed_a_leave_is_told() {
+async fn lost_keys_are_written_again_and_clients_that_may_have_missed_a_leave_get_a_resync() {
     let Some(mut cluster) = Cluster::talking(Load::full()).await else { return };
     for _ in 0..3 {
         cluster.redis.does::<()>(&["FLUSHALL"]);
@@ -47,7 +47,7 @@ async fn keys_that_are_gone_are_written_again_and_who_may_have_missed_a_leave_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_redis_cuts_because_they_do_not_keep_up_are_told() {
+async fn nodes_that_redis_disconnects_for_slow_reading_get_a_resync() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     cluster.redis.does::<()>(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 64kb 32kb 1"]);
     let (one, all) = (cluster.members[0].clone(), cluster.members.len());

@@ -30,7 +30,7 @@ async fn a_node_that_is_cut_off_for_less_than_its_lease_is_not_dead() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back() {
+async fn a_node_that_is_cut_off_for_longer_than_its_lease_counts_as_dead_and_returns() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
     let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
@@ -47,7 +47,7 @@ async fn a_node_that_is_cut_off_for_longer_is_dead_for_the_others_and_comes_back
 
 /// The isolated node counted all free connections as its own; Redis loses its data before both nodes are back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is_back() {
+async fn an_isolated_node_does_not_admit_all_that_was_free_when_the_other_is_back() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     cluster.nodes[0].proxy.set(Links::All, Mode::Hang);
     let there = cluster.members.iter().filter(|member| member.seen.node == 1).count();
@@ -64,23 +64,23 @@ async fn a_node_that_was_alone_does_not_give_all_that_was_free_when_the_other_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_hearing_alone_hangs_notices() {
+async fn a_node_whose_subscriber_link_hangs_notices_it() {
     cut(Load::some(), Links::Subscriptions, Mode::Hang, LEASE / 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_redis_cannot_reach_notices() {
+async fn a_node_that_redis_cannot_reach_notices_it() {
     cut(Load::some(), Links::Subscriptions, Mode::Deaf, LEASE / 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_commands_alone_hang_tells_what_it_could_not_say() {
+async fn a_node_whose_command_link_hangs_signals_its_lost_messages() {
     cut(Load::some(), Links::Commands, Mode::Hang, LEASE / 2).await;
 }
 
 /// A node that subscribes to a group has no sequence number yet to compare the next one with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_message_of_all_that_is_lost_is_told() {
+async fn a_lost_first_message_of_a_sequence_is_signalled() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     let (one, other) = (cluster.members[0].clone(), cluster.members[1].clone());
     one.join("new").await;
@@ -103,6 +103,6 @@ async fn the_first_message_of_all_that_is_lost_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_commands_alone_hang_for_longer_than_its_lease_comes_back() {
+async fn a_node_whose_command_link_hangs_for_longer_than_its_lease_returns() {
     cut(Load::some(), Links::Commands, Mode::Mute, LEASE * 3 / 2).await;
 }

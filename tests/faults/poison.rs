@@ -10,7 +10,7 @@ use crate::hall::now;
 use crate::load::Load;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bytes_that_nobody_can_read_are_told_as_a_hole_and_hurt_nothing() {
+async fn unreadable_bytes_cause_a_resync_and_no_harm() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     let head = [&[1, 0][..], &[7; 8], &[0; 7], &[1], &[0; 8], &[0]].concat();
     let poison: [(&str, Vec<u8>); 7] = [
@@ -43,7 +43,7 @@ async fn bytes_that_nobody_can_read_are_told_as_a_hole_and_hurt_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_programs_publish_in_a_bad_form_is_dropped_and_no_hole() {
+async fn invalid_payloads_of_other_programs_are_dropped_without_a_resync() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     let long = [&br#"{"type":"said","data":""#[..], &vec![b'x'; 16 << 20], br#""}"#].concat();
     let bad: [&[u8]; 6] = [

@@ -16,7 +16,7 @@ use crate::process::Process;
 const THERE: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_fault_nobody_is_ever_told_to_load_again() {
+async fn without_a_fault_nobody_gets_a_resync() {
     let load = Load::some();
     let Some(mut cluster) = Cluster::sparing(2, load, THERE).await else { return };
     cluster.talk();
@@ -77,7 +77,7 @@ async fn a_node_that_starts_takes_nothing_from_another_also_of_the_same_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_in_which_nobody_joins_or_speaks_does_not_expire() {
+async fn a_silent_group_without_joins_does_not_expire() {
     let Some(mut cluster) = Cluster::silent(2, Load::some()).await else { return };
     cluster.members[0].enter("room").await;
     cluster.counts_are_true().await;
@@ -100,7 +100,7 @@ async fn a_group_in_which_nobody_joins_or_speaks_does_not_expire() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_after_silence_arrives_whole() {
+async fn a_burst_after_silence_arrives_complete() {
     let Some(mut cluster) = Cluster::silent(2, Load::some()).await else { return };
     let sender = cluster.members[0].clone();
     for _ in 0..3 {

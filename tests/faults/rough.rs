@@ -10,7 +10,7 @@ use crate::hall::now;
 use crate::load::Load;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn links_that_are_reset_in_the_middle_of_messages_lose_nothing_in_silence() {
+async fn links_reset_in_the_middle_of_messages_lose_nothing_silently() {
     let Some(mut cluster) = Cluster::talking(Load::full()).await else { return };
     // In turns, so that each link is cut while the other one works, and both at once.
     for round in 0..12 {
@@ -34,7 +34,7 @@ async fn a_redis_that_refuses_both_nodes_for_a_while_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_redis_makes_messages_late_and_loses_none() {
+async fn a_slow_redis_delays_messages_and_loses_none() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     cluster.nodes.iter().for_each(|node| node.proxy.set(Links::All, Mode::Late(Duration::from_millis(200))));
     let slow = now();
@@ -50,7 +50,7 @@ async fn a_slow_redis_makes_messages_late_and_loses_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_way_that_is_too_narrow_for_all_that_is_said_loses_nothing_in_silence() {
+async fn too_little_bandwidth_loses_nothing_silently() {
     let mut load = Load::some();
     load.padding = 4_000;
     let Some(mut cluster) = Cluster::talking(load).await else { return };
@@ -62,7 +62,7 @@ async fn a_way_that_is_too_narrow_for_all_that_is_said_loses_nothing_in_silence(
 
 /// As if a connection's packets were retransmitted after the node has given the connection up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_old_link_brings_when_a_new_one_has_spoken_is_not_heard() {
+async fn late_data_from_an_old_link_is_ignored() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     for _ in 0..2 {
         cluster.nodes[0].proxy.hold(Links::Commands);

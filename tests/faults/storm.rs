@@ -12,7 +12,7 @@ use crate::load::{Load, number};
 use crate::poison::publish;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_fails_in_whatever_order_nothing_is_lost_in_silence() {
+async fn random_faults_lose_nothing_silently() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     cluster.churn();
     let seed = number("CLUSTER_SEED") as u64;

@@ -18,7 +18,7 @@ async fn serve() -> Server {
 }
 
 #[test]
-fn every_kind_of_error_says_how_bad_it_is_whether_to_try_again_and_whether_it_closes() {
+fn every_kind_of_error_has_a_severity_a_retry_hint_and_a_close_code() {
     use ErrorCategory as Kind;
     use Severity::{High, Low, Medium};
     let soon = std::time::Duration::from_secs(1);
@@ -69,7 +69,7 @@ async fn the_sixty_first_error_of_a_client_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn errors_of_ours_do_not_count_against_the_client() {
+async fn server_errors_do_not_count_against_the_client() {
     let server = Server::start(app(Journal::default())).await;
     let mut ada = connect(&server, "ada").await;
     for _ in 0..100 {
@@ -79,7 +79,7 @@ async fn errors_of_ours_do_not_count_against_the_client() {
 }
 
 #[tokio::test]
-async fn a_bad_error_is_one_line_in_the_log_with_its_circumstances_and_no_secret_reaches_the_client() {
+async fn a_severe_error_is_one_log_line_with_context_and_no_secret_reaches_the_client() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve().await;
     let mut ada = connect(&server, "%C3%A9%E2%80%AEada").await;
@@ -108,7 +108,7 @@ async fn a_bad_error_is_one_line_in_the_log_with_its_circumstances_and_no_secret
 }
 
 #[tokio::test]
-async fn a_kind_of_error_gets_at_most_a_line_in_a_second_per_connection() {
+async fn an_error_code_is_logged_at_most_once_a_second_per_connection() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve().await;
     let (mut ada, mut bob) = (connect(&server, "ada").await, connect(&server, "bob").await);
@@ -129,7 +129,7 @@ async fn a_kind_of_error_gets_at_most_a_line_in_a_second_per_connection() {
 }
 
 #[tokio::test]
-async fn who_made_too_many_errors_is_one_plain_line_in_the_log() {
+async fn a_client_with_too_many_errors_is_one_log_line() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve().await;
     // A line separator and a direction mark, which may occur in a user id.

@@ -72,7 +72,7 @@ async fn an_unknown_type_whose_middleware_hangs_ends_at_the_setting_and_stays_op
 }
 
 #[tokio::test]
-async fn a_handler_that_a_middleware_drops_half_way_ends_its_connection() {
+async fn a_handler_that_a_middleware_cancels_ends_its_connection() {
     let (server, _) = serve(Fails).await;
     let mut ada = connect(&server, "ada").await;
     assert_eq!(ada.ask("hang_safely", json!({ "text": "hasty" })).await["data"], Value::Null, "cancel safe");

@@ -48,7 +48,7 @@ async fn a_message_is_one_event_without_its_data() {
 }
 
 #[tokio::test]
-async fn the_outcome_says_how_it_ended() {
+async fn the_log_outcome_says_how_the_handler_ended() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve(Logging::default()).await;
     for (kind, data, expected) in [
@@ -68,7 +68,7 @@ async fn the_outcome_says_how_it_ended() {
 }
 
 #[tokio::test]
-async fn what_a_client_chooses_cannot_break_a_line() {
+async fn text_from_a_client_cannot_break_a_log_line() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve(Logging::default()).await;
     let mut ada = connect(&server, "a%E2%80%AEb").await;
@@ -82,7 +82,7 @@ async fn what_a_client_chooses_cannot_break_a_line() {
 }
 
 #[tokio::test]
-async fn the_level_and_the_sample_can_be_set() {
+async fn the_level_and_the_sample_rate_are_configurable() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve(Logging::default().level(Level::DEBUG)).await;
     connect(&server, "ada").await.ask("echo", json!({})).await;
@@ -103,7 +103,7 @@ async fn the_level_and_the_sample_can_be_set() {
 }
 
 #[tokio::test]
-async fn a_sample_of_one_in_none_is_an_error_at_start() {
+async fn a_sample_of_zero_is_an_error_at_start() {
     let error = app(Journal::default()).middleware(Logging::default().one_in(0)).build().await.expect_err("no sense");
     assert!(error.message().contains("one in how many"), "{error}");
 }

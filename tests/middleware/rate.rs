@@ -33,7 +33,7 @@ async fn passing(client: &mut Client, kind: &str, count: usize) -> usize {
 }
 
 #[tokio::test]
-async fn three_in_a_minute_refuse_the_fourth_with_a_hint_and_keep_the_connection_open() {
+async fn the_fourth_of_three_messages_a_minute_is_refused_with_a_hint_and_the_connection_stays_open() {
     let (server, journal) = serve(Chain::new() >> RateLimit::per_user(3, MINUTE)).await;
     let mut ada = connect(&server, "ada").await;
     assert_eq!(passing(&mut ada, "echo", 3).await, 3);
@@ -49,7 +49,7 @@ async fn three_in_a_minute_refuse_the_fourth_with_a_hint_and_keep_the_connection
 }
 
 #[tokio::test]
-async fn trying_again_after_the_hint_passes() {
+async fn a_retry_after_the_hint_passes() {
     for limit in [
         RateLimit::per_user(3, Duration::from_millis(400)),
         RateLimit::per_connection(3, Duration::from_millis(400)).and(4, Duration::from_millis(900)),
@@ -73,7 +73,7 @@ async fn trying_again_after_the_hint_passes() {
 }
 
 #[tokio::test]
-async fn connecting_again_resets_a_limit_per_connection_and_none_per_user() {
+async fn reconnecting_resets_a_limit_per_connection_but_not_per_user() {
     let (server, _) = serve(RateLimit::per_user(3, HOUR)).await;
     let mut ada = connect(&server, "ada").await;
     let mut also_ada = connect(&server, "ada").await;
@@ -93,7 +93,7 @@ async fn connecting_again_resets_a_limit_per_connection_and_none_per_user() {
 }
 
 #[tokio::test]
-async fn an_address_is_limited_whoever_its_users_are() {
+async fn an_address_is_limited_over_all_its_users() {
     let (server, _) = serve(RateLimit::per_ip(5, HOUR)).await;
     let (mut ada, mut bob) = (connect(&server, "ada").await, connect(&server, "bob").await);
     assert_eq!(passing(&mut ada, "echo", 4).await + passing(&mut bob, "echo", 4).await, 5);
@@ -122,7 +122,7 @@ async fn exempt_messages_pass_up_to_a_ceiling_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_type_with_a_limit_of_its_own_is_counted_by_itself() {
+async fn a_type_with_its_own_limit_is_counted_separately() {
     let (server, _) = serve(RateLimit::per_user(3, HOUR)).await;
     let mut ada = connect(&server, "ada").await;
     assert_eq!(passing(&mut ada, "search", 4).await, 2);
@@ -160,7 +160,7 @@ async fn the_narrowest_of_several_windows_decides() {
 }
 
 #[tokio::test]
-async fn two_limits_in_a_chain_are_counted_apart() {
+async fn two_limits_in_a_chain_are_counted_separately() {
     let chain = Chain::new() >> RateLimit::per_user(4, HOUR) >> RateLimit::per_user(3, HOUR);
     let (server, _) = serve(chain).await;
     assert_eq!(passing(&mut connect(&server, "ada").await, "echo", 5).await, 3);

@@ -27,7 +27,7 @@ async fn a_message_too_big_is_refused_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn the_data_of_one_type_have_a_bound_of_their_own() {
+async fn the_data_of_one_type_has_its_own_limit() {
     let (server, _) = serve(Validation::default().max_data("quiet", 20).max_data("echo", 40)).await;
     let mut ada = connect(&server, "ada").await;
     for (kind, length, passes) in [("quiet", 20, true), ("quiet", 21, false), ("echo", 21, true), ("echo", 41, false)] {
@@ -59,7 +59,7 @@ async fn data_nested_too_deeply_are_refused_before_they_are_decoded() {
 }
 
 #[tokio::test]
-async fn what_holds_without_it_holds() {
+async fn other_checks_still_hold() {
     let (server, _) = serve(Chain::new()).await;
     let mut ada = connect(&server, "ada").await;
     let rule = ada.ask("echo", json!({ "text": "x".repeat(101) })).await;

@@ -47,7 +47,7 @@ over_every_transport! {
         }
     }
 
-    async fn without_a_ref_a_returned_message_comes_under_its_own_type(over) {
+    async fn without_a_ref_a_returned_message_has_its_own_type(over) {
         let (_server, mut client) = connected(over).await;
         for (kind, answers) in [
             ("unit", vec![]),
@@ -64,7 +64,7 @@ over_every_transport! {
         assert_eq!(answers, [json!({ "type": "echo", "data": { "text": "x" } })]);
     }
 
-    async fn what_a_handler_sends_comes_in_order_and_the_reply_last(over) {
+    async fn messages_of_a_handler_arrive_in_order_and_the_reply_last(over) {
         let (_server, mut client) = connected(over).await;
         let answers = all(&mut client, r#"{"type":"notes_then_answer","ref":9}"#).await;
         assert_eq!(answers, [note("first"), note("second"), reply(9, json!({ "text": "last" }))]);

@@ -11,7 +11,7 @@ use tests::wait::{soon, until};
 use crate::probe::probe;
 
 over_every_transport! {
-    async fn the_code_of_a_client_that_closes_comes_back(over) {
+    async fn the_close_code_of_a_client_is_echoed(over) {
         let server = probe(over).await;
         for code in [1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
             let mut raw = Raw::open(&server, "/probe/ada").await;
@@ -32,7 +32,7 @@ over_every_transport! {
         assert!(raw.ends().await);
     }
 
-    async fn what_came_before_a_close_is_answered_and_what_comes_after_is_not(over) {
+    async fn messages_before_a_close_are_answered_and_later_ones_are_not(over) {
         let server = probe(over).await;
         let mut raw = Raw::open(&server, "/probe/ada").await;
         let ask = |reference: u64| frame(TEXT, format!(r#"{{"type":"some","ref":{reference}}}"#).as_bytes());
@@ -42,7 +42,7 @@ over_every_transport! {
         assert!(raw.ends().await);
     }
 
-    async fn the_close_frame_is_the_last_one_also_after_a_ping(over) {
+    async fn the_close_frame_is_last_even_after_a_ping(over) {
         let server = probe(over).await;
         for _ in 0..20 {
             let mut raw = Raw::open(&server, "/probe/ada").await;
@@ -89,7 +89,7 @@ over_every_transport! {
         }
     }
 
-    async fn the_reason_of_an_error_arrives_although_more_was_sent(over) {
+    async fn the_reason_of_an_error_arrives_even_after_more_messages(over) {
         let server = probe(over).await;
         for _ in 0..10 {
             let mut raw = Raw::open(&server, "/probe/ada").await;
@@ -131,18 +131,18 @@ async fn is_left_after_five_seconds(over: Transport) {
 }
 
 #[tokio::test]
-async fn a_client_that_never_answers_a_close_is_left_after_five_seconds() {
+async fn a_client_that_never_answers_a_close_is_dropped_after_five_seconds() {
     is_left_after_five_seconds(Transport::Tcp).await;
 }
 
 #[tokio::test]
-async fn a_client_of_any_stream_that_never_answers_a_close_is_left_after_five_seconds() {
+async fn a_client_on_any_stream_that_never_answers_a_close_is_dropped_after_five_seconds() {
     is_left_after_five_seconds(Transport::Hidden).await;
 }
 
 /// A client that answers a close may reconnect at once, even if only one connection is allowed.
 #[tokio::test]
-async fn a_client_that_closed_can_come_back_at_once_to_the_only_place() {
+async fn a_client_that_closed_can_reconnect_at_once_under_a_limit_of_one() {
     let mut settings = tests::server::settings();
     settings.max_connections_per_client = 1;
     let app = agentcore::AgentCore::new(settings).consumer::<crate::probe::Probe>();

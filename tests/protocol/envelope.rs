@@ -80,7 +80,7 @@ over_every_transport! {
         assert_eq!(client.ask("heard", json!({})).await["data"]["text"], "ada None 0");
     }
 
-    async fn what_is_no_json_is_told_apart_from_what_is_no_envelope(over) {
+    async fn invalid_json_and_invalid_envelopes_have_different_codes(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
         let huge_type = format!(r#"{{"type":"{}"}}"#, "x".repeat(50_000));
@@ -127,7 +127,7 @@ over_every_transport! {
         assert_eq!(client.ask("heard", json!({})).await["data"]["text"], "ada None 0", "still open, nothing handled");
     }
 
-    async fn five_thousand_nested_arrays_are_an_error_and_no_end(over) {
+    async fn five_thousand_nested_arrays_are_an_error_and_the_connection_stays(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));

@@ -47,7 +47,7 @@ over_every_transport! {
         );
     }
 
-    async fn an_unknown_type_is_told_with_its_ref(over) {
+    async fn an_unknown_type_is_an_error_with_its_ref(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
         let error = constant(error_for(&mut client, r#"{"type":"no_such","ref":8}"#).await);
@@ -62,7 +62,7 @@ over_every_transport! {
         assert!(!message.chars().any(char::is_control), "{message:?}");
     }
 
-    async fn a_client_sees_nothing_of_an_internal_error_but_its_id(over) {
+    async fn a_client_sees_only_the_id_of_an_internal_error(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
         let error = error_for(&mut client, r#"{"type":"internal","ref":1}"#).await;
@@ -81,7 +81,7 @@ over_every_transport! {
         assert_ne!(first["data"]["error_id"], second["data"]["error_id"]);
     }
 
-    async fn an_error_that_closes_is_told_first_and_stands_in_the_reason(over) {
+    async fn an_error_that_closes_is_sent_first_and_repeated_in_the_reason(over) {
         let server = probe(over).await;
         for (kind, code, error_code) in
             [("fatal", 4000, "FORBIDDEN"), ("unauthenticated", 4401, "UNAUTHENTICATED")]

@@ -69,7 +69,7 @@ over_every_transport! {
         }
     }
 
-    async fn a_ping_gives_back_its_payload(over) {
+    async fn a_pong_carries_the_payload_of_its_ping(over) {
         let server = probe(over).await;
         let mut raw = Raw::open(&server, "/probe/ada").await;
         for payload in [&b""[..], b"hello", &[0xFF; 125], &[0; 125]] {
@@ -82,7 +82,7 @@ over_every_transport! {
         assert_eq!(raw.json().await["type"], "pong");
     }
 
-    async fn of_many_pings_the_newest_is_answered(over) {
+    async fn the_newest_of_many_pings_is_answered(over) {
         let server = probe(over).await;
         let mut raw = Raw::open(&server, "/probe/ada").await;
         let bytes: Vec<u8> = (0..10_000_u32).flat_map(|number| frame(PING, &number.to_be_bytes())).collect();

@@ -36,7 +36,7 @@ async fn offered(server: &Server, protocols: &[&str]) -> Result<Client, u16> {
 }
 
 over_every_transport! {
-    async fn a_sound_request_is_upgraded(over) {
+    async fn a_valid_request_is_upgraded(over) {
         let server = probe(over).await;
         let (mut raw, answer) = Raw::handshake(&server, handshake("/probe/ada").as_bytes()).await;
         assert_eq!(answer.status, 101);
@@ -49,7 +49,7 @@ over_every_transport! {
         assert_eq!(raw.json().await, json!({ "type": "pong" }), "no welcome to a client that offered nothing");
     }
 
-    async fn headers_may_be_written_in_any_case_and_as_lists(over) {
+    async fn headers_may_have_any_case_and_list_form(over) {
         let server = probe(over).await;
         let request = handshake("/probe/ada")
             .replace("Connection: Upgrade", "cOnnection: keep-alive , UPGRADE")
@@ -57,7 +57,7 @@ over_every_transport! {
         assert_eq!(refused(&server, &request).await.status, 101);
     }
 
-    async fn bytes_right_behind_the_handshake_are_messages(over) {
+    async fn bytes_that_follow_the_handshake_are_messages(over) {
         let server = probe(over).await;
         let mut bytes = handshake("/probe/ada").into_bytes();
         for reference in 0..100 {
@@ -107,7 +107,7 @@ over_every_transport! {
         assert_eq!(server.manager.stats().connections, 0);
     }
 
-    async fn a_plain_request_is_told_that_this_is_no_page(over) {
+    async fn a_plain_request_is_told_that_an_upgrade_is_required(over) {
         let server = probe(over).await;
         let answer = tests::http::get(&server, "/probe/ada").await;
         assert_eq!(answer.status, 426);
@@ -197,7 +197,7 @@ async fn a_client_that_dribbles_its_headers_is_dropped_after_five_seconds() {
 
 /// Not even the first byte of a request, or only the preface of another protocol.
 #[tokio::test]
-async fn a_client_that_says_nothing_is_dropped_after_five_seconds() {
+async fn a_client_that_sends_no_request_is_dropped_after_five_seconds() {
     let server = probe(Transport::Tcp).await;
     let begun = std::time::Instant::now();
     for said in [&b""[..], b"PRI * H"] {
@@ -210,7 +210,7 @@ async fn a_client_that_says_nothing_is_dropped_after_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_small_answer_is_not_held_back_for_the_one_before() {
+async fn a_small_reply_is_not_delayed_by_nagles_algorithm() {
     // With Nagle's algorithm, the second of two writes would wait for a delayed acknowledgement, 40 ms per round trip.
     let server = probe(Transport::Tcp).await;
     let mut client = Client::connect(&server, "/probe/ada").await;

@@ -53,7 +53,7 @@ over_every_transport! {
         until("nobody is left", async || server.manager.stats().connections == 0).await;
     }
 
-    async fn pings_and_pongs_between_fragments_put_nothing_off(over) {
+    async fn pings_and_pongs_between_fragments_do_not_extend_the_deadline(over) {
         let server = start(over, PACE * 20).await;
         for kind in [PING, PONG] {
             let mut raw = Raw::open(&server, "/probe/ada").await;
@@ -99,7 +99,7 @@ async fn each_message_has_a_deadline_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_begun_no_message_may_be_silent() {
+async fn a_client_between_messages_may_be_silent() {
     let timeout = PACE * 5;
     let server = start(Transport::Tcp, timeout).await;
     let mut raw = Raw::open(&server, "/probe/ada").await;

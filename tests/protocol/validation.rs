@@ -103,7 +103,7 @@ over_every_transport! {
         }
     }
 
-    async fn a_field_that_is_there_twice_is_an_error(over) {
+    async fn a_repeated_field_is_an_error(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
         client.text(r#"{"type":"order","data":{"name":"abc","name":"abd","count":1}}"#).await;

@@ -24,7 +24,7 @@ async fn closes(server: &Server, what: &str, bytes: &[u8], code: u16, error: &st
 }
 
 over_every_transport! {
-    async fn what_breaks_the_framing_closes_with_1002(over) {
+    async fn broken_framing_closes_with_1002(over) {
         let server = probe(over).await;
         let unmasked = [&[TEXT, 2][..], b"{}"].concat();
         let in_message = |second: Vec<u8>| [frame(TEXT_PART, b"{"), second].concat();
@@ -62,7 +62,7 @@ over_every_transport! {
         }
     }
 
-    async fn text_that_is_no_utf8_closes_with_1007(over) {
+    async fn text_that_is_not_utf8_closes_with_1007(over) {
         let server = probe(over).await;
         let bad_close = [&1000_u16.to_be_bytes()[..], b"\xFF"].concat();
         for (what, bytes) in [
@@ -130,7 +130,7 @@ over_every_transport! {
         }
     }
 
-    async fn what_came_before_a_violation_is_answered(over) {
+    async fn messages_before_a_violation_are_answered(over) {
         let server = probe(over).await;
         let mut raw = Raw::open(&server, "/probe/ada").await;
         let good = frame(TEXT, br#"{"type":"echo","ref":1,"data":{"text":"a"}}"#);
@@ -151,7 +151,7 @@ over_every_transport! {
         assert!(!server.manager.is_online("ada").await.expect("an answer"));
     }
 
-    async fn the_close_frame_arrives_although_the_client_goes_on_sending(over) {
+    async fn the_close_frame_arrives_while_the_client_keeps_sending(over) {
         let server = probe(over).await;
         let mut raw = Raw::open(&server, "/probe/ada").await;
         let more = frame(TEXT, br#"{"type":"echo","data":{"text":"more"}}"#).repeat(20_000);

@@ -105,7 +105,7 @@ async fn mistakes_are_explained_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_message_are_refused_and_the_connection_stays_open() {
+async fn bytes_that_are_not_a_message_are_refused_and_the_connection_stays_open() {
     let (server, ..) = start().await;
     let mut ada = Packed::connect(&server, "ada").await;
     for bytes in [

@@ -30,7 +30,7 @@ async fn a_connection_is_described() {
 }
 
 #[tokio::test]
-async fn connections_are_looked_at_in_batches() {
+async fn connections_are_checked_in_batches() {
     let (server, ..) = start().await;
     let mut clients = Vec::new();
     for number in 0..25 {
@@ -66,7 +66,7 @@ async fn a_manager_joins_and_leaves_for_one_connection() {
 }
 
 #[tokio::test]
-async fn a_confirmed_message_says_how_many_took_it() {
+async fn a_confirmed_message_reports_how_many_connections_took_it() {
     let (server, ..) = start().await;
     let mut clients = [connect(&server, "ada").await, connect(&server, "ada").await, connect(&server, "bob").await];
     for client in &mut clients[1..] {
@@ -94,7 +94,7 @@ async fn a_confirmed_message_says_how_many_took_it() {
 
 /// A worker that is blocked by a handler delivers later; the caller is not delayed by it.
 #[tokio::test]
-async fn a_confirmed_message_does_not_wait_for_a_worker_that_is_held() {
+async fn a_confirmed_message_does_not_wait_for_a_blocked_worker() {
     let (server, journal, _) = start().await;
     let mut ada = connect(&server, "ada").await;
     ada.say("block", json!({ "text": 1000 })).await;

@@ -138,7 +138,7 @@ async fn nothing_accepted_is_lost_on_the_callers_runtime() {
 }
 
 #[tokio::test]
-async fn while_a_server_stops_nobody_new_comes_in_and_everybody_hears_why() {
+async fn a_stopping_server_admits_nobody_and_closes_everyone_with_a_reason() {
     let (mut server, journal, gate) = start().await;
     let mut ada = connect(&server, "ada").await;
     let mut bob = connect(&server, "bob").await;
@@ -169,7 +169,7 @@ async fn while_a_server_stops_nobody_new_comes_in_and_everybody_hears_why() {
 }
 
 #[tokio::test]
-async fn each_client_is_given_another_time_to_come_back() {
+async fn each_client_gets_a_different_reconnect_delay() {
     let (mut server, ..) = start().await;
     let mut clients = Vec::new();
     for number in 0..60 {
@@ -187,7 +187,7 @@ async fn each_client_is_given_another_time_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_handler_that_does_not_end_is_cancelled_and_its_client_hears_of_it() {
+async fn a_handler_that_does_not_end_is_cancelled_and_its_client_gets_an_error() {
     let mut settings = settings();
     settings.shutdown_timeout = Duration::from_secs(3);
     let (app, journal, _gate) = room(settings);
@@ -233,7 +233,7 @@ async fn a_hook_that_hangs_does_not_keep_a_server_from_stopping() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_held_does_not_keep_a_server_from_stopping() {
+async fn a_blocked_worker_does_not_keep_a_server_from_stopping() {
     let mut settings = settings();
     settings.shutdown_timeout = Duration::from_secs(2);
     settings.workers = 1;
@@ -246,7 +246,7 @@ async fn a_worker_that_is_held_does_not_keep_a_server_from_stopping() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_was_begun_is_awaited_by_whoever_asks_again() {
+async fn a_second_shutdown_call_waits_for_the_first() {
     let (app, journal, gate) = room(settings());
     let server = Server::over(Transport::Hidden, app).await;
     let mut ada = connect(&server, "ada").await;

@@ -43,7 +43,7 @@ async fn a_handler_that_panics_ends_its_connection_alone() {
 }
 
 #[tokio::test]
-async fn a_rule_that_panics_is_as_a_handler_that_does() {
+async fn a_panicking_rule_ends_its_connection_like_a_panicking_handler() {
     let (server, journal, _) = start().await;
     let mut ada = connect(&server, "ada").await;
     join(&mut ada, "g").await;
@@ -103,7 +103,7 @@ async fn the_deadline_of_a_handler_without_its_own_is_the_setting() {
 }
 
 #[tokio::test]
-async fn the_place_of_a_failed_connection_is_free_again() {
+async fn the_admission_of_a_failed_connection_is_released() {
     let mut settings = tests::server::settings();
     settings.max_connections_per_client = 1;
     let (app, ..) = tests::room::room(settings);

@@ -35,7 +35,7 @@ async fn counts_are_right_after_every_step() {
 }
 
 #[tokio::test]
-async fn joining_twice_is_being_in_once() {
+async fn joining_twice_counts_once() {
     let (server, ..) = start().await;
     let mut ada = connect(&server, "ada").await;
     join(&mut ada, "g").await;
@@ -84,7 +84,7 @@ async fn a_bad_name_is_one_error_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn exceptions_leave_out_a_connection_or_a_user() {
+async fn exclusions_skip_a_connection_or_a_user() {
     let (server, ..) = start().await;
     let mut first = connect(&server, "ada").await;
     let mut second = connect(&server, "ada").await;

@@ -21,7 +21,7 @@ async fn task(server: &Server, name: &str) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn a_background_task_that_panics_is_started_again_and_shows_in_health() {
+async fn a_background_task_that_panics_is_restarted_and_shows_in_health() {
     let (log, _guard) = Log::capture(Level::ERROR);
     let (app, ..) = room(settings());
     let server = Server::start(app).await;
@@ -54,7 +54,7 @@ async fn a_background_task_that_panics_is_started_again_and_shows_in_health() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_given_no_name_has_one_of_its_own() {
+async fn a_node_without_a_configured_name_generates_one() {
     let mut names = Vec::new();
     for _ in 0..2 {
         let (app, ..) = room(settings());
@@ -68,7 +68,7 @@ async fn a_node_that_is_given_no_name_has_one_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_task_that_ends_is_listed_no_more() {
+async fn a_finished_task_is_no_longer_listed() {
     let (app, ..) = room(settings());
     let server = Server::start(app).await;
     server.manager.supervisor().spawn("short", || async {});
@@ -76,7 +76,7 @@ async fn a_task_that_ends_is_listed_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_statistics_are_logged_once_in_a_minute_if_that_is_set() {
+async fn the_statistics_are_logged_once_a_minute_if_configured() {
     for (set, expected) in [(false, 0), (true, 3)] {
         let (log, _guard) = Log::capture(Level::INFO);
         let mut settings = settings();
@@ -93,7 +93,7 @@ async fn the_statistics_are_logged_once_in_a_minute_if_that_is_set() {
 }
 
 #[tokio::test]
-async fn the_statistics_count_what_comes_and_goes() {
+async fn the_statistics_count_messages_and_connections() {
     let (app, ..) = room(settings());
     let server = Server::start(app).await;
     let mut ada = crate::connect(&server, "ada").await;

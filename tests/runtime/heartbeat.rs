@@ -121,7 +121,7 @@ async fn pings_are_spread_over_the_interval() {
 }
 
 #[tokio::test]
-async fn the_welcome_says_how_often_pings_come() {
+async fn the_welcome_announces_the_ping_interval() {
     let (server, ..) = start().await;
     let mut client =
         tests::client::Client::offer(&server, "/room/ada", &["agentcore.v1.json"]).await.expect("a connection");
@@ -129,7 +129,7 @@ async fn the_welcome_says_how_often_pings_come() {
 }
 
 #[tokio::test]
-async fn the_welcome_says_who_the_server_is_and_how_to_come_back() {
+async fn the_welcome_names_the_node_and_the_reconnect_policy() {
     let mut settings = settings();
     settings.server_instance_id = Some("node-7".parse().expect("a name"));
     (settings.ws_reconnect_max_attempts, settings.ws_reconnect_delay) = (7, Duration::from_millis(2500));

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{connect, nothing_is_left, start};
 
 #[tokio::test]
-async fn an_error_of_connect_is_told_and_closes_with_its_code_and_disconnect_does_not_run() {
+async fn an_error_of_connect_is_sent_and_closes_with_its_code_without_disconnect() {
     let (server, journal, _) = start().await;
     for (what, code, error_code) in [("fail", 1008, "FORBIDDEN"), ("fail_with:4123", 4123, "NOT_TODAY")] {
         let mut ada = Client::connect(&server, &format!("/room/ada?connect=join:g,{what}")).await;
@@ -72,7 +72,7 @@ async fn a_connection_that_connect_closes_handles_nothing() {
 }
 
 #[tokio::test]
-async fn disconnect_hears_how_the_connection_ended() {
+async fn disconnect_learns_how_the_connection_ended() {
     let (server, journal, _) = start().await;
     for code in [1000, 1001, 4321] {
         connect(&server, "ada").await.close(code).await;
@@ -116,7 +116,7 @@ async fn disconnect_runs_once_also_when_many_things_end_a_connection_at_the_same
 }
 
 #[tokio::test]
-async fn while_connect_runs_pings_are_answered_and_what_comes_waits() {
+async fn while_connect_runs_pings_are_answered_and_messages_wait() {
     let (server, journal, gate) = start().await;
     let mut ada = Client::connect(&server, "/room/ada?connect=wait,join:g").await;
     until("connect runs", async || journal.count("connect ada") == 1).await;
@@ -144,7 +144,7 @@ async fn a_client_that_leaves_while_connect_runs_is_known_to_have_left() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_sent_away_while_connect_runs_hears_it_at_once() {
+async fn a_client_that_is_closed_while_connect_runs_gets_the_close_at_once() {
     let (server, journal, gate) = start().await;
     let mut ada = Client::connect(&server, "/room/ada?connect=wait").await;
     until("connect runs", async || journal.count("connect ada") == 1).await;
@@ -158,7 +158,7 @@ async fn a_client_that_is_sent_away_while_connect_runs_hears_it_at_once() {
 
 /// A client that continues to send must not be blocked by a slow hook.
 #[tokio::test]
-async fn while_disconnect_runs_what_the_client_sends_is_taken_and_thrown_away() {
+async fn while_disconnect_runs_input_is_read_and_discarded() {
     let (server, journal, gate) = start().await;
     let mut ada = connect_waiting(&server).await;
     server.manager.disconnect_user("ada").await.expect("told");

@@ -12,7 +12,7 @@ use tests::wait::until;
 use crate::{connect, join, nothing_is_left, start};
 
 #[tokio::test]
-async fn a_connection_too_many_is_refused_and_told_when_to_try_again() {
+async fn a_connection_above_the_limit_is_refused_with_a_retry_hint() {
     for of_user in [true, false] {
         let mut settings = settings();
         if of_user {
@@ -40,7 +40,7 @@ async fn a_connection_too_many_is_refused_and_told_when_to_try_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_at_once_get_exactly_the_hundred_places_there_are() {
+async fn exactly_a_hundred_of_two_thousand_simultaneous_clients_are_admitted() {
     let mut settings = settings();
     settings.max_total_connections = 100;
     let (app, journal, _) = room(settings);
@@ -110,7 +110,7 @@ async fn a_client_that_vanishes_within_its_handshake_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_flood_of_pings_or_of_pongs_that_nobody_asked_for_closes_with_1008() {
+async fn a_flood_of_pings_or_unsolicited_pongs_closes_with_1008() {
     let (server, ..) = start().await;
     for kind in [PING, PONG] {
         let mut raw = Raw::open(&server, "/room/ada").await;
@@ -135,7 +135,7 @@ async fn a_flood_of_pings_or_of_pongs_that_nobody_asked_for_closes_with_1008() {
 
 /// Each of these handlers leaves time for some thousand pings, and is followed by another one.
 #[tokio::test]
-async fn pings_that_are_read_beside_handlers_are_counted_too() {
+async fn pings_that_arrive_while_handlers_run_are_counted_too() {
     let (server, journal, gate) = start().await;
     let mut raw = Raw::open(&server, "/room/ada").await;
     for round in 1..=6 {

@@ -26,7 +26,7 @@ async fn value(server: &Server, series: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn the_page_is_the_text_format_of_prometheus_or_openmetrics_for_who_asks() {
+async fn the_page_is_prometheus_text_or_openmetrics_on_request() {
     let (server, ..) = start().await;
     let answer = http::get(&server, "/metrics").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
@@ -110,7 +110,7 @@ async fn refused_connections_are_counted_by_the_bound_they_met() {
 }
 
 #[tokio::test]
-async fn two_nodes_in_one_process_have_their_own_figures() {
+async fn two_nodes_in_one_process_have_their_own_metrics() {
     let ((one, ..), (other, ..)) = (start().await, start().await);
     let mut ada = connect(&one, "ada").await;
     ada.ask("me", json!({})).await;
@@ -144,7 +144,7 @@ async fn without_the_status_routes_the_path_is_the_applications() {
 }
 
 #[tokio::test]
-async fn what_goes_to_one_connection_is_counted_by_its_own_type_in_both_codecs() {
+async fn messages_to_one_connection_are_counted_by_type_in_both_codecs() {
     for (kind, protocol) in [(BINARY, "agentcore.v1.msgpack"), (TEXT, "agentcore.v1.json")] {
         let (server, ..) = start().await;
         let mut raw = Raw::reach(&server).await;

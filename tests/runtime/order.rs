@@ -184,7 +184,7 @@ async fn order_holds_while_everybody_joins_leaves_and_sends_on_the_callers_runti
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn order_holds_on_the_callers_runtime_also_when_it_has_threads() {
+async fn order_holds_on_the_callers_multi_threaded_runtime() {
     stress(0).await;
 }
 
@@ -211,7 +211,7 @@ async fn a_member_gets_what_was_sent_between_its_join_and_its_leave() {
 
 /// Queries come from other threads than messages, and must see messages that a worker is about to take.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_a_manager_sends_keeps_its_order_while_others_ask() {
+async fn messages_of_a_manager_keep_their_order_during_queries() {
     let mut settings = settings();
     settings.workers = 1;
     settings.ws_max_outbox_bytes = 64 << 20;

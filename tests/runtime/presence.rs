@@ -45,7 +45,7 @@ async fn a_lost_user_is_gone_after_three_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leave_is_told_at_once() {
+async fn a_leave_is_announced_at_once_on_all_nodes() {
     let server = embedded().await;
     let mut watcher = connect(&server, "watcher").await;
     join(&mut watcher, "g").await;

@@ -45,7 +45,7 @@ async fn close_code(socket: &mut Socket) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn a_signal_ends_the_process_with_zero_and_tells_everybody() {
+async fn a_signal_ends_the_process_with_zero_and_closes_every_connection() {
     for signal in ["TERM", "INT"] {
         let mut echo = Echo::start(1024);
         let mut talkers = Vec::new();
@@ -80,7 +80,7 @@ async fn a_second_signal_ends_the_process_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_without_file_descriptors_goes_on_and_lets_others_in_when_some_end() {
+async fn a_server_without_file_descriptors_recovers_when_connections_end() {
     let echo = Echo::start(48);
     let mut ada = talker(&echo).await;
     let mut idle = Vec::new();

@@ -28,7 +28,7 @@ async fn a_ping_is_answered_while_a_handler_runs() {
 }
 
 #[tokio::test]
-async fn messages_that_come_while_a_handler_runs_are_handled_after_it_in_order() {
+async fn messages_that_arrive_while_a_handler_runs_are_handled_after_it_in_order() {
     let (server, journal, gate) = start().await;
     let mut raw = Raw::open(&server, "/room/ada").await;
     raw.text(r#"{"type":"wait","ref":0}"#).await;
@@ -62,7 +62,7 @@ async fn handlers_that_wait_one_after_another_keep_the_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_does_not_cut_off_its_handler() {
+async fn a_client_that_disconnects_does_not_cancel_its_handler() {
     let (server, journal, gate) = start().await;
     for closes in [true, false] {
         let mut raw = Raw::open(&server, "/room/ada").await;
@@ -81,7 +81,7 @@ async fn a_client_that_goes_away_does_not_cut_off_its_handler() {
 }
 
 #[tokio::test]
-async fn a_connection_is_ended_although_its_client_never_pauses() {
+async fn a_connection_can_be_closed_while_its_client_sends_without_a_pause() {
     let (server, journal, gate) = start().await;
     gate.open(1_000_000);
     let mut raw = Raw::open(&server, "/room/ada").await;
@@ -100,7 +100,7 @@ async fn a_connection_is_ended_although_its_client_never_pauses() {
 }
 
 #[tokio::test]
-async fn a_ping_behind_a_message_that_waits_is_answered_after_it() {
+async fn a_ping_behind_a_waiting_message_is_answered_after_it() {
     let (server, journal, gate) = start().await;
     let mut raw = Raw::open(&server, "/room/ada").await;
     raw.text(r#"{"type":"wait","ref":1}"#).await;
@@ -117,7 +117,7 @@ async fn a_ping_behind_a_message_that_waits_is_answered_after_it() {
 }
 
 #[tokio::test]
-async fn many_connections_with_waiting_handlers_do_not_hold_up_others() {
+async fn many_connections_with_waiting_handlers_do_not_delay_others() {
     let (server, journal, gate) = start().await;
     let mut waiting: Vec<Client> = Vec::new();
     for number in 0..50 {
@@ -136,7 +136,7 @@ async fn many_connections_with_waiting_handlers_do_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handler_ends() {
+async fn a_user_disconnected_while_a_handler_runs_is_removed_at_once_and_the_handler_ends() {
     let (server, journal, gate) = start().await;
     let mut ada = Raw::open(&server, "/room/ada").await;
     ada.text(r#"{"type":"wait"}"#).await;
@@ -153,7 +153,7 @@ async fn who_is_disconnected_while_a_handler_runs_is_gone_at_once_and_the_handle
 
 /// The read-ahead is bounded, so an incomplete message at its bound is not the client's fault.
 #[tokio::test]
-async fn the_time_of_a_handler_does_not_count_for_the_message_behind_it() {
+async fn the_time_of_a_handler_does_not_count_for_the_next_message() {
     let mut settings = settings();
     settings.ws_message_timeout = Duration::from_millis(700);
     let (timeout, (app, journal, gate)) = (settings.ws_message_timeout, room(settings));

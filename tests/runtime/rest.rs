@@ -68,7 +68,7 @@ async fn a_rest_handler_sends_and_counts_through_the_manager() {
 }
 
 #[tokio::test]
-async fn every_state_is_there_for_rest_handlers() {
+async fn every_state_is_available_to_rest_handlers() {
     let (server, journal) = served().await;
     assert_eq!(http::get(&server, "/greeting").await.body, "hello");
     assert_eq!(journal.lines(), ["greeted"]);
@@ -127,7 +127,7 @@ async fn the_status_routes_answer() {
 }
 
 #[tokio::test]
-async fn the_manager_is_there_before_serving() {
+async fn the_manager_is_available_before_serving() {
     let (app, ..) = room(settings());
     let app = app.build().await.expect("an application");
     let manager = app.manager();
@@ -148,7 +148,7 @@ async fn a_rest_handler_that_panics_is_answered_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn a_path_that_nobody_has_is_answered_with_an_error_unless_the_application_answers_it() {
+async fn an_unknown_path_is_an_error_unless_the_application_has_a_fallback() {
     let (server, _) = served().await;
     let answer = http::get(&server, "/no/such").await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("NOT_FOUND")));

@@ -24,7 +24,7 @@ async fn narrow(server: &Server, transport: Transport) -> Raw {
     raw
 }
 
-async fn a_reader_that_stops_is_disconnected_while_others_get_everything(transport: Transport) {
+async fn a_stalled_reader_is_disconnected_while_others_get_everything(transport: Transport) {
     let mut settings = settings();
     settings.ws_max_outbox_bytes = 256 * 1024;
     let (app, journal, _) = room(settings);
@@ -58,16 +58,16 @@ async fn a_reader_that_stops_is_disconnected_while_others_get_everything(transpo
 
 #[tokio::test]
 async fn a_tcp_reader_that_stops_is_disconnected() {
-    a_reader_that_stops_is_disconnected_while_others_get_everything(Transport::Tcp).await;
+    a_stalled_reader_is_disconnected_while_others_get_everything(Transport::Tcp).await;
 }
 
 #[tokio::test]
-async fn a_reader_of_any_stream_that_stops_is_disconnected() {
-    a_reader_that_stops_is_disconnected_while_others_get_everything(Transport::Hidden).await;
+async fn a_stalled_reader_on_any_stream_is_disconnected() {
+    a_stalled_reader_is_disconnected_while_others_get_everything(Transport::Hidden).await;
 }
 
 #[tokio::test]
-async fn a_socket_that_takes_nothing_for_the_write_timeout_is_given_up() {
+async fn a_socket_that_accepts_nothing_for_the_write_timeout_is_closed() {
     for transport in [Transport::Tcp, Transport::Hidden] {
         let mut settings = settings();
         settings.ws_max_outbox_bytes = 64 << 20;
@@ -100,7 +100,7 @@ async fn an_empty_outbox_takes_a_message_of_any_size() {
 
 /// A client that sends without reading cannot make the server queue its replies without bound.
 #[tokio::test]
-async fn a_client_that_asks_without_reading_is_disconnected() {
+async fn a_client_that_sends_requests_without_reading_is_disconnected() {
     let mut settings = settings();
     settings.ws_max_outbox_bytes = 64 * 1024;
     let (app, journal, _) = room(settings);

@@ -102,7 +102,7 @@ async fn two_consumers_on_one_path_are_an_error_that_names_both() {
 }
 
 #[tokio::test]
-async fn a_route_that_is_ours_cannot_be_taken() {
+async fn a_route_of_the_framework_cannot_be_replaced() {
     let error = error_of(app().consumer::<Health>()).await;
     says(&error, &["Health", "`/health`", "status route", ".without_status_routes()"]);
     assert!(app().consumer::<Health>().without_status_routes().build().await.is_ok());
@@ -116,7 +116,7 @@ async fn a_route_that_is_ours_cannot_be_taken() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
+async fn all_problems_are_reported_at_once() {
     let error =
         error_of(app().state(7_u8).state(8_u8).consumer::<WithState>().consumer::<First>().consumer::<Second>()).await;
     assert_eq!(error.lines().count(), 3, "a line each: {error}");

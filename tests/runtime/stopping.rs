@@ -10,7 +10,7 @@ use tests::wait::{soon, until};
 use crate::{connect, start};
 
 #[tokio::test]
-async fn every_client_is_told_that_the_server_restarts() {
+async fn every_client_gets_a_close_code_for_the_restart() {
     let (mut server, journal, _) = start().await;
     let mut clients = Vec::new();
     for number in 0..100 {
@@ -44,7 +44,7 @@ fn the_close_frames_are_out_before_the_server_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_come_while_the_server_stops_are_refused_or_told() {
+async fn clients_that_connect_while_the_server_stops_are_refused_or_closed() {
     for _ in 0..10 {
         let (mut server, ..) = start().await;
         let address = server.address;
@@ -77,7 +77,7 @@ async fn clients_that_come_while_the_server_stops_are_refused_or_told() {
 }
 
 #[tokio::test]
-async fn a_handler_that_runs_holds_a_stop_up_for_the_timeout_at_most() {
+async fn a_running_handler_delays_a_stop_by_the_timeout_at_most() {
     let mut settings = settings();
     settings.shutdown_timeout = Duration::from_secs(1);
     let (app, journal, _gate) = room(settings);

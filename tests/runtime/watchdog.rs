@@ -60,7 +60,7 @@ fn says(lines: &[String], handler: &str) {
 }
 
 #[tokio::test]
-async fn a_handler_that_holds_its_worker_is_named_in_the_log_and_counted() {
+async fn a_handler_that_blocks_its_worker_is_logged_and_counted() {
     let log = Log::warnings();
     for workers in [0, 1] {
         let (server, _) = sleeper(workers).await;
@@ -75,7 +75,7 @@ async fn a_handler_that_holds_its_worker_is_named_in_the_log_and_counted() {
 }
 
 #[tokio::test]
-async fn a_handler_that_never_lets_go_is_named_while_it_holds() {
+async fn a_handler_that_blocks_forever_is_logged_while_it_blocks() {
     let log = Log::warnings();
     let (server, journal) = sleeper(1).await;
     let mut client = Client::connect(&server, "/sleeper").await;
@@ -88,7 +88,7 @@ async fn a_handler_that_never_lets_go_is_named_while_it_holds() {
 
 /// Other handlers wait for their turn, but do not block anything.
 #[tokio::test]
-async fn a_handler_that_awaits_for_long_holds_nothing() {
+async fn a_handler_that_awaits_for_long_does_not_block_its_worker() {
     let mut settings = settings();
     settings.workers = 1;
     let (app, journal, gate) = room(settings);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance, sleep};
 use crate::{Left, Said, Say, application, enter, say, start, two, user};
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_a_handler_passes_at_once() {
+async fn the_deadline_of_a_handler_passes_instantly_on_a_paused_clock() {
     let app = start().await;
     let mut alice = app.connect("/room/alice").await;
     let begun = Instant::now();
@@ -20,7 +20,7 @@ async fn the_deadline_of_a_handler_passes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leave_comes_after_its_grace_and_not_before() {
+async fn a_leave_is_announced_after_the_grace_period_and_not_before() {
     let (_app, mut alice, mut bob) = two().await;
     bob.close(1000).await;
     sleep(Duration::from_millis(2_990)).await;
@@ -30,7 +30,7 @@ async fn a_leave_comes_after_its_grace_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_reads_nothing_is_missed_by_the_heartbeat() {
+async fn a_client_that_reads_nothing_is_closed_by_the_heartbeat() {
     let mut settings = Settings::default();
     settings.ws_heartbeat_interval = Duration::from_secs(10);
     settings.ws_heartbeat_timeout = Duration::from_secs(20);

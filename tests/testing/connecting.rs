@@ -22,7 +22,7 @@ impl Authenticator for Tokens {
 }
 
 #[tokio::test]
-async fn a_client_may_be_anybody_without_the_authenticator_and_with_claims() {
+async fn a_client_may_have_any_identity_and_claims_without_the_authenticator() {
     for app in [application(Settings::default()), application(Settings::default()).authenticator(Tokens)] {
         let app = TestApp::start(app).await;
         let mut ada = app.connect_as("ada", "/members").claim("admin", true).await;
@@ -35,7 +35,7 @@ async fn a_client_may_be_anybody_without_the_authenticator_and_with_claims() {
 }
 
 #[tokio::test]
-async fn the_application_s_own_authenticator_is_asked_where_nobody_is_named() {
+async fn the_applications_authenticator_decides_unless_the_test_names_a_user() {
     let app = TestApp::start(application(Settings::default()).authenticator(Tokens)).await;
     let ada = app.connect("/members").token("t-ada").await;
     assert_eq!(ada.user(), &user("ada"));
@@ -75,7 +75,7 @@ async fn refusals_have_a_status_and_an_error() {
 }
 
 #[tokio::test]
-async fn clients_come_from_the_address_that_the_test_says() {
+async fn clients_connect_from_the_address_that_the_test_gives() {
     let mut settings = Settings::default();
     settings.max_connections_per_ip = 1;
     let app = TestApp::start(application(settings)).await;
@@ -86,7 +86,7 @@ async fn clients_come_from_the_address_that_the_test_says() {
 }
 
 #[tokio::test]
-async fn what_the_connect_hook_sends_is_the_first_that_a_client_finds() {
+async fn messages_of_the_connect_hook_arrive_first() {
     let app = start().await;
     let mut greeted = app.connect("/room/greeted").await;
     assert_eq!(greeted.try_next().expect("it is there already").decode::<Said>().expect("a greeting").text, "hello");

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{BreakDown, Entered, Left, Said, Say, Who, You, application, enter, group, said, say, start, two, user};
 
 #[tokio::test]
-async fn a_message_reaches_those_it_is_for_and_nobody_else() {
+async fn a_message_reaches_its_recipients_only() {
     let app = start().await;
     let mut alice = app.connect("/room/alice").await;
     let mut bob = app.connect("/room/bob").await;
@@ -64,7 +64,7 @@ async fn requests_are_answered_with_a_reply_or_an_error() {
 }
 
 #[tokio::test]
-async fn what_comes_before_a_reply_is_kept() {
+async fn messages_before_a_reply_are_kept() {
     let app = start().await;
     let mut alice = app.connect("/room/alice").await;
     alice.request::<()>(&enter()).await;
@@ -104,7 +104,7 @@ async fn nothing_is_expected_only_after_what_others_have_sent_is_handled() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_connection_is_seen_on_both_sides() {
+async fn the_end_of_a_connection_is_visible_on_both_sides() {
     let app = start().await;
     let mut alice = app.connect("/room/alice").await;
     let mut bob = app.connect("/room/bob").await;

@@ -10,7 +10,7 @@ use crate::{Entered, Said, Say, Who, You, application, enter, said, say, start, 
 #[should_panic(
     expected = r#"alice: expected `entered`, but `said` {"text":"hi","user_id":"bob"} came; behind it: `said`"#
 )]
-async fn another_message_is_named() {
+async fn an_unexpected_message_is_named() {
     let (_app, mut alice, mut bob) = two().await;
     bob.request::<()>(&say("hi")).await;
     bob.request::<()>(&say("hi again")).await;
@@ -27,7 +27,7 @@ async fn nothing_is_not_a_message() {
 
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "alice: expected `said`, but only `entered` came within")]
-async fn a_message_among_others_that_does_not_come() {
+async fn a_missing_message_among_others() {
     let (app, mut alice, _bob) = two().await;
     let mut carol = app.connect("/room/carol").await;
     carol.request::<()>(&enter()).await;
@@ -36,7 +36,7 @@ async fn a_message_among_others_that_does_not_come() {
 
 #[tokio::test]
 #[should_panic(expected = r#"alice: expected nothing, but `said` {"text":"late","user_id":"bob"} came"#)]
-async fn a_message_that_comes_late_is_not_nothing() {
+async fn a_late_message_fails_an_expectation_of_silence() {
     let (_app, mut alice, mut bob) = two().await;
     bob.send(&Say { after_ms: 50, ..say("late") }).await;
     alice.expect_nothing().await;
@@ -136,7 +136,7 @@ async fn another_broadcast() {
 
 #[tokio::test]
 #[should_panic(expected = "once, but it came again")]
-async fn a_broadcast_that_comes_twice() {
+async fn a_broadcast_that_arrives_twice() {
     let (_app, mut alice, mut bob) = two().await;
     bob.request::<()>(&say("hi")).await;
     bob.request::<()>(&say("hi")).await;

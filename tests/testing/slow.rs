@@ -52,7 +52,7 @@ async fn a_client_that_reads_nothing_is_disconnected_with_1013_and_the_others_lo
 }
 
 #[tokio::test]
-async fn a_client_that_reads_again_in_time_misses_nothing() {
+async fn a_client_that_resumes_reading_in_time_misses_nothing() {
     let (_app, mut alice, mut bob) = small().await;
     bob.stall();
     for number in 0..20 {
