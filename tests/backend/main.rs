@@ -166,19 +166,19 @@ macro_rules! on_every_backend {
 }
 
 mod admission;
-mod behind;
+mod admission_races;
 mod commands;
 mod counts;
 mod delivery;
 mod faults;
-mod memory;
-mod places;
+mod node_lifecycle;
 mod presence;
 mod rates;
 mod recovery;
-mod refusing;
-mod setting;
-mod sharing;
+mod redis_out_of_memory;
+mod redis_settings;
+mod refusing_redis;
+mod shared_redis;
+mod slow_node;
 mod start;
 mod tls;
-mod words;

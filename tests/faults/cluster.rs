@@ -19,12 +19,12 @@ use tests::wait::{until, until_equal};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use crate::application::{Hall, now};
 use crate::churn::churn;
-use crate::hall::{Hall, now};
-use crate::judge::{Verdict, judge};
 use crate::load::Load;
 use crate::member::Member;
-use crate::seen::{Seen, Time};
+use crate::oracle::{Verdict, judge};
+use crate::record::{Seen, Time};
 
 /// The shortest lease that the settings allow.
 pub(crate) const LEASE: Duration = Duration::from_secs(5);

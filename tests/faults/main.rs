@@ -8,22 +8,22 @@
 //! duration of the faultless test (`tests/load/faultless.sh`) and of the random faults, `CLUSTER_SEED` the random faults.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+mod application;
+mod bad_network;
 mod churn;
 mod cluster;
-mod death;
-mod hall;
-mod judge;
+mod faultless;
 mod load;
 mod member;
 mod memory;
+mod node_death;
+mod oracle;
 mod outage;
 mod partition;
 mod poison;
 mod process;
-mod quiet;
-mod rough;
-mod seen;
-mod storm;
+mod random;
+mod record;
 
 /// Prints a measured value; `--nocapture` shows it.
 #[expect(clippy::print_stderr, reason = "it is shown with `--nocapture` only")]

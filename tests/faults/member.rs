@@ -12,8 +12,8 @@ use tests::wait::soon;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 
-use crate::hall::now;
-use crate::seen::{Seen, Stay};
+use crate::application::now;
+use crate::record::{Seen, Stay};
 
 /// A connected client.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use tests::wait::until;
 use tokio::time::sleep;
 
+use crate::application::now;
 use crate::cluster::{Cluster, LEASE};
-use crate::hall::now;
 use crate::load::Load;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,11 @@
 //! A node of these tests in a process of its own, to be killed, frozen and drained. The environment has all it
 //! needs to know.
 
-mod hall;
+mod application;
 
 use agentcore::AgentCore;
 
 #[agentcore::main]
 async fn main() -> agentcore::Result<()> {
-    AgentCore::from_env()?.consumer::<hall::Hall>().serve().await
+    AgentCore::from_env()?.consumer::<application::Hall>().serve().await
 }

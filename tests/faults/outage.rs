@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::application::now;
 use crate::cluster::{Cluster, LEASE, SPARE};
-use crate::hall::now;
 use crate::load::Load;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

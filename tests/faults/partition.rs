@@ -6,10 +6,10 @@ use tests::proxy::{Links, Mode};
 use tests::wait::{until, until_equal};
 use tokio::time::sleep;
 
+use crate::application::now;
 use crate::cluster::{Cluster, LEASE};
-use crate::hall::now;
-use crate::judge::Verdict;
 use crate::load::Load;
+use crate::oracle::Verdict;
 
 /// Cuts links of the first node for some time, and judges the result.
 async fn cut(load: Load, links: Links, mode: Mode, time: Duration) -> Option<(Cluster, Verdict)> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tests::wait::until;
 use tokio::time::sleep;
 
+use crate::application::now;
 use crate::cluster::Cluster;
-use crate::hall::now;
 use crate::load::Load;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

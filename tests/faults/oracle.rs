@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::seen::{Log, Resync, Seen, Stay, Time};
+use crate::record::{Log, Resync, Seen, Stay, Time};
 
 /// Time after the end of the fault within which every client that missed something is notified.
 const SIGNAL: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tests::wait::{until, until_equal};
 
+use crate::application::now;
 use crate::cluster::{Cluster, LEASE};
-use crate::hall::now;
 use crate::load::Load;
 use crate::member::Member;
 use crate::process::Process;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tests::proxy::{Links, Mode};
 use tokio::time::{Instant, sleep};
 
+use crate::application::now;
 use crate::churn::Dice;
 use crate::cluster::Cluster;
-use crate::hall::now;
 use crate::load::{Load, number};
 use crate::poison::publish;
 

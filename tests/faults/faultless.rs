@@ -7,8 +7,8 @@ use redis::Commands;
 use tests::wait::{until, until_equal};
 use tokio::time::{Instant, sleep};
 
+use crate::application::now;
 use crate::cluster::{Cluster, LEASE};
-use crate::hall::now;
 use crate::load::{Load, number};
 use crate::process::Process;
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 
-use crate::hall::now;
+use crate::application::now;
 
 /// The clock of these tests, in microseconds.
 pub(crate) type Time = u64;
