@@ -1,4 +1,4 @@
-//! The argument lists of all attributes: texts, flags, `name = value` and `name(..)`, separated by commas.
+//! The argument lists of all attributes: literals, flags, `name = value` and `name(..)`, separated by commas.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -11,9 +11,9 @@ use crate::diagnostics::{Diagnostic, Errors};
 
 /// One argument.
 pub(crate) enum Arg {
-    /// A value without a name.
+    /// A literal without a name.
     Value(Lit),
-    /// One with a name.
+    /// An argument with a name.
     Named(Named),
 }
 
@@ -29,10 +29,10 @@ enum Value {
     List(TokenStream),
 }
 
-/// Parses an argument list.
+/// Parses an argument list. The caller checks the names and the values.
 ///
 /// # Errors
-/// What is no list of arguments at all. What the arguments mean is up to the caller.
+/// The tokens are not an argument list.
 pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Vec<Arg>> {
     let args = Punctuated::<Arg, Token![,]>::parse_terminated.parse2(tokens)?;
     Ok(args.into_iter().collect())
@@ -58,7 +58,7 @@ impl Parse for Arg {
 }
 
 impl Named {
-    /// The argument as a flag: just its name.
+    /// Checks that the argument is a flag: a name without a value.
     pub(crate) fn flag(&self) -> Result<(), Diagnostic> {
         match &self.value {
             Value::None => Ok(()),
@@ -66,7 +66,7 @@ impl Named {
         }
     }
 
-    /// The expression after `=`.
+    /// Returns the expression after `=`. The error shows `example`.
     pub(crate) fn expr(&self, example: &str) -> Result<&Expr, Diagnostic> {
         match &self.value {
             Value::Equals(expr) => Ok(expr),
@@ -74,15 +74,15 @@ impl Named {
         }
     }
 
-    /// The text after `=`.
+    /// Returns the string literal after `=`.
     pub(crate) fn text(&self, example: &str) -> Result<LitStr, Diagnostic> {
         match self.expr(example)? {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-            other => Err(self.needs(other, "a text", example)),
+            other => Err(self.needs(other, "a string literal", example)),
         }
     }
 
-    /// The path after `=`.
+    /// Returns the path after `=`.
     pub(crate) fn path(&self, example: &str) -> Result<Path, Diagnostic> {
         match self.expr(example)? {
             Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
@@ -90,15 +90,15 @@ impl Named {
         }
     }
 
-    /// The tokens in parentheses.
+    /// Returns the tokens in parentheses.
     pub(crate) fn list(&self, example: &str) -> Result<&TokenStream, Diagnostic> {
         match &self.value {
             Value::List(tokens) => Ok(tokens),
-            _ => Err(self.needs(&self.name, "a list", example)),
+            _ => Err(self.needs(&self.name, "a list in parentheses", example)),
         }
     }
 
-    /// The arguments in parentheses; none if there are no parentheses.
+    /// Returns the arguments in parentheses; none when there are no parentheses.
     pub(crate) fn nested(&self, example: &str) -> syn::Result<Vec<Self>> {
         let tokens = match &self.value {
             Value::None => return Ok(Vec::new()),
@@ -111,7 +111,7 @@ impl Named {
         parse(tokens.clone())?.into_iter().map(named).collect()
     }
 
-    /// Whether it is of the form `name = value`.
+    /// Returns whether the argument has the form `name = value`.
     pub(crate) fn has_equals(&self) -> bool {
         matches!(self.value, Value::Equals(_))
     }
@@ -121,7 +121,7 @@ impl Named {
     }
 }
 
-/// Reports every name that comes more than once, at its later places.
+/// Reports every repeated name, at its second and later places.
 pub(crate) fn refuse_repeated<'a>(named: impl Iterator<Item = &'a Named>, errors: &mut Errors) {
     let mut seen: Vec<&Ident> = Vec::new();
     for Named { name, .. } in named {
@@ -133,7 +133,7 @@ pub(crate) fn refuse_repeated<'a>(named: impl Iterator<Item = &'a Named>, errors
     }
 }
 
-/// The named arguments of a list.
+/// Returns the named arguments of a list.
 pub(crate) fn named(args: &[Arg]) -> impl Iterator<Item = &Named> {
     args.iter().filter_map(|arg| match arg {
         Arg::Named(named) => Some(named),

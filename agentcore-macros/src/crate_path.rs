@@ -1,4 +1,4 @@
-//! Where generated code finds the framework.
+//! The path of the `agentcore` crate in generated code.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,39 +7,38 @@ use syn::{Path, parse_quote};
 use crate::args::Named;
 use crate::diagnostics::Errors;
 
-/// The path of the framework's crate: `::agentcore`, or what `crate = path` says.
+/// The path of the crate: `::agentcore`, or the value of `crate = path`.
 #[derive(Clone)]
-pub(crate) struct Paths {
-    root: Path,
-}
+pub(crate) struct CratePath(Path);
 
-impl Default for Paths {
+impl Default for CratePath {
     fn default() -> Self {
-        Self { root: parse_quote!(::agentcore) }
+        Self(parse_quote!(::agentcore))
     }
 }
 
-impl Paths {
-    /// Takes the value of `crate = path`.
+impl CratePath {
+    /// Reads the argument `crate = path`.
     pub(crate) fn set(&mut self, arg: &Named, errors: &mut Errors) {
-        if let Some(root) = errors.check(arg.path("crate = ::agentcore")) {
-            self.root = root;
+        if let Some(path) = errors.check(arg.path("crate = ::agentcore")) {
+            self.0 = path;
         }
     }
 
-    /// The module with all that generated code may name.
+    /// Returns the path of `__private`, the module that holds all items that generated code names.
     pub(crate) fn private(&self) -> TokenStream {
-        let root = &self.root;
+        let root = &self.0;
         quote!(#root::__private)
     }
 
-    /// The same for code in which the compiler is to report errors at `span`.
-    pub(crate) fn private_at(&self, span: Span) -> TokenStream {
-        respan(self.private(), span)
+    /// Returns the import that makes `__private` available as `__agentcore`. Generated blocks start with it.
+    pub(crate) fn import(&self) -> TokenStream {
+        let private = self.private();
+        quote!(use #private as __agentcore;)
     }
 }
 
-/// Moves all tokens to `span`, so that an error in code made of them stands there as a whole.
+/// Moves all tokens to `span`, so that the compiler reports an error in them at that place.
 pub(crate) fn respan(tokens: impl ToTokens, span: Span) -> TokenStream {
     let moved = |tree| match tree {
         TokenTree::Group(group) => {

@@ -6,31 +6,60 @@ use syn::spanned::Spanned as _;
 use syn::{ItemFn, ReturnType, parse2};
 
 use crate::args::{self, Arg};
-use crate::crate_path::{Paths, respan};
+use crate::crate_path::{CratePath, respan};
 use crate::diagnostics::{Diagnostic, Errors, refuse};
 
 /// Expands `#[main]`.
 ///
-/// The user's function moves into the new one as it is, so that its body and its return type are checked, and
-/// reported, as those of any other function.
+/// The user's function is nested unchanged in the new one, so the compiler reports errors in its body and in its return type
+/// as usual.
 pub(crate) fn attribute(args: TokenStream, tokens: TokenStream) -> TokenStream {
-    let mut function: ItemFn = match parse2(tokens.clone()) {
+    let function: ItemFn = match parse2(tokens.clone()) {
         Ok(function) => function,
         Err(_) => {
-            let error = Diagnostic::new(&tokens, "`#[main]` stands on a function").help("`async fn main() { .. }`");
+            let error = Diagnostic::new(&tokens, "`#[main]` must be on a function").help("write `async fn main() {}`");
             return refuse(&tokens, error);
         }
     };
-    let mut errors = Errors::default();
-    let paths = parse_args(args, &mut errors);
+    let mut errors = Errors::new();
+    let crate_path = parse_args(args, &mut errors);
     validate(&function, &mut errors);
+    let expanded = expand(function, &crate_path, errors.count() == 0);
+    let errors = errors.into_tokens();
+    quote!(#expanded #errors)
+}
 
+fn parse_args(args: TokenStream, errors: &mut Errors) -> CratePath {
+    let mut crate_path = CratePath::default();
+    for arg in errors.check(args::parse(args)).unwrap_or_default() {
+        match arg {
+            Arg::Named(named) if named.name == "crate" => crate_path.set(&named, errors),
+            Arg::Named(named) => errors.push(Diagnostic::unknown(&named.name, "`#[main]` argument", &["crate"])),
+            Arg::Value(value) => errors.push(Diagnostic::new(value, "`#[main]` takes no arguments without a name")),
+        }
+    }
+    crate_path
+}
+
+fn validate(function: &ItemFn, errors: &mut Errors) {
+    let sig = &function.sig;
+    if sig.asyncness.is_none() {
+        errors.push(Diagnostic::new(sig.fn_token, "`main` must be `async`").help("write `async fn main()`"));
+    }
+    if !sig.inputs.is_empty() {
+        errors.push(Diagnostic::new(&sig.inputs, "`main` must not have parameters"));
+    }
+    if !sig.generics.params.is_empty() {
+        errors.push(Diagnostic::new(&sig.generics, "`main` must not have generic parameters"));
+    }
+}
+
+fn expand(mut function: ItemFn, crate_path: &CratePath, correct: bool) -> TokenStream {
     let attrs = std::mem::take(&mut function.attrs);
     let vis = std::mem::replace(&mut function.vis, syn::Visibility::Inherited);
     let name = &function.sig.ident;
-    let private = paths.private();
-    let run = if errors.count() == 0 { run(&function, &paths) } else { quote!(loop {}) };
-    let errors = errors.into_tokens();
+    let private = crate_path.private();
+    let run = if correct { run(&function, crate_path) } else { quote!(loop {}) };
     quote! {
         #(#attrs)*
         #vis fn #name() -> #private::ExitCode {
@@ -38,43 +67,17 @@ pub(crate) fn attribute(args: TokenStream, tokens: TokenStream) -> TokenStream {
             #function
             #run
         }
-        #errors
     }
 }
 
-/// The call of the user's function, where an error in it is one about the type that it returns.
-fn run(function: &ItemFn, paths: &Paths) -> TokenStream {
+/// Calls the user's function. The span makes the compiler report an unsupported return type at that type.
+fn run(function: &ItemFn, crate_path: &CratePath) -> TokenStream {
     let name = &function.sig.ident;
-    let at = match &function.sig.output {
+    let span = match &function.sig.output {
         ReturnType::Default => name.span(),
         ReturnType::Type(_, ty) => ty.span(),
     };
-    let name = respan(name, at);
-    let private = paths.private_at(at);
-    quote_spanned!(at=> #private::run_main(#name()))
-}
-
-fn parse_args(args: TokenStream, errors: &mut Errors) -> Paths {
-    let mut paths = Paths::default();
-    for arg in errors.check(args::parse(args)).unwrap_or_default() {
-        match arg {
-            Arg::Named(named) if named.name == "crate" => paths.set(&named, errors),
-            Arg::Named(named) => errors.push(Diagnostic::unknown(&named.name, "`#[main]` argument", &["crate"])),
-            Arg::Value(value) => errors.push(Diagnostic::new(value, "`#[main]` takes no value")),
-        }
-    }
-    paths
-}
-
-fn validate(function: &ItemFn, errors: &mut Errors) {
-    let sig = &function.sig;
-    if sig.asyncness.is_none() {
-        errors.push(Diagnostic::new(sig.fn_token, "`main` must be `async`").help("`async fn main()`"));
-    }
-    if !sig.inputs.is_empty() {
-        errors.push(Diagnostic::new(&sig.inputs, "`main` takes no parameters"));
-    }
-    if !sig.generics.params.is_empty() {
-        errors.push(Diagnostic::new(&sig.generics, "`main` takes no generic parameters"));
-    }
+    let name = respan(name, span);
+    let private = respan(crate_path.private(), span);
+    quote_spanned!(span=> #private::run_main(#name()))
 }

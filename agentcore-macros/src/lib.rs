@@ -89,7 +89,7 @@ pub fn consumer(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `cancel_safe`: the handler may be dropped at any `await`, so a timeout leaves the connection open.
 #[proc_macro_attribute]
 pub fn on(args: TokenStream, item: TokenStream) -> TokenStream {
-    consumer::on_attribute(args.into(), item.into()).into()
+    consumer::misplaced_on(args.into(), item.into()).into()
 }
 
 /// Runs an `async fn main` on a multi-threaded tokio runtime, with logs on by `LOG_LEVEL`.

@@ -1,6 +1,6 @@
-//! The cases of serde's `rename_all`.
+//! The naming cases of serde's `rename_all`.
 
-/// What `rename_all` does to a name.
+/// A value of `rename_all`.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Case {
     #[default]
@@ -16,7 +16,7 @@ pub(super) enum Case {
 }
 
 impl Case {
-    /// The case that serde calls `name`; one that it does not know is for serde to report.
+    /// Returns the case that serde calls `name`. serde reports an unknown name itself.
     pub(super) fn parse(name: &str) -> Self {
         match name {
             "lowercase" => Self::Lower,
@@ -31,7 +31,7 @@ impl Case {
         }
     }
 
-    /// The key of a field, from its name in snake case.
+    /// Returns the key of a field, from its name in snake case.
     pub(super) fn of_field(self, name: &str) -> String {
         match self {
             Self::AsWritten | Self::Lower | Self::Snake => name.to_owned(),
@@ -43,7 +43,7 @@ impl Case {
         }
     }
 
-    /// The key of a variant, from its name in Pascal case.
+    /// Returns the key of a variant, from its name in Pascal case.
     pub(super) fn of_variant(self, name: &str) -> String {
         match self {
             Self::AsWritten | Self::Pascal => name.to_owned(),
@@ -58,7 +58,7 @@ impl Case {
     }
 }
 
-/// `ChatMessage` as `chat_message`.
+/// Converts a name from Pascal case, such as `ChatMessage` to `chat_message`.
 pub(super) fn snake(name: &str) -> String {
     let mut snake = String::new();
     for (at, c) in name.char_indices() {
@@ -85,7 +85,7 @@ mod tests {
     use super::Case;
 
     #[test]
-    fn the_cases_are_those_of_serde() {
+    fn the_cases_match_those_of_serde() {
         for (case, field, variant) in [
             ("lowercase", "room_name", "roomjoined"),
             ("UPPERCASE", "ROOM_NAME", "ROOMJOINED"),

@@ -1,4 +1,4 @@
-//! What a handler is given beside its payload: the connection, and everybody it can reach from there.
+//! The context of a handler: its connection, and the recipients it can send to.
 
 use std::fmt;
 use std::future::Future;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::ReplyTarget;
+use super::reply::ReplyTarget;
 use crate::auth::Identity;
 use crate::error::{CloseCode, CloseReason, Error, Result};
 use crate::id::{ConnectionId, GroupName, UserId};
@@ -14,13 +14,13 @@ use crate::manager::{ConnectionManager, PresenceMessages, Sending, SentBy, To};
 use crate::message::{EncodedMessage, Overflow, Recipient, unencodable};
 use crate::registry::{Closing, Connection, Metadata};
 
-/// The connection of a handler of consumer `C`, and its ways to send.
+/// The connection that a handler of consumer `C` serves, and the methods to send, join and leave.
 ///
-/// A cheap clone that may leave the handler. What it sends is checked against the `sends(..)` of `C` by the compiler.
+/// Clones are cheap and may outlive the handler. The compiler checks every sent message against the `sends(..)` of `C`.
 pub struct Context<C> {
     manager: ConnectionManager,
     connection: Arc<Connection>,
-    request: ReplyTarget,
+    reply_target: ReplyTarget,
     consumer: PhantomData<fn() -> C>,
 }
 
@@ -29,7 +29,7 @@ impl<C> Clone for Context<C> {
         Self {
             manager: self.manager.clone(),
             connection: self.connection.clone(),
-            request: self.request,
+            reply_target: self.reply_target,
             consumer: PhantomData,
         }
     }
@@ -43,52 +43,53 @@ impl<C> fmt::Debug for Context<C> {
 
 impl<C> Context<C> {
     pub(crate) fn new(manager: ConnectionManager, connection: Arc<Connection>) -> Self {
-        Self { manager, connection, request: ReplyTarget::NONE, consumer: PhantomData }
+        Self { manager, connection, reply_target: ReplyTarget::NONE, consumer: PhantomData }
     }
 
-    pub(crate) fn set_reply_target(&mut self, request: ReplyTarget) {
-        self.request = request;
+    pub(crate) fn set_reply_target(&mut self, target: ReplyTarget) {
+        self.reply_target = target;
     }
 
-    /// The request that is being answered, for generated code.
+    /// Returns the request that is being answered, for generated code.
     #[doc(hidden)]
     #[must_use]
     pub fn reply_target(&self) -> &ReplyTarget {
-        &self.request
+        &self.reply_target
     }
 
-    /// The id of this connection.
+    /// Returns the id of this connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.connection.id()
     }
 
-    /// The user of this connection.
+    /// Returns the user of this connection.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         self.connection.user_id()
     }
 
-    /// Who the client is: the user, and what the [`Authenticator`](crate::Authenticator) said of it. After a fresh token
-    /// it is the new one.
+    /// Returns the identity of the client, as the [`Authenticator`](crate::Authenticator) established it. A token renewal
+    /// replaces it.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.connection.identity()
     }
 
-    /// The address the client comes from; see [`Connection::ip`](crate::manager::Connection::ip).
+    /// Returns the address of the client; see [`Connection::ip`](crate::manager::Connection::ip).
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.connection.ip()
     }
 
-    /// What the application noted about this connection, such as the kind of device.
+    /// Returns the metadata that the application has set on this connection, such as the kind of device.
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         self.connection.metadata()
     }
 
-    /// Notes a value about this connection; it is in its [`ConnectionInfo`](crate::manager::ConnectionInfo), and ends with it.
+    /// Sets a metadata value of this connection. [`ConnectionInfo`](crate::manager::ConnectionInfo) shows it, and it is dropped with
+    /// the connection.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` when the value cannot be serialized.
@@ -96,52 +97,53 @@ impl<C> Context<C> {
         self.connection.set_metadata(name, value)
     }
 
-    /// The manager, for questions and for sends that no `sends(..)` covers.
+    /// Returns the manager, for queries and for messages that `sends(..)` does not list.
     #[must_use]
     pub fn manager(&self) -> &ConnectionManager {
         &self.manager
     }
 
-    /// Sends to this connection.
+    /// Sends a message to this connection.
     ///
     /// # Errors
-    /// When the message cannot be encoded.
+    /// `INTERNAL_ERROR` when the message cannot be encoded.
     pub fn send<M: SentBy<C>>(&self, message: &M) -> Sending {
         let frame =
             self.connection.codec().encode(M::TYPE, None, Some(message)).map_err(|error| unencodable(M::TYPE, error));
         Sending::direct(&self.connection, frame, message.overflow())
     }
 
-    /// Answers the request now, where the answer must come before other messages or has one of several types; the
-    /// handler then returns `()`. A request with a `ref` gets a reply, another one the message under its own type.
+    /// Answers the request at once, for a handler whose answer must precede other messages or has one of several types;
+    /// the handler then returns `()`. A request with a `ref` gets a reply; a request without one gets the message under its
+    /// own type.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the request was answered before or is over.
+    /// `INTERNAL_ERROR` when the request has already been answered or its handler has ended.
     pub fn reply<M: SentBy<C>>(&self, message: &M) -> Sending {
-        let answer = if self.request.serial != 0 && self.connection.answer_once(self.request.serial) {
-            self.request.answer(message)
+        let answer = if self.reply_target.serial != 0 && self.connection.answer_once(self.reply_target.serial) {
+            self.reply_target.answer(message)
         } else {
-            Err(Error::internal("a request is answered once, by its own handler"))
+            Err(Error::internal("a request is answered once, and only while its handler runs"))
         };
         Sending::direct(&self.connection, answer, Overflow::Disconnect)
     }
 
-    /// Another connection, on whichever node.
+    /// Addresses another connection, on any node.
     pub fn connection(&self, id: ConnectionId) -> To<'_, C> {
         self.to(Ok(Recipient::Connection(id)))
     }
 
-    /// All connections of a user.
+    /// Addresses all connections of a user.
     pub fn user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> To<'_, C> {
         self.to(user.try_into().map(Recipient::User).map_err(Into::into))
     }
 
-    /// All connections in a group, this one too if it is in it.
+    /// Addresses all connections in a group, including this one if it is a member.
     pub fn group<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> To<'_, C> {
         self.to(group.try_into().map(Recipient::Group).map_err(Into::into))
     }
 
-    /// All connections of all nodes.
+    /// Addresses all connections on all nodes.
     pub fn everyone(&self) -> To<'_, C> {
         self.to(Ok(Recipient::Everyone))
     }
@@ -150,25 +152,26 @@ impl<C> Context<C> {
         To::new(&self.manager, recipient, Some(self.id()))
     }
 
-    /// Enters a group; false when this connection is in it already. Every message whose send starts after this has
-    /// returned, on any node, reaches this connection or is covered by an `agentcore.resync`.
+    /// Joins a group; returns false when this connection is already a member. A message that any node sends to the group
+    /// after this has returned reaches this connection, or an `agentcore.resync` reports the possible loss.
     ///
     /// # Errors
-    /// A name that is none, or `LIMIT_EXCEEDED` at `WS_MAX_GROUPS_PER_CONNECTION`.
+    /// `VALIDATION_FAILED` when the name is invalid, and `LIMIT_EXCEEDED` at `WS_MAX_GROUPS_PER_CONNECTION`.
     ///
     /// # Cancel safety
-    /// Dropped before its end, the connection may be in the group; leaving is right in both cases.
+    /// If the future is dropped before it completes, the connection may or may not be a member; leaving the group is correct
+    /// in both cases.
     pub async fn join<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<bool> {
         let group = group.try_into().map_err(Into::into)?;
         self.manager.join(&self.connection, group, None).await
     }
 
-    /// Enters a group and makes the user present in it: `joined` goes to the others when this is the user's first
-    /// connection there over all nodes, `left` when the last one has gone: at once after a leave, after 3 s when the
-    /// connection was lost. `left` is kept with the entry, so that another node can send it for one that died.
+    /// Joins a group and makes the user present in it. The other members receive `joined` when this is the user's first
+    /// connection in the group over all nodes, and `left` when the last one is gone: at once after a leave, after 3 s when
+    /// the connection was lost. `left` is stored with the presence, so another node can send it when this one fails.
     ///
     /// # Errors
-    /// As [`join`](Self::join), and `BACKEND_UNAVAILABLE`.
+    /// The errors of [`join`](Self::join), and `BACKEND_UNAVAILABLE`.
     pub async fn join_present<G, J, L>(&self, group: G, joined: &J, left: &L) -> Result<bool>
     where
         G: TryInto<GroupName, Error: Into<Error>>,
@@ -180,34 +183,34 @@ impl<C> Context<C> {
         self.manager.join(&self.connection, group, Some(present)).await
     }
 
-    /// Leaves a group; false when this connection is not in it.
+    /// Leaves a group; returns false when this connection is not a member.
     ///
     /// # Errors
-    /// A name that is none, or `BACKEND_UNAVAILABLE` when a presence could not be taken back.
+    /// `VALIDATION_FAILED` when the name is invalid, and `BACKEND_UNAVAILABLE` when the presence could not be removed.
     pub async fn leave<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<bool> {
         let group = group.try_into().map_err(Into::into)?;
         self.manager.leave(&self.connection, &group).await
     }
 
-    /// Whether this connection is in `group`.
+    /// Returns whether this connection is a member of `group`.
     #[must_use]
     pub fn is_in(&self, group: &str) -> bool {
         self.connection.is_in(group)
     }
 
-    /// The groups of this connection, in the order of joining.
+    /// Returns the groups of this connection, in the order in which it joined them.
     #[must_use]
     pub fn groups(&self) -> Vec<GroupName> {
         self.connection.groups()
     }
 
-    /// Closes this connection when the handler has ended; what was sent before still goes out.
+    /// Closes this connection after the handler has ended. Messages sent before the close are still delivered.
     pub fn close(&self, code: CloseCode, reason: impl Into<std::borrow::Cow<'static, str>>) {
         self.connection.close(Closing::AfterHandler(CloseReason::new(code, reason)));
     }
 
-    /// Runs a task on this connection's worker, until it ends or the connection does: a streaming answer, a ticker.
-    /// A panic in it is logged and ends only it.
+    /// Runs a task on this connection's worker, such as a streaming answer or a ticker. The task is dropped when the
+    /// connection ends. A panic in it is logged and ends only the task.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.manager.spawn_for(&self.connection, task);
     }

@@ -1,14 +1,15 @@
-//! A consumer type as the server mounts it, and the tables that the attributes fill at link time.
+//! The description of a consumer for the server, and the tables that the attributes fill at link time.
 
 use std::any::TypeId;
 use std::fmt;
 
-use super::session::{PendingConsumer, PendingSession};
-use super::{Consumer, ConsumerHandlers, ConsumerStruct, Handler, RequiredState, UpgradeRequest};
+use super::handler::Handler;
+use super::session::PendingSession;
+use super::upgrade_request::{RequiredState, UpgradeRequest};
 use crate::error::Result;
 use crate::message::Description;
 
-/// A consumer type without its type.
+/// A consumer type with its type erased: its route, its handlers and its constructor.
 #[derive(Clone, Copy)]
 pub struct Mount {
     pub(crate) type_id: TypeId,
@@ -16,11 +17,11 @@ pub struct Mount {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
     pub(crate) handlers: &'static [Handler],
-    /// Its place among the mounted ones, once all are known.
+    /// The index among the mounted consumers. The server assigns it when all of them are known.
     pub(crate) number: usize,
     pub(crate) required: fn() -> Vec<RequiredState>,
     pub(crate) sends: fn() -> Vec<Description>,
-    open: fn(&UpgradeRequest<'_>) -> Result<Box<dyn PendingSession>>,
+    pub(super) construct: fn(&UpgradeRequest<'_>) -> Result<Box<dyn PendingSession>>,
 }
 
 impl fmt::Debug for Mount {
@@ -30,44 +31,24 @@ impl fmt::Debug for Mount {
 }
 
 impl Mount {
-    /// The mount of `C`.
-    #[must_use]
-    pub fn of<C: Consumer>() -> Self {
-        Self {
-            type_id: TypeId::of::<C>(),
-            type_name: std::any::type_name::<C>(),
-            name: <C as ConsumerStruct>::NAME,
-            path: <C as ConsumerStruct>::PATH,
-            handlers: <C as ConsumerHandlers>::HANDLERS,
-            number: 0,
-            required: C::required,
-            sends: C::sends,
-            open: |request| Ok(Box::new(PendingConsumer(C::construct(request)?))),
-        }
-    }
-
     /// Builds the consumer of one connection.
     pub(crate) fn open(&self, request: &UpgradeRequest<'_>) -> Result<Box<dyn PendingSession>> {
-        (self.open)(request)
+        (self.construct)(request)
     }
 }
 
-/// What `#[consumer]` registers.
+/// A consumer without type parameters, as `#[consumer]` registers it.
 #[derive(Debug)]
 pub struct MountEntry {
-    /// Makes the mount.
+    /// Describes the consumer.
     pub mount: fn() -> Mount,
-    /// Where the consumer is defined.
-    pub module_path: &'static str,
 }
 
-/// What `#[message]` registers.
+/// A message, as `#[message]` registers it.
 #[derive(Debug)]
 pub struct MessageEntry {
-    /// The message.
+    /// The payload type.
     pub description: Description,
-    /// Where the message is defined.
-    pub module_path: &'static str,
 }
 
 inventory::collect!(MountEntry);

@@ -1,77 +1,38 @@
-//! A consumer behind an object: what the connection loop drives without knowing its type.
+//! The contract between the connection loop and a consumer of any type.
 
 use std::sync::Arc;
 
-use super::{Consumer, Context, Handler, HandlerFuture, ReplyTarget};
+use super::handler::{Handler, HandlerFuture};
+use super::reply::ReplyTarget;
 use crate::error::{CloseReason, Result};
 use crate::id::UserId;
 use crate::manager::ConnectionManager;
 use crate::message::RawData;
 use crate::registry::Connection;
 
-/// A consumer that was built from its request and has no connection yet.
+/// A consumer that is built from the upgrade request and has no connection yet.
 pub(crate) trait PendingSession: Send {
-    /// The user that the `#[user]` field names.
+    /// Returns the value of the `#[user]` field.
     fn user(&self) -> Option<&UserId>;
 
-    /// Gives it its connection.
+    /// Attaches the consumer to its connection.
     fn attach(self: Box<Self>, manager: ConnectionManager, connection: Arc<Connection>) -> Box<dyn Session>;
 }
 
 /// A consumer with its connection.
 pub(crate) trait Session: Send {
-    /// The handler for a message type, with its number.
+    /// Returns the handler for a message type, with its index in [`handlers`](Self::handlers).
     fn find(&self, message_type: &str) -> Option<(usize, &'static Handler)>;
 
-    /// All handlers.
+    /// Returns all message handlers, in source order.
     fn handlers(&self) -> &'static [Handler];
 
-    /// Decodes the data and starts the handler.
-    fn dispatch(&mut self, handler: usize, request: ReplyTarget, data: RawData<'_>) -> Result<HandlerFuture<'_>>;
+    /// Decodes the data and starts the handler at `index`.
+    fn dispatch(&mut self, index: usize, target: ReplyTarget, data: RawData<'_>) -> Result<HandlerFuture<'_>>;
 
+    /// Starts the `#[on(connect)]` hook.
     fn connect(&mut self) -> Option<HandlerFuture<'_>>;
 
+    /// Starts the `#[on(disconnect)]` hook.
     fn disconnect(&mut self, reason: CloseReason) -> Option<HandlerFuture<'_>>;
-}
-
-pub(super) struct PendingConsumer<C>(pub(super) C);
-
-struct ConnectedConsumer<C> {
-    consumer: C,
-    cx: Context<C>,
-}
-
-impl<C: Consumer> PendingSession for PendingConsumer<C> {
-    fn user(&self) -> Option<&UserId> {
-        self.0.user()
-    }
-
-    fn attach(self: Box<Self>, manager: ConnectionManager, connection: Arc<Connection>) -> Box<dyn Session> {
-        Box::new(ConnectedConsumer { consumer: self.0, cx: Context::new(manager, connection) })
-    }
-}
-
-impl<C: Consumer> Session for ConnectedConsumer<C> {
-    fn find(&self, message_type: &str) -> Option<(usize, &'static Handler)> {
-        let number = C::find(message_type)?;
-        C::HANDLERS.get(number).map(|handler| (number, handler))
-    }
-
-    fn handlers(&self) -> &'static [Handler] {
-        C::HANDLERS
-    }
-
-    fn dispatch(&mut self, handler: usize, request: ReplyTarget, data: RawData<'_>) -> Result<HandlerFuture<'_>> {
-        self.cx.set_reply_target(request);
-        self.consumer.dispatch(&self.cx, handler, data)
-    }
-
-    fn connect(&mut self) -> Option<HandlerFuture<'_>> {
-        self.consumer.connect(&self.cx)
-    }
-
-    fn disconnect(&mut self, reason: CloseReason) -> Option<HandlerFuture<'_>> {
-        self.cx.set_reply_target(ReplyTarget::NONE);
-        self.consumer.disconnect(&self.cx, reason)
-    }
 }

@@ -17,7 +17,7 @@ use crate::auth::{AnyAuthenticator, Authenticator};
 #[cfg(feature = "redis")]
 use crate::backend::RedisBackend;
 use crate::backend::{Backend, MemoryBackend};
-use crate::consumer::{ConsumerStruct, MessageEntry, Mount, MountEntry};
+use crate::consumer::{Consumer, MessageEntry, Mount, MountEntry};
 use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::Description;
@@ -106,7 +106,7 @@ impl AgentCore {
     }
 
     /// Mounts a consumer at its path; mounting one twice is mounting it once.
-    pub fn consumer<C: ConsumerStruct>(mut self) -> Self {
+    pub fn consumer<C: Consumer>(mut self) -> Self {
         self.mount(C::mount());
         self
     }

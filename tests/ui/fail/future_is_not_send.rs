@@ -29,6 +29,6 @@ impl Chat {
 }
 
 fn main() {
-    use agentcore::consumer::ConsumerHandlers as _;
+    use agentcore::__private::ConsumerHandlers as _;
     let _ = (Chat::find("say"), Chat::HANDLERS.len());
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use agentcore::consumer::{ConsumerStruct, ConsumerHandlers, HandlerRateLimit};
+use agentcore::__private::{ConsumerHandlers, ConsumerStruct};
+use agentcore::middleware::HandlerRateLimit;
 use agentcore::prelude::*;
 
 #[derive(Clone, Default)]

@@ -3,7 +3,8 @@
 
 use std::marker::PhantomData;
 
-use agentcore::consumer::{ConsumerStruct, Consumer, ConsumerHandlers};
+use agentcore::__private::{ConsumerHandlers, ConsumerStruct};
+use agentcore::Consumer;
 use agentcore::prelude::*;
 
 trait Store: Clone + Send + Sync + 'static {

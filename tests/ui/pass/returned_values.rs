@@ -60,7 +60,7 @@ impl Chat {
 }
 
 fn main() {
-    use agentcore::consumer::ConsumerHandlers as _;
+    use agentcore::__private::ConsumerHandlers as _;
     let returned: Vec<_> = Chat::HANDLERS.iter().map(|handler| handler.returns.and_then(|known| known.name)).collect();
     assert_eq!(returned, [None, None, Some("done"), Some("done"), None, Some("done"), Some("done")]);
 }

@@ -1,7 +1,7 @@
 //! A payload without a name, for two message types; and everything inside of a function.
 #![deny(warnings)]
 
-use agentcore::consumer::ConsumerHandlers as _;
+use agentcore::__private::ConsumerHandlers as _;
 use agentcore::prelude::*;
 
 fn main() {

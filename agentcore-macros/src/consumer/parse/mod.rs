@@ -1,6 +1,9 @@
-//! From tokens to the model.
+//! Turns the tokens of `#[consumer]` and `#[on]` into the model.
 
-mod impl_block;
-pub(crate) mod on;
+mod consumer_impl;
+mod consumer_struct;
+mod limits;
+mod on;
 
-pub(super) use impl_block::{Block, impl_half, is_impl, struct_half};
+pub(super) use consumer_impl::{ImplBlock, consumer_impl, is_impl_block};
+pub(super) use consumer_struct::consumer_struct;

@@ -1,6 +1,9 @@
-//! The rules of consumers that need more than one argument.
+//! Checks the rules that involve more than one argument of `#[consumer]` and `#[on]`.
 
+mod consumer_struct;
 mod handlers;
 mod route;
+mod signature;
 
-pub(super) use handlers::{impl_half, plain, struct_half};
+pub(super) use consumer_struct::consumer_struct;
+pub(super) use handlers::handlers;

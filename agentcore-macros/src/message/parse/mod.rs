@@ -1,60 +1,66 @@
-//! From tokens to the model.
+//! Turns the tokens of `#[message]` and `#[validate]` into the model.
+
+mod overflow;
+mod rules;
+mod serde_keys;
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, Lit, LitStr, Member, Meta, Variant};
 
 use self::serde_keys::Container;
-use super::model::{Field, Message, Overflow, Rule, Shape};
+use super::model::{FieldGroup, Message, MessageField, OverflowPolicy, Rule};
 use crate::args::{self, Arg, Named};
-use crate::crate_path::Paths;
+use crate::crate_path::CratePath;
 use crate::diagnostics::{Diagnostic, Errors};
 
-pub(super) mod overflow;
-mod rules;
-pub(super) mod serde_keys;
-
-/// Reads the arguments and takes our attributes off the item.
+/// Parses the arguments and removes `#[validate]` from the item.
 pub(super) fn message(args: TokenStream, mut item: DeriveInput, errors: &mut Errors) -> Message {
-    let mut paths = Paths::default();
-    let (name, overflow) = arguments(args, &mut paths, errors);
+    let Arguments { name, overflow, crate_path } = arguments(args, errors);
     for attr in take_validate(&mut item.attrs) {
-        errors.push(misplaced(&attr, "the fields"));
+        errors.push(misplaced(&attr, "a field"));
     }
+    let is_renamed = serde_keys::has_rename(&item.attrs);
     let container = Container::new(&item.attrs, matches!(item.data, Data::Enum(_)));
-    let shapes = match &mut item.data {
-        Data::Struct(data) => vec![Shape {
+    let field_groups = match &mut item.data {
+        Data::Struct(data) => vec![FieldGroup {
             variant: None,
-            around: Vec::new(),
+            outer_keys: Vec::new(),
             fields: fields(&mut data.fields, &container, None, errors),
         }],
-        Data::Enum(data) => data.variants.iter_mut().map(|variant| shape(variant, &container, errors)).collect(),
+        Data::Enum(data) => data.variants.iter_mut().map(|variant| field_group(variant, &container, errors)).collect(),
         Data::Union(_) => Vec::new(),
     };
-    Message { item, name, overflow, paths, shapes }
+    Message { item, name, overflow, crate_path, is_renamed, field_groups }
 }
 
-type Arguments = (Option<LitStr>, Option<(Ident, Overflow)>);
+#[derive(Default)]
+struct Arguments {
+    name: Option<LitStr>,
+    overflow: Option<(Ident, OverflowPolicy)>,
+    crate_path: CratePath,
+}
 
-fn arguments(args: TokenStream, paths: &mut Paths, errors: &mut Errors) -> Arguments {
-    let Some(args) = errors.check(args::parse(args)) else { return (None, None) };
+fn arguments(args: TokenStream, errors: &mut Errors) -> Arguments {
+    let mut parsed = Arguments::default();
+    let Some(args) = errors.check(args::parse(args)) else { return parsed };
     args::refuse_repeated(args::named(&args), errors);
-    let (mut name, mut overflow) = (None, None);
     for arg in &args {
         match arg {
-            Arg::Value(Lit::Str(text)) if name.is_none() => name = Some(text.clone()),
-            Arg::Value(Lit::Str(text)) => errors.push(Diagnostic::new(text, "a message has one message type")),
+            Arg::Value(Lit::Str(text)) if parsed.name.is_none() => parsed.name = Some(text.clone()),
+            Arg::Value(Lit::Str(text)) => errors.push(Diagnostic::new(text, "`#[message]` takes one message type")),
             Arg::Value(other) => {
-                let error = Diagnostic::new(other, "a message type is a text");
-                errors.push(error.help("`#[message(\"chat_message\")]`"));
+                let error = Diagnostic::new(other, "a message type must be a string literal");
+                errors.push(error.help("write `#[message(\"chat_message\")]`"));
             }
-            Arg::Named(named) if named.name == "crate" => paths.set(named, errors),
+            Arg::Named(named) if named.name == "crate" => parsed.crate_path.set(named, errors),
             Arg::Named(named) if named.name == "overflow" => {
-                overflow = overflow::parse(named, errors).map(|policy| (named.name.clone(), policy));
+                let policy = overflow::overflow(named, errors);
+                parsed.overflow = policy.map(|policy| (named.name.clone(), policy));
             }
             Arg::Named(named) => errors.push(unknown(named)),
         }
     }
-    (name, overflow)
+    parsed
 }
 
 fn unknown(arg: &Named) -> Diagnostic {
@@ -62,26 +68,31 @@ fn unknown(arg: &Named) -> Diagnostic {
     if arg.has_equals() {
         return error;
     }
-    error.note(format_args!("the message type stands in quotes: `#[message(\"{}\")]`", arg.name))
+    error.note(format_args!("a message type is in quotes: `#[message(\"{}\")]`", arg.name))
 }
 
-fn shape(variant: &mut Variant, container: &Container, errors: &mut Errors) -> Shape {
+fn field_group(variant: &mut Variant, container: &Container, errors: &mut Errors) -> FieldGroup {
     for attr in take_validate(&mut variant.attrs) {
-        errors.push(misplaced(&attr, "the fields of a variant"));
+        errors.push(misplaced(&attr, "a field of the variant"));
     }
     let as_written = variant.clone();
-    Shape {
+    FieldGroup {
         variant: Some(variant.ident.clone()),
-        around: container.around(variant),
+        outer_keys: container.outer_keys(variant),
         fields: fields(&mut variant.fields, container, Some(&as_written), errors),
     }
 }
 
 fn misplaced(attr: &Attribute, place: &str) -> Diagnostic {
-    Diagnostic::new(attr.path(), format_args!("`#[validate]` stands on {place}"))
+    Diagnostic::new(attr.path(), format_args!("`#[validate]` must be on {place}"))
 }
 
-fn fields(fields: &mut Fields, container: &Container, variant: Option<&Variant>, errors: &mut Errors) -> Vec<Field> {
+fn fields(
+    fields: &mut Fields,
+    container: &Container,
+    variant: Option<&Variant>,
+    errors: &mut Errors,
+) -> Vec<MessageField> {
     let members: Vec<Member> = fields.members().collect();
     let mut parsed = Vec::new();
     for (index, (field, member)) in fields.iter_mut().zip(members).enumerate() {
@@ -89,7 +100,7 @@ fn fields(fields: &mut Fields, container: &Container, variant: Option<&Variant>,
         for attr in take_validate(&mut field.attrs) {
             rules.extend(rules_of(&attr, errors));
         }
-        parsed.push(Field { member, key: container.field_key(field, index, variant), rules });
+        parsed.push(MessageField { member, key: container.field_key(field, index, variant), rules });
     }
     parsed
 }
@@ -97,7 +108,7 @@ fn fields(fields: &mut Fields, container: &Container, variant: Option<&Variant>,
 fn rules_of(attr: &Attribute, errors: &mut Errors) -> Vec<Rule> {
     let Meta::List(list) = &attr.meta else {
         let error = Diagnostic::new(attr.path(), "`#[validate]` must list its rules");
-        errors.push(error.help("`#[validate(length(min = 1))]`").note(rules::expected()));
+        errors.push(error.help("write `#[validate(length(min = 1))]`").note(rules::expected()));
         return Vec::new();
     };
     let args = errors.check(args::parse(list.tokens.clone())).unwrap_or_default();
@@ -105,7 +116,7 @@ fn rules_of(attr: &Attribute, errors: &mut Errors) -> Vec<Rule> {
     args.iter().filter_map(|arg| rules::rule(arg, errors)).collect()
 }
 
-/// Takes the `#[validate]` attributes out, whatever is in them.
+/// Removes and returns the `#[validate]` attributes, whether they can be parsed or not.
 fn take_validate(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
     attrs.extract_if(.., |attr| attr.path().is_ident("validate")).collect()
 }

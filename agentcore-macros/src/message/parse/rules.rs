@@ -1,24 +1,24 @@
-//! The rules of `#[validate(..)]`.
+//! Parses the rules of `#[validate(..)]`.
 
 use syn::{Expr, LitStr, Path};
 
-use super::super::model::{Check, Length, Range, Rule};
-use crate::args::{Arg, Named};
+use crate::args::{Arg, Named, refuse_repeated};
 use crate::diagnostics::{Diagnostic, Errors};
+use crate::message::model::{Check, Length, Range, Rule};
 
 const RULES: &[&str] = &["length", "range", "regex", "email", "url", "custom", "nested"];
 
-/// The note that lists the rules.
+/// Returns the note that lists the rules.
 pub(super) fn expected() -> String {
     format!("the rules are {}", RULES.iter().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", "))
 }
 
-/// Reads one rule.
+/// Parses one rule.
 pub(super) fn rule(arg: &Arg, errors: &mut Errors) -> Option<Rule> {
     let arg = match arg {
         Arg::Named(arg) => arg,
         Arg::Value(value) => {
-            errors.push(Diagnostic::new(value, "a rule has a name").note(expected()));
+            errors.push(Diagnostic::new(value, "a rule must have a name").note(expected()));
             return None;
         }
     };
@@ -27,8 +27,8 @@ pub(super) fn rule(arg: &Arg, errors: &mut Errors) -> Option<Rule> {
         "length" => length(arg, &mut message, errors),
         "range" => range(arg, &mut message, errors),
         "regex" => regex(arg, &mut message, errors),
-        "email" => just_message(arg, &mut message, errors).map(|()| Check::Email),
-        "url" => just_message(arg, &mut message, errors).map(|()| Check::Url),
+        "email" => only_message(arg, &mut message, errors).map(|()| Check::Email),
+        "url" => only_message(arg, &mut message, errors).map(|()| Check::Url),
         "custom" => custom(arg, errors),
         "nested" => errors.check(arg.flag()).map(|()| Check::Nested),
         _ => {
@@ -39,20 +39,20 @@ pub(super) fn rule(arg: &Arg, errors: &mut Errors) -> Option<Rule> {
     Some(Rule { name: arg.name.clone(), check: check?, message })
 }
 
-/// Reads the arguments of a rule; `take` says whether it knows one.
+/// Parses the arguments of a rule. `set` stores the value of one argument.
 fn arguments(
     rule: &Named,
     names: &[&str],
     example: &str,
     errors: &mut Errors,
-    mut take: impl FnMut(&Named) -> Result<(), Diagnostic>,
+    mut set: impl FnMut(&Named) -> Result<(), Diagnostic>,
 ) -> Option<()> {
     let before = errors.count();
     let args = errors.check(rule.nested(example))?;
-    crate::args::refuse_repeated(args.iter(), errors);
+    refuse_repeated(args.iter(), errors);
     for arg in &args {
         if names.contains(&arg.name.to_string().as_str()) {
-            errors.check(take(arg));
+            errors.check(set(arg));
         } else {
             errors.push(Diagnostic::unknown(&arg.name, &format!("`{}` argument", rule.name), names));
         }
@@ -117,15 +117,18 @@ fn regex(rule: &Named, message: &mut Option<LitStr>, errors: &mut Errors) -> Opt
         (Some(path), None) => Some(Check::RegexPath(path)),
         (None, Some(pattern)) => Some(Check::RegexPattern(pattern)),
         (both, _) => {
-            let wrong = if both.is_some() { "one of `path` and `pattern`, not both" } else { "a regular expression" };
-            let error = Diagnostic::new(&rule.name, format_args!("`regex` must have {wrong}"));
-            errors.push(error.help(format_args!("`{EXAMPLE}` or `regex(path = ROOM_NAME)`")));
+            let text = match both {
+                Some(_) => "`regex` must have either `path` or `pattern`",
+                None => "`regex` must have a regular expression",
+            };
+            let error = Diagnostic::new(&rule.name, text);
+            errors.push(error.help(format_args!("write `{EXAMPLE}` or `regex(path = ROOM_NAME)`")));
             None
         }
     }
 }
 
-fn just_message(rule: &Named, message: &mut Option<LitStr>, errors: &mut Errors) -> Option<()> {
+fn only_message(rule: &Named, message: &mut Option<LitStr>, errors: &mut Errors) -> Option<()> {
     let example = format!("{}(message = \"..\")", rule.name);
     arguments(rule, &["message"], &example, errors, |arg| {
         *message = text(arg)?;
@@ -141,7 +144,8 @@ fn custom(rule: &Named, errors: &mut Errors) -> Option<Check> {
         Ok(())
     })?;
     if function.is_none() {
-        errors.push(Diagnostic::new(&rule.name, "`custom` must have a function").help(format_args!("`{EXAMPLE}`")));
+        let error = Diagnostic::new(&rule.name, "`custom` must have a function");
+        errors.push(error.help(format_args!("write `{EXAMPLE}`")));
     }
     function.map(Check::Custom)
 }

@@ -1,7 +1,7 @@
-//! What `#[serde(..)]` says about the keys of the data.
+//! The keys of the fields in the data, as the `#[serde(..)]` attributes set them.
 //!
-//! Only how data are read counts here: the paths of broken rules go back to the client that sent them. What is wrong
-//! with such an attribute is for serde to report.
+//! Only the keys for deserialization matter: a broken rule is reported to the client that sent the data. serde reports
+//! mistakes in its attributes itself.
 
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta, Variant};
@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta, Variant};
 use super::super::case::Case;
 use crate::args::{self, Named};
 
-/// The attributes of one item, variant or field.
+/// The arguments of the `#[serde(..)]` attributes of one item, variant or field.
 pub(super) struct Serde(Vec<Named>);
 
 impl Serde {
@@ -29,7 +29,7 @@ impl Serde {
         self.get(name).is_some()
     }
 
-    /// The text of `name = ".."`, or of `name(deserialize = "..")`.
+    /// Returns the text of `name = ".."` or of `name(deserialize = "..")`.
     fn text(&self, name: &str) -> Option<String> {
         let arg = self.get(name)?;
         let nested = arg.nested("").unwrap_or_default();
@@ -45,8 +45,8 @@ impl Serde {
     }
 }
 
-/// Whether a container has a name of its own.
-pub(in super::super) fn has_rename(attrs: &[Attribute]) -> bool {
+/// Returns whether an item has `#[serde(rename = "..")]`.
+pub(super) fn has_rename(attrs: &[Attribute]) -> bool {
     Serde::of(attrs).has("rename")
 }
 
@@ -57,7 +57,7 @@ fn named(arg: args::Arg) -> Option<Named> {
     }
 }
 
-/// What the container says about its fields and variants.
+/// The attributes of an item that determine the keys of its fields and variants.
 pub(super) struct Container {
     serde: Serde,
     is_enum: bool,
@@ -68,8 +68,8 @@ impl Container {
         Self { serde: Serde::of(attrs), is_enum }
     }
 
-    /// The keys around the fields of a variant.
-    pub(super) fn around(&self, variant: &Variant) -> Vec<String> {
+    /// Returns the keys of the objects that contain the fields of a variant, outermost first.
+    pub(super) fn outer_keys(&self, variant: &Variant) -> Vec<String> {
         if self.serde.has("untagged") || Serde::of(&variant.attrs).has("untagged") {
             return Vec::new();
         }
@@ -86,7 +86,7 @@ impl Container {
         renamed.unwrap_or_else(|| case.of_variant(&variant.ident.unraw().to_string()))
     }
 
-    /// The key of a field, `None` when it has none of its own.
+    /// Returns the key of a field; `None` when it has no key of its own.
     pub(super) fn field_key(&self, field: &Field, index: usize, variant: Option<&Variant>) -> Option<String> {
         let serde = Serde::of(&field.attrs);
         if serde.has("flatten") {

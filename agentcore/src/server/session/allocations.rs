@@ -1,7 +1,6 @@
 //! What a message costs in allocations, from its text to the encoded reply in the outbox.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends so")]
-#![expect(unused_qualifications, reason = "generated code names the crate by its path")]
 
 use std::pin::pin;
 use std::sync::Arc;

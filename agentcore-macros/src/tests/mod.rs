@@ -1,14 +1,16 @@
-//! What holds for every input, however wrong: nothing panics, the user's item comes out first and whole, and none of
-//! our attributes is left on it, where the compiler would not know it.
+//! The properties that hold for every input, correct or not: no attribute panics, the user's item is in the output
+//! unchanged, and no attribute of the framework is left on it, which the compiler would reject.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test stops where it fails")]
+
+mod snapshots;
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 
-type Attribute = fn(TokenStream, TokenStream) -> TokenStream;
+type Expand = fn(TokenStream, TokenStream) -> TokenStream;
 
-/// Each attribute with arguments and an item that it accepts.
-const ACCEPTED: &[(Attribute, &str, &str)] = &[
+/// Attributes with arguments and an item that they accept.
+const ACCEPTED: &[(Expand, &str, &str)] = &[
     (
         crate::message::attribute,
         r#""say", crate = ::agentcore"#,
@@ -45,13 +47,14 @@ const ACCEPTED: &[(Attribute, &str, &str)] = &[
     (crate::entry_point::attribute, "crate = ::agentcore", "async fn main() -> Result<()> { Ok(()) }"),
 ];
 
-const OURS: &[&str] = &["# [validate", "# [on", "# [path", "# [query", "# [user", "# [state", "# [default"];
+/// The attributes that must not be left on an item.
+const REMOVED: &[&str] = &["# [validate", "# [on", "# [path", "# [query", "# [user", "# [state", "# [default"];
 
 fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap()
 }
 
-/// All ways to leave out one token, at any depth.
+/// Returns all variants with one token missing, at any depth.
 fn with_one_missing(tokens: &TokenStream) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let mut all = Vec::new();
@@ -69,46 +72,47 @@ fn with_one_missing(tokens: &TokenStream) -> Vec<TokenStream> {
     all
 }
 
-/// The last words of an item, which no attribute changes.
+/// Returns the last tokens of an item, which no attribute changes.
 fn body(item: &str) -> String {
     let item = tokens(item).to_string();
     item.rsplit(']').next().unwrap_or_default().trim().to_owned()
 }
 
 #[test]
-fn what_is_right_has_no_errors() {
+fn correct_input_expands_without_errors() {
     for (attribute, args, item) in ACCEPTED {
         let expanded = attribute(tokens(args), tokens(item)).to_string();
         assert!(!expanded.contains("compile_error"), "{expanded}");
-        assert!(OURS.iter().all(|ours| !expanded.contains(ours)), "{expanded}");
+        assert!(REMOVED.iter().all(|removed| !expanded.contains(removed)), "{expanded}");
     }
 }
 
 #[test]
-fn a_body_is_passed_on_as_it_is() {
+fn a_method_body_is_not_parsed() {
     let (attribute, args, item) = ACCEPTED[4];
     assert!(attribute(tokens(args), tokens(item)).to_string().contains("unfinished ."));
 }
 
 #[test]
-fn an_argument_list_with_a_token_missing_leaves_the_item_whole() {
+fn an_argument_list_with_a_missing_token_leaves_the_item_unchanged() {
     for (attribute, args, item) in ACCEPTED {
         for args in with_one_missing(&tokens(args)) {
             let expanded = attribute(args.clone(), tokens(item)).to_string();
-            assert!(OURS.iter().all(|ours| !expanded.contains(ours)), "{args}: {expanded}");
+            assert!(REMOVED.iter().all(|removed| !expanded.contains(removed)), "{args}: {expanded}");
             assert!(expanded.contains(&body(item)), "{args}: {expanded}");
         }
     }
 }
 
 #[test]
-fn an_item_with_a_token_missing_is_no_panic_and_loses_our_attributes_if_it_is_an_item() {
+fn an_item_with_a_missing_token_does_not_panic() {
     for (attribute, args, item) in ACCEPTED {
         for item in with_one_missing(&tokens(item)) {
             let expanded = attribute(tokens(args), item.clone()).to_string();
-            // What is no item never reaches an attribute: the compiler has refused it before.
-            if syn::parse2::<syn::Item>(item).is_ok() && !expanded.contains("stands on") {
-                assert!(OURS.iter().all(|ours| !expanded.contains(ours)), "{expanded}");
+            // The compiler rejects tokens that are not an item before it expands an attribute. A wrong kind of item is
+            // returned as it is.
+            if syn::parse2::<syn::Item>(item).is_ok() && !expanded.contains("must be on") {
+                assert!(REMOVED.iter().all(|removed| !expanded.contains(removed)), "{expanded}");
             }
         }
     }
