@@ -1,0 +1,8 @@
+#[consumer(path = "/ws", sends(Said))]
+struct Chat<S: Store>
+where
+    S: Send,
+{
+    #[state]
+    store: S,
+}

@@ -1,0 +1,2 @@
+#[consumer(path = "/ws")]
+struct Echo;

@@ -1,0 +1,4 @@
+#[message("say", crate = crate::framework)]
+struct Say {
+    text: String,
+}

@@ -1,0 +1,4 @@
+#[main]
+async fn main() -> Result<()> {
+    AgentCore::from_env()?.serve().await
+}

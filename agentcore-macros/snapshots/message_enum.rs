@@ -1,0 +1,9 @@
+#[message]
+enum Target {
+    Room {
+        #[validate(length(min = 1))]
+        room: String,
+    },
+    User(#[validate(email)] String),
+    Everyone,
+}

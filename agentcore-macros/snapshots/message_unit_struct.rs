@@ -1,0 +1,3 @@
+/// Asks for the list of rooms.
+#[message("list_rooms")]
+struct ListRooms;

@@ -1,0 +1,5 @@
+#[message]
+struct RoomRef {
+    #[validate(length(min = 1))]
+    room: String,
+}
