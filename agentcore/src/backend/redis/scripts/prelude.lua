@@ -1,18 +1,20 @@
--- What every script of the registry begins with: the clock, the state, and who is live.
+-- The first part of every registry script: reads the clock and the state, and decides which nodes are live.
 --
--- KEYS[1] is what all keys begin with; they share its hash tag. ARGV[1..5]: milliseconds of a lease, of the expiry of the
--- registry, of the expiry of presence, of the grace of a presence; the run id of the server, empty if it is not known.
+-- KEYS[1]: prefix of all keys; they share its hash tag.
+-- ARGV[1..4]: milliseconds of a lease, of the registry's expiry, of the presence expiry, of the presence grace period.
+-- ARGV[5]: run id of the server; empty when it is unknown.
 local call = redis.call
 local LEASE, REGISTRY, PRESENCE = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local GRACE, RUN = tonumber(ARGV[4]), ARGV[5]
 
--- One hash has the epoch (epoch, begun, run, unsure), the clock (stamp, grace), and `n<lease>` for each node.
+-- One hash holds the epoch (epoch, begun, run, unsure), the clock (stamp, grace), and a field `n<lease>` for each node.
 local STATE = KEYS[1] .. ':state'
 
--- The keys of an epoch, each with a marker that nobody's name can be, so that a key exists as long as nobody loses it:
--- users and on how many leases they are; present users and on how many leases; groups and how many are present; when
--- graces end; what to publish then. And of one lease: places of users and of addresses, members of groups, presences.
+-- Keys of an epoch. Each holds a marker, so that it exists until Redis loses it; no user, group or address has that name.
+-- Shared: users with their number of leases, present users with their number of leases, groups with their number of
+-- present users, ends of grace periods, leave messages of present users in their grace period.
 local SHARED = { 'online', 'pn', 'pc', 'due', 'gone' }
+-- Of one lease: connections by user, connections by address, members by group, presences.
 local OWN = { 'u:', 'i:', 'g:', 'p:' }
 local MARKER = ''
 
@@ -24,9 +26,9 @@ local function key(name)
   return KEYS[1] .. ':' .. state.epoch .. ':' .. name
 end
 
--- Once a script has written anything, Redis lets it write on when the memory is full. To judge, to renew and to give back
--- must not fail then; this writes nothing.
-local function also_when_full()
+-- Lets the rest of the script write when the memory of Redis is full: Redis permits it once a script has written anything.
+-- Expiring leases, renewing and releasing must not fail then. The command itself changes nothing.
+local function allow_writes_when_full()
   call('HDEL', STATE, MARKER)
 end
 
@@ -35,7 +37,8 @@ local function field_of(node)
 end
 
 local function value_of(node)
-  return node.expiry .. ' ' .. node.places .. ' ' .. node.groups .. ' ' .. node.join .. ' ' .. node.origin .. ' ' .. node.name
+  return node.expiry .. ' ' .. node.connections .. ' ' .. node.groups .. ' ' .. node.attempt .. ' ' .. node.incarnation
+    .. ' ' .. node.name
 end
 
 local function save(node)
@@ -44,37 +47,38 @@ end
 
 local function own_keys(lease)
   local keys = {}
-  for at, name in ipairs(OWN) do keys[at] = key(name .. lease) end
+  for index, name in ipairs(OWN) do keys[index] = key(name .. lease) end
   return keys
 end
 
 local function shared_keys()
   local keys = {}
-  for at, name in ipairs(SHARED) do keys[at] = key(name) end
+  for index, name in ipairs(SHARED) do keys[index] = key(name) end
   return keys
 end
 
--- Something of the epoch is gone, so nothing of it can be trusted. Whoever joins next begins another; if somebody was live,
--- it is one that begins with a loss.
-local function lose()
-  also_when_full()
-  local live = false
+-- Ends the epoch: Redis has lost a key of it, so the rest cannot be trusted. The next join begins another epoch. If a node
+-- was live, that epoch begins with a loss.
+local function discard_epoch()
+  allow_writes_when_full()
+  local any_live = false
   for _, node in ipairs(nodes) do
-    live = live or node.live
+    any_live = any_live or node.live
     call('UNLINK', unpack(own_keys(node.lease)))
   end
   call('UNLINK', unpack(shared_keys()))
   call('UNLINK', STATE)
   state, nodes, node_of = {}, {}, {}
-  if live then
+  if any_live then
     state.lost = '1'
     call('HSET', STATE, 'lost', '1')
     call('PEXPIRE', STATE, REGISTRY)
   end
 end
 
--- Nobody writes to the keys of an epoch before looking whether all are there, so none comes back that was lost.
-local function whole(lease)
+-- Returns whether all shared keys and all keys of `lease` exist. Every script that writes to them checks this first, so
+-- that no write recreates a lost key.
+local function is_complete(lease)
   local keys = shared_keys()
   local count = #keys
   if lease then
@@ -88,14 +92,15 @@ end
 
 local function read_state()
   local flat = call('HGETALL', STATE)
-  for at = 1, #flat, 2 do
-    local field, value = flat[at], flat[at + 1]
+  for index = 1, #flat, 2 do
+    local field, value = flat[index], flat[index + 1]
     local lease = string.match(field, '^n(%d+)$')
     if lease then
-      local expiry, places, groups, join, origin, name = string.match(value, '^(%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+      local expiry, connections, groups, attempt, incarnation, name =
+        string.match(value, '^(%d+) (%d+) (%d+) (%d+) (%d+) (.*)$')
       local node = {
-        lease = lease, expiry = tonumber(expiry), places = tonumber(places), groups = tonumber(groups),
-        join = tonumber(join), origin = origin, name = name,
+        lease = lease, expiry = tonumber(expiry), connections = tonumber(connections), groups = tonumber(groups),
+        attempt = tonumber(attempt), incarnation = incarnation, name = name,
       }
       nodes[#nodes + 1] = node
       node_of[lease] = node
@@ -108,9 +113,9 @@ local function read_state()
   end
 end
 
--- The clock of Redis went back: nothing may last longer than it would from now on.
-local function set_back()
-  also_when_full()
+-- Adjusts all times after the clock of Redis went back, so that nothing lasts longer than if it began now.
+local function clamp_times()
+  allow_writes_when_full()
   for _, node in ipairs(nodes) do
     if node.expiry > now + LEASE then
       node.expiry = now + LEASE
@@ -127,19 +132,19 @@ local function set_back()
   until #late < 500
 end
 
--- Says who is live. Nobody renewed for half a lease: Redis was away, and all that are not over yet get a lease of grace.
--- Who has been found ended stays so, or what others did about it would be wrong.
-local function judge()
-  if now < state.stamp then set_back() end
+-- Decides which nodes are live. If no node renewed for half a lease, Redis was unreachable, and leases that have not been
+-- found expired last for one more lease. A lease that was once found expired stays expired: others have acted on it.
+local function expire_leases()
+  if now < state.stamp then clamp_times() end
   if now - state.stamp > LEASE / 2 then
-    also_when_full()
+    allow_writes_when_full()
     state.stamp, state.grace = now, now + LEASE
     call('HSET', STATE, 'stamp', now, 'grace', state.grace)
   end
   for _, node in ipairs(nodes) do
     node.live = node.expiry > now or (node.expiry > 0 and state.grace > now)
     if not node.live and node.expiry > 0 then
-      also_when_full()
+      allow_writes_when_full()
       node.expiry = 0
       save(node)
     end
@@ -148,16 +153,16 @@ end
 
 read_state()
 if state.epoch then
-  judge()
-  -- Another run of the server, with what an earlier one had saved or a replica had received: older than what was written.
-  if RUN ~= '' and state.run ~= '' and state.run ~= RUN then lose() end
+  expire_leases()
+  -- Another run of the server has loaded a snapshot or is a promoted replica: its data may be older than the last write.
+  if RUN ~= '' and state.run ~= '' and state.run ~= RUN then discard_epoch() end
 end
 
--- The node that writes, unless it is fenced.
-local function writer(lease, epoch)
+-- Returns the node that writes, or nil when it is fenced.
+local function writing_node(lease, epoch)
   local node = node_of[lease]
   if state.epoch ~= epoch or not node or not node.live then return nil end
-  if whole(lease) then return node end
-  lose()
+  if is_complete(lease) then return node end
+  discard_epoch()
   return nil
 end

@@ -1,24 +1,24 @@
 
--- A presence is a field: the channel of the group, a line feed, the user. Neither name has a control character.
+-- A presence is a hash field: the channel of the group, a line feed, the user. Neither name contains control characters.
 local function channel_of(presence)
   return string.match(presence, '^(.-)\n')
 end
 
-local function one_less(hash, field)
+local function decrement(hash, field)
   local count = call('HINCRBY', hash, field, -1)
   if count <= 0 then call('HDEL', hash, field) end
   return count
 end
 
--- One lease less has a presence. With the last one it is over: published now, or after a grace.
-local function leaves(presence, left, lost)
-  if one_less(key('pn'), presence) > 0 then return end
+-- Removes a presence from one lease. After the last lease the leave message is published: now, or after the grace period.
+local function leave(presence, left_message, with_grace)
+  if decrement(key('pn'), presence) > 0 then return end
   local channel = channel_of(presence)
-  one_less(key('pc'), channel)
-  if lost then
+  decrement(key('pc'), channel)
+  if with_grace then
     call('ZADD', key('due'), now + GRACE, presence)
-    call('HSET', key('gone'), presence, left)
+    call('HSET', key('gone'), presence, left_message)
   else
-    call('PUBLISH', channel, left)
+    call('PUBLISH', channel, left_message)
   end
 end

@@ -1,44 +1,48 @@
 
--- ARGV[6..9]: lease, whether it is the caller's, what is being removed, where. Answers where to go on; nothing: all is done.
-local lease, own, what, cursor = ARGV[6], ARGV[7] == '1', ARGV[8], ARGV[9]
+-- ARGV[6..9]: lease, whether it is the caller's own, kind of entries to remove (`p` or `u`), scan cursor.
+-- Returns the kind and cursor to continue with, or false when nothing is left to do.
+local lease, is_own, kind, cursor = ARGV[6], ARGV[7] == '1', ARGV[8], ARGV[9]
 local node = node_of[lease]
-if not node or (node.live and not own) then return false end
-if not whole(lease) then
-  lose()
+if not node or (node.live and not is_own) then return false end
+if not is_complete(lease) then
+  discard_epoch()
   return false
 end
-also_when_full()
+allow_writes_when_full()
 if node.expiry > 0 then
-  -- From here on its writer is fenced.
+  -- From here on the writer of this lease is fenced.
   node.expiry, node.live = 0, false
   save(node)
 end
 
--- Takes some entries out; each is counted down in the step that deletes it, so two may do this at once.
-local function take_some(hash, each)
+-- Removes some entries and calls `on_removed` for each. An entry is counted down in the step that deletes it, so two nodes
+-- may remove the same lease at once.
+local function remove_some(hash, on_removed)
   local found = call('HSCAN', hash, cursor, 'COUNT', 500)
   local entries = found[2]
-  for at = 1, #entries, 2 do
-    -- A scan may come to an entry twice.
-    if entries[at] ~= MARKER and call('HDEL', hash, entries[at]) == 1 then each(entries[at], entries[at + 1]) end
+  for index = 1, #entries, 2 do
+    -- A scan may return an entry twice.
+    if entries[index] ~= MARKER and call('HDEL', hash, entries[index]) == 1 then
+      on_removed(entries[index], entries[index + 1])
+    end
   end
   return found[1]
 end
 
-local hash = key(what .. ':' .. lease)
-if what == 'p' then
-  cursor = take_some(hash, function(presence, left) leaves(presence, left, false) end)
+local hash = key(kind .. ':' .. lease)
+if kind == 'p' then
+  cursor = remove_some(hash, function(presence, left_message) leave(presence, left_message, false) end)
 else
-  cursor = take_some(hash, function(user) one_less(key('online'), user) end)
+  cursor = remove_some(hash, function(user) decrement(key('online'), user) end)
 end
-if cursor ~= '0' or call('HLEN', hash) > 1 then return { what, cursor } end
-if what == 'p' then return { 'u', '0' } end
+if cursor ~= '0' or call('HLEN', hash) > 1 then return { kind, cursor } end
+if kind == 'p' then return { 'u', '0' } end
 
 if call('HLEN', key('p:' .. lease)) > 1 then return { 'p', '0' } end
 call('UNLINK', unpack(own_keys(lease)))
 call('HDEL', STATE, 'n' .. lease)
 if #nodes == 1 then
-  -- The last one: nobody is there who would hear of a grace that ends.
+  -- No node is left that could receive a leave message.
   call('UNLINK', STATE, unpack(shared_keys()))
 end
 return false

@@ -1,7 +1,7 @@
 
--- ARGV[6..7]: lease, epoch.
-local node = writer(ARGV[6], ARGV[7])
+-- ARGV[6..7]: lease, epoch. Returns the view, or false when the writer is fenced.
+local node = writing_node(ARGV[6], ARGV[7])
 if not node then return false end
-also_when_full()
-renewed(node)
+allow_writes_when_full()
+renew(node)
 return view()

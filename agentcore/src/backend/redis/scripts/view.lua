@@ -1,12 +1,12 @@
 
--- Renews a node, and what must not expire while it lives: that only when a quarter of its time is over, so that a node
--- which does nothing costs next to nothing.
-local function renewed(node)
+-- Renews a node's lease. Renews the expiry of keys only when a quarter of the shorter expiry has passed, so that an idle
+-- node costs next to nothing.
+local function renew(node)
   node.expiry, node.live = now + LEASE, true
   state.stamp = now
   call('HSET', STATE, 'stamp', now, field_of(node), value_of(node))
-  local left = call('PTTL', key('u:' .. node.lease))
-  if left >= 0 and REGISTRY - left < math.min(REGISTRY, PRESENCE) / 4 then return end
+  local remaining = call('PTTL', key('u:' .. node.lease))
+  if remaining >= 0 and REGISTRY - remaining < math.min(REGISTRY, PRESENCE) / 4 then return end
   for _, name in ipairs({ STATE, key('online'), key('u:' .. node.lease), key('i:' .. node.lease), key('g:' .. node.lease) }) do
     call('PEXPIRE', name, REGISTRY)
   end
@@ -15,24 +15,24 @@ local function renewed(node)
   end
 end
 
--- How soon a grace is over, in milliseconds; -1: there is none.
-local function next_left()
+-- Returns the milliseconds until the next grace period ends, or -1 when there is none.
+local function next_leave()
   local first = call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')
   if not first[1] or first[1] == MARKER then return -1 end
   return math.max(0, tonumber(first[2]) - now)
 end
 
 local function view()
-  local live, ended, groups = {}, {}, 0
+  local live, expired, groups = {}, {}, 0
   for _, node in ipairs(nodes) do
-    local peer = { node.lease, node.name, node.origin, node.places }
+    local peer = { node.lease, node.name, node.incarnation, node.connections }
     if node.live then
       live[#live + 1] = peer
       groups = groups + node.groups
     else
-      ended[#ended + 1] = peer
+      expired[#expired + 1] = peer
     end
   end
-  local unsure = state.unsure > now and state.unsure - now or -1
-  return { state.epoch, live, ended, groups, unsure, next_left() }
+  local uncertain = state.unsure > now and state.unsure - now or -1
+  return { state.epoch, live, expired, groups, uncertain, next_leave() }
 end

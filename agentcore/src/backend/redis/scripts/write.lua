@@ -1,23 +1,24 @@
 
--- ARGV[6..12]: lease, epoch; bounds of connections, of a user's, of an address's, of groups; whether all of it needs memory.
--- Then changes, each a letter and what belongs to it. The answer has a number for each.
-local own = writer(ARGV[6], ARGV[7])
+-- ARGV[6..7]: lease, epoch. ARGV[8..11]: limits of connections, per user, per address, and of groups.
+-- ARGV[12]: 1 when every change needs memory. Then the changes: a letter and its arguments each.
+-- Returns a number for each change, or false when the writer is fenced.
+local own = writing_node(ARGV[6], ARGV[7])
 if not own then return false end
 local total, per_user, per_ip = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local most_groups = tonumber(ARGV[11])
-if ARGV[12] == '0' then also_when_full() end
+local max_groups = tonumber(ARGV[11])
+if ARGV[12] == '0' then allow_writes_when_full() end
 
-local REFUSED_TOTAL, REFUSED_USER, REFUSED_IP, UNSURE = -1, -2, -3, -4
-local lease, unsure = own.lease, now < state.unsure
+local REFUSED_TOTAL, REFUSED_USER, REFUSED_IP, UNCERTAIN = -1, -2, -3, -4
+local lease, uncertain = own.lease, now < state.unsure
 local online, users, ips, members = key('online'), key('u:' .. lease), key('i:' .. lease), key('g:' .. lease)
 local presences, due = key('p:' .. lease), key('due')
 
--- What the other live nodes have: nobody else writes in this step.
-local others, other_places, other_groups = {}, 0, 0
+-- Totals of the other live nodes; they cannot change while this script runs.
+local others, other_connections, other_groups = {}, 0, 0
 for _, node in ipairs(nodes) do
   if node.live and node ~= own then
     others[#others + 1] = { users = key('u:' .. node.lease), ips = key('i:' .. node.lease) }
-    other_places, other_groups = other_places + node.places, other_groups + node.groups
+    other_connections, other_groups = other_connections + node.connections, other_groups + node.groups
   end
 end
 
@@ -25,105 +26,107 @@ local function count(hash, field)
   return tonumber(call('HGET', hash, field) or 0)
 end
 
-local function of_others(kind, field)
+local function count_elsewhere(kind, field)
   local sum = 0
   for _, other in ipairs(others) do sum = sum + count(other[kind], field) end
   return sum
 end
 
-local function take(user, ip)
+local function force_admit(user, ip)
   if ip ~= '' then call('HINCRBY', ips, ip, 1) end
   if call('HINCRBY', users, user, 1) == 1 then call('HINCRBY', online, user, 1) end
-  own.places = own.places + 1
+  own.connections = own.connections + 1
 end
 
 local function admit(user, ip)
-  if unsure then return UNSURE end
-  if other_places + own.places >= total then return REFUSED_TOTAL end
-  local has = count(users, user)
-  -- Most users are on no other node, and then nobody needs to be asked.
-  if #others > 0 and count(online, user) > (has > 0 and 1 or 0) then has = has + of_others('users', user) end
-  if has >= per_user then return REFUSED_USER end
-  if ip ~= '' then
-    if count(ips, ip) + of_others('ips', ip) >= per_ip then return REFUSED_IP end
+  if uncertain then return UNCERTAIN end
+  if other_connections + own.connections >= total then return REFUSED_TOTAL end
+  local connections = count(users, user)
+  -- Most users are on one node only; `online` says so without asking the other leases.
+  if #others > 0 and count(online, user) > (connections > 0 and 1 or 0) then
+    connections = connections + count_elsewhere('users', user)
   end
-  take(user, ip)
-  return has + 1
+  if connections >= per_user then return REFUSED_USER end
+  if ip ~= '' then
+    if count(ips, ip) + count_elsewhere('ips', ip) >= per_ip then return REFUSED_IP end
+  end
+  force_admit(user, ip)
+  return connections + 1
 end
 
 local function release(user, ip)
-  local has = count(users, user)
-  if has == 0 then return end
-  if one_less(users, user) <= 0 then one_less(online, user) end
-  if ip ~= '' and count(ips, ip) > 0 then one_less(ips, ip) end
-  own.places = math.max(0, own.places - 1)
+  if count(users, user) == 0 then return end
+  if decrement(users, user) <= 0 then decrement(online, user) end
+  if ip ~= '' and count(ips, ip) > 0 then decrement(ips, ip) end
+  own.connections = math.max(0, own.connections - 1)
 end
 
+-- Sets a count, and removes it at zero. Returns 1 when the field is new, -1 when it was removed, otherwise 0.
 local function set(hash, field, number)
   if number == '0' then return -call('HDEL', hash, field) end
   return call('HSET', hash, field, number)
 end
 
-local function places(user, number)
+local function set_user_connections(user, number)
   local change = set(users, user, number)
   if change > 0 then call('HINCRBY', online, user, 1) end
-  if change < 0 then one_less(online, user) end
+  if change < 0 then decrement(online, user) end
 end
 
-local function groups(wanted, needed)
-  local free = math.max(0, most_groups - other_groups)
-  -- Nobody knows what the others have: it keeps what it has.
-  if unsure then free = own.groups end
+local function resize_group_quota(wanted, needed)
+  local free = math.max(0, max_groups - other_groups)
+  -- The quotas of other nodes are unknown, so this node gets no more than it has.
+  if uncertain then free = own.groups end
   own.groups = math.max(needed, math.min(wanted, free))
-  if unsure and own.groups < wanted then return UNSURE end
+  if uncertain and own.groups < wanted then return UNCERTAIN end
   return own.groups
 end
 
-local function enter(channel, user, joined, left, again)
+local function enter(channel, user, joined_message, left_message, is_replay)
   local presence = channel .. '\n' .. user
-  if call('HSET', presences, presence, left) == 0 then return end
+  if call('HSET', presences, presence, left_message) == 0 then return end
   if call('HINCRBY', key('pn'), presence, 1) > 1 then return end
   call('HINCRBY', key('pc'), channel, 1)
   if call('ZREM', due, presence) == 1 then
     call('HDEL', key('gone'), presence)
-  elseif not (again and unsure) then
-    call('PUBLISH', channel, joined)
+  elseif not (is_replay and uncertain) then
+    call('PUBLISH', channel, joined_message)
   end
 end
 
-local function exit(channel, user, lost)
+local function exit(channel, user, with_grace)
   local presence = channel .. '\n' .. user
-  local left = call('HGET', presences, presence)
-  if not left then return end
+  local left_message = call('HGET', presences, presence)
+  if not left_message then return end
   call('HDEL', presences, presence)
-  leaves(presence, left, lost)
+  leave(presence, left_message, with_grace)
 end
 
-local outcomes, at = {}, 13
-while ARGV[at] do
-  local what, outcome = ARGV[at], 0
-  local a, b, c, d, e = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  at = at + 3
-  if what == 'A' then
+local outcomes, index = {}, 13
+while ARGV[index] do
+  local kind, outcome = ARGV[index], 0
+  local a, b, c, d, e = ARGV[index + 1], ARGV[index + 2], ARGV[index + 3], ARGV[index + 4], ARGV[index + 5]
+  index = index + 3
+  if kind == 'A' then
     outcome = admit(a, b)
-  elseif what == 'T' then
-    take(a, b)
-  elseif what == 'R' then
+  elseif kind == 'T' then
+    force_admit(a, b)
+  elseif kind == 'R' then
     release(a, b)
-  elseif what == 'P' then
-    places(a, b)
-  elseif what == 'I' then
+  elseif kind == 'P' then
+    set_user_connections(a, b)
+  elseif kind == 'I' then
     set(ips, a, b)
-  elseif what == 'M' then
+  elseif kind == 'M' then
     set(members, a, b)
-  elseif what == 'G' then
-    outcome = groups(tonumber(a), tonumber(b))
-  elseif what == 'E' then
+  elseif kind == 'G' then
+    outcome = resize_group_quota(tonumber(a), tonumber(b))
+  elseif kind == 'E' then
     enter(a, b, c, d, e == '1')
-    at = at + 3
+    index = index + 3
   else
     exit(a, b, c == '1')
-    at = at + 1
+    index = index + 1
   end
   outcomes[#outcomes + 1] = outcome
 end

@@ -31,11 +31,11 @@ impl Scripts {
             write: Script::new(script!("prelude", "presence", "write")),
             remove: Script::new(script!("prelude", "presence", "remove")),
             announce_left: Script::new(script!("prelude", "view", "presence", "announce_left")),
-            members: Script::new(script!("prelude", "members")),
-            present: Script::new(script!("prelude", "present")),
-            users: Script::new(script!("prelude", "users")),
+            members: Script::new(script!("prelude", "member_counts")),
+            present: Script::new(script!("prelude", "present_counts")),
+            users: Script::new(script!("prelude", "user_count")),
             has_user: Script::new(script!("prelude", "has_user")),
-            take: Script::new(script!("take")),
+            take: Script::new(script!("rate")),
         }
     }
 }
