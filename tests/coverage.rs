@@ -37,7 +37,7 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
 
 /// Returns whether a line begins a test, given the line before. Tests that run on every backend, over every transport, with
 /// every store or with every driver are declared through a macro, with the backend, the transport, the store's location or
-/// the driver's world as their parameter.
+/// the driver tests' `TestRedis` as their parameter.
 fn begins_test(before: &str, line: &str, name: &str) -> bool {
     let line = line.trim_start();
     let function = line.strip_prefix("async ").unwrap_or(line);
@@ -46,8 +46,8 @@ fn begins_test(before: &str, line: &str, name: &str) -> bool {
     rest.starts_with("(cluster)")
         || rest.starts_with("(over)")
         || rest.starts_with("(place)")
-        || rest.starts_with("(world: World)")
-        || rest.starts_with("(mut world: World)")
+        || rest.starts_with("(redis: TestRedis)")
+        || rest.starts_with("(mut redis: TestRedis)")
         || (rest.starts_with('(') && ["#[test]", "#[tokio::test"].iter().any(|test| attribute.starts_with(test)))
 }
 

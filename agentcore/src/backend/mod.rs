@@ -19,7 +19,7 @@ pub(crate) use rate::ShardedLimiter;
 pub(crate) use rate::window_granularity;
 pub use rate::{MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateLimiter, RateRequest, Subject};
 #[cfg(all(feature = "redis", feature = "test-util"))]
-pub(crate) use redis::StubRedis as Stub;
+pub(crate) use redis::StubServer as Stub;
 #[cfg(feature = "redis")]
 pub use redis::{Publisher, PublisherTo, RedisBackend};
 

@@ -7,8 +7,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use super::driver::{Commands, Driver};
-use super::metrics::Figures;
-use super::reconnect::Reopening;
+use super::metrics::FaultCounters;
+use super::reconnect::Reconnect;
 use crate::error::{Error, Result};
 
 /// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
 /// The current link, for all who use it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct CommandLink {
     current: watch::Sender<Option<Arc<dyn Commands>>>,
     suspected: Notify,
 }
@@ -27,7 +27,7 @@ impl std::fmt::Debug for dyn Commands {
     }
 }
 
-impl Link {
+impl CommandLink {
     pub(super) fn new(first: Arc<dyn Commands>) -> Self {
         Self { current: watch::Sender::new(Some(first)), suspected: Notify::new() }
     }
@@ -56,30 +56,30 @@ impl Link {
     }
 
     /// Watches the link, and opens another when it is dead.
-    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, figures: Arc<Figures>) {
-        let mut reopening = Reopening::new("Redis cannot be reached");
+    pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, faults: Arc<FaultCounters>) {
+        let mut reconnect = Reconnect::new("Redis cannot be reached");
         loop {
             let since = Instant::now();
             while let Some(commands) = self.get() {
                 let _ = timeout(PING_EVERY, self.suspected.notified()).await;
                 if let Err(error) = commands.ping().await {
-                    figures.link_lost();
-                    if reopening.may_tell_lost(since, &error) {
+                    faults.link_lost();
+                    if reconnect.should_log_loss(since, &error) {
                         tracing::warn!("the link to Redis is lost; messages reach this node only: {error:?}");
                     }
                     self.current.send_replace(None);
                 }
             }
-            reopening.rest(since).await;
+            reconnect.back_off(since).await;
             // One that answers: a Redis that still reads its file takes links, and refuses every command.
-            let commands = reopening
-                .open(|| async {
+            let commands = reconnect
+                .connect(|| async {
                     let commands = driver.commands().await?;
                     commands.ping().await?;
                     Ok(commands)
                 })
                 .await;
-            if reopening.may_tell_back() {
+            if reconnect.should_log_recovery() {
                 tracing::info!("the link to Redis is back");
             }
             self.current.send_replace(Some(commands));

@@ -11,7 +11,7 @@ use crate::message::Recipient;
 
 /// The prefix of everything that an application keeps in Redis: `REDIS_CHANNEL_PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Names {
+pub(crate) struct Keyspace {
     prefix: String,
 }
 
@@ -42,8 +42,8 @@ impl Channel {
     }
 }
 
-impl Names {
-    /// Names under a prefix, which the settings have checked.
+impl Keyspace {
+    /// Keyspace under a prefix, which the settings have checked.
     pub(crate) fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
     }
@@ -128,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_name_leads_back_to_its_channel(prefix in prefixes(), channel in channels()) {
-            let names = Names::new(prefix);
+            let names = Keyspace::new(prefix);
             prop_assert_eq!(names.parse(&names.channel(&channel)), Some(channel));
         }
 
@@ -136,19 +136,19 @@ mod tests {
         fn no_two_channels_meet_under_any_two_prefixes(
             one in (prefixes(), channels()), other in (prefixes(), channels()),
         ) {
-            let (first, second) = (Names::new(&*one.0).channel(&one.1), Names::new(&*other.0).channel(&other.1));
+            let (first, second) = (Keyspace::new(&*one.0).channel(&one.1), Keyspace::new(&*other.0).channel(&other.1));
             prop_assert_eq!(first == second, one == other);
         }
 
         #[test]
         fn no_channel_has_a_character_that_means_something(channel in channels()) {
-            let name = Names::new("ws:").channel(&channel);
+            let name = Keyspace::new("ws:").channel(&channel);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"*?[]\\{}".contains(&byte)), "{}", name);
         }
 
         #[test]
         fn whatever_a_channel_is_called_reading_it_is_safe(name in "ws:(group|node|nodes|x)?:?.{0,20}") {
-            let names = Names::new("ws:");
+            let names = Keyspace::new("ws:");
             if let Some(channel) = names.parse(&name) {
                 prop_assert_eq!(names.channel(&channel), name);
             }

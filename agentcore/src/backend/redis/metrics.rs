@@ -8,15 +8,15 @@ use crate::log_throttle::LogThrottle;
 
 /// The counts since the start.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct FaultCounters {
     unreadable: AtomicU64,
-    holes: AtomicU64,
+    gaps: AtomicU64,
     overruns: AtomicU64,
     links: AtomicU64,
     throttle: LogThrottle,
 }
 
-impl Figures {
+impl FaultCounters {
     /// A payload was dropped that this version cannot read.
     pub(super) fn unreadable(&self, why: impl FnOnce() -> String, channel: &Channel) {
         let count = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
@@ -26,8 +26,8 @@ impl Figures {
     }
 
     /// Another node's messages did not all come.
-    pub(super) fn hole(&self) {
-        self.holes.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn gap(&self) {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Messages were dropped because this node could not keep up.
@@ -45,7 +45,7 @@ impl Figures {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         vec![
             ("unreadable", of(&self.unreadable)),
-            ("hole", of(&self.holes)),
+            ("hole", of(&self.gaps)),
             ("overrun", of(&self.overruns)),
             ("link_lost", of(&self.links)),
         ]

@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use self::bus::Control;
 #[cfg(feature = "test-util")]
-pub(crate) use self::driver::StubRedis;
-use self::driver::{Config, Driver, RealDriver};
-use self::membership::{Ask, Entry};
-use self::node::Started;
+pub(crate) use self::driver::StubServer;
+use self::driver::{Driver, DriverConfig, RealDriver};
+use self::membership::{PresenceEntry, RegistryRequest};
+use self::node::RedisNode;
 pub use self::publisher::{Publisher, PublisherTo};
 use super::{
     Admission, Answers, Async, Backend, Deliver, Node, Presence, PresenceExit, Publish, Question, RateCheck,
@@ -47,7 +47,7 @@ pub struct RedisBackend {
     at: String,
     driver: Arc<dyn Driver>,
     lease: Duration,
-    started: OnceLock<Started>,
+    started: OnceLock<RedisNode>,
 }
 
 impl fmt::Debug for RedisBackend {
@@ -63,13 +63,13 @@ impl RedisBackend {
     /// # Errors
     /// When the URL asks for TLS in a build without it.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let driver = RealDriver::new(Config::of(settings))?;
+        let driver = RealDriver::new(DriverConfig::of(settings))?;
         Ok(Self::over(settings.redis_url.to_string(), Arc::new(driver), settings.node_lease))
     }
 
     /// A backend over a Redis that is in the process.
     #[cfg(feature = "test-util")]
-    pub(crate) fn stubbed(redis: &StubRedis, lease: Duration) -> Self {
+    pub(crate) fn stubbed(redis: &StubServer, lease: Duration) -> Self {
         Self::over("stub".to_owned(), Arc::new(redis.driver()), lease)
     }
 
@@ -77,7 +77,7 @@ impl RedisBackend {
         Self { at, driver, lease, started: OnceLock::new() }
     }
 
-    fn started(&self) -> Result<&Started> {
+    fn started(&self) -> Result<&RedisNode> {
         self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
     }
 }
@@ -93,7 +93,7 @@ impl Backend for RedisBackend {
             if self.started.get().is_some() {
                 return Err(twice());
             }
-            let begun = Started::begin(&self.driver, self.lease, node, deliver).await;
+            let begun = RedisNode::begin(&self.driver, self.lease, node, deliver).await;
             let started = begun
                 .map_err(|error| Error::start(format!("Redis at {} cannot be used", self.at)).with_source(error))?;
             self.started.set(started).map_err(|_| twice())
@@ -132,13 +132,13 @@ impl Backend for RedisBackend {
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
         Box::pin(async move {
             let started = self.started().map_err(Refused::Backend)?;
-            started.ask(|answer| Ask::Admit(admission.clone(), answer)).await.map_err(Refused::Backend)?
+            started.ask(|answer| RegistryRequest::Admit(admission.clone(), answer)).await.map_err(Refused::Backend)?
         })
     }
 
     fn release(&self, admission: &Admission) {
         if let Some(started) = self.started.get() {
-            let _ = started.desk.send(Ask::Release(admission.clone()));
+            let _ = started.desk.send(RegistryRequest::Release(admission.clone()));
         }
     }
 
@@ -148,7 +148,7 @@ impl Backend for RedisBackend {
             if started.groups.take() {
                 return Ok(());
             }
-            started.ask(Ask::Groups).await.map_err(Refused::Backend)?
+            started.ask(RegistryRequest::Groups).await.map_err(Refused::Backend)?
         })
     }
 
@@ -156,7 +156,7 @@ impl Backend for RedisBackend {
         if let Some(started) = self.started.get()
             && started.groups.give_back()
         {
-            let _ = started.desk.send(Ask::FewerGroups);
+            let _ = started.desk.send(RegistryRequest::FewerGroups);
         }
     }
 
@@ -169,7 +169,7 @@ impl Backend for RedisBackend {
 
     fn group_count_changed(&self, group: &GroupName) {
         if let Some(started) = self.started.get() {
-            let _ = started.desk.send(Ask::Members(group.clone()));
+            let _ = started.desk.send(RegistryRequest::Members(group.clone()));
         }
     }
 
@@ -214,7 +214,7 @@ impl Backend for RedisBackend {
                 )
             };
             let (joined, left) = (payload(&presence.joined), payload(&presence.left));
-            started.ask(|done| Ask::Enter(Box::new(Entry { presence, joined, left }), done)).await
+            started.ask(|done| RegistryRequest::Enter(Box::new(PresenceEntry { presence, joined, left }), done)).await
         })
     }
 
@@ -222,7 +222,7 @@ impl Backend for RedisBackend {
         Box::pin(async move {
             let PresenceExit { group, user, connection, lost } = exit;
             let started = self.started()?;
-            let ask = |done| Ask::Exit { group: group.clone(), user: user.clone(), connection, lost, done };
+            let ask = |done| RegistryRequest::Exit { group: group.clone(), user: user.clone(), connection, lost, done };
             started.ask(ask).await
         })
     }
@@ -232,13 +232,13 @@ impl Backend for RedisBackend {
             let started = self.started()?;
             match started.read(|commands| commands.present(groups.to_vec())).await {
                 Ok(counts) => Ok(counts),
-                Err(_) => started.ask(|answer| Ask::Present(groups.to_vec(), answer)).await,
+                Err(_) => started.ask(|answer| RegistryRequest::Present(groups.to_vec(), answer)).await,
             }
         })
     }
 
     fn events(&self) -> Vec<(&'static str, u64)> {
-        self.started.get().map(|started| started.figures.all()).unwrap_or_default()
+        self.started.get().map(|started| started.faults.all()).unwrap_or_default()
     }
 
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bus::{BusReceiver, BusSender, Control, Subscriptions};
-use super::command_link::Link;
+use super::command_link::CommandLink;
 use super::driver::{Commands, Driver};
 use super::keys::Channel;
-use super::membership::{self, Ask, Desk, GroupPlaces, Peers};
-use super::metrics::Figures;
-use super::rate_limit::Rates;
+use super::membership::{self, GroupQuota, Peers, RegistryRequest, RegistryWriter};
+use super::metrics::FaultCounters;
+use super::rate_limit::ClusterRateLimiter;
 use crate::backend::{Async, Deliver, Node};
 use crate::error::{Error, Result};
 use crate::supervise::SupervisedTask;
@@ -20,21 +20,21 @@ use crate::supervise::SupervisedTask;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The parts.
-pub(super) struct Started {
+pub(super) struct RedisNode {
     pub(super) origin: u64,
     pub(super) deliver: Arc<dyn Deliver>,
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<CommandLink>,
     pub(super) sender: Arc<BusSender>,
     pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) peers: Arc<Peers>,
-    pub(super) groups: Arc<GroupPlaces>,
-    pub(super) rates: Rates,
-    pub(super) figures: Arc<Figures>,
-    pub(super) desk: mpsc::UnboundedSender<Ask>,
+    pub(super) groups: Arc<GroupQuota>,
+    pub(super) rates: ClusterRateLimiter,
+    pub(super) faults: Arc<FaultCounters>,
+    pub(super) desk: mpsc::UnboundedSender<RegistryRequest>,
     tasks: Mutex<Vec<SupervisedTask>>,
 }
 
-impl Started {
+impl RedisNode {
     /// Connects, takes a lease, and begins to hear and to be heard.
     ///
     /// # Errors
@@ -46,13 +46,13 @@ impl Started {
         deliver: Arc<dyn Deliver>,
     ) -> Result<Self> {
         let origin = node.incarnation;
-        let link = Arc::new(Link::new(driver.commands().await?));
-        let (sender, figures) = (Arc::new(BusSender::new(origin)), Arc::new(Figures::default()));
-        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupPlaces::default()));
+        let link = Arc::new(CommandLink::new(driver.commands().await?));
+        let (sender, faults) = (Arc::new(BusSender::new(origin)), Arc::new(FaultCounters::default()));
+        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupQuota::default()));
         let subscriptions = Arc::new(Subscriptions::new(deliver.clone()));
         let heard = subscriptions.start(&**driver, origin).await?;
 
-        let mut desk = Desk {
+        let mut desk = RegistryWriter {
             node: node.id,
             origin,
             limits: node.limits,
@@ -61,7 +61,7 @@ impl Started {
             deliver: deliver.clone(),
             peers: peers.clone(),
             groups: groups.clone(),
-            state: membership::State::default(),
+            state: membership::PendingWrites::default(),
         };
         desk.join().await?;
         let (asks, asked) = mpsc::unbounded_channel();
@@ -71,16 +71,16 @@ impl Started {
             deliver: deliver.clone(),
             sender: sender.clone(),
             peers: peers.clone(),
-            figures: figures.clone(),
+            faults: faults.clone(),
         });
         let tasks = vec![
             node.supervisor.spawn("redis.registry", {
                 let desk = Arc::new(tokio::sync::Mutex::new((desk, asked)));
-                move || Desk::run(desk.clone())
+                move || RegistryWriter::run(desk.clone())
             }),
             node.supervisor.spawn("redis.link", {
-                let (link, driver, figures) = (link.clone(), driver.clone(), figures.clone());
-                move || link.clone().run(driver.clone(), figures.clone())
+                let (link, driver, faults) = (link.clone(), driver.clone(), faults.clone());
+                move || link.clone().run(driver.clone(), faults.clone())
             }),
             node.supervisor.spawn("redis.publish", {
                 let (sender, link) = (sender.clone(), link.clone());
@@ -94,7 +94,7 @@ impl Started {
                 }
             }),
         ];
-        let rates = Rates::new(link.clone(), peers.clone());
+        let rates = ClusterRateLimiter::new(link.clone(), peers.clone());
         Ok(Self {
             origin,
             deliver,
@@ -104,7 +104,7 @@ impl Started {
             peers,
             groups,
             rates,
-            figures,
+            faults,
             desk: asks,
             tasks: Mutex::new(tasks),
         })
@@ -122,7 +122,7 @@ impl Started {
         };
         let _ = tokio::time::timeout(LAST_WORDS, said).await;
         let (done, left) = oneshot::channel();
-        if self.desk.send(Ask::Leave(done)).is_ok() {
+        if self.desk.send(RegistryRequest::Leave(done)).is_ok() {
             let _ = left.await;
         }
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -133,7 +133,7 @@ impl Started {
     ///
     /// # Errors
     /// `BACKEND_UNAVAILABLE` when it is gone, or was started again meanwhile.
-    pub(super) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T> {
+    pub(super) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> RegistryRequest) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         let gone =
             || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));

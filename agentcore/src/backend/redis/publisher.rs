@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::bus::MAX_EXTERNAL;
-use super::driver::{Commands, Config, Driver, RealDriver};
+use super::driver::{Commands, Driver, DriverConfig, RealDriver};
 use super::keys::Channel;
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
@@ -35,10 +35,10 @@ use crate::settings::Settings;
 /// ```
 #[derive(Clone)]
 pub struct Publisher {
-    shared: Arc<Shared>,
+    shared: Arc<PublisherConnection>,
 }
 
-struct Shared {
+struct PublisherConnection {
     driver: RealDriver,
     link: Mutex<Option<Arc<dyn Commands>>>,
 }
@@ -63,8 +63,8 @@ impl Publisher {
     /// # Errors
     /// When the URL asks for TLS in a build without it.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let driver = RealDriver::new(Config::of(settings))?;
-        Ok(Self { shared: Arc::new(Shared { driver, link: Mutex::new(None) }) })
+        let driver = RealDriver::new(DriverConfig::of(settings))?;
+        Ok(Self { shared: Arc::new(PublisherConnection { driver, link: Mutex::new(None) }) })
     }
 
     /// All connections in a group, on all nodes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::command_link::Link;
+use super::command_link::CommandLink;
 use super::membership::Peers;
 use crate::backend::{
     MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateRequest, ShardedLimiter, Subject,
@@ -16,25 +16,25 @@ use crate::sync::{Mutex, lock};
 const MANY: usize = 4_096;
 
 /// What this node knows of rates.
-pub(super) struct Rates {
-    link: Arc<Link>,
+pub(super) struct ClusterRateLimiter {
+    link: Arc<CommandLink>,
     peers: Arc<Peers>,
-    known: Arc<Known>,
+    known: Arc<LocalRates>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct LocalRates {
     /// What this node has let pass: it goes on from there when Redis is away.
     here: ShardedLimiter,
     /// Until when a subject has nothing left. Nothing can pass before: what is asked until then is refused without asking.
-    refused: Mutex<HashMap<Limited, (u32, Instant)>>,
+    refused: Mutex<HashMap<LimitKey, (u32, Instant)>>,
 }
 
 /// A subject, and which of its limits.
-type Limited = (Subject, u16, MessageClass);
+type LimitKey = (Subject, u16, MessageClass);
 
-impl Rates {
-    pub(super) fn new(link: Arc<Link>, peers: Arc<Peers>) -> Self {
+impl ClusterRateLimiter {
+    pub(super) fn new(link: Arc<CommandLink>, peers: Arc<Peers>) -> Self {
         Self { link, peers, known: Arc::default() }
     }
 
@@ -77,7 +77,7 @@ impl Rates {
     }
 }
 
-impl Known {
+impl LocalRates {
     /// Decides by this node's share of each quota.
     fn alone(&self, subject: &Subject, quotas: &[Quota], cost: u32, nodes: usize) -> RateDecision {
         let quotas: Vec<_> = quotas.iter().map(|quota| share(quota, cost, nodes)).collect();
@@ -85,7 +85,7 @@ impl Known {
     }
 
     /// Nothing of that cost passes before.
-    fn note_refused(&self, limited: Limited, cost: u32, until: Instant, now: Instant) {
+    fn note_refused(&self, limited: LimitKey, cost: u32, until: Instant, now: Instant) {
         let mut refused = lock(&self.refused);
         if refused.len() >= MANY {
             refused.retain(|_, (_, until)| *until > now);

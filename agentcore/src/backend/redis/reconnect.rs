@@ -19,7 +19,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// How one of the links is opened again and again: how soon, and what the log hears of it.
 #[derive(Debug)]
-pub(super) struct Reopening {
+pub(super) struct Reconnect {
     /// What the log says when there is no link to be had.
     failed: &'static str,
     /// After a link that lived shortly.
@@ -28,40 +28,40 @@ pub(super) struct Reopening {
     lost: LogThrottle<String>,
     unreachable: LogThrottle<String>,
     /// The log has heard of a failure, and not yet of its end.
-    is_owed: bool,
+    recovery_pending: bool,
 }
 
-impl Reopening {
+impl Reconnect {
     pub(super) fn new(failed: &'static str) -> Self {
-        // Started again after a panic, the task has not told what was lost; the supervisor has.
+        // RedisNode again after a panic, the task has not told what was lost; the supervisor has.
         Self {
             failed,
             pause: PAUSE.0,
             lost: LogThrottle::keyed(TELL_EVERY, 1),
             unreachable: LogThrottle::keyed(TELL_EVERY, 1),
-            is_owed: true,
+            recovery_pending: true,
         }
     }
 
     /// Whether the loss of a link that there was `since` then is told: always of one that lived for long, otherwise when
     /// the reason is another one, and once a minute.
-    pub(super) fn may_tell_lost(&mut self, since: Instant, reason: &Error) -> bool {
+    pub(super) fn should_log_loss(&mut self, since: Instant, reason: &Error) -> bool {
         if since.elapsed() >= SHORTLY {
             self.lost.reset();
             self.unreachable.reset();
         }
         let may = self.lost.permit_key(&*format!("{reason:?}")).is_some();
-        self.is_owed |= may;
+        self.recovery_pending |= may;
         may
     }
 
     /// Whether it is told that there is a link again: once after each failure that was.
-    pub(super) fn may_tell_back(&mut self) -> bool {
-        std::mem::take(&mut self.is_owed)
+    pub(super) fn should_log_recovery(&mut self) -> bool {
+        std::mem::take(&mut self.recovery_pending)
     }
 
     /// Waits before another link is opened than the one that there was `since` then; not at all when it lived for long.
-    pub(super) async fn rest(&mut self, since: Instant) {
+    pub(super) async fn back_off(&mut self, since: Instant) {
         if since.elapsed() >= SHORTLY {
             self.pause = PAUSE.0;
             return;
@@ -71,14 +71,14 @@ impl Reopening {
     }
 
     /// Tries until it succeeds: quickly, as whoever waits for it hears nothing of the others.
-    pub(super) async fn open<T, F: Future<Output = Result<T>>>(&mut self, mut connect: impl FnMut() -> F) -> T {
+    pub(super) async fn connect<T, F: Future<Output = Result<T>>>(&mut self, mut open: impl FnMut() -> F) -> T {
         let mut pause = RETRY.0;
         loop {
-            match connect().await {
+            match open().await {
                 Ok(link) => return link,
                 Err(error) => {
                     if self.unreachable.permit_key(&*format!("{error:?}")).is_some() {
-                        self.is_owed = true;
+                        self.recovery_pending = true;
                         tracing::warn!("{}: {error:?}", self.failed);
                     }
                 }
@@ -95,11 +95,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_link_that_lives_shortly_is_followed_after_longer_and_longer_pauses() {
-        let mut reopening = Reopening::new("it fails");
+        let mut reconnect = Reconnect::new("it fails");
         let mut paused = async |lived| {
             let since = Instant::now();
             sleep(lived).await;
-            reopening.rest(since).await;
+            reconnect.back_off(since).await;
             (since.elapsed() - lived).as_millis()
         };
         for pause in [50, 100, 200, 400, 800, 1_000, 1_000] {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::send_queue::{PublishRound, PushOutcome, SendQueue};
 use crate::backend::Publish;
-use crate::backend::redis::command_link::Link;
+use crate::backend::redis::command_link::CommandLink;
 use crate::backend::redis::keys::Channel;
 use crate::log_throttle::LogThrottle;
 use crate::message::OutboundMessage;
@@ -101,7 +101,7 @@ impl BusSender {
     }
 
     /// Sends what waits, for as long as it runs.
-    pub(crate) async fn run(self: Arc<Self>, link: Arc<Link>) {
+    pub(crate) async fn run(self: Arc<Self>, link: Arc<CommandLink>) {
         let mut changes = link.watch();
         let throttle = LogThrottle::default();
         if self.sending.swap(false, Ordering::SeqCst) {
@@ -184,17 +184,17 @@ mod tests {
 
     use super::super::payload::{BusPayload, Control};
     use super::*;
-    use crate::backend::redis::driver::{Driver, Event, StubRedis};
+    use crate::backend::redis::driver::{Driver, StubServer, SubscriptionEvent};
 
     #[tokio::test(start_paused = true)]
     async fn what_was_on_its_way_when_the_task_ended_is_told_to_be_lost() {
-        let redis = StubRedis::new(Duration::from_secs(5));
+        let redis = StubServer::new(Duration::from_secs(5));
         let driver = redis.driver();
-        let link = Arc::new(Link::new(driver.commands().await.unwrap()));
+        let link = Arc::new(CommandLink::new(driver.commands().await.unwrap()));
         let lost = Arc::new(Notify::new());
         let told = lost.clone();
         let events = Arc::new(move |event| {
-            if let Event::Message(channel, payload) = event
+            if let SubscriptionEvent::Message(channel, payload) = event
                 && matches!(BusPayload::read(&channel, &payload), Ok(BusPayload::Control(1, Control::Lost)))
             {
                 told.notify_one();

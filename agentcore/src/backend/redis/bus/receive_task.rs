@@ -14,10 +14,10 @@ use super::loss_tracker::LossTracker;
 use super::payload::{BusPayload, Control, UnreadablePayload};
 use super::publish_task::BusSender;
 use super::sequence::SequenceTracker;
-use crate::backend::redis::driver::{Event, Events};
+use crate::backend::redis::driver::{EventSink, SubscriptionEvent};
 use crate::backend::redis::keys::Channel;
 use crate::backend::redis::membership::Peers;
-use crate::backend::redis::metrics::Figures;
+use crate::backend::redis::metrics::FaultCounters;
 use crate::backend::{Answer, Async, Deliver, Question, ResyncReason};
 use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
@@ -39,7 +39,7 @@ const SWEEP: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct ReceiveQueue {
     waiting: Arc<ReceiveBacklog>,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<SubscriptionEvent>,
 }
 
 #[derive(Debug, Default)]
@@ -51,12 +51,12 @@ struct ReceiveBacklog {
 
 impl ReceiveQueue {
     /// The queue, and the end of it that a link fills.
-    pub(super) fn new() -> (Events, Self) {
+    pub(super) fn new() -> (EventSink, Self) {
         let waiting = Arc::new(ReceiveBacklog::default());
         let (sender, events) = mpsc::unbounded_channel();
         let filling = waiting.clone();
-        let fill = move |event: Event| {
-            if let Event::Message(channel, payload) = &event {
+        let fill = move |event: SubscriptionEvent| {
+            if let SubscriptionEvent::Message(channel, payload) = &event {
                 if filling.bytes.load(Ordering::Relaxed) > BOUND {
                     lock(&filling.overrun).insert(channel.clone());
                     return;
@@ -75,7 +75,7 @@ pub(crate) struct BusReceiver {
     pub(crate) deliver: Arc<dyn Deliver>,
     pub(crate) sender: Arc<BusSender>,
     pub(crate) peers: Arc<Peers>,
-    pub(crate) figures: Arc<Figures>,
+    pub(crate) faults: Arc<FaultCounters>,
 }
 
 impl BusReceiver {
@@ -97,16 +97,16 @@ impl BusReceiver {
                 },
             };
             match event {
-                Some(Event::Message(channel, payload)) => {
+                Some(SubscriptionEvent::Message(channel, payload)) => {
                     inbound.waiting.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
                     self.read(&mut reading, &channel, payload).await;
                 }
-                Some(Event::Unsubscribed(channel)) => reading.streams.forget(&channel),
-                Some(Event::Lost) | None => return,
+                Some(SubscriptionEvent::Unsubscribed(channel)) => reading.streams.forget(&channel),
+                Some(SubscriptionEvent::Lost) | None => return,
             }
             let overrun = std::mem::take(&mut *lock(&inbound.waiting.overrun));
             for channel in overrun {
-                self.figures.overrun();
+                self.faults.overrun();
                 reading.missing.note(channel);
             }
             self.tell(&mut reading);
@@ -127,7 +127,7 @@ impl BusReceiver {
             Ok(BusPayload::Batch(head, messages)) => {
                 let verdict = reading.streams.note(channel, &head, messages.len(), now);
                 if verdict.hole {
-                    self.figures.hole();
+                    self.faults.gap();
                     reading.missing.note(channel.clone());
                 }
                 for message in messages.into_iter().skip(verdict.seen) {
@@ -143,11 +143,11 @@ impl BusReceiver {
             Ok(BusPayload::Control(origin, _)) if origin == self.origin => {}
             Ok(BusPayload::Control(origin, talk)) => self.talk(reading, origin, talk),
             Err(UnreadablePayload::Lossy(what)) => {
-                self.figures.unreadable(|| format!("a payload is {what}"), channel);
+                self.faults.unreadable(|| format!("a payload is {what}"), channel);
                 reading.missing.note(channel.clone());
             }
             Err(UnreadablePayload::External(why)) => {
-                self.figures.unreadable(|| format!("an envelope from outside: {why}"), channel);
+                self.faults.unreadable(|| format!("an envelope from outside: {why}"), channel);
             }
         }
         if now.saturating_duration_since(reading.swept) > SWEEP {
@@ -166,7 +166,7 @@ impl BusReceiver {
             if !is_behind {
                 reading.behind_until = Some(Instant::now() + IMPATIENT);
             }
-            self.figures.overrun();
+            self.faults.overrun();
             reading.missing.note(channel.clone());
         }
     }
@@ -179,7 +179,7 @@ impl BusReceiver {
                 self.peers.goodbye(origin);
             }
             Control::Lost => {
-                self.figures.hole();
+                self.faults.gap();
                 reading.missing.note_all();
             }
             Control::Ask(number, question) => self.answer(origin, number, question),

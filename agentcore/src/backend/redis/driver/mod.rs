@@ -20,9 +20,9 @@ mod stub;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use real::{Config, RealDriver};
+pub(crate) use real::{DriverConfig, RealDriver};
 #[cfg(any(test, feature = "test-util"))]
-pub(crate) use stub::StubRedis;
+pub(crate) use stub::StubServer;
 
 use std::error::Error as _;
 use std::fmt;
@@ -45,15 +45,15 @@ pub(crate) trait Driver: fmt::Debug + Send + Sync + 'static {
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>>;
 
     /// A link that receives. `events` is called in the order in which things happened, from one task, and must not wait.
-    fn subscription(&self, events: Events) -> Async<'static, Result<Arc<dyn Subscription>>>;
+    fn subscription(&self, events: EventSink) -> Async<'static, Result<Arc<dyn Subscription>>>;
 }
 
 /// Hears what a subscription receives.
-pub(crate) type Events = Arc<dyn Fn(Event) + Send + Sync>;
+pub(crate) type EventSink = Arc<dyn Fn(SubscriptionEvent) + Send + Sync>;
 
 /// What a subscription receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum SubscriptionEvent {
     /// A payload on a channel.
     Message(Channel, Bytes),
     /// Nothing more comes on a channel.
@@ -84,14 +84,14 @@ pub(crate) trait Commands: Send + Sync {
 
     /// Takes a lease and begins to write under it; an earlier one of the same node is not touched. Fails when a later join
     /// of the same life has come before: its bytes were held up on a link that was given up.
-    fn join(&self, joining: Joining) -> Async<'static, Result<View>>;
+    fn join(&self, joining: JoinRequest) -> Async<'static, Result<ClusterView>>;
 
     /// Renews a lease. `None`: fenced.
-    fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>>;
+    fn renew(&self, writer: WriteLease) -> Async<'static, Result<Option<ClusterView>>>;
 
     /// Writes changes in order, each in one step, and some hundreds of them in the same. `None`: fenced, now and for good,
     /// so nothing counts of what was done before.
-    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>>;
+    fn write(&self, writer: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>>;
 
     /// Removes what a lease has written, and the lease; presences that end so are announced. Only one that has ended, or
     /// the caller's `own`. In small steps: others come in between. Doing it twice, or two at once, does no harm.
@@ -119,7 +119,7 @@ pub(crate) trait Commands: Send + Sync {
 
 /// Under which lease and in which epoch somebody writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Writer {
+pub(crate) struct WriteLease {
     pub(crate) lease: u64,
     pub(crate) epoch: u64,
     /// The bounds that admission keeps.
@@ -128,7 +128,7 @@ pub(crate) struct Writer {
 
 /// A node that takes a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Joining {
+pub(crate) struct JoinRequest {
     /// Chosen at random.
     pub(crate) lease: u64,
     /// The node's name, and which life of it this is; the same for all leases of a life.
@@ -140,24 +140,24 @@ pub(crate) struct Joining {
     /// Which join of this life it is; each is later than those with lower numbers.
     pub(crate) number: u64,
     /// The epoch in which it wrote before. When it is not the current one, Redis has lost what was in it: for one lease
-    /// nobody can know what the others have, and admissions are [`Outcome::Unsure`].
+    /// nobody can know what the others have, and admissions are [`ChangeOutcome::Uncertain`].
     pub(crate) before: Option<u64>,
 }
 
 /// Says that Redis has answered, and has done nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Refusal(String);
+struct RedisRefusal(String);
 
 /// Whether Redis has refused, and so has done nothing; with any other failure nobody knows.
 pub(crate) fn is_refused(error: &Error) -> bool {
-    error.source().is_some_and(|source| source.is::<Refusal>())
+    error.source().is_some_and(|source| source.is::<RedisRefusal>())
 }
 
 /// The error of a [join](Commands::join) that came too late.
 fn overtaken() -> Error {
     Error::backend("the registry in Redis is taken")
-        .with_source(Refusal("a later join of this node was first".to_owned()))
+        .with_source(RedisRefusal("a later join of this node was first".to_owned()))
 }
 
 /// A node with a lease.
@@ -172,7 +172,7 @@ pub(crate) struct Peer {
 
 /// The cluster at the time of a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct View {
+pub(crate) struct ClusterView {
     pub(crate) epoch: u64,
     /// Nodes whose lease is live, the own one too.
     pub(crate) live: Vec<Peer>,
@@ -195,24 +195,24 @@ pub(crate) enum Change {
     Take(UserId, Option<IpAddr>),
     /// Gives one back.
     Release(UserId, Option<IpAddr>),
-    /// The user has so many places on this node; [`Joining::places`] has them already.
+    /// The user has so many places on this node; [`JoinRequest::places`] has them already.
     Places(UserId, usize),
     /// As many are of connections from an address.
     PlacesOf(IpAddr, usize),
     /// The node wants so many places for groups in all; it gets as many of them as there are, but keeps those it says it
-    /// needs, also over the limit. [`Outcome::Unsure`] after a loss: it keeps what it has or needs, which is not all.
+    /// needs, also over the limit. [`ChangeOutcome::Uncertain`] after a loss: it keeps what it has or needs, which is not all.
     Groups { wanted: usize, needed: usize },
     /// So many connections of this node are in a group.
     Members(GroupName, usize),
     /// A user has a connection of this node that makes it present in a group.
-    Enter(Entering),
+    Enter(EnterPresence),
     /// It has none any more. `lost`: it is announced as left when the grace is over, unless it comes back.
     Exit { group: GroupName, user: UserId, lost: bool },
 }
 
 /// A presence that begins on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entering {
+pub(crate) struct EnterPresence {
     pub(crate) group: GroupName,
     pub(crate) user: UserId,
     /// Payload for the group's channel; published in the same step when it is the first node with the user there, and the
@@ -227,13 +227,13 @@ pub(crate) struct Entering {
 
 /// What became of a change.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum ChangeOutcome {
     Done,
     /// Admitted; the user has so many places now, over all nodes.
     Admitted(usize),
     Refused(Refused),
     /// Redis has lost what it knew, and not all nodes may have written again.
-    Unsure,
+    Uncertain,
     /// The node has so many places for groups.
     Groups(usize),
 }

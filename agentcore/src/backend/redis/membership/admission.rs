@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::driver::View;
+use super::super::driver::ClusterView;
 use crate::backend::{Admission, AdmissionLimits, Refused};
 use crate::id::UserId;
 
 /// The places of one node.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct LocalAdmission {
     total: usize,
-    users: HashMap<UserId, Share>,
+    users: HashMap<UserId, UserConnections>,
     ips: HashMap<IpAddr, usize>,
     /// So many may this node have while it cannot ask: those that Redis counted when the lease was last renewed, and a
     /// share of what was free then. So all nodes together have no more than there are, however long Redis takes nothing in.
@@ -23,13 +23,13 @@ pub(super) struct Places {
 
 /// The places of a user.
 #[derive(Debug, Clone, Copy, Default)]
-struct Share {
+struct UserConnections {
     here: usize,
     /// On the other nodes, when this one last asked.
     elsewhere: usize,
 }
 
-impl Places {
+impl LocalAdmission {
     /// Notes an admission that Redis has granted; the user has `all` places now.
     ///
     /// It comes off what this node may give while it cannot ask: the last renewal did not know of it.
@@ -56,7 +56,7 @@ impl Places {
         Ok(())
     }
 
-    fn add(&mut self, admission: &Admission) -> &mut Share {
+    fn add(&mut self, admission: &Admission) -> &mut UserConnections {
         self.total += 1;
         if let Some(ip) = admission.ip {
             *self.ips.entry(ip).or_default() += 1;
@@ -91,14 +91,14 @@ impl Places {
     }
 
     /// Notes what Redis counts.
-    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, view: &View, origin: u64) {
+    pub(super) fn refresh(&mut self, limits: &AdmissionLimits, view: &ClusterView, origin: u64) {
         (self.live, self.cap) = Self::share(limits, view, origin);
         self.known_in = Some(view.epoch);
     }
 
     /// Notes what Redis counts at least, while not all of them have told Redis again: no more than the rest is
     /// shared. What was seen in this epoch before it was known to be unsure counts for nothing.
-    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, view: &View, origin: u64) {
+    pub(super) fn lessen(&mut self, limits: &AdmissionLimits, view: &ClusterView, origin: u64) {
         self.doubt(view.epoch);
         let (live, cap) = Self::share(limits, view, origin);
         (self.live, self.cap) = (self.live.max(live), self.cap.min(cap));
@@ -109,7 +109,7 @@ impl Places {
         self.known_in = self.known_in.filter(|known| *known != epoch);
     }
 
-    fn share(limits: &AdmissionLimits, view: &View, origin: u64) -> (usize, usize) {
+    fn share(limits: &AdmissionLimits, view: &ClusterView, origin: u64) -> (usize, usize) {
         let (live, all) = (view.live.len().max(1), view.live.iter().map(|peer| peer.places).sum());
         let here: usize = view.live.iter().filter(|peer| peer.origin == origin).map(|peer| peer.places).sum();
         (live, here + limits.total.saturating_sub(all) / live)

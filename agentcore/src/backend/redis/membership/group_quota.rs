@@ -1,11 +1,11 @@
-//! Places for groups: those that Redis has granted, and those that are taken.
+//! LocalAdmission for groups: those that Redis has granted, and those that are taken.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Most places are taken without asking, of those that were granted before. Both numbers stand in one, so that taking is
 /// one step.
 #[derive(Debug, Default)]
-pub(in super::super) struct GroupPlaces {
+pub(in super::super) struct GroupQuota {
     /// Granted in the upper half, taken in the lower.
     numbers: AtomicU64,
     /// So many more are asked for at once.
@@ -15,7 +15,7 @@ pub(in super::super) struct GroupPlaces {
 const HALF: u32 = 32;
 const LOWER: u64 = u32::MAX as u64;
 
-impl GroupPlaces {
+impl GroupQuota {
     /// Takes a place that is granted already.
     pub(in super::super) fn take(&self) -> bool {
         self.change(|granted, taken| (taken < granted).then_some((granted, taken + 1))).is_some()

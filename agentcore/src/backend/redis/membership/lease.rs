@@ -2,12 +2,12 @@
 
 use tokio::time::Instant;
 
-use super::super::driver::{Change, Joining, View, Writer, is_refused};
+use super::super::driver::{Change, ClusterView, JoinRequest, WriteLease, is_refused};
 use super::pending::MOST;
-use super::writer::Desk;
+use super::writer::RegistryWriter;
 use crate::backend::ResyncReason;
 
-impl Desk {
+impl RegistryWriter {
     /// Renews the lease, or takes one and writes all that this node has. False when Redis does not say so.
     pub(super) async fn renew(&mut self) -> bool {
         let Some(commands) = self.link.get() else { return false };
@@ -49,7 +49,7 @@ impl Desk {
         let Some(commands) = self.link.get() else { return Ok(false) };
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
         self.state.joins += 1;
-        let joining = Joining {
+        let joining = JoinRequest {
             lease,
             node: self.node.clone(),
             origin: self.origin,
@@ -67,7 +67,7 @@ impl Desk {
         }
         let view = joined?;
         let lost = before.is_some_and(|before| before != view.epoch);
-        let writer = Writer { lease, epoch: view.epoch, limits: self.limits };
+        let writer = WriteLease { lease, epoch: view.epoch, limits: self.limits };
         let changes = self.everything(lost);
         for changes in changes.chunks(MOST) {
             if commands.write(writer, changes.into()).await?.is_none() {
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// Takes note of the cluster.
-    fn see(&mut self, view: &View) {
+    fn see(&mut self, view: &ClusterView) {
         let live = view.live.len().max(1);
         // Until all nodes have written again, what was free before the loss is what they share.
         let certain = view.unsure.is_none();

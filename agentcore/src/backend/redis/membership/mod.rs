@@ -10,8 +10,8 @@ mod request;
 mod unsynced;
 mod writer;
 
-pub(super) use group_quota::GroupPlaces;
+pub(super) use group_quota::GroupQuota;
 pub(super) use peers::Peers;
-pub(super) use pending::State;
-pub(super) use request::{Ask, Entry};
-pub(super) use writer::Desk;
+pub(super) use pending::PendingWrites;
+pub(super) use request::{PresenceEntry, RegistryRequest};
+pub(super) use writer::RegistryWriter;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::super::driver::View;
+use super::super::driver::ClusterView;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
 use crate::sync::{Mutex, lock};
 
@@ -18,14 +18,14 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Changed by each renewal of the lease, and by what nodes say of themselves in between.
 pub(in super::super) struct Peers {
-    known: Mutex<Known>,
-    questions: Mutex<HashMap<u64, Asked>>,
+    known: Mutex<PeerSet>,
+    questions: Mutex<HashMap<u64, PendingQuestion>>,
     next: AtomicU64,
     deliver: Arc<dyn Deliver>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct PeerSet {
     live: HashSet<u64>,
     /// They said goodbye, and may be in the next view nevertheless.
     gone: HashSet<u64>,
@@ -37,7 +37,7 @@ struct Known {
     looks: u64,
 }
 
-impl Known {
+impl PeerSet {
     /// Takes note of who is in a view. The number of the look, if some are missing.
     fn see(&mut self, view: &HashSet<u64>) -> Option<u64> {
         self.doubted.retain(|origin, _| !view.contains(origin));
@@ -62,7 +62,7 @@ impl Known {
 }
 
 #[derive(Debug)]
-struct Asked {
+struct PendingQuestion {
     missing: HashSet<u64>,
     answers: Vec<Answer>,
     bell: Arc<Notify>,
@@ -75,10 +75,10 @@ impl Peers {
 
     /// Takes note of a view. Whoever is missing in it without a goodbye has died, and may have had something to say, unless
     /// a second look finds otherwise; or unless Redis has just lost what it knew, and not all may be in it again.
-    pub(in super::super) fn see(self: &Arc<Self>, view: &View, own: u64, certain: bool) {
+    pub(in super::super) fn see(self: &Arc<Self>, view: &ClusterView, own: u64, certain: bool) {
         let live: HashSet<u64> = view.live.iter().map(|peer| peer.origin).filter(|origin| *origin != own).collect();
         if !certain {
-            let Known { live: known, gone, doubted, .. } = &mut *lock(&self.known);
+            let PeerSet { live: known, gone, doubted, .. } = &mut *lock(&self.known);
             doubted.retain(|origin, _| !live.contains(origin));
             known.extend(live.difference(gone));
             return;
@@ -138,11 +138,11 @@ impl Peers {
             if known.live.is_empty() || !up {
                 return Answers { answers: Vec::new(), complete: known.live.is_empty() };
             }
-            let asked = Asked { missing: known.live.clone(), answers: Vec::new(), bell: bell.clone() };
+            let asked = PendingQuestion { missing: known.live.clone(), answers: Vec::new(), bell: bell.clone() };
             lock(&self.questions).insert(number, asked);
         }
         // Also when whoever asks goes away.
-        let open = Open { peers: self, number };
+        let open = QuestionGuard { peers: self, number };
         say(number);
         let answered = async {
             while !open.is_answered() {
@@ -167,18 +167,18 @@ impl Peers {
 }
 
 /// A question that waits; dropping it forgets it.
-struct Open<'a> {
+struct QuestionGuard<'a> {
     peers: &'a Peers,
     number: u64,
 }
 
-impl Open<'_> {
+impl QuestionGuard<'_> {
     fn is_answered(&self) -> bool {
         lock(&self.peers.questions).get(&self.number).is_none_or(|asked| asked.missing.is_empty())
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for QuestionGuard<'_> {
     fn drop(&mut self) {
         lock(&self.peers.questions).remove(&self.number);
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::driver::{Change, Entering, Writer};
-use super::admission::Places;
-use super::group_quota::GroupPlaces;
-use super::presence::Presences;
-use super::request::{Answer, Ask};
-use super::unsynced::Owed;
+use super::super::driver::{Change, EnterPresence, WriteLease};
+use super::admission::LocalAdmission;
+use super::group_quota::GroupQuota;
+use super::presence::PresenceState;
+use super::request::{AdmissionReply, RegistryRequest};
+use super::unsynced::UnsyncedAdmissions;
 use crate::backend::{Admission, Deliver, Refused};
 use crate::id::GroupName;
 
@@ -22,21 +22,21 @@ pub(super) const COUNTS_AFTER: Duration = Duration::from_millis(200);
 
 /// What it knows.
 #[derive(Debug, Default)]
-pub(in super::super) struct State {
+pub(in super::super) struct PendingWrites {
     pub(super) running: bool,
-    pub(super) writer: Option<Writer>,
+    pub(super) writer: Option<WriteLease>,
     /// Leases of this node that Redis may still have.
     pub(super) old_leases: Vec<u64>,
     pub(super) epoch: Option<u64>,
-    pub(super) places: Places,
-    pub(super) presences: Presences,
+    pub(super) places: LocalAdmission,
+    pub(super) presences: PresenceState,
     /// Groups with members on this node, as far as Redis was told.
     pub(super) told: HashSet<GroupName>,
     pub(super) counts: HashSet<GroupName>,
     pub(super) counts_at: Option<Instant>,
     pub(super) fewer_groups: bool,
     /// What has been asked, and not been looked at.
-    pub(super) asks: VecDeque<Ask>,
+    pub(super) asks: VecDeque<RegistryRequest>,
     /// How often it has joined.
     pub(super) joins: u64,
     pub(super) renew_at: Option<Instant>,
@@ -48,29 +48,29 @@ pub(in super::super) struct State {
     pub(super) behind: Option<Instant>,
     pub(super) left_at: Option<Instant>,
     /// Admissions that wait for the next call.
-    pub(super) admits: Vec<(Admission, Answer)>,
-    /// Places that were given or given back, which Redis does not know of.
-    pub(super) owed: Owed,
-    pub(super) group_asks: Vec<Answer>,
+    pub(super) admits: Vec<(Admission, AdmissionReply)>,
+    /// LocalAdmission that were given or given back, which Redis does not know of.
+    pub(super) owed: UnsyncedAdmissions,
+    pub(super) group_asks: Vec<AdmissionReply>,
     /// Who waits for presences to be written.
     pub(super) written: Vec<oneshot::Sender<()>>,
 }
 
 /// One call, and who waits for it.
 #[derive(Debug, Default)]
-pub(super) struct Call {
+pub(super) struct WriteBatch {
     pub(super) changes: Vec<Change>,
     /// So many of them give a place back.
     pub(super) releases: usize,
     /// So many changes come before those that have an answer.
     pub(super) before: usize,
-    pub(super) admits: Vec<(Admission, Answer)>,
-    pub(super) group_asks: Vec<Answer>,
+    pub(super) admits: Vec<(Admission, AdmissionReply)>,
+    pub(super) group_asks: Vec<AdmissionReply>,
     pub(super) written: Vec<oneshot::Sender<()>>,
     pub(super) exits: bool,
 }
 
-impl State {
+impl PendingWrites {
     pub(super) fn next_due(&self) -> Instant {
         // Without a lease nothing is written: what waits goes out with the next one.
         let counts_at = self.counts_at.filter(|_| self.current().is_some());
@@ -98,8 +98,8 @@ impl State {
     }
 
     /// Makes a call of what takes something out.
-    pub(super) fn take_out(&mut self, deliver: &dyn Deliver) -> Call {
-        let mut call = Call::default();
+    pub(super) fn take_out(&mut self, deliver: &dyn Deliver) -> WriteBatch {
+        let mut call = WriteBatch::default();
         let (counts, told) = (&mut self.counts, &mut self.told);
         counts.retain(|group| {
             let is_empty = deliver.group_count(group) == 0;
@@ -114,15 +114,15 @@ impl State {
         call
     }
 
-    fn take_left(&mut self, call: &mut Call) {
+    fn take_left(&mut self, call: &mut WriteBatch) {
         let left = self.presences.take_left(MOST);
         call.exits = left.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
         call.changes.extend(left);
     }
 
     /// Makes a call of what waits.
-    pub(super) fn take_call(&mut self, groups: &GroupPlaces, deliver: &dyn Deliver) -> Call {
-        let mut call = Call::default();
+    pub(super) fn take_call(&mut self, groups: &GroupQuota, deliver: &dyn Deliver) -> WriteBatch {
+        let mut call = WriteBatch::default();
         call.releases = self.owed.take_changes(&mut call.changes);
         if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
             self.take_counts(&mut call.changes, deliver);
@@ -162,7 +162,7 @@ impl State {
     }
 
     /// What was not written waits again. Counts and presences are written anew with the next lease.
-    pub(super) fn put_back(&mut self, call: Call) {
+    pub(super) fn put_back(&mut self, call: WriteBatch) {
         self.admits.splice(0..0, call.admits);
         self.group_asks.splice(0..0, call.group_asks);
         self.written.splice(0..0, call.written);
@@ -183,7 +183,7 @@ impl State {
                     self.counts_at = Some(until);
                 }
                 Change::Groups { .. } => self.fewer_groups = true,
-                Change::Enter(Entering { group, user, .. }) => self.presences.not_entered(group, user),
+                Change::Enter(EnterPresence { group, user, .. }) => self.presences.not_entered(group, user),
                 Change::Exit { group, user, lost } => self.presences.not_left(group, user, *lost),
                 // Who asked decides alone; the others are written with a lease only.
                 Change::Admit(..) | Change::Places(..) | Change::PlacesOf(..) => {}
@@ -198,14 +198,14 @@ impl State {
     }
 
     /// Tells whoever asked; one who has gone meanwhile needs no place.
-    pub(super) fn answer(&mut self, admission: Admission, answer: Answer, decided: Result<(), Refused>) {
+    pub(super) fn answer(&mut self, admission: Admission, answer: AdmissionReply, decided: Result<(), Refused>) {
         if let Err(Ok(())) = answer.send(decided) {
             self.give_back(admission);
         }
     }
 
     /// Under which lease to write, if this node has one that is good for it.
-    pub(super) fn current(&self) -> Option<Writer> {
+    pub(super) fn current(&self) -> Option<WriteLease> {
         self.writer.filter(|_| !self.stale)
     }
 

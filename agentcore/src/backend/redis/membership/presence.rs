@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use super::super::driver::{Change, Entering};
+use super::super::driver::{Change, EnterPresence};
 use crate::backend::{Presence, PresenceExit};
 use crate::id::{ConnectionId, GroupName, UserId};
 
-type Key = (GroupName, UserId);
+type PresenceKey = (GroupName, UserId);
 
 /// Written from two sides: entering and leaving change what is, flushing changes what is written.
 #[derive(Debug, Default)]
-pub(super) struct Presences {
-    present: HashMap<Key, Entry>,
+pub(super) struct PresenceState {
+    present: HashMap<PresenceKey, LocalPresence>,
     /// Those that are to be written, in the order in which they came, and those that are to be taken out again.
-    coming: BTreeMap<u64, Key>,
-    leaving: BTreeMap<u64, Key>,
+    coming: BTreeMap<u64, PresenceKey>,
+    leaving: BTreeMap<u64, PresenceKey>,
     next: u64,
     /// How many users are present in each group, of this node alone.
     counts: HashMap<GroupName, usize>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct LocalPresence {
     connections: Vec<ConnectionId>,
     joined: Bytes,
     left: Bytes,
@@ -33,11 +33,11 @@ struct Entry {
     changed: Option<u64>,
 }
 
-impl Presences {
+impl PresenceState {
     /// A connection enters; `joined` and `left` are payloads.
     pub(super) fn enter(&mut self, presence: &Presence, joined: Bytes, left: Bytes) {
         let key = (presence.group.clone(), presence.user.clone());
-        let entry = self.present.entry(key.clone()).or_insert_with(|| Entry {
+        let entry = self.present.entry(key.clone()).or_insert_with(|| LocalPresence {
             connections: Vec::new(),
             joined: joined.clone(),
             left: left.clone(),
@@ -83,7 +83,7 @@ impl Presences {
         }
     }
 
-    fn change(&mut self, key: Key) {
+    fn change(&mut self, key: PresenceKey) {
         let Some(entry) = self.present.get_mut(&key) else { return };
         if entry.changed.is_none() {
             entry.changed = Some(self.next);
@@ -103,7 +103,7 @@ impl Presences {
         !self.leaving.is_empty()
     }
 
-    /// Takes at most `most` of those that have come, to write them; they count as written. `again`: see [`Entering`].
+    /// Takes at most `most` of those that have come, to write them; they count as written. `again`: see [`EnterPresence`].
     pub(super) fn take_entered(&mut self, most: usize, again: bool) -> Vec<Change> {
         let mut changes = Vec::new();
         while changes.len() < most
@@ -113,7 +113,7 @@ impl Presences {
             (entry.written, entry.changed) = (true, None);
             let (joined, left) = (entry.joined.clone(), entry.left.clone());
             let (group, user) = key;
-            changes.push(Change::Enter(Entering { group, user, joined, left, again }));
+            changes.push(Change::Enter(EnterPresence { group, user, joined, left, again }));
         }
         changes
     }
@@ -151,7 +151,7 @@ impl Presences {
         let key = (group.clone(), user.clone());
         // Whoever comes back brings payloads.
         let (joined, left) = (Bytes::new(), Bytes::new());
-        let entry = Entry { connections: Vec::new(), joined, left, written: true, lost, changed: None };
+        let entry = LocalPresence { connections: Vec::new(), joined, left, written: true, lost, changed: None };
         self.present.entry(key.clone()).or_insert(entry);
         self.change(key);
     }
@@ -183,14 +183,14 @@ mod tests {
         (GroupName::new("g").unwrap(), UserId::new(format!("u{number}")).unwrap())
     }
 
-    fn enter(presences: &mut Presences, number: usize) {
+    fn enter(presences: &mut PresenceState, number: usize) {
         let (group, user) = key(number);
         let connection = ConnectionId { incarnation: 1, serial: number as u64 };
         let presence = Presence { group, user, connection, joined: Bytes::new(), left: Bytes::new() };
         presences.enter(&presence, Bytes::new(), Bytes::new());
     }
 
-    fn exit(presences: &mut Presences, number: usize) {
+    fn exit(presences: &mut PresenceState, number: usize) {
         let (group, user) = &key(number);
         let connection = ConnectionId { incarnation: 1, serial: number as u64 };
         presences.exit(&PresenceExit { group, user, connection, lost: false });
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn who_comes_and_goes_while_nothing_is_written_leaves_nothing() {
-        let mut presences = Presences::default();
+        let mut presences = PresenceState::default();
         enter(&mut presences, 0);
         assert_eq!(presences.take_entered(9, false).len(), 1);
         for number in 1..100 {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_was_not_written_is_written_later() {
-        let mut presences = Presences::default();
+        let mut presences = PresenceState::default();
         enter(&mut presences, 0);
         presences.take_entered(9, false);
         exit(&mut presences, 0);

@@ -6,19 +6,19 @@ use crate::backend::{Admission, Presence, Refused};
 use crate::id::{ConnectionId, GroupName, UserId};
 
 /// Tells whoever asked for a place.
-pub(super) type Answer = oneshot::Sender<Result<(), Refused>>;
+pub(super) type AdmissionReply = oneshot::Sender<Result<(), Refused>>;
 
 /// What is asked of the writer.
 #[derive(Debug)]
-pub(in super::super) enum Ask {
-    Admit(Admission, Answer),
+pub(in super::super) enum RegistryRequest {
+    Admit(Admission, AdmissionReply),
     Release(Admission),
     /// A place for one more group than are granted.
-    Groups(Answer),
+    Groups(AdmissionReply),
     /// Fewer groups than are granted.
     FewerGroups,
     Members(GroupName),
-    Enter(Box<Entry>, oneshot::Sender<()>),
+    Enter(Box<PresenceEntry>, oneshot::Sender<()>),
     Exit {
         group: GroupName,
         user: UserId,
@@ -34,7 +34,7 @@ pub(in super::super) enum Ask {
 
 /// A presence, with its payloads.
 #[derive(Debug)]
-pub(in super::super) struct Entry {
+pub(in super::super) struct PresenceEntry {
     pub(in super::super) presence: Presence,
     pub(in super::super) joined: bytes::Bytes,
     pub(in super::super) left: bytes::Bytes,

@@ -1,4 +1,4 @@
-//! Places that Redis does not know of yet: what was given without asking it, and what was given back.
+//! LocalAdmission that Redis does not know of yet: what was given without asking it, and what was given back.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,9 +9,9 @@ use crate::id::UserId;
 /// What is owed to Redis: for each user and address, how many places more there are than it knows of, or fewer. What comes
 /// and goes while it is away comes to nothing here.
 #[derive(Debug, Default)]
-pub(super) struct Owed(HashMap<(UserId, Option<IpAddr>), isize>);
+pub(super) struct UnsyncedAdmissions(HashMap<(UserId, Option<IpAddr>), isize>);
 
-impl Owed {
+impl UnsyncedAdmissions {
     /// A place was given.
     pub(super) fn take(&mut self, user: UserId, ip: Option<IpAddr>) {
         self.add(user, ip, 1);

@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::super::command_link::Link;
-use super::super::driver::{Change, Outcome, is_refused};
-use super::group_quota::GroupPlaces;
+use super::super::command_link::CommandLink;
+use super::super::driver::{Change, ChangeOutcome, is_refused};
+use super::group_quota::GroupQuota;
 use super::peers::Peers;
-use super::pending::{COUNTS_AFTER, Call, MOST, State};
-use super::request::{Answer, Ask, Entry};
+use super::pending::{COUNTS_AFTER, MOST, PendingWrites, WriteBatch};
+use super::request::{AdmissionReply, PresenceEntry, RegistryRequest};
 use crate::backend::{Admission, AdmissionLimits, Deliver, PresenceExit, Refused};
 use crate::error::{Error, Result};
 use crate::id::NodeId;
@@ -23,22 +23,22 @@ use crate::id::NodeId;
 const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 /// The writer.
-pub(in super::super) struct Desk {
+pub(in super::super) struct RegistryWriter {
     pub(in super::super) node: NodeId,
     pub(in super::super) origin: u64,
     pub(in super::super) limits: AdmissionLimits,
     pub(in super::super) lease_time: Duration,
-    pub(in super::super) link: Arc<Link>,
+    pub(in super::super) link: Arc<CommandLink>,
     pub(in super::super) deliver: Arc<dyn Deliver>,
     pub(in super::super) peers: Arc<Peers>,
-    pub(in super::super) groups: Arc<GroupPlaces>,
-    pub(in super::super) state: State,
+    pub(in super::super) groups: Arc<GroupQuota>,
+    pub(in super::super) state: PendingWrites,
 }
 
-impl Desk {
-    /// Answers what is asked, until everything is given back. Started again after a panic, it takes a new lease: what the
+impl RegistryWriter {
+    /// Answers what is asked, until everything is given back. RedisNode again after a panic, it takes a new lease: what the
     /// last call did is not known.
-    pub(in super::super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<Ask>)>>) {
+    pub(in super::super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<RegistryRequest>)>>) {
         let (desk, asks) = &mut *desk.lock().await;
         let mut link = desk.link.watch();
         let mut taken = Vec::new();
@@ -58,7 +58,7 @@ impl Desk {
             desk.state.asks.extend(taken.drain(..));
             // One by one: a panic in between loses none of the others.
             while let Some(ask) = desk.state.asks.pop_front() {
-                if let Ask::Leave(done) = ask {
+                if let RegistryRequest::Leave(done) = ask {
                     desk.leave().await;
                     let _ = done.send(());
                     return;
@@ -75,37 +75,39 @@ impl Desk {
         if self.link.get().is_some() { self.state.next_due() } else { Instant::now() + COUNTS_AFTER }
     }
 
-    fn note(&mut self, ask: Ask) {
+    fn note(&mut self, ask: RegistryRequest) {
         let state = &mut self.state;
         match ask {
-            Ask::Admit(admission, answer) => state.admits.push((admission, answer)),
+            RegistryRequest::Admit(admission, answer) => state.admits.push((admission, answer)),
             // In the order of the asks: a place that is given back can be taken in the same call.
-            Ask::Release(admission) => state.give_back(admission),
+            RegistryRequest::Release(admission) => state.give_back(admission),
             // What was granted to somebody else's ask may be enough for this one.
-            Ask::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
-            Ask::Groups(answer) => state.group_asks.push(answer),
-            Ask::FewerGroups => state.fewer_groups = true,
+            RegistryRequest::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
+            RegistryRequest::Groups(answer) => state.group_asks.push(answer),
+            RegistryRequest::FewerGroups => state.fewer_groups = true,
             // Empty as far as Redis was told: while it is away, groups that come and go do not pile up.
-            Ask::Members(group) if !state.told.contains(&group) && self.deliver.group_count(&group) == 0 => {
+            RegistryRequest::Members(group)
+                if !state.told.contains(&group) && self.deliver.group_count(&group) == 0 =>
+            {
                 state.counts.remove(&group);
             }
-            Ask::Members(group) => {
+            RegistryRequest::Members(group) => {
                 state.counts.insert(group);
                 state.counts_at.get_or_insert_with(|| Instant::now() + COUNTS_AFTER);
             }
-            Ask::Enter(entry, done) => {
-                let Entry { presence, joined, left } = *entry;
+            RegistryRequest::Enter(entry, done) => {
+                let PresenceEntry { presence, joined, left } = *entry;
                 state.presences.enter(&presence, joined, left);
                 state.written.push(done);
             }
-            Ask::Exit { group, user, connection, lost, done } => {
+            RegistryRequest::Exit { group, user, connection, lost, done } => {
                 state.presences.exit(&PresenceExit { group: &group, user: &user, connection, lost });
                 state.written.push(done);
             }
-            Ask::Present(groups, answer) => {
+            RegistryRequest::Present(groups, answer) => {
                 let _ = answer.send(groups.iter().map(|group| state.presences.count(group)).collect());
             }
-            Ask::Leave(_) => {}
+            RegistryRequest::Leave(_) => {}
         }
     }
 
@@ -198,16 +200,16 @@ impl Desk {
     }
 
     /// Tells whoever waits what was decided.
-    fn settle(&mut self, call: Call, outcomes: Vec<Outcome>) -> bool {
+    fn settle(&mut self, call: WriteBatch, outcomes: Vec<ChangeOutcome>) -> bool {
         self.state.places.given_back(call.releases);
         let mut outcomes = outcomes.into_iter().skip(call.before);
         for (admission, answer) in call.admits {
             let decided = match outcomes.next() {
-                Some(Outcome::Admitted(all)) => {
+                Some(ChangeOutcome::Admitted(all)) => {
                     self.state.places.granted(&admission, all);
                     Ok(())
                 }
-                Some(Outcome::Refused(refused)) => Err(refused),
+                Some(ChangeOutcome::Refused(refused)) => Err(refused),
                 _ => {
                     if let Some(epoch) = self.state.epoch {
                         self.state.places.doubt(epoch);
@@ -218,7 +220,7 @@ impl Desk {
             self.state.answer(admission, answer, decided);
         }
         match outcomes.next() {
-            Some(Outcome::Groups(granted)) => {
+            Some(ChangeOutcome::Groups(granted)) => {
                 self.groups.grant(granted);
                 for answer in call.group_asks {
                     self.tell(answer, if self.groups.take() { Ok(()) } else { Err(Refused::Groups) });
@@ -245,14 +247,14 @@ impl Desk {
     }
 
     /// Tells whoever asked for a place for a group; one who has gone meanwhile needs none.
-    fn tell(&self, answer: Answer, decided: Result<(), Refused>) {
+    fn tell(&self, answer: AdmissionReply, decided: Result<(), Refused>) {
         if let Err(Ok(())) = answer.send(decided) {
             self.groups.give_back();
         }
     }
 
-    /// Joining goes on where nobody knows what the others have.
-    fn allow_groups(&self, asks: Vec<Answer>) {
+    /// JoinRequest goes on where nobody knows what the others have.
+    fn allow_groups(&self, asks: Vec<AdmissionReply>) {
         for answer in asks {
             self.groups.force();
             self.tell(answer, Ok(()));

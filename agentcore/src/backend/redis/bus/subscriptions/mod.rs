@@ -14,7 +14,7 @@ use super::receive_task::{BusReceiver, ReceiveQueue};
 use crate::backend::redis::command_link::PING_EVERY;
 use crate::backend::redis::driver::{Driver, Subscription};
 use crate::backend::redis::keys::Channel;
-use crate::backend::redis::reconnect::Reopening;
+use crate::backend::redis::reconnect::Reconnect;
 use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::{Error, Result};
 use crate::id::GroupName;
@@ -90,7 +90,7 @@ impl Subscriptions {
         driver: Arc<dyn Driver>,
         reader: Arc<BusReceiver>,
     ) {
-        let mut reopening = Reopening::new("the other nodes cannot be heard");
+        let mut reconnect = Reconnect::new("the other nodes cannot be heard");
         let mut link = first;
         // A task that was started again after a panic has no link, and rests as after one that lived shortly.
         let mut since = Instant::now();
@@ -100,19 +100,19 @@ impl Subscriptions {
                     () = reader.run(inbound) => Error::backend("Redis has closed it, or the network"),
                     error = self.follow(&*link) => error,
                 };
-                reader.figures.link_lost();
-                if reopening.may_tell_lost(since, &error) {
+                reader.faults.link_lost();
+                if reconnect.should_log_loss(since, &error) {
                     tracing::warn!("the link that hears the other nodes is lost: {error:?}");
                 }
             }
             lock(&self.channels).set_down();
-            reopening.rest(since).await;
-            let heard = reopening.open(|| self.open(&*driver, reader.origin)).await;
+            reconnect.back_off(since).await;
+            let heard = reconnect.connect(|| self.open(&*driver, reader.origin)).await;
             since = Instant::now();
             lock(&self.channels).set_up(|group| self.deliver.has_members(group));
             match self.restore(&heard).await {
                 Ok(groups) => {
-                    if reopening.may_tell_back() {
+                    if reconnect.should_log_recovery() {
                         tracing::info!(groups, "this node hears the other nodes again");
                     }
                     link = Some(heard);
@@ -120,8 +120,8 @@ impl Subscriptions {
                 // A server that takes links and refuses what they are for: it is not to be asked again at once, and nobody
                 // waits for it meanwhile.
                 Err(error) => {
-                    reader.figures.link_lost();
-                    if reopening.may_tell_lost(since, &error) {
+                    reader.faults.link_lost();
+                    if reconnect.should_log_loss(since, &error) {
                         tracing::warn!("the groups of this node cannot be heard: {error:?}");
                     }
                 }

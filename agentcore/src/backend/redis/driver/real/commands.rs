@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Pipeline, Script};
 
-use super::super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
-use super::connection::{Link, failed};
-use super::context::Shared;
+use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease, overtaken};
+use super::connection::{RedisConnection, failed};
+use super::context::DriverContext;
 use super::rate_script;
-use super::script_args::{self, Call};
+use super::script_args::{self, ScriptCall};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision};
 use crate::error::{Error, Result};
@@ -24,23 +24,23 @@ const GROUPS: usize = 256;
 
 /// The link for commands.
 pub(super) struct RealCommands {
-    inner: Arc<Inner>,
+    inner: Arc<CommandConnection>,
 }
 
-pub(super) struct Inner {
-    link: Link,
-    shared: Arc<Shared>,
+pub(super) struct CommandConnection {
+    link: RedisConnection,
+    shared: Arc<DriverContext>,
     /// Which run of the server this is; empty when it did not say.
     run: String,
 }
 
 impl RealCommands {
-    pub(super) fn new(link: Link, shared: Arc<Shared>, run: String) -> Self {
-        Self { inner: Arc::new(Inner { link, shared, run }) }
+    pub(super) fn new(link: RedisConnection, shared: Arc<DriverContext>, run: String) -> Self {
+        Self { inner: Arc::new(CommandConnection { link, shared, run }) }
     }
 
     /// Something that is done on the link.
-    fn does<T, F>(&self, doing: impl FnOnce(Arc<Inner>) -> F) -> Async<'static, Result<T>>
+    fn does<T, F>(&self, doing: impl FnOnce(Arc<CommandConnection>) -> F) -> Async<'static, Result<T>>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
@@ -48,13 +48,13 @@ impl RealCommands {
     }
 }
 
-impl Inner {
+impl CommandConnection {
     /// A call of one of the registry's scripts.
-    fn call<'a>(&self, script: &'a Script) -> Call<'a> {
-        Call::new(script, &self.shared, &self.run)
+    fn call<'a>(&self, script: &'a Script) -> ScriptCall<'a> {
+        ScriptCall::new(script, &self.shared, &self.run)
     }
 
-    async fn run<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T> {
+    async fn run<T: FromRedisValue>(&self, call: ScriptCall<'_>) -> Result<T> {
         let answer = self.link.run(call.script, &call.command).await?;
         redis::from_redis_value(answer).map_err(failed)
     }
@@ -77,7 +77,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn write(&self, writer: Writer, changes: &[Change]) -> Result<Option<Vec<Outcome>>> {
+    async fn write(&self, writer: WriteLease, changes: &[Change]) -> Result<Option<Vec<ChangeOutcome>>> {
         let mut outcomes = Vec::with_capacity(changes.len());
         // Whoever is fenced stays so, and a step that follows would be too: a writer is told so, whatever was done before.
         for some in steps(changes) {
@@ -130,7 +130,7 @@ impl Commands for RealCommands {
         self.does(|inner| async move { inner.link.ping().await })
     }
 
-    fn join(&self, joining: Joining) -> Async<'static, Result<View>> {
+    fn join(&self, joining: JoinRequest) -> Async<'static, Result<ClusterView>> {
         self.does(|inner| async move {
             let call = script_args::join(inner.call(&inner.shared.scripts.join), &joining);
             let view: Option<script_args::RawView> = inner.run(call).await?;
@@ -138,7 +138,7 @@ impl Commands for RealCommands {
         })
     }
 
-    fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>> {
+    fn renew(&self, writer: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
         self.does(move |inner| async move {
             let call = inner.call(&inner.shared.scripts.renew).with(writer.lease).with(writer.epoch);
             let view: Option<script_args::RawView> = inner.run(call).await?;
@@ -146,7 +146,7 @@ impl Commands for RealCommands {
         })
     }
 
-    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
+    fn write(&self, writer: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
         self.does(move |inner| async move { inner.write(writer, &changes).await })
     }
 

@@ -11,7 +11,7 @@ use redis::{
     RedisError, Script, ServerErrorKind, Value,
 };
 
-use super::super::Refusal;
+use super::super::RedisRefusal;
 use crate::error::{Error, Result};
 
 /// Opening a link, and each call on it, ends within this, by the time in which this process runs.
@@ -59,13 +59,13 @@ pub(super) fn config() -> AsyncConnectionConfig {
 }
 
 /// An open connection. Dropping it closes it.
-pub(super) struct Link {
+pub(super) struct RedisConnection {
     connection: MultiplexedConnection,
     /// The first failure that leaves unknown what was done: from then on an answer could belong to anything.
     dead: OnceLock<RedisError>,
 }
 
-impl Link {
+impl RedisConnection {
     /// Connects, and says who we are.
     pub(super) async fn open(client: &Client, config: &AsyncConnectionConfig) -> Result<Self> {
         let opened = within(client.get_multiplexed_async_connection_with_config(config)).await;
@@ -182,7 +182,7 @@ pub(super) fn failed(cause: impl Into<RedisError>) -> Error {
     match cause.kind() {
         ErrorKind::Io => Error::backend("Redis does not answer").with_source(text),
         ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => {
-            Error::backend("Redis refuses").with_source(Refusal(text))
+            Error::backend("Redis refuses").with_source(RedisRefusal(text))
         }
         _ => Error::backend("Redis gives an answer that cannot be used").with_source(text),
     }

@@ -3,20 +3,20 @@
 use std::sync::atomic::AtomicBool;
 
 use super::scripts::Scripts;
-use crate::backend::redis::keys::Names;
+use crate::backend::redis::keys::Keyspace;
 
 /// What all links of a driver use.
-pub(super) struct Shared {
-    pub(super) names: Names,
+pub(super) struct DriverContext {
+    pub(super) names: Keyspace,
     pub(super) scripts: Scripts,
-    pub(super) times: Times,
+    pub(super) times: ScriptTimes,
     /// The policy of eviction has been warned of.
     pub(super) warned: AtomicBool,
 }
 
 /// Durations that scripts are given, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
+pub(super) struct ScriptTimes {
     pub(super) lease: u64,
     pub(super) registry: u64,
     pub(super) presence: u64,

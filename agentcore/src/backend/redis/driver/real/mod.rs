@@ -16,21 +16,21 @@ use std::time::Duration;
 use redis::{Client, Pipeline, Value};
 
 use self::commands::RealCommands;
-use self::connection::{Link, client, config};
-use self::context::{Shared, Times};
+use self::connection::{RedisConnection, client, config};
+use self::context::{DriverContext, ScriptTimes};
 use self::scripts::Scripts;
-use super::{Commands, Driver, Events, Subscription};
-use crate::backend::redis::keys::Names;
+use super::{Commands, Driver, EventSink, Subscription};
+use crate::backend::redis::keys::Keyspace;
 use crate::backend::{Async, GRACE};
 use crate::error::Result;
 use crate::settings::Settings;
 
 /// What a driver needs to know.
 #[derive(Clone)]
-pub(crate) struct Config {
+pub(crate) struct DriverConfig {
     /// `redis://[user[:password]@]host[:port][/database]`; `rediss://` with the feature `redis-tls`.
     pub(crate) url: String,
-    pub(crate) names: Names,
+    pub(crate) names: Keyspace,
     /// How long a node counts as live without a renewal.
     pub(crate) lease: Duration,
     /// When keys that nobody renews vanish: those of places and members, and those of presences.
@@ -41,7 +41,7 @@ pub(crate) struct Config {
 /// Opens links to a server.
 pub(crate) struct RealDriver {
     client: Client,
-    shared: Arc<Shared>,
+    shared: Arc<DriverContext>,
 }
 
 impl RealDriver {
@@ -49,29 +49,30 @@ impl RealDriver {
     ///
     /// # Errors
     /// When the URL cannot be read, or asks for TLS in a build without it.
-    pub(crate) fn new(config: Config) -> Result<Self> {
+    pub(crate) fn new(config: DriverConfig) -> Result<Self> {
         Self::with_grace(config, GRACE)
     }
 
     /// The same with another grace of presences.
-    pub(super) fn with_grace(config: Config, grace: Duration) -> Result<Self> {
-        let times = Times {
+    pub(super) fn with_grace(config: DriverConfig, grace: Duration) -> Result<Self> {
+        let times = ScriptTimes {
             lease: millis(config.lease),
             registry: millis(config.registry_expiry),
             presence: millis(config.presence_expiry),
             grace: millis(grace),
         };
-        let shared = Shared { names: config.names, scripts: Scripts::new(), times, warned: AtomicBool::new(false) };
+        let shared =
+            DriverContext { names: config.names, scripts: Scripts::new(), times, warned: AtomicBool::new(false) };
         Ok(Self { client: client(&config.url)?, shared: Arc::new(shared) })
     }
 }
 
-impl Config {
+impl DriverConfig {
     /// As the settings of a node say.
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
             url: settings.redis_url.secret().to_owned(),
-            names: Names::new(settings.redis_channel_prefix.as_str()),
+            names: Keyspace::new(settings.redis_channel_prefix.as_str()),
             lease: settings.node_lease,
             registry_expiry: settings.redis_registry_expiry,
             presence_expiry: settings.redis_group_expiry,
@@ -79,10 +80,10 @@ impl Config {
     }
 }
 
-impl fmt::Debug for Config {
+impl fmt::Debug for DriverConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the URL: it may have a password.
-        f.debug_struct("Config").field("names", &self.names).field("lease", &self.lease).finish_non_exhaustive()
+        f.debug_struct("DriverConfig").field("names", &self.names).field("lease", &self.lease).finish_non_exhaustive()
     }
 }
 
@@ -96,13 +97,13 @@ impl Driver for RealDriver {
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>> {
         let (client, shared) = (self.client.clone(), self.shared.clone());
         Box::pin(async move {
-            let link = Link::open(&client, &config()).await?;
+            let link = RedisConnection::open(&client, &config()).await?;
             let run = meet(&link, &shared.warned).await?;
             Ok(Arc::new(RealCommands::new(link, shared, run)) as Arc<dyn Commands>)
         })
     }
 
-    fn subscription(&self, events: Events) -> Async<'static, Result<Arc<dyn Subscription>>> {
+    fn subscription(&self, events: EventSink) -> Async<'static, Result<Arc<dyn Subscription>>> {
         let (client, names) = (self.client.clone(), self.shared.names.clone());
         Box::pin(async move {
             let subscription = subscription::open(&client, names, events).await?;
@@ -113,7 +114,7 @@ impl Driver for RealDriver {
 
 /// Asks which run of the server this is, and warns when it may evict keys. A server that does not permit the questions is
 /// as good: what is not known is empty.
-async fn meet(link: &Link, warned: &AtomicBool) -> Result<String> {
+async fn meet(link: &RedisConnection, warned: &AtomicBool) -> Result<String> {
     let mut questions = Pipeline::with_capacity(2);
     questions.cmd("INFO").arg("server").cmd("CONFIG").arg("GET").arg("maxmemory-policy");
     let mut answers = link.call_all(&questions).await?.into_iter();

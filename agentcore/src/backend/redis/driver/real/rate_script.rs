@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use redis::Script;
 
-use super::script_args::Call;
+use super::script_args::ScriptCall;
 use crate::backend::redis::keys::escaped;
 use crate::backend::{MessageClass, Quota, RateAlgorithm, RateDecision, window_granularity};
 
 /// A call that takes from quotas. `subject` is what the keys of the subject begin with.
-pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost: u32) -> Call<'a> {
+pub(super) fn call<'a>(script: &'a Script, subject: &str, quotas: &[Quota], cost: u32) -> ScriptCall<'a> {
     let keys: Vec<_> = quotas.iter().map(|quota| key(subject, quota)).collect();
-    let mut call = Call::over(script, &keys).with(cost);
+    let mut call = ScriptCall::over(script, &keys).with(cost);
     for quota in quotas {
         // Rounded up: a window that is longer by less than a microsecond never lets more through.
         let window = u64::try_from(quota.window.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);

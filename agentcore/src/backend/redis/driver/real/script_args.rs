@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, Script, ToRedisArgs};
 
-use super::super::{Change, Joining, Outcome, Peer, View, Writer};
+use super::super::{Change, ChangeOutcome, ClusterView, JoinRequest, Peer, WriteLease};
 use super::connection::failed;
-use super::context::Shared;
+use super::context::DriverContext;
 use crate::backend::Refused;
-use crate::backend::redis::keys::{Channel, Names};
+use crate::backend::redis::keys::{Channel, Keyspace};
 use crate::error::Result;
 use crate::id::NodeId;
 
 /// One call of a script.
-pub(super) struct Call<'a> {
+pub(super) struct ScriptCall<'a> {
     pub(super) script: &'a Script,
     pub(super) command: Cmd,
 }
 
-impl<'a> Call<'a> {
+impl<'a> ScriptCall<'a> {
     /// What each script of the registry is given first.
-    pub(super) fn new(script: &'a Script, shared: &Shared, run: &str) -> Self {
+    pub(super) fn new(script: &'a Script, shared: &DriverContext, run: &str) -> Self {
         let times = shared.times;
         let call = Self::over(script, &[shared.names.registry()]);
         call.with(times.lease).with(times.registry).with(times.presence).with(times.grace).with(run)
@@ -41,7 +41,7 @@ impl<'a> Call<'a> {
 }
 
 /// Fills in what `join` needs.
-pub(super) fn join<'a>(call: Call<'a>, joining: &Joining) -> Call<'a> {
+pub(super) fn join<'a>(call: ScriptCall<'a>, joining: &JoinRequest) -> ScriptCall<'a> {
     let call = call.with(joining.lease).with(joining.node.as_str()).with(joining.origin);
     let call = call.with(joining.places).with(joining.groups).with(joining.number);
     match joining.before {
@@ -51,7 +51,12 @@ pub(super) fn join<'a>(call: Call<'a>, joining: &Joining) -> Call<'a> {
 }
 
 /// Fills in what `write` needs.
-pub(super) fn write<'a>(call: Call<'a>, writer: &Writer, changes: &[Change], names: &Names) -> Call<'a> {
+pub(super) fn write<'a>(
+    call: ScriptCall<'a>,
+    writer: &WriteLease,
+    changes: &[Change],
+    names: &Keyspace,
+) -> ScriptCall<'a> {
     let limits = &writer.limits;
     let mut call = call.with(writer.lease).with(writer.epoch);
     call = call.with(limits.total).with(limits.per_user).with(limits.per_ip).with(limits.groups);
@@ -96,15 +101,15 @@ fn needs_memory(change: &Change) -> bool {
 }
 
 /// What became of changes: `write` answers with a number for each.
-pub(super) fn outcomes<'a>(changes: &'a [Change], numbers: &'a [i64]) -> impl Iterator<Item = Outcome> + 'a {
+pub(super) fn outcomes<'a>(changes: &'a [Change], numbers: &'a [i64]) -> impl Iterator<Item = ChangeOutcome> + 'a {
     changes.iter().zip(numbers).map(|(change, &number)| match (change, number) {
-        (Change::Admit(..), -1) => Outcome::Refused(Refused::Total),
-        (Change::Admit(..), -2) => Outcome::Refused(Refused::User),
-        (Change::Admit(..), -3) => Outcome::Refused(Refused::Ip),
-        (Change::Admit(..) | Change::Groups { .. }, ..0) => Outcome::Unsure,
-        (Change::Admit(..), places) => Outcome::Admitted(usize::try_from(places).unwrap_or(0)),
-        (Change::Groups { .. }, groups) => Outcome::Groups(usize::try_from(groups).unwrap_or(0)),
-        _ => Outcome::Done,
+        (Change::Admit(..), -1) => ChangeOutcome::Refused(Refused::Total),
+        (Change::Admit(..), -2) => ChangeOutcome::Refused(Refused::User),
+        (Change::Admit(..), -3) => ChangeOutcome::Refused(Refused::Ip),
+        (Change::Admit(..) | Change::Groups { .. }, ..0) => ChangeOutcome::Uncertain,
+        (Change::Admit(..), places) => ChangeOutcome::Admitted(usize::try_from(places).unwrap_or(0)),
+        (Change::Groups { .. }, groups) => ChangeOutcome::Groups(usize::try_from(groups).unwrap_or(0)),
+        _ => ChangeOutcome::Done,
     })
 }
 
@@ -115,9 +120,9 @@ type RawPeer = (u64, String, u64, usize);
 pub(super) type RawView = (u64, Vec<RawPeer>, Vec<RawPeer>, usize, i64, i64);
 
 /// Reads a view.
-pub(super) fn view((epoch, live, ended, groups, unsure, next_left): RawView) -> Result<View> {
+pub(super) fn view((epoch, live, ended, groups, unsure, next_left): RawView) -> Result<ClusterView> {
     let (live, ended) = (peers(live)?, peers(ended)?);
-    Ok(View { epoch, live, ended, groups, unsure: after(unsure), next_left: after(next_left) })
+    Ok(ClusterView { epoch, live, ended, groups, unsure: after(unsure), next_left: after(next_left) })
 }
 
 fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {

@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::Bytes;
 use redis::{Client, ErrorKind, PushInfo, PushKind, Value};
 
-use super::super::{Event, Events, Subscription};
-use super::connection::{self, Link, failed};
+use super::super::{EventSink, Subscription, SubscriptionEvent};
+use super::connection::{self, RedisConnection, failed};
 use crate::backend::Async;
-use crate::backend::redis::keys::{Channel, Names};
+use crate::backend::redis::keys::{Channel, Keyspace};
 use crate::error::Result;
 
 /// Opens a link that hands what it receives to `events`.
-pub(super) async fn open(client: &Client, names: Names, events: Events) -> Result<RealSubscription> {
-    let phase = Arc::new(Phase::default());
-    let pushes = Pushes { names: names.clone(), events, phase: phase.clone() };
+pub(super) async fn open(client: &Client, names: Keyspace, events: EventSink) -> Result<RealSubscription> {
+    let phase = Arc::new(ConnectionPhase::default());
+    let pushes = PushReceiver { names: names.clone(), events, phase: phase.clone() };
     // The crate keeps the closure until the connection ends, however it ends, and then drops it.
     let config = connection::config().set_push_sender(move |push: PushInfo| -> Result<(), ()> {
         pushes.take(push);
         Ok(())
     });
-    let link = Link::open(client, &config).await?;
+    let link = RedisConnection::open(client, &config).await?;
     drop(config);
     if !phase.opens() {
         return Err(failed((ErrorKind::Io, "the connection ended while it was opened")));
@@ -31,9 +31,9 @@ pub(super) async fn open(client: &Client, names: Names, events: Events) -> Resul
 
 /// The receiving link.
 pub(super) struct RealSubscription {
-    link: Arc<Link>,
-    names: Names,
-    phase: Arc<Phase>,
+    link: Arc<RedisConnection>,
+    names: Keyspace,
+    phase: Arc<ConnectionPhase>,
 }
 
 impl Subscription for RealSubscription {
@@ -72,15 +72,15 @@ impl RealSubscription {
 
 impl Drop for RealSubscription {
     fn drop(&mut self) {
-        self.phase.0.store(Phase::OVER, Ordering::Release);
+        self.phase.0.store(ConnectionPhase::OVER, Ordering::Release);
     }
 }
 
 /// Where a receiving link is, so that its end is told once, and only to somebody who has seen its beginning.
 #[derive(Debug, Default)]
-struct Phase(AtomicU8);
+struct ConnectionPhase(AtomicU8);
 
-impl Phase {
+impl ConnectionPhase {
     const OPENING: u8 = 0;
     const OPEN: u8 = 1;
     const OVER: u8 = 2;
@@ -92,13 +92,13 @@ impl Phase {
 }
 
 /// What the crate calls for every push, from the one task that reads the connection.
-struct Pushes {
-    names: Names,
-    events: Events,
-    phase: Arc<Phase>,
+struct PushReceiver {
+    names: Keyspace,
+    events: EventSink,
+    phase: Arc<ConnectionPhase>,
 }
 
-impl Pushes {
+impl PushReceiver {
     fn take(&self, push: PushInfo) {
         let mut data = push.data.into_iter();
         match push.kind {
@@ -106,11 +106,11 @@ impl Pushes {
                 let (Some(channel), Some(Value::BulkString(payload))) = (self.channel(data.next()), data.next()) else {
                     return;
                 };
-                self.tell(Event::Message(channel, Bytes::from(payload)));
+                self.tell(SubscriptionEvent::Message(channel, Bytes::from(payload)));
             }
             PushKind::Unsubscribe => {
                 if let Some(channel) = self.channel(data.next()) {
-                    self.tell(Event::Unsubscribed(channel));
+                    self.tell(SubscriptionEvent::Unsubscribed(channel));
                 }
             }
             PushKind::Disconnection => self.end(),
@@ -125,20 +125,20 @@ impl Pushes {
         }
     }
 
-    fn tell(&self, event: Event) {
-        if self.phase.0.load(Ordering::Acquire) != Phase::OVER {
+    fn tell(&self, event: SubscriptionEvent) {
+        if self.phase.0.load(Ordering::Acquire) != ConnectionPhase::OVER {
             (self.events)(event);
         }
     }
 
     fn end(&self) {
-        if self.phase.0.swap(Phase::OVER, Ordering::AcqRel) == Phase::OPEN {
-            (self.events)(Event::Lost);
+        if self.phase.0.swap(ConnectionPhase::OVER, Ordering::AcqRel) == ConnectionPhase::OPEN {
+            (self.events)(SubscriptionEvent::Lost);
         }
     }
 }
 
-impl Drop for Pushes {
+impl Drop for PushReceiver {
     fn drop(&mut self) {
         self.end();
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Change, Commands, Joining, Outcome, View, Writer, overtaken};
-use super::{State, StubRedis};
+use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease, overtaken};
+use super::{StubServer, StubState};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision, RateRequest, Subject};
 use crate::error::{Error, Result};
@@ -15,19 +15,19 @@ use crate::id::{GroupName, UserId};
 
 /// The link for commands.
 pub(super) struct StubCommands {
-    redis: StubRedis,
+    redis: StubServer,
     /// Once it has failed.
     dead: Arc<AtomicBool>,
 }
 
 impl StubCommands {
-    pub(super) fn new(redis: StubRedis) -> Self {
+    pub(super) fn new(redis: StubServer) -> Self {
         Self { redis, dead: Arc::default() }
     }
 
     fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&mut State) -> T + Send + 'static,
+        step: impl FnOnce(&mut StubState) -> T + Send + 'static,
     ) -> Async<'static, Result<T>> {
         let (redis, dead) = (self.redis.clone(), self.dead.clone());
         Box::pin(async move {
@@ -48,16 +48,16 @@ impl Commands for StubCommands {
         self.step(|_| ())
     }
 
-    fn join(&self, joining: Joining) -> Async<'static, Result<View>> {
+    fn join(&self, joining: JoinRequest) -> Async<'static, Result<ClusterView>> {
         let joined = self.step(|state| state.registry.join(joining));
         Box::pin(async move { joined.await?.ok_or_else(overtaken) })
     }
 
-    fn renew(&self, writer: Writer) -> Async<'static, Result<Option<View>>> {
+    fn renew(&self, writer: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
         self.step(move |state| state.registry.renew(&writer))
     }
 
-    fn write(&self, writer: Writer, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<Outcome>>>> {
+    fn write(&self, writer: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
         self.step(move |state| {
             let (outcomes, messages) = state.registry.write(&writer, changes.to_vec())?;
             state.publish(messages);

@@ -13,14 +13,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Commands, Driver, Events, Subscription};
+use super::{Commands, Driver, EventSink, Subscription};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, GRACE, RateLimiter};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, lock};
 use commands::StubCommands;
-use pubsub::Post;
-use registry::Registry;
+use pubsub::StubPubSub;
+use registry::StubRegistry;
 use subscription::StubSubscription;
 
 /// How long a call takes there and back, and a message to whoever hears it.
@@ -31,19 +31,19 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A Redis without a server. The drivers that it gives away are the nodes' ways to the same one.
 #[derive(Clone)]
-pub(crate) struct StubRedis(Arc<Mutex<State>>);
+pub(crate) struct StubServer(Arc<Mutex<StubState>>);
 
 /// What it keeps, and what is wrong with it.
-struct State {
-    registry: Registry,
+struct StubState {
+    registry: StubRegistry,
     rates: RateLimiter,
-    post: Post,
+    pubsub: StubPubSub,
     down: bool,
     hangs: bool,
     drops: usize,
 }
 
-impl StubRedis {
+impl StubServer {
     /// An empty one. Leases are as long as `lease`.
     pub(crate) fn new(lease: Duration) -> Self {
         Self::with_grace(lease, GRACE)
@@ -51,10 +51,10 @@ impl StubRedis {
 
     /// The same with another grace of presences.
     pub(super) fn with_grace(lease: Duration, grace: Duration) -> Self {
-        let state = State {
-            registry: Registry::new(lease, grace),
+        let state = StubState {
+            registry: StubRegistry::new(lease, grace),
             rates: RateLimiter::new(Instant::now()),
-            post: Post::default(),
+            pubsub: StubPubSub::default(),
             down: false,
             hangs: false,
             drops: 0,
@@ -72,7 +72,7 @@ impl StubRedis {
         let mut state = self.state();
         state.down = down;
         if down {
-            state.post.cut();
+            state.pubsub.cut();
         }
     }
 
@@ -90,7 +90,7 @@ impl StubRedis {
 
     /// Every receiving link ends.
     pub(crate) fn cut_subscriptions(&self) {
-        self.state().post.cut();
+        self.state().pubsub.cut();
     }
 
     /// The next message that is published reaches nobody.
@@ -98,12 +98,12 @@ impl StubRedis {
         self.state().drops += 1;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, StubState> {
         lock(&self.0)
     }
 
     /// Does something in the middle of a delay, in one step.
-    async fn step<T>(&self, step: impl FnOnce(&mut State) -> T) -> Result<T> {
+    async fn step<T>(&self, step: impl FnOnce(&mut StubState) -> T) -> Result<T> {
         tokio::time::sleep(DELAY / 2).await;
         let done = {
             let mut state = self.state();
@@ -125,27 +125,27 @@ impl StubRedis {
     }
 }
 
-impl State {
+impl StubState {
     fn publish(&mut self, messages: Vec<(Channel, Bytes)>) {
         for (channel, payload) in messages {
             match self.drops.checked_sub(1) {
                 Some(fewer) => self.drops = fewer,
-                None => self.post.send(&channel, &payload),
+                None => self.pubsub.send(&channel, &payload),
             }
         }
     }
 }
 
-impl fmt::Debug for StubRedis {
+impl fmt::Debug for StubServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StubRedis").finish_non_exhaustive()
+        f.debug_struct("StubServer").finish_non_exhaustive()
     }
 }
 
-/// Opens links to a [`StubRedis`].
+/// Opens links to a [`StubServer`].
 #[derive(Debug)]
 pub(crate) struct StubDriver {
-    redis: StubRedis,
+    redis: StubServer,
 }
 
 impl Driver for StubDriver {
@@ -157,10 +157,10 @@ impl Driver for StubDriver {
         })
     }
 
-    fn subscription(&self, events: Events) -> Async<'static, Result<Arc<dyn Subscription>>> {
+    fn subscription(&self, events: EventSink) -> Async<'static, Result<Arc<dyn Subscription>>> {
         let redis = self.redis.clone();
         Box::pin(async move {
-            let (id, inbox) = redis.step(|state| state.post.open()).await?;
+            let (id, inbox) = redis.step(|state| state.pubsub.open()).await?;
             Ok(Arc::new(StubSubscription::new(redis, id, inbox, events)) as Arc<dyn Subscription>)
         })
     }

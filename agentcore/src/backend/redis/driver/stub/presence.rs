@@ -10,25 +10,25 @@ use crate::backend::redis::keys::Channel;
 use crate::id::{GroupName, UserId};
 
 /// A user in a group.
-pub(super) type Place = (GroupName, UserId);
+pub(super) type PresenceKey = (GroupName, UserId);
 
 /// What is published when it is over.
 pub(super) type Messages = Vec<(Channel, Bytes)>;
 
 /// The presences of an epoch.
 #[derive(Default)]
-pub(super) struct Presences {
+pub(super) struct StubPresence {
     /// On how many leases.
-    leases: HashMap<Place, usize>,
+    leases: HashMap<PresenceKey, usize>,
     /// How many users, of each group that has one.
     counts: HashMap<GroupName, usize>,
     /// When a grace ends, and what is published then.
-    graces: HashMap<Place, (Instant, Bytes)>,
+    graces: HashMap<PresenceKey, (Instant, Bytes)>,
 }
 
-impl Presences {
+impl StubPresence {
     /// One lease more has it. Whether it begins: it is the first, and there was no grace.
-    pub(super) fn enter(&mut self, place: &Place) -> bool {
+    pub(super) fn enter(&mut self, place: &PresenceKey) -> bool {
         let leases = self.leases.entry(place.clone()).or_default();
         *leases += 1;
         if *leases > 1 {
@@ -39,7 +39,12 @@ impl Presences {
     }
 
     /// One lease less has it. Returns what is to be published now; with a `grace`, later.
-    pub(super) fn leave(&mut self, place: Place, left: Bytes, grace: Option<Duration>) -> Option<(Channel, Bytes)> {
+    pub(super) fn leave(
+        &mut self,
+        place: PresenceKey,
+        left: Bytes,
+        grace: Option<Duration>,
+    ) -> Option<(Channel, Bytes)> {
         if one_less(&mut self.leases, &place) > 0 {
             return None;
         }

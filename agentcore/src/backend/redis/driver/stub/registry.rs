@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::{Change, Entering, Joining, Outcome, Peer, View, Writer};
-use super::presence::{Messages, Place, Presences};
+use super::super::{Change, ChangeOutcome, ClusterView, EnterPresence, JoinRequest, Peer, WriteLease};
+use super::presence::{Messages, PresenceKey, StubPresence};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{AdmissionLimits, Refused};
 use crate::id::{GroupName, UserId};
@@ -17,13 +17,13 @@ use crate::id::{GroupName, UserId};
 const STEP: usize = 500;
 
 /// The registry, and how long things last in it.
-pub(super) struct Registry {
+pub(super) struct StubRegistry {
     lease: Duration,
     grace: Duration,
-    epoch: Option<Epoch>,
+    epoch: Option<StubEpoch>,
 }
 
-struct Epoch {
+struct StubEpoch {
     id: u64,
     begun: Instant,
     /// What began with a loss is unsure until then.
@@ -31,12 +31,12 @@ struct Epoch {
     stamp: Instant,
     /// Redis was away: no lease counts as ended until then.
     grace: Instant,
-    nodes: BTreeMap<u64, Entry>,
-    presences: Presences,
+    nodes: BTreeMap<u64, StubNode>,
+    presences: StubPresence,
 }
 
 /// What one lease has.
-struct Entry {
+struct StubNode {
     peer: Peer,
     join: u64,
     /// `None`: it was found to have ended, and stays so.
@@ -45,10 +45,10 @@ struct Entry {
     users: HashMap<UserId, usize>,
     ips: HashMap<IpAddr, usize>,
     members: HashMap<GroupName, usize>,
-    present: HashMap<Place, Bytes>,
+    present: HashMap<PresenceKey, Bytes>,
 }
 
-impl Registry {
+impl StubRegistry {
     pub(super) fn new(lease: Duration, grace: Duration) -> Self {
         Self { lease, grace, epoch: None }
     }
@@ -58,22 +58,22 @@ impl Registry {
     }
 
     /// `None`: a later join of the same life has come before.
-    pub(super) fn join(&mut self, joining: Joining) -> Option<View> {
+    pub(super) fn join(&mut self, joining: JoinRequest) -> Option<ClusterView> {
         let (now, lease) = (Instant::now(), self.lease);
         self.judge();
-        let later = |entry: &Entry| entry.peer.origin == joining.origin && entry.join > joining.number;
+        let later = |entry: &StubNode| entry.peer.origin == joining.origin && entry.join > joining.number;
         if self.epoch.iter().flat_map(|epoch| epoch.nodes.values()).any(later) {
             return None;
         }
         let lost = if joining.before.is_some() { now + lease } else { now };
-        let epoch = self.epoch.get_or_insert_with(|| Epoch {
+        let epoch = self.epoch.get_or_insert_with(|| StubEpoch {
             id: joining.lease,
             begun: now,
             unsure: lost,
             stamp: now,
             grace: now,
             nodes: BTreeMap::new(),
-            presences: Presences::default(),
+            presences: StubPresence::default(),
         });
         if joining.before.is_some_and(|before| before != epoch.id) {
             epoch.unsure = epoch.unsure.max(epoch.begun + lease);
@@ -82,8 +82,8 @@ impl Registry {
         for other in epoch.nodes.values_mut().filter(|entry| entry.peer.origin == joining.origin) {
             (other.peer.places, other.groups) = (0, 0);
         }
-        let Joining { node, origin, places, .. } = joining;
-        let entry = Entry {
+        let JoinRequest { node, origin, places, .. } = joining;
+        let entry = StubNode {
             peer: Peer { lease: joining.lease, node, origin, places },
             join: joining.number,
             expiry: Some(now + lease),
@@ -97,7 +97,7 @@ impl Registry {
         Some(epoch.view())
     }
 
-    pub(super) fn renew(&mut self, writer: &Writer) -> Option<View> {
+    pub(super) fn renew(&mut self, writer: &WriteLease) -> Option<ClusterView> {
         let (now, lease) = (Instant::now(), self.lease);
         let epoch = self.written_by(writer)?;
         epoch.stamp = now;
@@ -105,7 +105,11 @@ impl Registry {
         Some(epoch.view())
     }
 
-    pub(super) fn write(&mut self, writer: &Writer, changes: Vec<Change>) -> Option<(Vec<Outcome>, Messages)> {
+    pub(super) fn write(
+        &mut self,
+        writer: &WriteLease,
+        changes: Vec<Change>,
+    ) -> Option<(Vec<ChangeOutcome>, Messages)> {
         let grace = self.grace;
         let epoch = self.written_by(writer)?;
         let mut messages = Messages::new();
@@ -169,13 +173,13 @@ impl Registry {
         self.live().iter().any(|entry| entry.users.contains_key(user))
     }
 
-    fn live(&mut self) -> Vec<&Entry> {
+    fn live(&mut self) -> Vec<&StubNode> {
         self.judge();
         self.epoch.iter().flat_map(|epoch| epoch.nodes.values()).filter(|entry| entry.expiry.is_some()).collect()
     }
 
     /// The epoch, unless the writer is fenced.
-    fn written_by(&mut self, writer: &Writer) -> Option<&mut Epoch> {
+    fn written_by(&mut self, writer: &WriteLease) -> Option<&mut StubEpoch> {
         self.judge();
         let epoch = self.epoch.as_mut().filter(|epoch| epoch.id == writer.epoch)?;
         epoch.nodes.get(&writer.lease)?.expiry?;
@@ -197,11 +201,11 @@ impl Registry {
     }
 }
 
-impl Epoch {
-    fn view(&self) -> View {
+impl StubEpoch {
+    fn view(&self) -> ClusterView {
         let (live, ended): (Vec<_>, Vec<_>) = self.nodes.values().partition(|entry| entry.expiry.is_some());
-        let peers = |entries: &[&Entry]| entries.iter().map(|entry| entry.peer.clone()).collect();
-        View {
+        let peers = |entries: &[&StubNode]| entries.iter().map(|entry| entry.peer.clone()).collect();
+        ClusterView {
             epoch: self.id,
             live: peers(&live),
             ended: peers(&ended),
@@ -211,7 +215,13 @@ impl Epoch {
         }
     }
 
-    fn change(&mut self, writer: &Writer, change: Change, grace: Duration, messages: &mut Messages) -> Option<Outcome> {
+    fn change(
+        &mut self,
+        writer: &WriteLease,
+        change: Change,
+        grace: Duration,
+        messages: &mut Messages,
+    ) -> Option<ChangeOutcome> {
         if let Change::Admit(user, ip) = change {
             return self.admit(writer, user, ip);
         }
@@ -229,9 +239,9 @@ impl Epoch {
                 let free = if unsure { entry.groups } else { writer.limits.groups.saturating_sub(others) };
                 entry.groups = needed.max(wanted.min(free));
                 let short = unsure && entry.groups < wanted;
-                return Some(if short { Outcome::Unsure } else { Outcome::Groups(entry.groups) });
+                return Some(if short { ChangeOutcome::Uncertain } else { ChangeOutcome::Groups(entry.groups) });
             }
-            Change::Enter(Entering { group, user, joined, left, again }) => {
+            Change::Enter(EnterPresence { group, user, joined, left, again }) => {
                 let place = (group, user);
                 let is_new = entry.present.insert(place.clone(), left).is_none();
                 if is_new && self.presences.enter(&place) && !(again && unsure) {
@@ -245,35 +255,35 @@ impl Epoch {
                 }
             }
         }
-        Some(Outcome::Done)
+        Some(ChangeOutcome::Done)
     }
 
-    fn admit(&mut self, writer: &Writer, user: UserId, ip: Option<IpAddr>) -> Option<Outcome> {
+    fn admit(&mut self, writer: &WriteLease, user: UserId, ip: Option<IpAddr>) -> Option<ChangeOutcome> {
         if Instant::now() < self.unsure {
-            return Some(Outcome::Unsure);
+            return Some(ChangeOutcome::Uncertain);
         }
         let AdmissionLimits { total, per_user, per_ip, .. } = writer.limits;
         let live = || self.nodes.values().filter(|entry| entry.expiry.is_some());
         if live().map(|entry| entry.peer.places).sum::<usize>() >= total {
-            return Some(Outcome::Refused(Refused::Total));
+            return Some(ChangeOutcome::Refused(Refused::Total));
         }
         let has: usize = live().filter_map(|entry| entry.users.get(&user)).sum();
         if has >= per_user {
-            return Some(Outcome::Refused(Refused::User));
+            return Some(ChangeOutcome::Refused(Refused::User));
         }
         if ip.is_some_and(|ip| live().filter_map(|entry| entry.ips.get(&ip)).sum::<usize>() >= per_ip) {
-            return Some(Outcome::Refused(Refused::Ip));
+            return Some(ChangeOutcome::Refused(Refused::Ip));
         }
         self.nodes.get_mut(&writer.lease)?.take(user, ip);
-        Some(Outcome::Admitted(has + 1))
+        Some(ChangeOutcome::Admitted(has + 1))
     }
 
-    fn others(&self, lease: u64) -> impl Iterator<Item = &Entry> {
+    fn others(&self, lease: u64) -> impl Iterator<Item = &StubNode> {
         self.nodes.values().filter(move |entry| entry.expiry.is_some() && entry.peer.lease != lease)
     }
 }
 
-impl Entry {
+impl StubNode {
     fn take(&mut self, user: UserId, ip: Option<IpAddr>) {
         self.peer.places += 1;
         *self.users.entry(user).or_default() += 1;

@@ -6,12 +6,12 @@ use super::super::*;
 use super::fixture::*;
 use crate::backend::{AdmissionLimits, Refused};
 
-async fn three_writers_race_for_places(world: World) {
+async fn three_writers_race_for_places(redis: TestRedis) {
     let limits = AdmissionLimits { total: 500, per_user: 4, per_ip: 150, groups: 0 };
     let address = |number: usize| IpAddr::from([10, 0, 0, u8::try_from(number % 5).unwrap()]);
     let mut races = Vec::new();
     for name in ["a", "b", "c"] {
-        let node = world.node_within(name, limits).await;
+        let node = redis.node_within(name, limits).await;
         races.push(tokio::spawn(async move {
             let mut admitted = Vec::new();
             for round in 0..20_usize {
@@ -20,11 +20,11 @@ async fn three_writers_race_for_places(world: World) {
                 let outcomes = node.commands.write(node.writer, changes).await.unwrap().unwrap();
                 for (number, outcome) in asked.into_iter().zip(outcomes) {
                     match outcome {
-                        Outcome::Admitted(places) => {
+                        ChangeOutcome::Admitted(places) => {
                             assert!((1..=limits.per_user).contains(&places));
                             admitted.push(number);
                         }
-                        Outcome::Refused(Refused::Total | Refused::User | Refused::Ip) => {}
+                        ChangeOutcome::Refused(Refused::Total | Refused::User | Refused::Ip) => {}
                         other => unreachable!("{other:?}"),
                     }
                 }
@@ -54,77 +54,77 @@ async fn three_writers_race_for_places(world: World) {
             node.write(release).await;
         }
         let not_ours = Change::Release(user("u1"), Some(address(1)));
-        assert!(matches!(node.write(not_ours).await, Outcome::Done));
+        assert!(matches!(node.write(not_ours).await, ChangeOutcome::Done));
     }
     assert_eq!(nodes[0].0.renew().await.unwrap().places(), 0);
     assert_eq!(nodes[0].0.commands.users().await.unwrap(), 0);
 }
 
-async fn a_bound_says_which_it_is_and_leaves_nothing(world: World) {
+async fn a_bound_says_which_it_is_and_leaves_nothing(redis: TestRedis) {
     let limits = AdmissionLimits { total: 4, per_user: 2, per_ip: 3, groups: 0 };
-    let (one, two) = (world.node_within("one", limits).await, world.node_within("two", limits).await);
+    let (one, two) = (redis.node_within("one", limits).await, redis.node_within("two", limits).await);
     let (here, there) = (Some(IpAddr::from([1; 4])), Some(IpAddr::from([7; 16])));
     let admit = |name: &str, ip| Change::Admit(user(name), ip);
-    assert!(matches!(one.write(admit("ada", here)).await, Outcome::Admitted(1)));
-    assert!(matches!(two.write(admit("ada", here)).await, Outcome::Admitted(2)));
-    assert!(matches!(one.write(admit("ada", here)).await, Outcome::Refused(Refused::User)));
-    assert!(matches!(two.write(admit("bob", here)).await, Outcome::Admitted(1)));
-    assert!(matches!(one.write(admit("cem", here)).await, Outcome::Refused(Refused::Ip)));
-    assert!(matches!(one.write(admit("cem", there)).await, Outcome::Admitted(1)));
-    assert!(matches!(one.write(admit("dan", None)).await, Outcome::Refused(Refused::Total)));
+    assert!(matches!(one.write(admit("ada", here)).await, ChangeOutcome::Admitted(1)));
+    assert!(matches!(two.write(admit("ada", here)).await, ChangeOutcome::Admitted(2)));
+    assert!(matches!(one.write(admit("ada", here)).await, ChangeOutcome::Refused(Refused::User)));
+    assert!(matches!(two.write(admit("bob", here)).await, ChangeOutcome::Admitted(1)));
+    assert!(matches!(one.write(admit("cem", here)).await, ChangeOutcome::Refused(Refused::Ip)));
+    assert!(matches!(one.write(admit("cem", there)).await, ChangeOutcome::Admitted(1)));
+    assert!(matches!(one.write(admit("dan", None)).await, ChangeOutcome::Refused(Refused::Total)));
     assert_eq!(one.commands.users().await.unwrap(), 3);
     assert!(!one.commands.has_user(user("dan")).await.unwrap());
 
     // A place that one node has cannot be given back by another.
     two.write(Change::Release(user("cem"), there)).await;
-    assert!(matches!(two.write(admit("dan", None)).await, Outcome::Refused(Refused::Total)));
+    assert!(matches!(two.write(admit("dan", None)).await, ChangeOutcome::Refused(Refused::Total)));
     one.write(Change::Release(user("cem"), there)).await;
     assert!(!one.commands.has_user(user("cem")).await.unwrap());
-    assert!(matches!(two.write(admit("dan", None)).await, Outcome::Admitted(1)));
+    assert!(matches!(two.write(admit("dan", None)).await, ChangeOutcome::Admitted(1)));
     assert_eq!(one.renew().await.unwrap().places(), 4);
 }
 
-async fn what_a_node_has_already_counts_also_over_the_bounds(world: World) {
+async fn what_a_node_has_already_counts_also_over_the_bounds(redis: TestRedis) {
     let limits = AdmissionLimits { total: 10, per_user: 3, per_ip: 3, groups: 5 };
-    let commands = world.commands().await;
+    let commands = redis.commands().await;
     let full = TestNode::try_join(commands.clone(), "full", None, limits, (12, 7)).await.unwrap();
     let address = IpAddr::from([1; 4]);
     full.write(Change::Places(user("ada"), 4)).await;
     full.write(Change::PlacesOf(address, 4)).await;
     let other = TestNode::join(commands, "other", None, limits).await;
     assert_eq!((other.view.places(), other.view.groups), (12, 7));
-    assert!(matches!(other.write(Change::Admit(user("bob"), None)).await, Outcome::Refused(Refused::Total)));
+    assert!(matches!(other.write(Change::Admit(user("bob"), None)).await, ChangeOutcome::Refused(Refused::Total)));
 
     // A node without bounds of all sees those of one.
     let wide =
-        TestNode { writer: Writer { limits: AdmissionLimits { total: 100, ..limits }, ..other.writer }, ..other };
-    assert!(matches!(wide.write(Change::Admit(user("ada"), None)).await, Outcome::Refused(Refused::User)));
-    assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
+        TestNode { writer: WriteLease { limits: AdmissionLimits { total: 100, ..limits }, ..other.writer }, ..other };
+    assert!(matches!(wide.write(Change::Admit(user("ada"), None)).await, ChangeOutcome::Refused(Refused::User)));
+    assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, ChangeOutcome::Refused(Refused::Ip)));
     full.write(Change::PlacesOf(address, 2)).await;
-    assert!(matches!(full.write(Change::Take(user("cem"), Some(address))).await, Outcome::Done));
+    assert!(matches!(full.write(Change::Take(user("cem"), Some(address))).await, ChangeOutcome::Done));
     assert_eq!(full.renew().await.unwrap().places(), 13);
-    assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, Outcome::Refused(Refused::Ip)));
+    assert!(matches!(wide.write(Change::Admit(user("bob"), Some(address))).await, ChangeOutcome::Refused(Refused::Ip)));
     full.write(Change::Release(user("cem"), Some(address))).await;
     full.write(Change::Places(user("ada"), 0)).await;
     assert!(!full.commands.has_user(user("ada")).await.unwrap());
-    assert!(matches!(wide.write(Change::Admit(user("ada"), Some(address))).await, Outcome::Admitted(1)));
+    assert!(matches!(wide.write(Change::Admit(user("ada"), Some(address))).await, ChangeOutcome::Admitted(1)));
 }
 
-async fn groups_get_as_many_places_as_there_are_but_keep_what_they_need(world: World) {
+async fn groups_get_as_many_places_as_there_are_but_keep_what_they_need(redis: TestRedis) {
     let limits = AdmissionLimits { total: 10, per_user: 3, per_ip: 3, groups: 10 };
-    let (one, two) = (world.node_within("one", limits).await, world.node_within("two", limits).await);
+    let (one, two) = (redis.node_within("one", limits).await, redis.node_within("two", limits).await);
     let groups = |wanted, needed| Change::Groups { wanted, needed };
-    assert!(matches!(one.write(groups(6, 0)).await, Outcome::Groups(6)));
-    assert!(matches!(two.write(groups(6, 0)).await, Outcome::Groups(4)));
-    assert!(matches!(two.write(groups(6, 5)).await, Outcome::Groups(5)));
-    assert!(matches!(one.write(groups(8, 6)).await, Outcome::Groups(6)));
-    assert!(matches!(one.write(groups(1, 1)).await, Outcome::Groups(1)));
-    assert!(matches!(two.write(groups(20, 5)).await, Outcome::Groups(9)));
+    assert!(matches!(one.write(groups(6, 0)).await, ChangeOutcome::Groups(6)));
+    assert!(matches!(two.write(groups(6, 0)).await, ChangeOutcome::Groups(4)));
+    assert!(matches!(two.write(groups(6, 5)).await, ChangeOutcome::Groups(5)));
+    assert!(matches!(one.write(groups(8, 6)).await, ChangeOutcome::Groups(6)));
+    assert!(matches!(one.write(groups(1, 1)).await, ChangeOutcome::Groups(1)));
+    assert!(matches!(two.write(groups(20, 5)).await, ChangeOutcome::Groups(9)));
     assert_eq!(two.renew().await.unwrap().groups, 10);
 }
 
-async fn members_are_summed_over_the_nodes(world: World) {
-    let (one, two) = (world.node("one").await, world.node("two").await);
+async fn members_are_summed_over_the_nodes(redis: TestRedis) {
+    let (one, two) = (redis.node("one").await, redis.node("two").await);
     one.write(Change::Members(group("a"), 3)).await;
     two.write(Change::Members(group("a"), 4)).await;
     two.write(Change::Members(group("b"), 1)).await;

@@ -6,77 +6,78 @@ use super::super::*;
 use super::fixture::*;
 use super::server::Server;
 
-async fn what_is_published_arrives_in_order_where_it_is_heard(world: World) {
-    let commands = world.commands().await;
+async fn what_is_published_arrives_in_order_where_it_is_heard(redis: TestRedis) {
+    let commands = redis.commands().await;
     let here = Channel::Group(group("here"));
-    let (ear, subscription) = Ear::on(&world, vec![here.clone(), Channel::Users]).await;
-    let (deaf, _other) = Ear::on(&world, vec![Channel::Everyone]).await;
+    let (receiver, subscription) = Receiver::on(&redis, vec![here.clone(), Channel::Users]).await;
+    let (deaf, _other) = Receiver::on(&redis, vec![Channel::Everyone]).await;
     let payloads: Vec<_> = (0..500).map(|number| Bytes::from(format!("{number}"))).collect();
     let messages = payloads.iter().map(|payload| (here.clone(), payload.clone())).collect();
     commands.publish(messages).await.unwrap();
     commands.publish(vec![(Channel::Users, Bytes::from_static(b"\xff\0"))]).await.unwrap();
     commands.publish(Vec::new()).await.unwrap();
-    until(|| ear.heard().len() == 501).await;
-    let mut expected: Vec<_> = payloads.into_iter().map(|payload| Event::Message(here.clone(), payload)).collect();
-    expected.push(Event::Message(Channel::Users, Bytes::from_static(b"\xff\0")));
-    assert_eq!(ear.heard(), expected);
-    assert!(deaf.heard().is_empty());
+    until(|| receiver.received().len() == 501).await;
+    let mut expected: Vec<_> =
+        payloads.into_iter().map(|payload| SubscriptionEvent::Message(here.clone(), payload)).collect();
+    expected.push(SubscriptionEvent::Message(Channel::Users, Bytes::from_static(b"\xff\0")));
+    assert_eq!(receiver.received(), expected);
+    assert!(deaf.received().is_empty());
 
     subscription.unsubscribe(vec![here.clone()]).await.unwrap();
-    until(|| ear.heard().len() == 502).await;
-    assert_eq!(ear.heard()[501], Event::Unsubscribed(here.clone()));
+    until(|| receiver.received().len() == 502).await;
+    assert_eq!(receiver.received()[501], SubscriptionEvent::Unsubscribed(here.clone()));
     commands.publish(vec![(here, Bytes::from_static(b"nobody"))]).await.unwrap();
     commands.publish(vec![(Channel::Users, Bytes::from_static(b"you"))]).await.unwrap();
-    until(|| ear.heard().len() == 503).await;
-    assert_eq!(ear.heard()[502], Event::Message(Channel::Users, Bytes::from_static(b"you")));
+    until(|| receiver.received().len() == 503).await;
+    assert_eq!(receiver.received()[502], SubscriptionEvent::Message(Channel::Users, Bytes::from_static(b"you")));
 }
 
-async fn thousands_of_channels_are_one_command(world: World) {
-    let commands = world.commands().await;
+async fn thousands_of_channels_are_one_command(redis: TestRedis) {
+    let commands = redis.commands().await;
     let channels: Vec<_> = (0..5_000).map(|number| Channel::Group(group(&format!("g{number}")))).collect();
-    let (ear, subscription) = Ear::on(&world, channels.clone()).await;
+    let (receiver, subscription) = Receiver::on(&redis, channels.clone()).await;
     subscription.subscribe(Vec::new()).await.unwrap();
     subscription.unsubscribe(Vec::new()).await.unwrap();
     let messages = channels.iter().map(|channel| (channel.clone(), Bytes::from_static(b"hello"))).collect();
     commands.publish(messages).await.unwrap();
-    until(|| ear.heard().len() == 5_000).await;
+    until(|| receiver.received().len() == 5_000).await;
     subscription.unsubscribe(channels).await.unwrap();
-    until(|| ear.heard().len() == 10_000).await;
+    until(|| receiver.received().len() == 10_000).await;
     subscription.ping().await.unwrap();
     commands.ping().await.unwrap();
 }
 
-async fn the_end_of_a_subscription_is_told_once(world: World) {
-    let (ear, subscription) = Ear::on(&world, vec![Channel::Users]).await;
-    let (other, dropped) = Ear::on(&world, vec![Channel::Users]).await;
+async fn the_end_of_a_subscription_is_told_once(redis: TestRedis) {
+    let (receiver, subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
+    let (other, dropped) = Receiver::on(&redis, vec![Channel::Users]).await;
     drop(dropped);
-    world.cut_subscriptions();
-    until(|| !ear.heard().is_empty()).await;
+    redis.cut_subscriptions();
+    until(|| !receiver.received().is_empty()).await;
     assert!(subscription.ping().await.is_err());
     assert!(subscription.subscribe(vec![Channel::Everyone]).await.is_err());
     drop(subscription);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(ear.heard(), [Event::Lost]);
-    assert!(other.heard().is_empty(), "who has ended it hears nothing of its end");
+    assert_eq!(receiver.received(), [SubscriptionEvent::Lost]);
+    assert!(other.received().is_empty(), "who has ended it hears nothing of its end");
 
-    let (again, _subscription) = Ear::on(&world, vec![Channel::Users]).await;
-    world.commands().await.publish(vec![(Channel::Users, Bytes::from_static(b"back"))]).await.unwrap();
-    assert_eq!(again.hears(1).await, ["back"]);
+    let (again, _subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
+    redis.commands().await.publish(vec![(Channel::Users, Bytes::from_static(b"back"))]).await.unwrap();
+    assert_eq!(again.wait_for(1).await, ["back"]);
 }
 
-async fn a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it(world: World) {
-    let commands = world.commands().await;
-    let (_ear, subscription) = Ear::on(&world, vec![Channel::Users]).await;
-    world.set_hang(true);
+async fn a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it(redis: TestRedis) {
+    let commands = redis.commands().await;
+    let (_ear, subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
+    redis.set_hang(true);
     let begun = tokio::time::Instant::now();
-    let (first, second, third) = tokio::join!(commands.ping(), subscription.ping(), world.driver.commands());
+    let (first, second, third) = tokio::join!(commands.ping(), subscription.ping(), redis.driver.commands());
     assert!(first.is_err() && second.is_err());
     let error = third.map(drop).unwrap_err();
     assert_eq!((error.code(), error.is_retryable()), ("BACKEND_UNAVAILABLE", true));
     assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
-    world.set_hang(false);
+    redis.set_hang(false);
     assert!(commands.ping().await.is_err(), "what it answers now may belong to an earlier question");
-    world.commands().await.ping().await.unwrap();
+    redis.commands().await.ping().await.unwrap();
 }
 
 on_both!(
@@ -91,8 +92,8 @@ on_both!(
 async fn a_process_that_stands_still_takes_nobody_for_dead() {
     let Some(server) = Server::start(&[]) else { return };
     let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
-    let (commands, ear) = (driver.commands().await.unwrap(), Ear::default());
-    let subscription = driver.subscription(ear.events()).await.unwrap();
+    let (commands, receiver) = (driver.commands().await.unwrap(), Receiver::default());
+    let subscription = driver.subscription(receiver.events()).await.unwrap();
     for _ in 0..3 {
         let mut pings = Box::pin(async { tokio::join!(commands.ping(), subscription.ping()) });
         let begun = std::future::poll_fn(|context| Poll::Ready(pings.as_mut().poll(context))).await;
@@ -103,7 +104,7 @@ async fn a_process_that_stands_still_takes_nobody_for_dead() {
         first.unwrap();
         second.unwrap();
     }
-    assert!(ear.heard().is_empty());
+    assert!(receiver.received().is_empty());
 }
 
 fn whole_text(error: &Error) -> String {
@@ -123,17 +124,17 @@ async fn a_user_who_may_only_touch_the_prefix_is_enough() {
     let url = |password: &str| format!("redis://chat:{password}@127.0.0.1:{}/3?protocol=resp2", server.port);
     let driver = RealDriver::new(config(url("pass%3Aw%2Frd%401"), "ws:")).unwrap();
     let commands = driver.commands().await.unwrap();
-    let ear = Ear::default();
-    let subscription = driver.subscription(ear.events()).await.unwrap();
+    let receiver = Receiver::default();
+    let subscription = driver.subscription(receiver.events()).await.unwrap();
     subscription.subscribe(vec![Channel::Group(group("g"))]).await.unwrap();
     let node = TestNode::join(commands, "node", None, NO_LIMITS).await;
     node.write(Change::Admit(user("ada"), None)).await;
     node.write(entering("g", "ada")).await;
     node.commands.take("s".to_owned(), vec![super::rates::quota(1, LEASE)], 1).await.unwrap();
-    assert_eq!(ear.hears(1).await, ["ada joined"]);
+    assert_eq!(receiver.wait_for(1).await, ["ada joined"]);
     assert_eq!(server.keys(), Vec::<String>::new(), "it is in database 3");
     node.remove().await;
-    assert_eq!(ear.hears(2).await, ["ada joined", "ada left"]);
+    assert_eq!(receiver.wait_for(2).await, ["ada joined", "ada left"]);
 
     let wrong = RealDriver::new(config(url("secret"), "ws:")).unwrap();
     let error = wrong.commands().await.map(drop).unwrap_err();
@@ -154,7 +155,7 @@ async fn a_prefix_that_is_not_permitted_is_an_error_and_not_the_end_of_the_link(
     assert!(text.contains("Redis refuses") && text.contains("NoPerm"), "{text}");
     assert!(commands.users().await.is_err());
     commands.ping().await.unwrap();
-    let subscription = driver.subscription(Ear::default().events()).await.unwrap();
+    let subscription = driver.subscription(Receiver::default().events()).await.unwrap();
     assert!(subscription.subscribe(vec![Channel::Users, Channel::Everyone]).await.is_err());
     subscription.ping().await.unwrap();
 }
@@ -183,31 +184,31 @@ async fn where_nobody_listens_opening_fails() {
     let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
     drop(server);
     assert_eq!(driver.commands().await.map(drop).unwrap_err().code(), "BACKEND_UNAVAILABLE");
-    let ear = Ear::default();
-    assert!(driver.subscription(ear.events()).await.is_err());
-    assert!(ear.heard().is_empty(), "what was never open cannot be lost");
+    let receiver = Receiver::default();
+    assert!(driver.subscription(receiver.events()).await.is_err());
+    assert!(receiver.received().is_empty(), "what was never open cannot be lost");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_stub_has_faults_at_will() {
-    let stub = StubRedis::new(LEASE);
+    let stub = StubServer::new(LEASE);
     let driver = stub.driver();
     let commands = driver.commands().await.unwrap();
-    let ear = Ear::default();
-    let subscription = driver.subscription(ear.events()).await.unwrap();
+    let receiver = Receiver::default();
+    let subscription = driver.subscription(receiver.events()).await.unwrap();
     subscription.subscribe(vec![Channel::Users]).await.unwrap();
     let publish = |text: &'static str| commands.publish(vec![(Channel::Users, Bytes::from_static(text.as_bytes()))]);
     stub.drop_next_publish();
     publish("dropped").await.unwrap();
-    publish("heard").await.unwrap();
-    assert_eq!(ear.hears(1).await, ["heard"]);
+    publish("received").await.unwrap();
+    assert_eq!(receiver.wait_for(1).await, ["received"]);
 
     stub.set_down(true);
     let begun = tokio::time::Instant::now();
     assert!(publish("into the void").await.is_err());
     assert!(begun.elapsed().abs_diff(Duration::from_secs(1)) <= Duration::from_millis(2), "{:?}", begun.elapsed());
     assert!(driver.commands().await.is_err());
-    assert_eq!(ear.heard().last(), Some(&Event::Lost));
+    assert_eq!(receiver.received().last(), Some(&SubscriptionEvent::Lost));
     stub.set_down(false);
     assert!(publish("on a dead link").await.is_err());
     driver.commands().await.unwrap().ping().await.unwrap();

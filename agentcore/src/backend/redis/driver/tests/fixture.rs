@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::*;
 use super::server::Server;
 use crate::backend::AdmissionLimits;
-use crate::backend::redis::keys::{Channel, Names};
+use crate::backend::redis::keys::{Channel, Keyspace};
 use crate::id::{GroupName, NodeId, UserId};
 
 /// Short, so that a test sees it end.
@@ -25,7 +25,7 @@ macro_rules! on_both {
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
-                    super::$name($crate::backend::redis::driver::tests::fixture::World::stub()).await;
+                    super::$name($crate::backend::redis::driver::tests::fixture::TestRedis::stub()).await;
                 }
             )+
         }
@@ -40,8 +40,8 @@ macro_rules! on_a_server {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    if let Some(world) = $crate::backend::redis::driver::tests::fixture::World::real() {
-                        super::$name(world).await;
+                    if let Some(redis) = $crate::backend::redis::driver::tests::fixture::TestRedis::real() {
+                        super::$name(redis).await;
                     }
                 }
             )+
@@ -50,19 +50,19 @@ macro_rules! on_a_server {
 }
 pub(super) use {on_a_server, on_both};
 
-pub(super) struct World {
+pub(super) struct TestRedis {
     pub(super) driver: Arc<dyn Driver>,
     redis: Redis,
 }
 
 enum Redis {
-    Stub(StubRedis),
+    Stub(StubServer),
     Server(Server),
 }
 
-impl World {
+impl TestRedis {
     pub(super) fn stub() -> Self {
-        let stub = StubRedis::with_grace(LEASE, GRACE);
+        let stub = StubServer::with_grace(LEASE, GRACE);
         Self { driver: Arc::new(stub.driver()), redis: Redis::Stub(stub) }
     }
 
@@ -130,10 +130,10 @@ impl World {
     }
 }
 
-pub(super) fn config(url: String, prefix: &str) -> Config {
-    Config {
+pub(super) fn config(url: String, prefix: &str) -> DriverConfig {
+    DriverConfig {
         url,
-        names: Names::new(prefix),
+        names: Keyspace::new(prefix),
         lease: LEASE,
         registry_expiry: Duration::from_secs(60),
         presence_expiry: Duration::from_secs(60),
@@ -145,8 +145,8 @@ pub(super) fn config(url: String, prefix: &str) -> Config {
 pub(super) struct TestNode {
     pub(super) name: String,
     pub(super) commands: Arc<dyn Commands>,
-    pub(super) writer: Writer,
-    pub(super) view: View,
+    pub(super) writer: WriteLease,
+    pub(super) view: ClusterView,
 }
 
 impl TestNode {
@@ -168,9 +168,9 @@ impl TestNode {
     ) -> Result<Self> {
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
         let node = NodeId::new(name).unwrap();
-        let joining = Joining { lease, node, origin: lease / 2, places, groups, number: 1, before };
+        let joining = JoinRequest { lease, node, origin: lease / 2, places, groups, number: 1, before };
         let view = commands.join(joining).await?;
-        let writer = Writer { lease, epoch: view.epoch, limits };
+        let writer = WriteLease { lease, epoch: view.epoch, limits };
         Ok(Self { name: name.to_owned(), commands, writer, view })
     }
 
@@ -179,18 +179,18 @@ impl TestNode {
         Self::join(self.commands.clone(), &self.name, Some(self.writer.epoch), self.writer.limits).await
     }
 
-    pub(super) async fn renew(&self) -> Option<View> {
+    pub(super) async fn renew(&self) -> Option<ClusterView> {
         self.commands.renew(self.writer).await.unwrap()
     }
 
     /// Writes one change; `None`: fenced.
-    pub(super) async fn try_write(&self, change: Change) -> Option<Outcome> {
+    pub(super) async fn try_write(&self, change: Change) -> Option<ChangeOutcome> {
         let outcomes = self.commands.write(self.writer, [change].into()).await.unwrap()?;
         assert_eq!(outcomes.len(), 1);
         outcomes.into_iter().next()
     }
 
-    pub(super) async fn write(&self, change: Change) -> Outcome {
+    pub(super) async fn write(&self, change: Change) -> ChangeOutcome {
         self.try_write(change).await.expect("not fenced")
     }
 
@@ -210,7 +210,7 @@ impl TestNode {
     }
 }
 
-impl View {
+impl ClusterView {
     /// The places of all nodes together.
     pub(super) fn places(&self) -> usize {
         self.live.iter().map(|peer| peer.places).sum()
@@ -226,7 +226,7 @@ pub(super) fn group(name: &str) -> GroupName {
 }
 
 pub(super) fn entering(group_name: &str, user_name: &str) -> Change {
-    Change::Enter(Entering {
+    Change::Enter(EnterPresence {
         group: group(group_name),
         user: user(user_name),
         joined: Bytes::from(format!("{user_name} joined")),
@@ -241,38 +241,38 @@ pub(super) fn exiting(group_name: &str, user_name: &str, lost: bool) -> Change {
 
 /// Hears channels, and keeps what came.
 #[derive(Clone, Default)]
-pub(super) struct Ear {
-    heard: Arc<Mutex<Vec<Event>>>,
+pub(super) struct Receiver {
+    received: Arc<Mutex<Vec<SubscriptionEvent>>>,
 }
 
-impl Ear {
-    pub(super) fn events(&self) -> Events {
-        let heard = self.heard.clone();
-        Arc::new(move |event| heard.lock().unwrap().push(event))
+impl Receiver {
+    pub(super) fn events(&self) -> EventSink {
+        let received = self.received.clone();
+        Arc::new(move |event| received.lock().unwrap().push(event))
     }
 
-    pub(super) async fn on(world: &World, channels: Vec<Channel>) -> (Self, Arc<dyn Subscription>) {
-        let ear = Self::default();
-        let subscription = world.driver.subscription(ear.events()).await.unwrap();
+    pub(super) async fn on(redis: &TestRedis, channels: Vec<Channel>) -> (Self, Arc<dyn Subscription>) {
+        let receiver = Self::default();
+        let subscription = redis.driver.subscription(receiver.events()).await.unwrap();
         subscription.subscribe(channels).await.unwrap();
-        (ear, subscription)
+        (receiver, subscription)
     }
 
-    pub(super) fn heard(&self) -> Vec<Event> {
-        self.heard.lock().unwrap().clone()
+    pub(super) fn received(&self) -> Vec<SubscriptionEvent> {
+        self.received.lock().unwrap().clone()
     }
 
     /// The payloads, as text.
     pub(super) fn texts(&self) -> Vec<String> {
         let text = |event| match event {
-            Event::Message(_, payload) => Some(String::from_utf8(payload.to_vec()).unwrap()),
+            SubscriptionEvent::Message(_, payload) => Some(String::from_utf8(payload.to_vec()).unwrap()),
             _ => None,
         };
-        self.heard().into_iter().filter_map(text).collect()
+        self.received().into_iter().filter_map(text).collect()
     }
 
     /// Ends when as many payloads have come, and says which.
-    pub(super) async fn hears(&self, count: usize) -> Vec<String> {
+    pub(super) async fn wait_for(&self, count: usize) -> Vec<String> {
         until(|| self.texts().len() >= count).await;
         self.texts()
     }

@@ -4,14 +4,14 @@ use super::super::*;
 use super::fixture::*;
 use crate::backend::RateDecision;
 
-async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {
-    let node = world.node("node").await;
+async fn when_the_memory_is_full_what_gives_back_succeeds(mut redis: TestRedis) {
+    let node = redis.node("node").await;
     for name in ["ada", "bob"] {
         node.write(Change::Admit(user(name), None)).await;
         node.write(entering("g", name)).await;
     }
-    let (ear, _subscription) = Ear::on(&world, vec![Channel::Group(group("g"))]).await;
-    world.server().does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    let (receiver, _subscription) = Receiver::on(&redis, vec![Channel::Group(group("g"))]).await;
+    redis.server().does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
 
     let admit = vec![Change::Admit(user("cem"), None)];
     assert!(node.commands.write(node.writer, admit.into()).await.is_err());
@@ -21,22 +21,22 @@ async fn when_the_memory_is_full_what_gives_back_succeeds(mut world: World) {
     assert_eq!(node.renew().await.unwrap().places(), 2);
     let both = vec![Change::Admit(user("cem"), None), Change::Release(user("cem"), None)];
     assert_eq!(node.commands.write(node.writer, both.into()).await.unwrap().unwrap().len(), 2);
-    assert!(matches!(node.write(Change::Release(user("ada"), None)).await, Outcome::Done));
+    assert!(matches!(node.write(Change::Release(user("ada"), None)).await, ChangeOutcome::Done));
     node.write(exiting("g", "ada", false)).await;
     node.write(exiting("g", "bob", true)).await;
     node.commands.publish(vec![(Channel::Group(group("g")), Bytes::from_static(b"still"))]).await.unwrap();
-    assert_eq!(ear.hears(2).await, ["ada left", "still"]);
-    let other = TestNode::try_join(world.commands().await, "other", None, NO_LIMITS, (0, 0)).await;
+    assert_eq!(receiver.wait_for(2).await, ["ada left", "still"]);
+    let other = TestNode::try_join(redis.commands().await, "other", None, NO_LIMITS, (0, 0)).await;
     assert!(other.is_err());
     tokio::time::sleep(GRACE).await;
     node.commands.announce_left().await.unwrap();
-    assert_eq!(ear.hears(3).await[2], "bob left");
+    assert_eq!(receiver.wait_for(3).await[2], "bob left");
     assert_eq!(node.renew().await.unwrap().places(), 1);
 
-    world.server().does::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
-    assert!(matches!(node.write(Change::Admit(user("cem"), None)).await, Outcome::Admitted(1)));
+    redis.server().does::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(matches!(node.write(Change::Admit(user("cem"), None)).await, ChangeOutcome::Admitted(1)));
     assert_eq!(node.commands.take("s".to_owned(), quotas, 1).await.unwrap(), RateDecision::Passed);
-    world.server().does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+    redis.server().does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     node.remove().await;
 }
 

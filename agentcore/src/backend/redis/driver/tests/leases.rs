@@ -4,15 +4,15 @@ use super::super::*;
 use super::fixture::*;
 use crate::backend::{AdmissionLimits, Refused};
 
-async fn a_lease_that_is_not_renewed_ends_for_everybody(world: World) {
+async fn a_lease_that_is_not_renewed_ends_for_everybody(redis: TestRedis) {
     let limits = AdmissionLimits { total: 2, ..NO_LIMITS };
-    let (dead, alive) = (world.node_within("dead", limits).await, world.node_within("alive", limits).await);
+    let (dead, alive) = (redis.node_within("dead", limits).await, redis.node_within("alive", limits).await);
     let admit = |name: &str| Change::Admit(user(name), None);
     for name in ["ada", "bob"] {
-        assert!(matches!(dead.write(admit(name)).await, Outcome::Admitted(1)));
+        assert!(matches!(dead.write(admit(name)).await, ChangeOutcome::Admitted(1)));
     }
     dead.write(Change::Members(group("g"), 2)).await;
-    assert!(matches!(alive.write(admit("cem")).await, Outcome::Refused(Refused::Total)));
+    assert!(matches!(alive.write(admit("cem")).await, ChangeOutcome::Refused(Refused::Total)));
     assert_eq!(alive.renew().await.unwrap().live.len(), 2);
 
     let renewing = alive.renewing();
@@ -23,7 +23,7 @@ async fn a_lease_that_is_not_renewed_ends_for_everybody(world: World) {
     assert_eq!((view.places(), view.ended[0].origin), (0, dead.writer.lease / 2));
     assert_eq!(alive.commands.members(vec![group("g")]).await.unwrap(), [0]);
     assert!(!alive.commands.has_user(user("ada")).await.unwrap());
-    assert!(matches!(alive.write(admit("cem")).await, Outcome::Admitted(1)));
+    assert!(matches!(alive.write(admit("cem")).await, ChangeOutcome::Admitted(1)));
 
     // Nobody has removed it, and it is fenced all the same. It comes back with what it has.
     assert!(dead.try_write(admit("ada")).await.is_none());
@@ -34,22 +34,22 @@ async fn a_lease_that_is_not_renewed_ends_for_everybody(world: World) {
     alive.commands.remove(dead.writer.lease, false).await.unwrap();
     renewing.abort();
     alive.remove().await;
-    world.assert_empty();
+    redis.assert_empty();
 }
 
-async fn when_nobody_could_renew_everybody_gets_a_grace(world: World) {
+async fn when_nobody_could_renew_everybody_gets_a_grace(redis: TestRedis) {
     let limits = AdmissionLimits { total: 2, ..NO_LIMITS };
-    let (one, two) = (world.node_within("one", limits).await, world.node_within("two", limits).await);
+    let (one, two) = (redis.node_within("one", limits).await, redis.node_within("two", limits).await);
     let admit = |name: &str| Change::Admit(user(name), None);
-    assert!(matches!(one.write(admit("ada")).await, Outcome::Admitted(1)));
-    assert!(matches!(one.write(admit("bob")).await, Outcome::Admitted(1)));
-    world.set_hang(true);
+    assert!(matches!(one.write(admit("ada")).await, ChangeOutcome::Admitted(1)));
+    assert!(matches!(one.write(admit("bob")).await, ChangeOutcome::Admitted(1)));
+    redis.set_hang(true);
     tokio::time::sleep(LEASE * 3 + LEASE / 5).await;
-    world.set_hang(false);
+    redis.set_hang(false);
 
     // The first thing that Redis sees is an admission of the other node.
-    assert!(matches!(two.write(admit("cem")).await, Outcome::Refused(Refused::Total)));
-    assert!(matches!(one.write(Change::Release(user("ada"), None)).await, Outcome::Done));
+    assert!(matches!(two.write(admit("cem")).await, ChangeOutcome::Refused(Refused::Total)));
+    assert!(matches!(one.write(Change::Release(user("ada"), None)).await, ChangeOutcome::Done));
     let view = two.renew().await.unwrap();
     assert_eq!((view.live.len(), view.ended.len(), view.places()), (2, 0, 1));
 
@@ -61,8 +61,8 @@ async fn when_nobody_could_renew_everybody_gets_a_grace(world: World) {
     assert!(one.renew().await.is_none());
 }
 
-async fn who_was_found_ended_does_not_come_back_by_a_grace(world: World) {
-    let (frozen, awake) = (world.node("frozen").await, world.node("awake").await);
+async fn who_was_found_ended_does_not_come_back_by_a_grace(redis: TestRedis) {
+    let (frozen, awake) = (redis.node("frozen").await, redis.node("awake").await);
     let renewing = awake.renewing();
     tokio::time::sleep(LEASE * 3 / 2).await;
     assert_eq!(awake.renew().await.unwrap().ended.len(), 1);
@@ -74,16 +74,16 @@ async fn who_was_found_ended_does_not_come_back_by_a_grace(world: World) {
     assert!(frozen.try_write(Change::Members(group("g"), 1)).await.is_none());
 }
 
-async fn a_node_that_slept_alone_keeps_its_lease(world: World) {
-    let node = world.node("alone").await;
-    assert!(matches!(node.write(Change::Admit(user("ada"), None)).await, Outcome::Admitted(1)));
+async fn a_node_that_slept_alone_keeps_its_lease(redis: TestRedis) {
+    let node = redis.node("alone").await;
+    assert!(matches!(node.write(Change::Admit(user("ada"), None)).await, ChangeOutcome::Admitted(1)));
     tokio::time::sleep(LEASE * 2).await;
     assert_eq!(node.renew().await.unwrap().places(), 1);
 }
 
-async fn a_join_that_was_held_up_changes_nothing(world: World) {
-    let commands = world.commands().await;
-    let joining = |lease, number, places| Joining {
+async fn a_join_that_was_held_up_changes_nothing(redis: TestRedis) {
+    let commands = redis.commands().await;
+    let joining = |lease, number, places| JoinRequest {
         lease,
         node: NodeId::new("node").unwrap(),
         origin: 5,
@@ -93,7 +93,7 @@ async fn a_join_that_was_held_up_changes_nothing(world: World) {
         before: None,
     };
     let view = commands.join(joining(20, 2, 3)).await.unwrap();
-    let writer = Writer { lease: 20, epoch: view.epoch, limits: NO_LIMITS };
+    let writer = WriteLease { lease: 20, epoch: view.epoch, limits: NO_LIMITS };
     let error = commands.join(joining(10, 1, 1)).await.unwrap_err();
     assert!(is_refused(&error), "{error:?}");
     let view = commands.renew(writer).await.unwrap().unwrap();
@@ -103,10 +103,10 @@ async fn a_join_that_was_held_up_changes_nothing(world: World) {
     assert_eq!((view.live.len(), view.places()), (2, 4));
 }
 
-async fn a_writer_of_another_lease_or_epoch_is_fenced(world: World) {
-    let node = world.node("node").await;
-    let other_epoch = TestNode { writer: Writer { epoch: node.writer.epoch ^ 1, ..node.writer }, ..node.clone() };
-    let other_lease = TestNode { writer: Writer { lease: node.writer.lease ^ 1, ..node.writer }, ..node.clone() };
+async fn a_writer_of_another_lease_or_epoch_is_fenced(redis: TestRedis) {
+    let node = redis.node("node").await;
+    let other_epoch = TestNode { writer: WriteLease { epoch: node.writer.epoch ^ 1, ..node.writer }, ..node.clone() };
+    let other_lease = TestNode { writer: WriteLease { lease: node.writer.lease ^ 1, ..node.writer }, ..node.clone() };
     for fenced in [other_epoch, other_lease] {
         assert!(fenced.try_write(Change::Members(group("g"), 1)).await.is_none());
         assert!(fenced.renew().await.is_none());
@@ -116,12 +116,12 @@ async fn a_writer_of_another_lease_or_epoch_is_fenced(world: World) {
 }
 
 /// As if the clock had been an hour ahead when everything was written.
-async fn a_clock_that_goes_back_prolongs_nothing(mut world: World) {
+async fn a_clock_that_goes_back_prolongs_nothing(mut redis: TestRedis) {
     const HOUR: u64 = 3_600_000;
-    let (dead, alive) = (world.node("dead").await, world.node("alive").await);
+    let (dead, alive) = (redis.node("dead").await, redis.node("alive").await);
     alive.write(entering("g", "ada")).await;
     alive.write(exiting("g", "ada", true)).await;
-    let server = world.server();
+    let server = redis.server();
     let state = server.keys().into_iter().find(|key| key.ends_with(":state")).unwrap();
     let fields: Vec<(String, String)> = server.does(&["HGETALL", &state]);
     for (field, value) in fields {

@@ -1,4 +1,4 @@
-//! Names that mean something to Redis, to Lua or to a glob mean nothing here.
+//! Keyspace that mean something to Redis, to Lua or to a glob mean nothing here.
 
 use super::super::*;
 use super::fixture::*;
@@ -6,12 +6,12 @@ use super::fixture::*;
 const HOSTILE: [&str; 14] =
     ["*", "{}", "{ws:}", ":", "::", "a:b", "a b", "%", "%2A", "?[a]", "\\", "é🦀", "ws:{ws:}:state", "'; return 1 --"];
 
-async fn hostile_names_are_told_apart_and_stay_within_the_prefix(world: World) {
-    let (one, two) = (world.node("*").await, world.node("a b{}:%é").await);
+async fn hostile_names_are_told_apart_and_stay_within_the_prefix(redis: TestRedis) {
+    let (one, two) = (redis.node("*").await, redis.node("a b{}:%é").await);
     let channels = HOSTILE.iter().map(|name| Channel::Group(group(name))).collect();
-    let (ear, _subscription) = Ear::on(&world, channels).await;
+    let (receiver, _subscription) = Receiver::on(&redis, channels).await;
     for (number, name) in HOSTILE.iter().enumerate() {
-        assert!(matches!(one.write(Change::Admit(user(name), None)).await, Outcome::Admitted(1)), "{name}");
+        assert!(matches!(one.write(Change::Admit(user(name), None)).await, ChangeOutcome::Admitted(1)), "{name}");
         one.write(Change::Members(group(name), number + 1)).await;
         one.write(entering(name, "ada")).await;
         two.write(entering(name, name)).await;
@@ -23,16 +23,18 @@ async fn hostile_names_are_told_apart_and_stay_within_the_prefix(world: World) {
     assert_eq!(two.commands.users().await.unwrap(), HOSTILE.len());
     let names: Vec<_> = two.renew().await.unwrap().live.iter().map(|peer| peer.node.to_string()).collect();
     assert!(names.contains(&"a b{}:%é".to_owned()) && names.contains(&"*".to_owned()));
-    ear.hears(2 * HOSTILE.len()).await;
-    let heard: Vec<_> = ear
-        .heard()
+    receiver.wait_for(2 * HOSTILE.len()).await;
+    let received: Vec<_> = receiver
+        .received()
         .into_iter()
         .filter_map(|event| match event {
-            Event::Message(Channel::Group(group), payload) if payload != "ada joined" => Some((group, payload)),
+            SubscriptionEvent::Message(Channel::Group(group), payload) if payload != "ada joined" => {
+                Some((group, payload))
+            }
             _ => None,
         })
         .collect();
-    for ((group, payload), name) in heard.iter().zip(HOSTILE) {
+    for ((group, payload), name) in received.iter().zip(HOSTILE) {
         assert_eq!((group.as_str(), &**payload), (name, format!("{name} joined").as_bytes()));
     }
 
@@ -42,14 +44,14 @@ async fn hostile_names_are_told_apart_and_stay_within_the_prefix(world: World) {
         assert_eq!(take().await.unwrap(), RateDecision::Passed, "{name}");
         assert_ne!(take().await.unwrap(), RateDecision::Passed, "{name}");
     }
-    world.assert_within("ws:");
+    redis.assert_within("ws:");
     one.remove().await;
     two.remove().await;
-    assert_eq!(ear.hears(4 * HOSTILE.len()).await.len(), 4 * HOSTILE.len());
+    assert_eq!(receiver.wait_for(4 * HOSTILE.len()).await.len(), 4 * HOSTILE.len());
 }
 
-async fn two_fields_never_meet(world: World) {
-    let node = world.node("node").await;
+async fn two_fields_never_meet(redis: TestRedis) {
+    let node = redis.node("node").await;
     // What one could read as another if the parts of a field were only put together.
     for (group_name, user_name) in [("a", "b:c"), ("a:b", "c"), ("a b", "c"), ("a", "b c"), ("a%20b", "c")] {
         node.write(entering(group_name, user_name)).await;

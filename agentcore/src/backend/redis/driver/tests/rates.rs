@@ -28,8 +28,8 @@ fn hint(decision: RateDecision) -> Duration {
     }
 }
 
-async fn no_window_has_too_many_and_a_hint_is_true(world: World) {
-    let commands = world.commands().await;
+async fn no_window_has_too_many_and_a_hint_is_true(redis: TestRedis) {
+    let commands = redis.commands().await;
     let window = millis(200);
     for algorithm in [RateAlgorithm::Sliding, RateAlgorithm::Gcra] {
         let quotas = [Quota { algorithm, ..quota(7, window) }, Quota { algorithm, ..quota(4, window / 3) }];
@@ -61,8 +61,8 @@ async fn no_window_has_too_many_and_a_hint_is_true(world: World) {
     }
 }
 
-async fn all_quotas_or_none(world: World) {
-    let commands = world.commands().await;
+async fn all_quotas_or_none(redis: TestRedis) {
+    let commands = redis.commands().await;
     let (many, few) = (quota(10, millis(60_000)), quota(2, millis(600)));
     assert_eq!(take(&commands, &[many, few], 2).await, RateDecision::Passed);
     for _ in 0..20 {
@@ -76,8 +76,8 @@ async fn all_quotas_or_none(world: World) {
     assert_eq!(take(&commands, &[many], 0).await, RateDecision::Passed);
 }
 
-async fn quotas_and_subjects_are_counted_apart(world: World) {
-    let commands = world.commands().await;
+async fn quotas_and_subjects_are_counted_apart(redis: TestRedis) {
+    let commands = redis.commands().await;
     let one = quota(1, millis(60_000));
     let others = [
         one,
@@ -96,8 +96,8 @@ async fn quotas_and_subjects_are_counted_apart(world: World) {
     assert_eq!(elsewhere, RateDecision::Passed);
 }
 
-async fn a_million_messages_are_counted_in_a_bounded_log(world: World) {
-    let commands = world.commands().await;
+async fn a_million_messages_are_counted_in_a_bounded_log(redis: TestRedis) {
+    let commands = redis.commands().await;
     let (window, begun) = (millis(60_000), Instant::now());
     let quotas = [quota(1_000_000, window)];
     for _ in 0..5_000 {
@@ -125,23 +125,23 @@ mod only {
     );
 }
 
-async fn who_is_silent_is_forgotten(mut world: World) {
-    let commands = world.commands().await;
+async fn who_is_silent_is_forgotten(mut redis: TestRedis) {
+    let commands = redis.commands().await;
     let quotas = [
         quota(3, millis(100)),
         quota(9_000, millis(120)),
         Quota { algorithm: RateAlgorithm::Gcra, ..quota(3, millis(100)) },
     ];
     assert_eq!(take(&commands, &quotas, 2).await, RateDecision::Passed);
-    assert_eq!(world.server().keys().len(), 3);
+    assert_eq!(redis.server().keys().len(), 3);
     tokio::time::sleep(millis(150)).await;
-    assert_eq!(world.server().keys(), Vec::<String>::new());
+    assert_eq!(redis.server().keys(), Vec::<String>::new());
 }
 
 /// The script and the book see the same asks, back to back. They may differ only where an entry ends in between: then
 /// the one that refused said that it is a moment away.
-async fn the_script_decides_as_the_book_does(world: World) {
-    let commands = world.commands().await;
+async fn the_script_decides_as_the_book_does(redis: TestRedis) {
+    let commands = redis.commands().await;
     for algorithm in [RateAlgorithm::Sliding, RateAlgorithm::Gcra] {
         let mut runner = TestRunner::new_with_rng(Runs::default(), TestRng::deterministic_rng(Default::default()));
         let asks = prop::collection::vec((1..5_u32, 0..12_u64), 400);
@@ -181,9 +181,9 @@ async fn the_script_decides_as_the_book_does(world: World) {
 }
 
 /// As if the clock had been an hour ahead when everything was written.
-async fn a_clock_that_goes_back_locks_nobody_out_and_lets_nobody_through(mut world: World) {
+async fn a_clock_that_goes_back_locks_nobody_out_and_lets_nobody_through(mut redis: TestRedis) {
     const HOUR: u64 = 3_600_000_000;
-    let commands = world.commands().await;
+    let commands = redis.commands().await;
     let log = quota(3, millis(60_000));
     let cell = Quota { algorithm: RateAlgorithm::Gcra, ..log };
     let later = |value: &str| {
@@ -192,7 +192,7 @@ async fn a_clock_that_goes_back_locks_nobody_out_and_lets_nobody_through(mut wor
     };
     assert_eq!(take(&commands, &[log, cell], 1).await, RateDecision::Passed);
     assert_eq!(take(&commands, &[log, cell], 1).await, RateDecision::Passed);
-    let server = world.server();
+    let server = redis.server();
     let key = |rule: &str| server.keys().into_iter().find(|key| key.ends_with(rule)).unwrap();
     let (log_key, cell_key) = (key(":s"), key(":g"));
     for (at, entry) in server.does::<Vec<String>>(&["LRANGE", &log_key, "0", "-1"]).into_iter().enumerate() {

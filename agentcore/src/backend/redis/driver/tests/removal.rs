@@ -3,9 +3,9 @@
 use super::super::*;
 use super::fixture::*;
 
-async fn two_remove_what_a_dead_node_has_left(world: World) {
-    let (dead, one, two) = (world.node("dead").await, world.node("one").await, world.node("two").await);
-    let (ear, _subscription) = Ear::on(&world, vec![Channel::Group(group("g"))]).await;
+async fn two_remove_what_a_dead_node_has_left(redis: TestRedis) {
+    let (dead, one, two) = (redis.node("dead").await, redis.node("one").await, redis.node("two").await);
+    let (receiver, _subscription) = Receiver::on(&redis, vec![Channel::Group(group("g"))]).await;
     let names: Vec<_> = (0..3_000).map(|number| format!("u{number}")).collect();
     let changes = names.iter().flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
     let outcomes = dead.commands.write(dead.writer, changes.collect()).await.unwrap().unwrap();
@@ -14,7 +14,7 @@ async fn two_remove_what_a_dead_node_has_left(world: World) {
     let elsewhere = names.iter().step_by(3);
     let changes = elsewhere.flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
     two.commands.write(two.writer, changes.collect()).await.unwrap().unwrap();
-    assert_eq!(ear.hears(3_000).await.len(), 3_000);
+    assert_eq!(receiver.wait_for(3_000).await.len(), 3_000);
 
     let renewing = [one.renewing(), two.renewing()];
     while one.renew().await.unwrap().ended.is_empty() {
@@ -27,19 +27,19 @@ async fn two_remove_what_a_dead_node_has_left(world: World) {
     assert!(one.renew().await.unwrap().ended.is_empty());
     assert_eq!(one.commands.users().await.unwrap(), 1_000);
     assert_eq!(one.commands.present(vec![group("g")]).await.unwrap(), [1_000]);
-    let texts = ear.hears(5_000).await;
+    let texts = receiver.wait_for(5_000).await;
     assert_eq!(texts.len(), 5_000, "each that has gone once");
     one.commands.remove(lease, false).await.unwrap();
 
     renewing.iter().for_each(tokio::task::AbortHandle::abort);
     one.remove().await;
     two.remove().await;
-    assert_eq!(ear.hears(6_000).await.len(), 6_000);
-    world.assert_empty();
+    assert_eq!(receiver.wait_for(6_000).await.len(), 6_000);
+    redis.assert_empty();
 }
 
-async fn only_an_ended_lease_is_removed_or_the_own(world: World) {
-    let (one, two) = (world.node("one").await, world.node("two").await);
+async fn only_an_ended_lease_is_removed_or_the_own(redis: TestRedis) {
+    let (one, two) = (redis.node("one").await, redis.node("two").await);
     one.write(Change::Admit(user("ada"), None)).await;
     two.commands.remove(one.writer.lease, false).await.unwrap();
     two.commands.remove(one.writer.lease ^ 1, false).await.unwrap();
@@ -51,7 +51,7 @@ async fn only_an_ended_lease_is_removed_or_the_own(world: World) {
     assert!(!two.commands.has_user(user("ada")).await.unwrap());
     two.remove().await;
     two.remove().await;
-    world.assert_empty();
+    redis.assert_empty();
 }
 
 on_both!(two_remove_what_a_dead_node_has_left, only_an_ended_lease_is_removed_or_the_own);
