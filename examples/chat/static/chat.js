@@ -1,10 +1,10 @@
 // The page's controls, and the way in.
 
-import { advice } from './advice.js';
-import { arrivals } from './arrivals.js';
-import { send, typed } from './composing.js';
+import { advice } from './error-text.js';
+import { arrivals } from './events.js';
+import { send, typed } from './composer.js';
 import { byId } from './elements.js';
-import { toEnd } from './reading.js';
+import { toEnd } from './message-list.js';
 import { leave, openRoom, refreshRooms } from './rooms.js';
 import * as session from './session.js';
 import { openPart, showNotice } from './view.js';

@@ -1,7 +1,7 @@
 // Joining and leaving rooms, and what the server is asked about them.
 
-import { advice } from './advice.js';
-import { merge } from './lines.js';
+import { advice } from './error-text.js';
+import { merge } from './messages.js';
 import {
   connection, conversations, current, membersChanged, refreshLater, remember, roomOf, setProblem, show, showConversations,
 } from './session.js';

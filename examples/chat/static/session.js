@@ -1,11 +1,11 @@
 // The user's session: the connection, the conversations, and which of them is shown.
 
-import { advice } from './advice.js';
-import { stopTyping } from './composing.js';
+import { advice } from './error-text.js';
+import { stopTyping } from './composer.js';
 import { Connection } from './connection.js';
 import { Conversation } from './conversation.js';
 import { byId } from './elements.js';
-import { showLines } from './reading.js';
+import { showLines } from './message-list.js';
 import { listed, refreshRooms, rejoin } from './rooms.js';
 import * as view from './view.js';
 

@@ -1,6 +1,6 @@
 // Where a line goes when it comes: into its conversation, onto the page, and to whoever does not see it now.
 
-import { quietly, showLine } from './reading.js';
+import { quietly, showLine } from './message-list.js';
 import { current, me, refreshLater, showConversations } from './session.js';
 import { announce } from './view.js';
 

@@ -1,8 +1,8 @@
 // What the user writes: sending it, and telling the others that it is being written.
 
-import { advice } from './advice.js';
+import { advice } from './error-text.js';
 import { byId } from './elements.js';
-import { add, directLine } from './lines.js';
+import { add, directLine } from './messages.js';
 import { connection, current, me, myName, setProblem } from './session.js';
 
 const TYPING_EVERY_MS = 2_000;

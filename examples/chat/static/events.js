@@ -1,7 +1,7 @@
 // What the server sends unasked, by type. Other types are ignored: a newer server may send more.
 
-import { advice } from './advice.js';
-import { add, directLine, merge, roomLine } from './lines.js';
+import { advice } from './error-text.js';
+import { add, directLine, merge, roomLine } from './messages.js';
 import { loadHistory, loadMembers, openRoom, refreshRooms, removed } from './rooms.js';
 import {
   conversations, current, directOf, me, membersChanged, setProblem, typingChanged, welcomed,
