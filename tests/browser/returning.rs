@@ -29,7 +29,7 @@ async fn the_page_comes_back_by_itself_after_a_restart_of_the_server() {
     bob.picture("phone-reconnecting").await;
     // What is written meanwhile is not lost.
     alice.say("Written in the gap").await;
-    let problem = "There is no connection now. Your text is kept: send it again when you are online.";
+    let problem = "You are offline. Your text is kept; send it again when you are back online.";
     alice.until("#problem", &[problem]).await;
     chat.start_again();
     let mut carol = Talker::in_room(&chat, "carol", "lobby").await;

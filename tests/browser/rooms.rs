@@ -36,7 +36,7 @@ async fn a_private_room_is_entered_by_invitation() {
     alice.until("#invitation-title", &["Invite to den"]).await;
     alice.write("#invite-user", "b b").await;
     alice.click("#send-invite").await;
-    alice.until("#invite-hint", &["A user name has letters, digits, _, - and ., at most 64."]).await;
+    alice.until("#invite-hint", &["Use up to 64 letters, digits, _, - and ."]).await;
     alice.pictures("desk-invitation").await;
     alice.click("#cancel-invite").await;
     alice.click("#invite").await;

@@ -79,7 +79,7 @@ async fn private_messages_and_typing_are_seen_by_those_they_are_for() {
 
     alice.click("#members [data-key='bob']").await;
     alice.until("#current-room", &["bob"]).await;
-    alice.until("#nothing-hint", &["Only you and bob will see what you write."]).await;
+    alice.until("#nothing-hint", &["Only you and bob can see what you write."]).await;
     alice.say("Just between us").await;
     alice.until(MESSAGES, &["Just between us"]).await;
     // The phone shows that there is something, and to those who do not see it, it is said.

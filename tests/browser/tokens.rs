@@ -48,8 +48,8 @@ async fn a_page_without_a_token_says_that_it_is_not_let_in() {
     let Some((driver, _guard)) = browsers().await else { return };
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET)]);
     let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
-    let told = "The server is there but does not let you in. It may want a token, which you get with a link to this \
-                page, or be full.";
+    let told = "The server refused the connection. It may be full, or it may need a token: ask for a link to this page \
+                that includes one.";
     page.until("#problem", &[told]).await;
     page.pictures("desk-not-let-in").await;
     let good = token("alice", "Alice", 60);

@@ -7,6 +7,7 @@ mod answers;
 mod keeping;
 mod lists;
 mod mistakes;
+mod page_modules;
 mod presence;
 mod private_messages;
 mod private_rooms;

@@ -12,7 +12,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("../static/index.html")),
     ("/chat.css", CSS, include_str!("../static/chat.css")),
     ("/icon.svg", SVG, include_str!("../static/icon.svg")),
@@ -25,8 +25,11 @@ const FILES: [(&str, &str, &str); 16] = [
     ("/events.js", SCRIPT, include_str!("../static/events.js")),
     ("/message-list.js", SCRIPT, include_str!("../static/message-list.js")),
     ("/messages.js", SCRIPT, include_str!("../static/messages.js")),
+    ("/navigation.js", SCRIPT, include_str!("../static/navigation.js")),
+    ("/render.js", SCRIPT, include_str!("../static/render.js")),
     ("/rooms.js", SCRIPT, include_str!("../static/rooms.js")),
     ("/session.js", SCRIPT, include_str!("../static/session.js")),
+    ("/start.js", SCRIPT, include_str!("../static/start.js")),
     ("/token.js", SCRIPT, include_str!("../static/token.js")),
     ("/view.js", SCRIPT, include_str!("../static/view.js")),
 ];

@@ -1,23 +1,25 @@
-// The page's controls, and the way in.
+// The entry of the page: connects its controls to the modules that do the work, and starts the session.
 
-import { advice } from './error-text.js';
-import { arrivals } from './events.js';
-import { send, typed } from './composer.js';
+import { sendText, textChanged } from './composer.js';
 import { byId } from './elements.js';
-import { toEnd } from './message-list.js';
+import { errorText } from './error-text.js';
+import { scrollToEnd } from './message-list.js';
+import { show } from './navigation.js';
+import { renderConversations, setProblem } from './render.js';
 import { leave, openRoom, refreshRooms } from './rooms.js';
-import * as session from './session.js';
-import { openPart, showNotice } from './view.js';
+import { directConversation, session } from './session.js';
+import { start } from './start.js';
+import { openPanel, showNotice } from './view.js';
 
 const USER_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 const ROOM_NAME = /^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?$/;
 
-const asked = new URLSearchParams(location.search).get('user') ?? sessionStorage.getItem('chat.user') ?? '';
-if (USER_NAME.test(asked)) {
-  session.begin(asked, arrivals);
+const user = new URLSearchParams(location.search).get('user') ?? sessionStorage.getItem('chat.user') ?? '';
+if (USER_NAME.test(user)) {
+  start(user);
 } else {
   byId('entrance').hidden = false;
-  byId('user-name').value = asked;
+  byId('user-name').value = user;
   byId('user-name').focus();
 }
 
@@ -25,14 +27,14 @@ byId('enter-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = byId('user-name');
   const name = field.value.trim();
-  if (isRefused(field, !USER_NAME.test(name))) return;
-  session.begin(name, arrivals);
+  if (markInvalid(field, !USER_NAME.test(name))) return;
+  start(name);
 });
 
 byId('switch-user').addEventListener('click', () => {
   session.connection.close();
   sessionStorage.clear();
-  // Without `?user=`.
+  // Drops `?user=` from the address.
   location.assign(location.pathname);
 });
 
@@ -40,18 +42,18 @@ byId('rooms').addEventListener('click', (event) => {
   const key = event.target.closest('button')?.dataset.key;
   if (!key) return;
   const known = session.conversations.get(key);
-  if (known?.wanted) session.show(known);
-  else openRoom(key.slice(1)).catch((error) => session.setProblem(session.current, advice(error)));
+  if (known?.wanted) show(known);
+  else openRoom(key.slice(1)).catch((error) => setProblem(session.current, errorText(error)));
 });
 
 byId('directs').addEventListener('click', (event) => {
   const key = event.target.closest('button')?.dataset.key;
-  if (key) session.show(session.conversations.get(key));
+  if (key) show(session.conversations.get(key));
 });
 
 byId('members').addEventListener('click', (event) => {
-  const user = event.target.closest('button')?.dataset.key;
-  if (user) session.show(session.directOf(user, session.current.members.get(user)));
+  const userId = event.target.closest('button')?.dataset.key;
+  if (userId) show(directConversation(userId, session.current.members.get(userId)));
 });
 
 byId('new-room-form').addEventListener('submit', async (event) => {
@@ -60,8 +62,8 @@ byId('new-room-form').addEventListener('submit', async (event) => {
   const name = field.value.trim();
   const hint = byId('new-room-hint');
   hint.textContent = '';
-  if (isRefused(field, !ROOM_NAME.test(name))) {
-    hint.textContent = 'Letters, digits, space, _, - and ., at most 50.';
+  if (markInvalid(field, !ROOM_NAME.test(name))) {
+    hint.textContent = 'Use up to 50 letters, digits, spaces, _, - and . (no space at either end).';
     return;
   }
   try {
@@ -69,7 +71,7 @@ byId('new-room-form').addEventListener('submit', async (event) => {
     await openRoom(name, ['create_room', { room_name: name, is_public: isPublic }]);
     event.target.reset();
   } catch (error) {
-    hint.textContent = advice(error);
+    hint.textContent = errorText(error);
   }
 });
 
@@ -77,17 +79,17 @@ byId('leave').addEventListener('click', () => leave(session.current));
 
 byId('composer').addEventListener('submit', (event) => {
   event.preventDefault();
-  send();
+  sendText();
 });
 
 byId('text').addEventListener('keydown', (event) => {
-  // Enter also ends the choice of a character in an input method; that is not the end of the message.
+  // While an input method is composing, Enter chooses a character and does not send the message.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  send();
+  sendText();
 });
 
-byId('text').addEventListener('input', typed);
+byId('text').addEventListener('input', textChanged);
 
 byId('invite').addEventListener('click', () => {
   byId('invitation-form').reset();
@@ -103,8 +105,8 @@ byId('invitation-form').addEventListener('submit', async (event) => {
   const field = byId('invite-user');
   const user = field.value.trim();
   const room = session.current.name;
-  if (isRefused(field, !USER_NAME.test(user))) {
-    byId('invite-hint').textContent = 'A user name has letters, digits, _, - and ., at most 64.';
+  if (markInvalid(field, !USER_NAME.test(user))) {
+    byId('invite-hint').textContent = 'Use up to 64 letters, digits, _, - and .';
     return;
   }
   try {
@@ -112,39 +114,40 @@ byId('invitation-form').addEventListener('submit', async (event) => {
     byId('invitation').close();
     showNotice(`${user} can now join ${room}.`);
   } catch (error) {
-    byId('invite-hint').textContent = advice(error);
+    byId('invite-hint').textContent = errorText(error);
   }
 });
 
 byId('notice-dismiss').addEventListener('click', () => showNotice(null));
 
 byId('connect-now').addEventListener('click', () => session.connection.connectNow());
-byId('to-end').addEventListener('click', toEnd);
-byId('open-rooms').addEventListener('click', () => togglePart('sidebar'));
-byId('open-members').addEventListener('click', () => togglePart('people'));
-byId('backdrop').addEventListener('click', () => openPart(null));
+byId('to-end').addEventListener('click', scrollToEnd);
+byId('open-rooms').addEventListener('click', () => togglePanel('sidebar'));
+byId('open-members').addEventListener('click', () => togglePanel('people'));
+byId('backdrop').addEventListener('click', () => openPanel(null));
 
-// The dialog closes itself.
+// Escape closes one thing at a time; the browser closes an open dialog.
 addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || byId('invitation').open) return;
-  if (byId('sidebar').classList.contains('open')) openPart(null, byId('open-rooms'));
-  else if (byId('people').classList.contains('open')) openPart(null, byId('open-members'));
+  if (byId('sidebar').classList.contains('open')) openPanel(null, byId('open-rooms'));
+  else if (byId('people').classList.contains('open')) openPanel(null, byId('open-members'));
   else if (!byId('notice').hidden) showNotice(null);
 });
 
 document.addEventListener('visibilitychange', () => {
   if (document.hidden || !session.current) return;
   session.current.unread = 0;
-  session.showConversations();
+  renderConversations();
   refreshRooms();
 });
 
-function togglePart(id) {
-  openPart(byId(id).classList.contains('open') ? null : id);
+function togglePanel(id) {
+  openPanel(byId(id).classList.contains('open') ? null : id);
 }
 
-function isRefused(field, isWrong) {
-  field.setAttribute('aria-invalid', String(isWrong));
-  if (isWrong) field.focus();
-  return isWrong;
+// Marks a field as valid or not; a field that is not gets the focus.
+function markInvalid(field, isInvalid) {
+  field.setAttribute('aria-invalid', String(isInvalid));
+  if (isInvalid) field.focus();
+  return isInvalid;
 }

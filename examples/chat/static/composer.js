@@ -1,15 +1,16 @@
-// What the user writes: sending it, and telling the others that it is being written.
+// The composer: sends the user's text, and lets the other members of a room see that the user is typing.
 
-import { advice } from './error-text.js';
 import { byId } from './elements.js';
-import { add, directLine } from './messages.js';
-import { connection, current, me, myName, setProblem } from './session.js';
+import { errorText } from './error-text.js';
+import { addMessage, directMessage } from './messages.js';
+import { setProblem } from './render.js';
+import { session } from './session.js';
 
-const TYPING_EVERY_MS = 2_000;
-const TYPING_ENDS_MS = 3_000;
+const TYPING_REPEAT_MS = 2_000;
+const TYPING_STOPS_AFTER_MS = 3_000;
 
-export async function send() {
-  const conversation = current;
+export async function sendText() {
+  const conversation = session.current;
   const text = byId('text').value.trim();
   if (!text || !conversation) return;
   byId('text').value = conversation.draft = '';
@@ -17,39 +18,52 @@ export async function send() {
   stopTyping();
   try {
     if (conversation.isRoom) {
-      await connection.request('chat_message', { room: conversation.name, text });
+      await session.connection.request('chat_message', { room: conversation.name, text });
     } else {
-      const { delivered, complete } = await connection.request('private_message', { target_user_id: conversation.name, text });
-      const note = delivered > 0 ? undefined
-        : complete ? `Not delivered: ${conversation.title} is offline.` : 'Perhaps not delivered: part of the service did not answer.';
-      add(conversation, directLine(me, myName, text, new Date().toISOString(), note), false);
+      await sendDirect(conversation, text);
     }
   } catch (error) {
-    // Nothing that was typed is lost, and what was typed since stays too.
-    conversation.draft = [text, conversation === current ? byId('text').value : conversation.draft].filter(Boolean).join('\n');
-    if (conversation === current) byId('text').value = conversation.draft;
-    setProblem(conversation, advice(error), error.retryAfterMs);
+    // The text returns to the composer, in front of anything that was typed since.
+    const isCurrent = conversation === session.current;
+    const typed = isCurrent ? byId('text').value : conversation.draft;
+    conversation.draft = [text, typed].filter(Boolean).join('\n');
+    if (isCurrent) byId('text').value = conversation.draft;
+    setProblem(conversation, errorText(error), error.retryAfterMs);
   }
 }
 
-let typingSince = 0;
-let typingEnd;
-export function typed() {
-  if (!current?.isRoom || !current.joined) return;
+async function sendDirect(conversation, text) {
+  const { me, myName, connection } = session;
+  const { delivered, complete } = await connection.request('private_message', { target_user_id: conversation.name, text });
+  const note = delivered > 0 ? undefined
+    : complete ? `Not delivered: ${conversation.title} is offline.`
+    : 'Possibly not delivered: part of the service did not answer.';
+  addMessage(conversation, directMessage(me, myName, text, new Date().toISOString(), note), false);
+}
+
+let typingSentAt = 0;
+let typingTimer;
+/** Handles a change of the text: sends `typing_start` from time to time, and `typing_stop` when the changes end. */
+export function textChanged() {
+  if (!session.current?.isRoom || !session.current.joined) return;
   if (!byId('text').value) {
     stopTyping();
     return;
   }
-  clearTimeout(typingEnd);
-  typingEnd = setTimeout(stopTyping, TYPING_ENDS_MS);
-  if (Date.now() - typingSince < TYPING_EVERY_MS) return;
-  typingSince = Date.now();
-  connection.request('typing_start', { room: current.name }).catch(() => {});
+  clearTimeout(typingTimer);
+  typingTimer = setTimeout(stopTyping, TYPING_STOPS_AFTER_MS);
+  if (Date.now() - typingSentAt < TYPING_REPEAT_MS) return;
+  typingSentAt = Date.now();
+  sendTyping('typing_start');
 }
 
 export function stopTyping() {
-  clearTimeout(typingEnd);
-  if (typingSince === 0) return;
-  typingSince = 0;
-  if (current?.isRoom) connection.request('typing_stop', { room: current.name }).catch(() => {});
+  clearTimeout(typingTimer);
+  if (typingSentAt === 0) return;
+  typingSentAt = 0;
+  if (session.current?.isRoom) sendTyping('typing_stop');
+}
+
+function sendTyping(type) {
+  session.connection.request(type, { room: session.current.name }).catch(() => {});
 }

@@ -1,20 +1,21 @@
-// One user's WebSocket to the chat, kept alive: it reconnects, and matches replies with requests.
-// It knows the framework's envelope ({type, data, ref}) and nothing of rooms and messages.
+// The WebSocket of one user: reconnects after a loss, and matches replies to requests.
+// It knows the framework's envelope ({type, data, ref}), and nothing about rooms and messages.
 
 import { Token } from './token.js';
 
 const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 30_000;
-// A connection that has lasted this long was a good one: the next loss begins again with the shortest delay.
-const STEADY_MS = 10_000;
-const REPLY_WITHIN_MS = 15_000;
-// Closed for what we did or are: trying again would end in the same way.
+const MAX_DELAY_MS = 30_000;
+// A connection that has lasted this long resets the delay before the next attempt.
+const STABLE_AFTER_MS = 10_000;
+const REPLY_TIMEOUT_MS = 15_000;
+const DEFAULT_HEARTBEAT_MS = 30_000;
+// Close codes after which another attempt would end in the same way.
 const FINAL_CLOSE_CODES = new Map([
   [1008, 'the server refused this connection'],
   [4401, 'you are signed out'],
 ]);
 
-/** What a request ends with when the server answers with an `error`, or not at all. */
+/** The error of a request that the server answers with an `error`, or not at all. */
 export class RequestError extends Error {
   constructor({ code, message, retryable = false, retry_after_ms, details }) {
     super(message ?? code);
@@ -23,23 +24,24 @@ export class RequestError extends Error {
 }
 
 /**
- * Events: `state`, whose detail is `{name: 'connecting' | 'online' | 'reconnecting' | 'closed', delayMs?, reason?}`,
- * with `isRefused` for a server that is there and lets nobody in,
- * and `message`, whose detail is `{type, data}`: everything that is not the answer to a request.
+ * Emits two events. The detail of `state` is
+ * `{name: 'connecting' | 'online' | 'reconnecting' | 'closed', delayMs?, reason?, isRefused?}`; `isRefused` means that
+ * the server answers and accepts no connection. The detail of `message` is `{type, data}` of a message that answers no
+ * request.
  */
 export class Connection extends EventTarget {
   #user;
   #socket = null;
   #token;
-  /** The last attempt did not come to a connection: the reason may be the token. */
-  #isDoubtful = false;
-  /** `away` or `refused`: why there is no new token. */
-  #refusal = null;
+  /** Whether the last attempt failed, possibly because of the token. */
+  #needsToken = false;
+  /** The outcome of the last renewal of the token, see `Token.renew`. */
+  #renewal = null;
   #pending = new Map();
   #lastRef = 0;
-  #attempts = 0;
-  /** Counts the calls of `connectNow`, so that one that waited for a token sees whether it is still wanted. */
-  #turn = 0;
+  #failures = 0;
+  /** Counts the attempts, so that one that waited for a token sees whether another has replaced it. */
+  #attempt = 0;
   #openedAt = 0;
   #retryTimer = 0;
   #heartbeat = 0;
@@ -49,21 +51,46 @@ export class Connection extends EventTarget {
     super();
     this.#user = user;
     this.#token = new Token(user);
-    // The network is back: there is no reason to wait for the rest of the delay.
+    // The network is back, so waiting for the rest of the delay has no use.
     addEventListener('online', () => this.#isFinal || this.connectNow());
-    // A page that waited in the browser's back cache has lost its connection and does not know it.
-    addEventListener('pageshow', (event) => event.persisted && this.#socket && this.#lost(1006, ''));
+    // The browser's back-forward cache drops the connection of a page without an event.
+    addEventListener('pageshow', (event) => event.persisted && this.#socket && this.#closed(1006, ''));
   }
 
-  /** Connects, unless there is a connection; ends the waiting for the next attempt. */
+  /** Connects at once, unless there is a connection. */
   async connectNow() {
     if (this.#socket) return;
     clearTimeout(this.#retryTimer);
     this.#emit('state', { name: 'connecting' });
-    const turn = ++this.#turn;
-    // A refusal before the upgrade does not tell its status to a page; a server that wants a token may hand one out.
-    if (this.#isDoubtful) this.#refusal = await this.#token.renew();
-    if (turn === this.#turn) this.#open();
+    const attempt = ++this.#attempt;
+    // A page cannot read the status of a refused upgrade, so a missing token is one possible cause of any failure.
+    if (this.#needsToken) this.#renewal = await this.#token.renew();
+    if (attempt === this.#attempt) this.#open();
+  }
+
+  /** Closes the connection and does not reconnect. */
+  close() {
+    this.#isFinal = true;
+    this.#attempt += 1;
+    this.#drop();
+    clearTimeout(this.#retryTimer);
+  }
+
+  /** Sends a request. Resolves to the `data` of the reply, or rejects with a `RequestError`. */
+  request(type, data = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.#socket?.readyState !== WebSocket.OPEN) {
+        reject(new RequestError({ code: 'DISCONNECTED', message: 'There is no connection.', retryable: true }));
+        return;
+      }
+      const ref = ++this.#lastRef;
+      const timer = setTimeout(() => {
+        this.#pending.delete(ref);
+        reject(new RequestError({ code: 'NO_ANSWER', message: 'The server did not answer.', retryable: true }));
+      }, REPLY_TIMEOUT_MS);
+      this.#pending.set(ref, { resolve, reject, timer });
+      this.#socket.send(JSON.stringify({ type, data, ref }));
+    });
   }
 
   #open() {
@@ -75,37 +102,12 @@ export class Connection extends EventTarget {
     this.#openedAt = 0;
     socket.onopen = () => {
       this.#openedAt = performance.now();
-      this.#isDoubtful = false;
+      this.#needsToken = false;
       this.#emit('state', { name: 'online' });
     };
     socket.onmessage = (event) => this.#received(event.data);
-    // `onclose` follows every error, and says more.
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
-  }
-
-  /** Ends the connection for good. */
-  close() {
-    this.#isFinal = true;
-    this.#turn += 1;
-    this.#abandon();
-    clearTimeout(this.#retryTimer);
-  }
-
-  /** Sends a request; resolves to the `data` of its reply, rejects with a `RequestError`. */
-  request(type, data = {}) {
-    return new Promise((resolve, reject) => {
-      if (this.#socket?.readyState !== WebSocket.OPEN) {
-        reject(new RequestError({ code: 'DISCONNECTED', message: 'There is no connection.', retryable: true }));
-        return;
-      }
-      const ref = ++this.#lastRef;
-      const timer = setTimeout(() => {
-        this.#pending.delete(ref);
-        reject(new RequestError({ code: 'NO_ANSWER', message: 'The server did not answer.', retryable: true }));
-      }, REPLY_WITHIN_MS);
-      this.#pending.set(ref, { resolve, reject, timer });
-      this.#socket.send(JSON.stringify({ type, data, ref }));
-    });
+    // A close event follows every error event, and has the code.
+    socket.onclose = (event) => this.#closed(event.code, event.reason);
   }
 
   #received(frame) {
@@ -113,37 +115,37 @@ export class Connection extends EventTarget {
     try {
       envelope = JSON.parse(frame);
     } catch {
-      console.warn('a frame that is no JSON was ignored');
+      console.warn('ignored a frame that is not JSON');
       return;
     }
     const { type, ref, data } = envelope;
-    const waiting = this.#pending.get(ref);
-    if (waiting) {
+    const request = this.#pending.get(ref);
+    if (request) {
       this.#pending.delete(ref);
-      clearTimeout(waiting.timer);
-      if (type === 'error') waiting.reject(new RequestError(data ?? {}));
-      else waiting.resolve(data);
+      clearTimeout(request.timer);
+      if (type === 'error') request.reject(new RequestError(data ?? {}));
+      else request.resolve(data);
       return;
     }
-    if (type === 'agentcore.welcome') this.#watch(data?.heartbeat_ms);
+    if (type === 'agentcore.welcome') this.#startHeartbeat(data?.heartbeat_ms);
     if (type === 'agentcore.auth') {
       this.#authenticate();
       return;
     }
-    // The answer to a request that was given up.
+    // A late answer to a request that has timed out.
     if (type === 'reply' || type === 'pong') return;
     this.#emit('message', { type, data: data ?? {} });
   }
 
-  // The token is about to expire: with a fresh one the connection stays. Without one it is closed with 4401.
+  // The token is about to expire. A new one keeps the connection open; without it the server closes with 4401.
   async #authenticate() {
     const socket = this.#socket;
     if (await this.#token.renew() !== 'renewed' || socket !== this.#socket) return;
     this.request('agentcore.auth', { token: this.#token.text }).catch(() => {});
   }
 
-  // A network that swallows everything closes nothing: without an answer to a ping the connection counts as lost.
-  #watch(everyMs = 30_000) {
+  // A dead network reports no close: a ping without an answer counts as the loss of the connection.
+  #startHeartbeat(everyMs = DEFAULT_HEARTBEAT_MS) {
     clearInterval(this.#heartbeat);
     if (!(everyMs >= 1_000)) return;
     const socket = this.#socket;
@@ -151,31 +153,31 @@ export class Connection extends EventTarget {
       try {
         await this.request('ping');
       } catch (error) {
-        if (error.code === 'NO_ANSWER' && socket === this.#socket) this.#lost(1006, '');
+        if (error.code === 'NO_ANSWER' && socket === this.#socket) this.#closed(1006, '');
       }
     }, everyMs);
   }
 
-  #lost(code, reason) {
+  #closed(code, reason) {
     const wasOpen = this.#openedAt > 0;
-    if (wasOpen && performance.now() - this.#openedAt > STEADY_MS) this.#attempts = 0;
-    this.#abandon();
+    if (wasOpen && performance.now() - this.#openedAt > STABLE_AFTER_MS) this.#failures = 0;
+    this.#drop();
     this.#isFinal = FINAL_CLOSE_CODES.has(code);
-    this.#isDoubtful = !wasOpen || code === 4401;
+    this.#needsToken = !wasOpen || code === 4401;
     if (this.#isFinal) {
       this.#emit('state', { name: 'closed', reason: FINAL_CLOSE_CODES.get(code) });
       return;
     }
-    // Full jitter, on top of what the server asks for: when it comes back it meets its clients one by one.
-    const backoff = Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts);
+    // Full jitter on top of the server's delay spreads out the clients that reconnect after a restart.
+    const backoff = Math.random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
     const delayMs = backoff + retryAfterMs(reason);
-    this.#attempts += 1;
-    this.#emit('state', { name: 'reconnecting', delayMs, isRefused: !wasOpen && this.#refusal === 'refused' });
+    this.#failures += 1;
+    this.#emit('state', { name: 'reconnecting', delayMs, isRefused: !wasOpen && this.#renewal === 'refused' });
     this.#retryTimer = setTimeout(() => this.connectNow(), delayMs);
   }
 
-  // Drops the socket without waiting for its end, which a dead network would delay.
-  #abandon() {
+  // Drops the socket without waiting for its close event, which a dead network would delay.
+  #drop() {
     clearInterval(this.#heartbeat);
     const socket = this.#socket;
     this.#socket = null;
@@ -183,9 +185,9 @@ export class Connection extends EventTarget {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
     }
-    const waiting = [...this.#pending.values()];
+    const requests = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject, timer } of waiting) {
+    for (const { reject, timer } of requests) {
       clearTimeout(timer);
       reject(new RequestError({ code: 'DISCONNECTED', message: 'The connection was lost.', retryable: true }));
     }
@@ -196,7 +198,7 @@ export class Connection extends EventTarget {
   }
 }
 
-// The framework's close reasons are JSON; a proxy's may be anything.
+// The framework's close reasons are JSON; those of a proxy can be any text.
 function retryAfterMs(reason) {
   try {
     const { retry_after_ms } = JSON.parse(reason);

@@ -1,53 +1,55 @@
-// What the page knows of one conversation: a room, or the private messages with one user.
+// The model of one conversation: a room, or the private messages with one user.
 
-// Older lines are let go; they are in the server's history.
-const KEPT_LINES = 1_000;
+// The page drops older messages; the server's history has them.
+const MAX_MESSAGES = 1_000;
 // Smaller than the id of any message.
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-const TYPING_SHOWN_MS = 5_000;
+const TYPING_EXPIRES_MS = 5_000;
 
 export class Conversation {
-  /** Sorted by `id`, each id once. */
-  lines = [];
+  /** Sorted by `id`, without duplicates. */
+  messages = [];
   unread = 0;
-  /** The last line before a gap: what has a greater id is news, in a history too. */
-  since = undefined;
+  /** The id of the last message before the latest gap: messages with greater ids are new, even in a history. */
+  newSince = undefined;
   hasGap = false;
-  /** What is typed and not sent. */
+  /** Text that is typed and not sent. */
   draft = '';
   problem = null;
+  /** `{username, timer}` by user id. */
   typing = new Map();
 
   static room(name) {
-    // `wanted`: the user means to be in the room. `joined`: this connection is. `wasJoined`: some connection was.
+    // `wanted`: the user wants to be in the room. `joined`: this connection is. `wasJoined`: some connection was.
     return Object.assign(new Conversation(), {
       key: `#${name}`, name, title: name, isRoom: true, isPublic: true, count: 0, wanted: false, joined: false,
       wasJoined: false, members: new Map(), total: 0,
     });
   }
 
-  static direct(user) {
-    return Object.assign(new Conversation(), { key: `@${user}`, name: user, title: user, isRoom: false, wanted: true });
+  static direct(userId) {
+    return Object.assign(new Conversation(), { key: `@${userId}`, name: userId, title: userId, isRoom: false, wanted: true });
   }
 
-  /** After the last line messages may be missing. A gap that is not filled yet begins where it began. */
+  /** Notes that messages may be missing after the last one. A gap that is still open keeps its start. */
   markGap() {
     if (this.hasGap) return;
     this.hasGap = true;
-    this.since = this.lines.at(-1)?.id ?? FIRST_ID;
+    this.newSince = this.messages.at(-1)?.id ?? FIRST_ID;
   }
 
   /**
-   * Puts a line where its id belongs; history and live messages overlap and may come in any order.
-   * Returns its place, -1 if it is there already or older than all that is kept, and the line that it pushed out.
+   * Inserts a message by its id; histories and live messages overlap and arrive in any order.
+   * Returns its index and the message that it displaced, if any. The index is -1 for a message that is already there
+   * or is older than all that are kept.
    */
-  add(line) {
-    let at = this.lines.length;
-    while (at > 0 && this.lines[at - 1].id > line.id) at -= 1;
-    const isFull = this.lines.length >= KEPT_LINES;
-    if (this.lines[at - 1]?.id === line.id || (at === 0 && isFull)) return { at: -1 };
-    this.lines.splice(at, 0, line);
-    return isFull ? { at: at - 1, gone: this.lines.shift() } : { at };
+  add(message) {
+    let index = this.messages.length;
+    while (index > 0 && this.messages[index - 1].id > message.id) index -= 1;
+    const isFull = this.messages.length >= MAX_MESSAGES;
+    if (this.messages[index - 1]?.id === message.id || (index === 0 && isFull)) return { index: -1 };
+    this.messages.splice(index, 0, message);
+    return isFull ? { index: index - 1, displaced: this.messages.shift() } : { index };
   }
 
   setMembers(users, total) {
@@ -55,23 +57,23 @@ export class Conversation {
     this.total = Math.max(total ?? 0, users.length);
   }
 
-  arrived(userId, username) {
+  memberJoined(userId, username) {
     if (!this.members.has(userId)) this.total += 1;
     this.members.set(userId, username ?? userId);
   }
 
-  left(userId) {
+  memberLeft(userId) {
     if (this.members.delete(userId)) this.total -= 1;
     this.stoppedTyping(userId);
   }
 
-  /** `ended` is called if no sign of an end comes in time. */
-  startedTyping(userId, username, ended) {
+  /** Calls `onExpired` if the user does not stop typing in time. */
+  startedTyping(userId, username, onExpired) {
     clearTimeout(this.typing.get(userId)?.timer);
     const timer = setTimeout(() => {
       this.typing.delete(userId);
-      ended();
-    }, TYPING_SHOWN_MS);
+      onExpired();
+    }, TYPING_EXPIRES_MS);
     this.typing.set(userId, { username: username ?? userId, timer });
   }
 

@@ -1,23 +1,23 @@
-// Elements made and changed. Whatever people write becomes text nodes; nothing here, or elsewhere, parses HTML.
+// Creates and updates elements. Text of users becomes text nodes: no module of the page parses HTML.
 
 const HUES = 8;
 
 export const byId = (id) => document.getElementById(id);
 
-// An entry that stays is changed where it is: the focus, and a press that has not ended yet, are on its button.
+/** Makes `items` the entries of a list. An entry whose key stays is updated in place and so keeps its focus. */
 export function fill(list, items) {
   const keyOf = (item) => item.firstElementChild?.dataset.key;
   const known = new Map([...list.children].map((item) => [keyOf(item), item]));
-  const wanted = items.map((item) => {
+  const entries = items.map((item) => {
     const old = known.get(keyOf(item));
     if (!old) return item;
     known.delete(keyOf(item));
     if (!old.isEqualNode(item)) update(old.firstElementChild ?? old, item.firstElementChild ?? item);
     return old;
   });
-  for (const gone of known.values()) gone.remove();
-  wanted.forEach((item, at) => {
-    if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
+  for (const old of known.values()) old.remove();
+  entries.forEach((entry, index) => {
+    if (list.children[index] !== entry) list.insertBefore(entry, list.children[index] ?? null);
   });
 }
 
@@ -27,7 +27,7 @@ function update(old, { className, title, ariaCurrent, childNodes }) {
   old.replaceChildren(...childNodes);
 }
 
-export function nameOf(name) {
+export function nameElement(name) {
   return Object.assign(element('span', 'name', name), { dir: 'auto' });
 }
 
@@ -57,7 +57,7 @@ export function element(tag, className, ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
   if (tag === 'button') node.type = 'button';
-  // `append` makes text nodes of strings.
+  // `append` turns strings into text nodes.
   node.append(...children);
   return node;
 }

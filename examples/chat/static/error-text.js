@@ -1,17 +1,17 @@
-// An error of the server, or of the connection, in the user's terms: what happened, and what to do.
+// Turns an error of the server or of the connection into a text for the user: what happened and what to do.
 
-export function advice({ code, message, retryAfterMs, details }) {
+export function errorText({ code, message, retryAfterMs, details }) {
   switch (code) {
     case 'RATE_LIMIT_EXCEEDED':
-      return `That was too fast. You can go on in ${Math.max(1, Math.ceil((retryAfterMs ?? 1_000) / 1_000))} s.`;
+      return `You are sending too fast. Try again in ${Math.max(1, Math.ceil((retryAfterMs ?? 1_000) / 1_000))} s.`;
     case 'UNKNOWN_MESSAGE_TYPE':
-      return 'This server does not offer that.';
-    case 'NOT_LET_IN':
-      return 'The server is there but does not let you in. It may want a token, which you get with a link to this page, or be full.';
+      return 'This server does not support that.';
+    case 'CONNECTION_REFUSED':
+      return 'The server refused the connection. It may be full, or it may need a token: ask for a link to this page that includes one.';
     case 'DISCONNECTED':
-      return 'There is no connection now. Your text is kept: send it again when you are online.';
+      return 'You are offline. Your text is kept; send it again when you are back online.';
     case 'NO_ANSWER':
-      return 'The server did not answer. Look whether it went through before you try again.';
+      return 'The server did not answer. Check whether your request went through before you try again.';
     case 'VALIDATION_FAILED':
       return details?.errors?.map((rule) => `${rule.field}: ${rule.message}`).join('; ') || message;
     default: {

@@ -1,77 +1,85 @@
-// What the server sends unasked, by type. Other types are ignored: a newer server may send more.
+// Handles the messages that the server sends without being asked, by type. Unknown types are ignored: a newer server may
+// send more of them.
 
-import { advice } from './error-text.js';
-import { add, directLine, merge, roomLine } from './messages.js';
-import { loadHistory, loadMembers, openRoom, refreshRooms, removed } from './rooms.js';
-import {
-  conversations, current, directOf, me, membersChanged, setProblem, typingChanged, welcomed,
-} from './session.js';
-import { showNotice } from './view.js';
+import { errorText } from './error-text.js';
+import { addHistory, addMessage, directMessage, roomMessage } from './messages.js';
+import { renderMembersOf, renderTypingIn, setProblem } from './render.js';
+import { loadHistory, loadMembers, openRoom, refreshRooms, removedByServer } from './rooms.js';
+import { directConversation, session } from './session.js';
+import { showName, showNotice } from './view.js';
 
-export const arrivals = {
+export function handleEvent(type, data) {
+  if (Object.hasOwn(handlers, type)) handlers[type](data);
+}
+
+const conversationIn = (room) => session.conversations.get(`#${room}`);
+
+const handlers = {
   welcome({ username }) {
-    welcomed(username);
+    session.myName = username;
+    showName(username);
   },
   chat_message(data) {
-    const conversation = conversations.get(`#${data.room}`);
+    const conversation = conversationIn(data.room);
     if (!conversation) return;
     conversation.stoppedTyping(data.user_id);
-    typingChanged(conversation);
-    add(conversation, roomLine(data), true);
+    renderTypingIn(conversation);
+    addMessage(conversation, roomMessage(data), true);
   },
   message_history({ room, messages }) {
-    const conversation = conversations.get(`#${room}`);
-    if (conversation) merge(conversation, messages);
+    const conversation = conversationIn(room);
+    if (conversation) addHistory(conversation, messages);
   },
   room_info({ room, is_public }) {
-    const conversation = conversations.get(`#${room}`);
+    const conversation = conversationIn(room);
     if (!conversation) return;
     conversation.isPublic = is_public;
-    membersChanged(conversation);
+    renderMembersOf(conversation);
   },
   user_joined_room({ room, user_id, username }) {
-    const conversation = conversations.get(`#${room}`);
+    const conversation = conversationIn(room);
     if (!conversation) return;
-    conversation.arrived(user_id, username);
-    membersChanged(conversation);
+    conversation.memberJoined(user_id, username);
+    renderMembersOf(conversation);
   },
   user_left_room({ room, user_id }) {
-    const conversation = conversations.get(`#${room}`);
+    const conversation = conversationIn(room);
     if (!conversation) return;
-    conversation.left(user_id);
-    typingChanged(conversation);
-    membersChanged(conversation);
+    conversation.memberLeft(user_id);
+    renderTypingIn(conversation);
+    renderMembersOf(conversation);
   },
-  // Unasked: the room that was joined is no more. One of its name may be there again.
+  // Not an answer to `leave_room`: the joined room no longer exists. A new room may have its name.
   room_left({ room }) {
-    const conversation = conversations.get(`#${room}`);
-    if (conversation) removed(conversation);
+    const conversation = conversationIn(room);
+    if (conversation) removedByServer(conversation);
   },
   user_typing_start({ room, user_id, username }) {
-    const conversation = conversations.get(`#${room}`);
-    if (!conversation || user_id === me) return;
-    conversation.startedTyping(user_id, username, () => typingChanged(conversation));
-    typingChanged(conversation);
+    const conversation = conversationIn(room);
+    if (!conversation || user_id === session.me) return;
+    conversation.startedTyping(user_id, username, () => renderTypingIn(conversation));
+    renderTypingIn(conversation);
   },
   user_typing_stop({ room, user_id }) {
-    const conversation = conversations.get(`#${room}`);
+    const conversation = conversationIn(room);
     conversation?.stoppedTyping(user_id);
-    typingChanged(conversation);
+    renderTypingIn(conversation);
   },
   private_message({ from_user_id, from_username, text, timestamp }) {
-    add(directOf(from_user_id, from_username), directLine(from_user_id, from_username, text, timestamp), true);
+    const message = directMessage(from_user_id, from_username, text, timestamp);
+    addMessage(directConversation(from_user_id, from_username), message, true);
   },
   invited({ room, from_user_id }) {
     refreshRooms();
     showNotice(`${from_user_id} invites you to the private room ${room}.`, () => {
       showNotice(null);
-      openRoom(room).catch((error) => setProblem(current, advice(error)));
+      openRoom(room).catch((error) => setProblem(session.current, errorText(error)));
     });
   },
-  // Something may be missing. All clients are told at once; each waits its own part of the time.
+  // Messages may be missing. All clients receive this at once; each waits for a random part of `spread_ms`.
   'agentcore.resync'({ groups, spread_ms }) {
     setTimeout(() => {
-      for (const conversation of conversations.values()) {
+      for (const conversation of session.conversations.values()) {
         if (!conversation.joined || (groups && !groups.includes(conversation.name))) continue;
         conversation.markGap();
         loadHistory(conversation);
@@ -80,6 +88,6 @@ export const arrivals = {
     }, Math.random() * (spread_ms ?? 0));
   },
   error(error) {
-    setProblem(current, advice({ ...error, retryAfterMs: error.retry_after_ms }), error.retry_after_ms);
+    setProblem(session.current, errorText({ ...error, retryAfterMs: error.retry_after_ms }), error.retry_after_ms);
   },
 };

@@ -1,95 +1,99 @@
-// The lines of the conversation that is shown.
+// The list of messages of the current conversation.
 
 import { avatar, byId, element } from './elements.js';
 
+// Messages of one author within this time are shown under one name.
 const SAME_BLOCK_MS = 5 * 60_000;
+// A list scrolled to within this many pixels of its end counts as at the end.
+const END_TOLERANCE_PX = 40;
 
-const messages = byId('messages');
-const lineOf = new WeakMap();
+const list = byId('messages');
+const messageOf = new WeakMap();
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 
-/** Replaces all lines; a screen reader is not read the whole history. */
-export function showLines(conversation, me) {
-  quietly(() => {
-    messages.replaceChildren(...(conversation?.lines ?? []).map((line) => lineElement(line, me)));
-    for (const node of messages.children) decorate(node);
-    toEnd();
+/** Replaces all messages, without announcing them to screen readers. */
+export function showMessages(conversation, me) {
+  withoutAnnouncing(() => {
+    list.replaceChildren(...(conversation?.messages ?? []).map((message) => messageElement(message, me)));
+    for (const node of list.children) decorate(node);
+    scrollToEnd();
   });
-  showEmptiness(conversation);
+  showPlaceholder(conversation);
 }
 
-/** Puts one line at its place and keeps the end in sight if it was. */
-export function showLine(conversation, { at, gone }, line, me) {
-  const follow = isAtEnd() || line.userId === me;
-  if (gone) messages.firstElementChild?.remove();
-  const node = lineElement(line, me);
-  messages.insertBefore(node, messages.children[at] ?? null);
+/** Inserts one message, and keeps the end of the list in view if it was. `added` is the result of `Conversation.add`. */
+export function showMessage(conversation, added, message, me) {
+  const follow = isAtEnd() || message.userId === me;
+  if (added.displaced) list.firstElementChild?.remove();
+  const node = messageElement(message, me);
+  list.insertBefore(node, list.children[added.index] ?? null);
   decorate(node);
   if (node.nextElementSibling) decorate(node.nextElementSibling);
-  showEmptiness(conversation);
-  if (follow) toEnd();
+  showPlaceholder(conversation);
+  if (follow) scrollToEnd();
   else if (!node.nextElementSibling) byId('to-end').hidden = false;
 }
 
-/** Runs `change` without its new lines being announced. */
-export function quietly(change) {
-  messages.setAttribute('aria-live', 'off');
+let announceTimer;
+/** Changes the list without screen readers announcing it. */
+export function withoutAnnouncing(change) {
+  list.setAttribute('aria-live', 'off');
   change();
-  clearTimeout(quietly.timer);
-  quietly.timer = setTimeout(() => messages.setAttribute('aria-live', 'polite'), 300);
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => list.setAttribute('aria-live', 'polite'), 300);
 }
 
-export function toEnd() {
-  messages.scrollTop = messages.scrollHeight;
+export function scrollToEnd() {
+  list.scrollTop = list.scrollHeight;
   byId('to-end').hidden = true;
 }
 
-messages.addEventListener('scroll', () => {
-  if (isAtEnd()) byId('to-end').hidden = true;
-});
-// The composer grows, a phone's keyboard opens: who was reading the end goes on doing so.
 let wasAtEnd = true;
-messages.addEventListener('scroll', () => { wasAtEnd = isAtEnd(); });
-new ResizeObserver(() => wasAtEnd && toEnd()).observe(messages);
+list.addEventListener('scroll', () => {
+  wasAtEnd = isAtEnd();
+  if (wasAtEnd) byId('to-end').hidden = true;
+});
+// A composer that grows, or a phone's keyboard, makes the list smaller: a list that was at its end stays there.
+new ResizeObserver(() => wasAtEnd && scrollToEnd()).observe(list);
 
 function isAtEnd() {
-  return messages.scrollHeight - messages.scrollTop - messages.clientHeight < 40;
+  return list.scrollHeight - list.scrollTop - list.clientHeight < END_TOLERANCE_PX;
 }
 
-function showEmptiness(conversation) {
-  const isEmpty = !conversation || conversation.lines.length === 0;
+function showPlaceholder(conversation) {
+  const isEmpty = !conversation || conversation.messages.length === 0;
   byId('nothing').hidden = !isEmpty;
   if (!isEmpty) return;
-  byId('nothing-title').textContent = conversation ? 'Nothing here yet' : 'You are in no room';
-  byId('nothing-hint').textContent = !conversation ? 'Choose one from the list, or create your own.'
-    : conversation.isRoom ? 'Say hello to get things going.'
-    : `Only you and ${conversation.title} will see what you write.`;
+  byId('nothing-title').textContent = conversation ? 'Nothing here yet' : 'You are not in a room';
+  byId('nothing-hint').textContent = !conversation ? 'Choose one from the list or create your own.'
+    : conversation.isRoom ? 'Say hello to start the conversation.'
+    : `Only you and ${conversation.title} can see what you write.`;
 }
 
-function lineElement(line, me) {
-  const at = new Date(line.timestamp);
+function messageElement(message, me) {
+  const at = new Date(message.timestamp);
   const time = element('time', '', Number.isNaN(at.valueOf()) ? '' : clock.format(at));
-  time.dateTime = line.timestamp;
-  const author = element('span', 'author', line.username);
-  const text = element('p', 'text', line.text);
+  time.dateTime = message.timestamp;
+  const author = element('span', 'author', message.username);
+  const text = element('p', 'text', message.text);
   author.dir = text.dir = 'auto';
   const body = element('div', 'body', element('div', 'byline', author, time), text);
-  if (line.note) body.append(element('p', 'note', line.note));
-  const node = element('div', 'message', avatar(line.userId), body);
-  node.classList.toggle('own', line.userId === me);
-  lineOf.set(node, line);
+  if (message.note) body.append(element('p', 'note', message.note));
+  const node = element('div', 'message', avatar(message.userId), body);
+  node.classList.toggle('own', message.userId === me);
+  messageOf.set(node, message);
   return node;
 }
 
-// Lines that one person writes in a row stand under one name, and each day has its heading.
+// Groups consecutive messages of one author under one name, and gives each day a heading.
 function decorate(node) {
-  const line = lineOf.get(node);
-  const before = lineOf.get(node.previousElementSibling);
-  const at = new Date(line.timestamp);
+  const message = messageOf.get(node);
+  const before = messageOf.get(node.previousElementSibling);
+  const at = new Date(message.timestamp);
   const day = calendar.format(at);
   const isNewDay = !before || calendar.format(new Date(before.timestamp)) !== day;
   if (isNewDay) node.dataset.day = day === calendar.format(new Date()) ? 'Today' : day;
   else delete node.dataset.day;
-  node.classList.toggle('follows', !isNewDay && before.userId === line.userId && at - new Date(before.timestamp) < SAME_BLOCK_MS);
+  node.classList.toggle('follows', !isNewDay && before.userId === message.userId && at - new Date(before.timestamp) < SAME_BLOCK_MS);
 }

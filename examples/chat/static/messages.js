@@ -1,36 +1,39 @@
-// Where a line goes when it comes: into its conversation, onto the page, and to whoever does not see it now.
+// Adds messages to conversations and to the page, and marks those that the user has not seen.
 
-import { quietly, showLine } from './message-list.js';
-import { current, me, refreshLater, showConversations } from './session.js';
+import { showMessage, withoutAnnouncing } from './message-list.js';
+import { renderConversations, renderLater } from './render.js';
+import { session } from './session.js';
 import { announce } from './view.js';
 
-let directLines = 0;
+let directMessages = 0;
 
-// The same message may come live and in a history; `Conversation` keeps it once.
-export function add(conversation, line, isNews) {
-  const placed = conversation.add(line);
-  if (placed.at < 0) return;
-  const isSeen = conversation === current && !document.hidden;
-  if (isNews && !isSeen && line.userId !== me) {
+/** Adds a message; one that arrives both live and in a history is kept once. */
+export function addMessage(conversation, message, isNew) {
+  const added = conversation.add(message);
+  if (added.index < 0) return;
+  const isCurrent = conversation === session.current;
+  const isSeen = isCurrent && !document.hidden;
+  if (isNew && !isSeen && message.userId !== session.me) {
     conversation.unread += 1;
-    // Lines of the conversation that is shown are announced by their list.
-    if (!conversation.isRoom && conversation !== current) announce(`Private message from ${line.username}`);
+    // The message list announces the messages of the current conversation itself.
+    if (!conversation.isRoom && !isCurrent) announce(`Private message from ${message.username}`);
   }
-  if (conversation === current) showLine(conversation, placed, line, me);
-  refreshLater(showConversations);
+  if (isCurrent) showMessage(conversation, added, message, session.me);
+  renderLater(renderConversations);
 }
 
-export function merge(conversation, messages) {
-  const isNews = ({ id }) => conversation.since !== undefined && id > conversation.since;
-  quietly(() => {
-    for (const message of messages ?? []) add(conversation, roomLine(message), isNews(message));
+export function addHistory(conversation, messages) {
+  const isNew = ({ id }) => conversation.newSince !== undefined && id > conversation.newSince;
+  withoutAnnouncing(() => {
+    for (const data of messages ?? []) addMessage(conversation, roomMessage(data), isNew(data));
   });
 }
 
-export const roomLine = ({ id, user_id, username, text, timestamp }) => ({ id, userId: user_id, username, text, timestamp });
+/** Converts the data of a `chat_message`. */
+export const roomMessage = ({ id, user_id, username, text, timestamp }) => ({ id, userId: user_id, username, text, timestamp });
 
-// Private messages are not kept by the server and have no id: they stand in the order in which they came.
-export function directLine(userId, username, text, timestamp, note) {
-  directLines += 1;
-  return { id: String(directLines).padStart(12, '0'), userId, username, text, timestamp, note };
+// The server does not store private messages and gives them no ids: their ids here keep the order of arrival.
+export function directMessage(userId, username, text, timestamp, note) {
+  directMessages += 1;
+  return { id: String(directMessages).padStart(12, '0'), userId, username, text, timestamp, note };
 }

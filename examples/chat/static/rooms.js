@@ -1,17 +1,21 @@
-// Joining and leaving rooms, and what the server is asked about them.
+// Joins and leaves rooms, and loads their members, their history and the list of rooms.
 
-import { advice } from './error-text.js';
-import { merge } from './messages.js';
-import {
-  connection, conversations, current, membersChanged, refreshLater, remember, roomOf, setProblem, show, showConversations,
-} from './session.js';
+import { errorText } from './error-text.js';
+import { addHistory } from './messages.js';
+import { show } from './navigation.js';
+import { renderConversations, renderLater, renderMembersOf, setProblem } from './render.js';
+import { roomConversation, saveRooms, session } from './session.js';
 
-const PAGE = 100;
+const HISTORY_PAGE = 100;
 
-/** The rooms that the server lists, by name. */
-export let listed = new Map();
+/** Shows a room, joining it first if this connection has not. `request` is sent instead of a `join_room`. */
+export async function openRoom(name, request) {
+  const conversation = roomConversation(name);
+  if (!conversation.joined) await join(conversation, request);
+  show(conversation);
+}
 
-/** Joins again on a new connection. */
+/** Joins a room again on a new connection. */
 export async function rejoin(conversation) {
   try {
     await join(conversation);
@@ -20,93 +24,88 @@ export async function rejoin(conversation) {
     if (error.retryable) {
       setTimeout(() => conversation.wanted && !conversation.joined && rejoin(conversation), error.retryAfterMs ?? 5_000);
     } else {
-      forget(conversation);
-      setProblem(current, `${conversation.name}: ${advice(error)}`);
+      remove(conversation);
+      setProblem(session.current, `${conversation.name}: ${errorText(error)}`);
     }
   }
 }
 
 async function join(conversation, request = ['join_room', { room: conversation.name }]) {
-  // Taken before the join, after which newer messages come in: what is missing lies between.
+  // Marked before the join, after which newer messages arrive: the missing ones are in between.
   if (conversation.wasJoined) conversation.markGap();
-  const reply = await connection.request(...request);
+  const reply = await session.connection.request(...request);
   if (typeof reply?.is_public === 'boolean') conversation.isPublic = reply.is_public;
   conversation.wanted = conversation.joined = conversation.wasJoined = true;
-  remember();
-  refreshLater(refreshRooms);
+  saveRooms();
+  renderLater(refreshRooms);
   loadMembers(conversation);
-  // A join is followed by the newest part of the history.
-  if (conversation.since || request[0] !== 'join_room') loadHistory(conversation);
-}
-
-export async function openRoom(name, request) {
-  const conversation = roomOf(name);
-  if (!conversation.joined) await join(conversation, request);
-  show(conversation);
+  // The server sends the latest messages after a `join_room`.
+  if (conversation.newSince || request[0] !== 'join_room') loadHistory(conversation);
 }
 
 export async function leave(conversation) {
   try {
-    await connection.request('leave_room', { room: conversation.name });
+    await session.connection.request('leave_room', { room: conversation.name });
   } catch (error) {
-    // Not being in the room is what was wanted.
+    // `FORBIDDEN` means that the user is not in the room, which is the goal.
     if (error.code !== 'FORBIDDEN') {
-      setProblem(conversation, advice(error));
+      setProblem(conversation, errorText(error));
       return;
     }
   }
-  forget(conversation);
-  refreshLater(refreshRooms);
+  remove(conversation);
+  renderLater(refreshRooms);
 }
 
-/** The server has taken the user out of a room. */
-export function removed(conversation) {
-  forget(conversation);
-  setProblem(current, `${conversation.name}: the room is no more`);
-  refreshLater(refreshRooms);
+/** Handles that the server took the user out of a room. */
+export function removedByServer(conversation) {
+  remove(conversation);
+  setProblem(session.current, `${conversation.name}: this room no longer exists`);
+  renderLater(refreshRooms);
 }
 
-function forget(conversation) {
+function remove(conversation) {
   conversation.wanted = conversation.joined = false;
-  conversations.delete(conversation.key);
-  remember();
-  if (current === conversation) show([...conversations.values()].find((other) => other.wanted));
-  else refreshLater(showConversations);
+  session.conversations.delete(conversation.key);
+  saveRooms();
+  if (session.current === conversation) show([...session.conversations.values()].find((other) => other.wanted));
+  else renderLater(renderConversations);
 }
 
 export async function refreshRooms() {
-  // Neither list is worth a message to the user: the next one comes soon.
-  const reply = await connection.request('list_rooms').catch(() => null);
+  // A failure is not shown: the list is loaded again soon.
+  const reply = await session.connection.request('list_rooms').catch(() => null);
   if (!Array.isArray(reply?.rooms)) return;
-  listed = new Map(reply.rooms.map((room) => [room.name, room]));
-  refreshLater(showConversations);
+  session.listedRooms = new Map(reply.rooms.map((room) => [room.name, room]));
+  renderLater(renderConversations);
 }
 
 export async function loadMembers(conversation) {
-  const reply = await connection.request('get_room_users', { room: conversation.name }).catch(() => null);
+  const reply = await session.connection.request('get_room_users', { room: conversation.name }).catch(() => null);
   if (!Array.isArray(reply?.users)) return;
   conversation.setMembers(reply.users, reply.total);
-  membersChanged(conversation);
+  renderMembersOf(conversation);
 }
 
+/** Loads the latest messages, and fills the gap between them and the messages that the page has. */
 export async function loadHistory(conversation) {
-  const ask = async (after) => {
-    const data = { room: conversation.name, limit: PAGE, ...(after && { after }) };
-    const { messages } = await connection.request('get_message_history', data);
-    merge(conversation, messages);
+  const load = async (after) => {
+    const data = { room: conversation.name, limit: HISTORY_PAGE, ...(after && { after }) };
+    const { messages } = await session.connection.request('get_message_history', data);
+    addHistory(conversation, messages);
     return messages;
   };
   try {
-    const newest = await ask();
-    let after = conversation.since;
-    // The newest page does not reach back to what is known: the gap is filled from its old end.
-    while (after && newest.length === PAGE && after < newest[0].id) {
-      const page = await ask(after);
-      if (page.length < PAGE) break;
+    const latest = await load();
+    let after = conversation.newSince;
+    // The latest page does not reach back to the start of the gap: the gap is filled from its start.
+    while (after && latest.length === HISTORY_PAGE && after < latest[0].id) {
+      const page = await load(after);
+      if (page.length < HISTORY_PAGE) break;
       after = page.at(-1).id;
     }
     conversation.hasGap = false;
   } catch {
-    // The gap stays marked where it begins, and the next connection fills it.
+    // The gap stays marked, and the next connection fills it.
   }
 }

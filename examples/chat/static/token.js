@@ -1,4 +1,4 @@
-// The token that says who the user is, for servers that want one. A server in open mode takes the user's word instead.
+// The token that proves who the user is, for servers that require one. A server in open mode requires none.
 
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -6,13 +6,13 @@ export class Token {
   #user;
   #text;
 
-  /** One that came with the page's address, as `#token=..`, or that an earlier life of the page kept. */
+  /** Takes the token from the page's address (`#token=..`), else the one saved before a reload. */
   constructor(user) {
     this.#user = user;
     const given = new URLSearchParams(location.hash.slice(1)).get('token');
-    // Whoever looks at the address, or copies it, should not find it there.
+    // Removed from the address, where it could be read or copied.
     if (given) history.replaceState(null, '', location.pathname + location.search);
-    this.#keep(given ?? sessionStorage.getItem(`chat.token.${user}`));
+    this.#save(given ?? sessionStorage.getItem(`chat.token.${user}`));
   }
 
   get text() {
@@ -20,21 +20,21 @@ export class Token {
   }
 
   /**
-   * Asks the server for a new one: `renewed`; `refused` when it is there and gives none to a page, so that somebody
-   * else must; `away` when there is no answer.
+   * Requests a new token from the server. Resolves to `renewed`, to `refused` if the server does not issue tokens to
+   * the page, or to `unreachable`.
    */
   async renew() {
     try {
       const response = await fetch(`/api/token?user_id=${encodeURIComponent(this.#user)}`, { cache: 'no-store' });
       if (!response.ok) return 'refused';
-      this.#keep((await response.json()).token);
+      this.#save((await response.json()).token);
       return 'renewed';
     } catch {
-      return 'away';
+      return 'unreachable';
     }
   }
 
-  #keep(text) {
+  #save(text) {
     this.#text = FORM.test(text ?? '') ? text : null;
     if (this.#text) sessionStorage.setItem(`chat.token.${this.#user}`, this.#text);
   }
