@@ -8,14 +8,14 @@
     reason = "a test stops where it fails"
 )]
 
-mod hostile;
+mod conversations;
+mod escaping;
 mod keyboard;
 mod narrow;
 mod page;
 mod payloads;
-mod returning;
+mod reconnecting;
 mod rooms;
-mod talking;
 mod tokens;
 
 use tests::browser::{Driver, missing};

@@ -20,7 +20,7 @@ pub(crate) const DESK: (u32, u32) = (1280, 800);
 pub(crate) const PHONE: (u32, u32) = (375, 700);
 
 /// What the page must not do is noticed there, in every page of every test.
-const TRAP: &str = include_str!("trap.js");
+const TRAP: &str = include_str!("watch.js");
 
 /// The texts of the visible elements of a kind.
 const SHOWN: &str = "return [...document.querySelectorAll(arguments[0])]

@@ -3,23 +3,23 @@
 
 use serde_json::Value;
 
-mod answers;
-mod keeping;
+mod chat_messages;
 mod lists;
-mod mistakes;
 mod page_modules;
+mod persistence;
 mod presence;
 mod private_messages;
 mod private_rooms;
 mod publish;
 mod rate_limit;
 mod redis_store;
+mod replies;
 mod rest;
 mod rooms;
 mod start;
-mod talking;
 mod tokens;
 mod typing;
+mod validation;
 
 /// Whether a text is a time in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`.
 fn is_timestamp(value: &Value) -> bool {

@@ -3,27 +3,23 @@
 //! `cargo run --release -p chat`, then open <http://127.0.0.1:8000> in two windows. Read on in `consumer`, which says
 //! what happens to a message; `messages` are the messages themselves.
 
+mod auth;
 mod consumer;
-mod demo;
 mod errors;
-mod headers;
-mod lists;
+mod http;
 mod messages;
 mod names;
-mod page;
-mod publish;
-mod rest;
 mod rooms;
 mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
-mod tokens;
 
 use agentcore::middleware::{Chain, Level, Logging, RateLimit, Validation};
 use agentcore::prelude::*;
 
 use consumer::Chat;
+use http::{demo_tokens, page, publish, rest};
 use settings::ChatSettings;
 
 /// The whole application, on the settings of the environment or `.env`.
@@ -70,5 +66,5 @@ fn with_users(app: AgentCore, settings: ChatSettings) -> AgentCore {
         return app;
     }
     tracing::warn!("CHAT_DEMO_TOKENS: /api/token makes anybody whoever they ask to be; this is for trying out");
-    app.state(tokens).routes(demo::routes())
+    app.state(tokens).routes(demo_tokens::routes())
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use agentcore::settings::RedisUrl;
 use agentcore::{Env, Result};
 
-use crate::publish::PublishKey;
+use crate::auth::Tokens;
+use crate::http::publish::PublishKey;
 use crate::store::{Place, redis};
-use crate::tokens::Tokens;
 
 /// What can be set through the environment or `.env`.
 pub(crate) struct ChatSettings {

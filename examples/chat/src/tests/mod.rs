@@ -7,10 +7,10 @@ use agentcore::prelude::*;
 use agentcore::testing::{TestApp, TestClient};
 
 use crate::application;
+use crate::auth::Tokens;
 use crate::messages::{MessageHistory, RoomInfo, RoomJoined, RoomRef, Say, Welcome};
 use crate::settings::ChatSettings;
 use crate::store::Place;
-use crate::tokens::Tokens;
 
 mod limits;
 mod private;

@@ -5,8 +5,8 @@ use redis::RedisResult;
 use serde_json::{from_str, json};
 use uuid::Uuid;
 
+use super::connection::Call;
 use super::keys::Keys;
-use super::link::Call;
 use super::scripts::APPEND;
 use crate::store::{Draft, Message};
 

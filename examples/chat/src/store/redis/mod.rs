@@ -15,14 +15,14 @@ use agentcore::settings::RedisUrl;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo};
 
+use self::connection::Link;
 use self::error::in_room;
 use self::keys::Keys;
-use self::link::Link;
 use super::{Cause, ChatStore, Creation, Draft, Message, Room, StoreError, StoreFuture};
 
+mod connection;
 mod error;
 mod keys;
-mod link;
 mod messages;
 mod rooms;
 mod scripts;

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use agentcore::Timestamp;
 use redis::RedisResult;
 
+use super::connection::Call;
 use super::keys::Keys;
-use super::link::Call;
 use super::scripts::{ADMIT, CREATE_ROOM};
 use crate::store::{Creation, Room};
 

@@ -7,7 +7,7 @@ use redis::Script;
 /// A script that writes nothing once nobody waits for it.
 macro_rules! in_time {
     ($file:literal) => {
-        LazyLock::new(|| Script::new(concat!(include_str!("lua/in_time.lua"), include_str!($file))))
+        LazyLock::new(|| Script::new(concat!(include_str!("lua/check_deadline.lua"), include_str!($file))))
     };
 }
 

@@ -1,5 +1,7 @@
 //! Who may enter a room, and what happens when somebody does: methods of [`Chat`] that its handlers share.
 
+mod lists;
+
 use std::time::Duration;
 
 use agentcore::manager::Listing;

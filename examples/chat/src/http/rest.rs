@@ -15,11 +15,11 @@ use agentcore::error::ErrorCategory;
 use agentcore::prelude::*;
 use agentcore::tokio::sync::Semaphore;
 
+use super::headers;
+use crate::auth::Tokens;
 use crate::errors::no_such_room;
-use crate::headers;
 use crate::messages::Said;
 use crate::store::Store;
-use crate::tokens::Tokens;
 
 /// The routes under `/api`.
 pub(crate) fn routes() -> Router {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
 
-use crate::headers;
+use super::headers;
 use crate::names::{ChatUser, room_name};
 
 /// The longest body, in bytes: some lines for people, no files.

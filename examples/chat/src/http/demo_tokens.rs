@@ -11,9 +11,9 @@ use agentcore::axum::{Json, Router};
 use agentcore::error::ErrorDetail;
 use agentcore::prelude::*;
 
-use crate::headers;
+use super::headers;
+use crate::auth::{LIFETIME, Tokens};
 use crate::names::ChatUser;
-use crate::tokens::{LIFETIME, Tokens};
 
 /// The route that hands out tokens.
 pub(crate) fn routes() -> Router {

@@ -1,0 +1,5 @@
+//! Who a client is.
+
+mod tokens;
+
+pub(crate) use tokens::{LIFETIME, Tokens};

@@ -1,0 +1,7 @@
+//! HTTP routes beside the WebSocket.
+
+pub(crate) mod demo_tokens;
+mod headers;
+pub(crate) mod page;
+pub(crate) mod publish;
+pub(crate) mod rest;
