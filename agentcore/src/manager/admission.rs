@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 
 use super::{ConnectionManager, ManagerInner};
 use crate::auth::Access;
-use crate::backend::{Admission, Refused};
+use crate::backend::{Admission, Backend, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Codec;
@@ -25,6 +25,15 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(crate) struct Admitted {
     inner: Arc<ManagerInner>,
     admission: Admission,
+}
+
+/// Gives a group's permit back when the registry drops it.
+struct ReleaseGroup(Arc<dyn Backend>);
+
+impl Drop for ReleaseGroup {
+    fn drop(&mut self) {
+        self.0.release_group();
+    }
 }
 
 impl Drop for Admitted {
@@ -56,7 +65,7 @@ impl ConnectionManager {
         let backend = self.inner.backend.clone();
         let admitted = to_its_end(async move {
             backend.admit_group().await?;
-            Ok(GroupPermit::of(backend))
+            Ok(GroupPermit::new(ReleaseGroup(backend)))
         });
         admitted.await.map_err(|refused| self.inner.refuse(refused))
     }
@@ -73,7 +82,7 @@ impl ConnectionManager {
     ) -> Arc<Connection> {
         let registry = &self.inner.registry;
         let meter = self.inner.metrics.meter(shard.index(), consumer);
-        let connection = shard.open(registry.next_id(), access, codec, sink, meter);
+        let connection = Connection::open(registry.next_id(), access, codec, shard, sink, meter);
         registry.register(&connection);
         connection.meter().opened();
         connection

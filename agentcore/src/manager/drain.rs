@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConnectionManager, ManagerInner, rand_u64};
 use crate::error::{CloseCode, Error, ErrorCategory};
-use crate::registry::{Closing, Connection};
+use crate::registry::{Closing, ConnectionHandle};
 
 /// Handlers that still run so long before the end are cancelled.
 const CANCEL: Duration = Duration::from_secs(2);
@@ -177,7 +177,7 @@ impl ConnectionManager {
         if timeout_at(cancel_at, quiet).await.is_err() {
             let running = drain.active.load(Ordering::SeqCst);
             tracing::warn!(running, "handlers that still run are cancelled");
-            self.for_each(Connection::cancel);
+            self.for_each(ConnectionHandle::cancel);
             let dropped = self.until(|| drain.active.load(Ordering::SeqCst) == 0);
             let _ = timeout_at(end - LAST_CALL.min(window / 4), dropped).await;
         }
@@ -215,7 +215,7 @@ impl ConnectionManager {
         self.inner.drain.gate.close();
     }
 
-    fn for_each(&self, act: impl Fn(&Connection)) {
+    fn for_each(&self, act: impl Fn(&ConnectionHandle)) {
         self.registry().shards().iter().for_each(|shard| shard.for_each(&act));
     }
 

@@ -1,45 +1,44 @@
-//! What is known of one connection, shared by its task, its shard and everybody who sends to it.
+//! A connection as its task, the application and the connection manager see it.
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::handle::{Closing, ConnectionHandle, Urgent};
+use super::shard::{Shard, Sink, SlotId};
+use super::{ConnectionInfo, Metadata};
 use crate::auth::{Access, Identity};
-use crate::error::{CloseReason, Error, Result};
+use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Codec;
 use crate::metrics::Meter;
 use crate::sync::{Mutex, lock};
 use crate::time::Timestamp;
 
-use super::{ConnectionInfo, Metadata, Shard, SlotId};
-
 /// One connection of this node.
 #[derive(Debug)]
 pub struct Connection {
-    id: ConnectionId,
-    user: UserId,
+    handle: Arc<ConnectionHandle>,
     access: Access,
-    codec: Codec,
     connected_at: Timestamp,
     shard: Arc<Shard>,
-    member: SlotId,
-    /// The groups it is in, `None` once it has ended: then nothing can join any more. The lock is held while directory
-    /// and shard are told, so that a join and a leave of one connection reach them in the same order.
+    slot: SlotId,
+    /// The groups that the connection is in, `None` once it has ended and can join no more. The lock is held while the
+    /// directory and the shard are notified, so that a join and a leave of one connection reach both in the same order.
     groups: Mutex<Option<Vec<Membership>>>,
-    ending: Mutex<CloseState>,
-    /// The serial number of the last request that was answered; see [`Connection::answer_once`].
+    /// Serial number of the last request that was answered, see [`Connection::answer_once`].
     answered: AtomicU64,
-    activity: Activity,
+    messages_in: AtomicU64,
+    bytes_in: AtomicU64,
     meter: Meter,
-    /// `None` while nothing was noted.
+    /// `None` until the application sets a value.
     metadata: Mutex<Option<Box<Metadata>>>,
-    /// Tasks that end with it; `None` while there were none.
+    /// Tasks that end with the connection, `None` until the first one starts.
     tasks: Mutex<Option<Box<JoinSet<()>>>>,
 }
 
@@ -47,189 +46,148 @@ pub struct Connection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) group: GroupName,
-    /// The connection makes its user present there.
+    /// Whether the connection makes its user present in the group.
     pub(crate) present: bool,
 }
 
-/// What came in, written by the connection's task, read by anybody.
-#[derive(Debug, Default)]
-pub(crate) struct Activity {
-    messages_in: AtomicU64,
-    bytes_in: AtomicU64,
-}
-
-impl Activity {
-    /// A message came in.
-    pub(crate) fn record_message(&self, bytes: usize) {
-        self.messages_in.fetch_add(1, Ordering::Relaxed);
-        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Messages that came in, and their bytes.
-    pub(super) fn received(&self) -> (u64, u64) {
-        (self.messages_in.load(Ordering::Relaxed), self.bytes_in.load(Ordering::Relaxed))
-    }
-}
-
-/// How far the end of a connection has come.
-#[derive(Debug, Default)]
-struct CloseState {
-    /// Somebody wants it closed.
-    wanted: Option<Closing>,
-    /// The handler that runs is to be cancelled.
-    cancelled: bool,
-    /// Its shard wrote all that waited, or gave the socket up.
-    drained: bool,
-    waker: Option<Waker>,
-}
-
-/// A wish to close.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Closing {
-    /// With a close frame, at once: also while a handler runs, nothing more is sent.
-    Frame(CloseReason),
-    /// With a close frame, after the handler that runs: what it sends still goes out.
-    AfterHandler(CloseReason),
-    /// The node is about to end: no handler starts any more, and the close frame waits for its turn.
-    Drain,
-    /// The socket is dead; nothing can be sent.
-    Lost,
-}
-
-/// What a connection's task must hear of while something else runs.
-#[derive(Debug)]
-pub(crate) enum Urgent {
-    /// To drop the handler that runs.
-    Cancel,
-    /// To close, for another reason than the end of the node.
-    Close(Closing),
-}
-
-impl Closing {
-    /// The connection took nothing for `WS_WRITE_TIMEOUT`.
-    pub(super) fn stalled() -> Self {
-        Self::Frame(CloseReason::of(&Error::slow_consumer("the connection took nothing for too long")))
-    }
-}
-
 impl Connection {
-    pub(super) fn new(
+    /// Opens a connection on `shard`, which writes its messages to `sink`.
+    pub(crate) fn open(
         id: ConnectionId,
         access: Access,
         codec: Codec,
-        shard: Arc<Shard>,
-        member: SlotId,
+        shard: &Arc<Shard>,
+        sink: Sink,
         meter: Meter,
-    ) -> Self {
-        Self {
-            id,
-            user: access.identity().user().clone(),
+    ) -> Arc<Self> {
+        let handle = Arc::new(ConnectionHandle::new(id, access.identity().user().clone(), codec));
+        let slot = shard.open(handle.clone(), sink);
+        Arc::new(Self {
+            handle,
             access,
-            codec,
             connected_at: Timestamp::now(),
-            shard,
-            member,
+            shard: shard.clone(),
+            slot,
             groups: Mutex::new(Some(Vec::new())),
-            ending: Mutex::default(),
             answered: AtomicU64::new(0),
-            activity: Activity::default(),
+            messages_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
             meter,
             metadata: Mutex::new(None),
             tasks: Mutex::new(None),
-        }
+        })
     }
 
-    /// Its id, unique over all nodes.
+    /// Returns the id of the connection, unique across all nodes.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.id
+        self.handle.id()
     }
 
-    /// Whose it is.
+    /// Returns the user of the connection. It never changes.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
-        &self.user
+        self.handle.user_id()
     }
 
-    /// Who it is, as far as an authenticator has said: the user, the claims, and when that ends.
+    /// Returns the identity that the authenticator returned last: the user, the claims and when they expire.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.access.identity()
     }
 
-    /// The address it comes from: of the client itself, also behind a proxy of `TRUSTED_PROXIES`. `None` when the server
-    /// that accepted it hands no addresses on; see `App::into_router`.
+    /// Returns the address of the client, even behind a proxy listed in `TRUSTED_PROXIES`.
+    ///
+    /// It is `None` if the server that accepted the connection does not pass addresses on, see
+    /// [`App::into_router`](crate::App::into_router).
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.access.ip()
     }
 
-    pub(crate) fn access(&self) -> &Access {
-        &self.access
-    }
-
-    /// The format that its client chose.
+    /// Returns the message format that the client chose.
     #[must_use]
     pub fn codec(&self) -> Codec {
-        self.codec
+        self.handle.codec()
     }
 
-    /// When it was made.
+    /// Returns the time at which the connection was opened.
     #[must_use]
     pub fn connected_at(&self) -> Timestamp {
         self.connected_at
     }
 
-    /// All that is known of it, as a copy.
+    /// Returns a snapshot of the connection: identity, counters, groups and metadata.
     #[must_use]
     pub fn info(&self) -> ConnectionInfo {
-        ConnectionInfo::of(self)
+        let (sent, silent) = self.shard.activity(self.slot).unwrap_or_default();
+        ConnectionInfo {
+            id: self.id(),
+            user_id: self.user_id().clone(),
+            identity: self.identity(),
+            ip: self.ip(),
+            codec: self.codec(),
+            connected_at: self.connected_at,
+            last_activity: Timestamp::now().before(silent).max(self.connected_at),
+            messages_in: self.messages_in.load(Ordering::Relaxed),
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            messages_out: sent.messages,
+            bytes_out: sent.bytes,
+            groups: self.groups(),
+            metadata: self.metadata(),
+        }
     }
 
-    /// What the application noted about it.
+    /// Returns a copy of the values that the application has set.
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         lock(&self.metadata).as_deref().cloned().unwrap_or_default()
     }
 
-    /// Notes a value under a name, in the place of the one that was there. It stays on this node and ends with the
-    /// connection.
+    /// Stores `value` under `name` and replaces an earlier value of that name. Values stay on this node and are dropped
+    /// with the connection.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the value cannot be serialized.
+    /// Returns `INTERNAL_ERROR` if the value cannot be serialized.
     pub fn set_metadata<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
         lock(&self.metadata).get_or_insert_default().set(name, value)
     }
 
-    /// Forgets the value of this name.
+    /// Removes the value stored under `name`, if any.
     pub fn remove_metadata(&self, name: &str) {
         if let Some(metadata) = lock(&self.metadata).as_mut() {
             metadata.remove(name);
         }
     }
 
-    pub(crate) fn activity(&self) -> &Activity {
-        &self.activity
-    }
-
-    /// What its messages are counted with.
-    pub(crate) fn meter(&self) -> &Meter {
-        &self.meter
-    }
-
-    /// The groups it is in, in the order of joining.
+    /// Returns the groups that the connection is in, in the order in which it joined them.
     #[must_use]
     pub fn groups(&self) -> Vec<GroupName> {
         lock(&self.groups).iter().flatten().map(|membership| membership.group.clone()).collect()
     }
 
-    /// Whether it is in `group`.
+    /// Returns whether the connection is in `group`.
     #[must_use]
     pub fn is_in(&self, group: &str) -> bool {
         lock(&self.groups).iter().flatten().any(|membership| membership.group.as_str() == group)
     }
 
-    /// Whether it is in no group any more, for good.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Counts a message that was received.
+    pub(crate) fn record_message(&self, bytes: usize) {
+        self.messages_in.fetch_add(1, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The metrics of the connection's worker and consumer.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Whether the connection has ended: it is in no group and can join none.
     pub(crate) fn has_ended(&self) -> bool {
         lock(&self.groups).is_none()
     }
@@ -238,17 +196,17 @@ impl Connection {
         &self.shard
     }
 
-    /// How its shard knows it.
+    /// Address of the connection's slot in its shard.
     pub(crate) fn slot(&self) -> SlotId {
-        self.member
+        self.slot
     }
 
-    /// Runs `change` on the groups while nobody else can; `None` once the connection has ended.
+    /// Runs `change` on the groups under their lock; `None` once the connection has ended.
     pub(crate) fn with_groups<T>(&self, change: impl FnOnce(&mut Vec<Membership>) -> T) -> Option<T> {
         lock(&self.groups).as_mut().map(change)
     }
 
-    /// Takes all groups and lets no more in; `leave` runs for each while the lock is held.
+    /// Removes the connection from all groups and lets it join no more. Runs `leave` for each under the lock.
     pub(crate) fn end_groups(&self, mut leave: impl FnMut(&Membership)) -> Vec<Membership> {
         let mut groups = lock(&self.groups);
         let left = groups.take().unwrap_or_default();
@@ -256,15 +214,15 @@ impl Connection {
         left
     }
 
-    /// True once for each request, so that it is answered at most once.
+    /// Returns true the first time it is called for a request, so that each request is answered at most once.
     pub(crate) fn answer_once(&self, serial: u64) -> bool {
         self.answered.fetch_max(serial, Ordering::Relaxed) < serial
     }
 
-    /// Runs a task on the connection's worker, until it ends or the connection does.
+    /// Runs a task on the connection's worker until the task or the connection ends.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        // Taken out of the option under the locks, or dropped after them: its destructor is the application's, and may
-        // ask for the groups.
+        // A task that is not spawned is dropped after the locks: its destructor belongs to the application and may call
+        // `groups`.
         let mut task = Some(task);
         // Holding the groups keeps the connection from ending in between.
         self.with_groups(|_| {
@@ -278,92 +236,43 @@ impl Connection {
         });
     }
 
-    /// Ends the tasks of the connection.
+    /// Aborts the connection's tasks.
     pub(crate) fn abort_tasks(&self) {
         lock(&self.tasks).take();
     }
 
-    /// Asks the connection's task to close; the first wish counts, unless another is more urgent.
+    /// Asks the connection's task to close. The first request wins unless a later one is more urgent.
     pub(crate) fn close(&self, closing: Closing) {
-        let mut ending = lock(&self.ending);
-        let more_urgent = match (&ending.wanted, &closing) {
-            (None, _) | (_, Closing::Lost) => true,
-            (Some(wanted), Closing::AfterHandler(_)) => matches!(wanted, Closing::Drain),
-            (Some(wanted), Closing::Frame(_)) => matches!(wanted, Closing::AfterHandler(_) | Closing::Drain),
-            (Some(_), Closing::Drain) => false,
-        };
-        if more_urgent {
-            ending.wanted = Some(closing);
-        }
-        wake(&mut ending);
+        self.handle.close(closing);
     }
 
-    /// Asks the connection's task to cancel the handler that runs.
-    pub(crate) fn cancel(&self) {
-        let mut ending = lock(&self.ending);
-        ending.cancelled = true;
-        wake(&mut ending);
-    }
-
-    /// The wish to close, if there is one.
+    /// The request to close, if there is one.
     pub(crate) fn close_request(&self) -> Option<Closing> {
-        lock(&self.ending).wanted.clone()
+        self.handle.close_request()
     }
 
-    /// The writer task of its stream wrote a portion, or failed.
+    /// The writer task of a stream has written a portion, or failed.
     pub(crate) fn written(&self, result: std::io::Result<()>) {
         let result = result.map_err(|error| match error.kind() {
             std::io::ErrorKind::TimedOut => Closing::stalled(),
             _ => Closing::Lost,
         });
-        self.shard.ready(self.member, result);
+        self.shard.write_ready(self.slot, result);
     }
 
-    /// Tells the connection's task that nothing waits to be written any more.
-    pub(super) fn drained(&self) {
-        let mut ending = lock(&self.ending);
-        ending.drained = true;
-        wake(&mut ending);
+    /// Waits for a request to close. Only the connection's task may poll it.
+    pub(crate) fn poll_close(&self, cx: &Context<'_>) -> Poll<Closing> {
+        self.handle.poll_close(cx)
     }
 
-    /// Waits for a wish to close. To be polled by the connection's task alone.
-    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<Closing> {
-        let mut ending = lock(&self.ending);
-        match ending.wanted.clone() {
-            Some(closing) => Poll::Ready(closing),
-            None => park(&mut ending, cx),
-        }
+    /// Waits for an event that cannot wait for the running handler. The task is woken for later requests too. Only the
+    /// connection's task may poll it.
+    pub(crate) fn poll_urgent(&self, cx: &Context<'_>) -> Poll<Urgent> {
+        self.handle.poll_urgent(cx)
     }
 
-    /// Waits for what cannot wait until a handler has ended, or the node. To be polled by the connection's task alone,
-    /// which hears of each further wish too.
-    pub(crate) fn poll_urgent(&self, cx: &mut Context<'_>) -> Poll<Urgent> {
-        let mut ending = lock(&self.ending);
-        let _: Poll<()> = park(&mut ending, cx);
-        match &ending.wanted {
-            _ if ending.cancelled => Poll::Ready(Urgent::Cancel),
-            None | Some(Closing::Drain) => Poll::Pending,
-            Some(closing) => Poll::Ready(Urgent::Close(closing.clone())),
-        }
-    }
-
-    /// Waits until the shard has written everything. To be polled by the connection's task alone.
-    pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut ending = lock(&self.ending);
-        if ending.drained { Poll::Ready(()) } else { park(&mut ending, cx) }
-    }
-}
-
-fn park<T>(ending: &mut CloseState, cx: &Context<'_>) -> Poll<T> {
-    match &ending.waker {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        _ => ending.waker = Some(cx.waker().clone()),
-    }
-    Poll::Pending
-}
-
-fn wake(ending: &mut CloseState) {
-    if let Some(waker) = ending.waker.take() {
-        waker.wake();
+    /// Waits until the shard has written the whole outbox. Only the connection's task may poll it.
+    pub(crate) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
+        self.handle.poll_flushed(cx)
     }
 }

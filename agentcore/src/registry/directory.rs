@@ -1,103 +1,88 @@
-//! Which shards hold members of a group, and how many.
+//! The groups of this node: which shards hold members, and how many.
+
+use std::any::Any;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use std::fmt;
-use std::sync::Arc;
-
-use crate::backend::Backend;
 use crate::id::GroupName;
 
-/// The groups of this node. A group is here while a connection of this node is in it.
+/// The groups that have a member on this node.
 ///
-/// Written by whoever joins or leaves, under the connection's own lock and before the shard is told; read by every
-/// sender. So a shard may be named that has not seen its first member yet, or has just lost its last: a message that
-/// meets no member there is dropped, as it should be.
+/// The task that joins or leaves writes it under the connection's own lock and before it notifies the shard; every sender
+/// reads it. So it may name a shard that has not processed its first join yet, or has just processed its last leave: a
+/// message that finds no member there is dropped, which is correct.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     groups: DashMap<GroupName, LocalGroup>,
 }
 
+/// Permission for this node to have members in a group. Dropping it gives the permission back.
 #[derive(Debug)]
-struct LocalGroup {
-    shares: Vec<ShardMembers>,
-    place: GroupPermit,
+pub(crate) struct GroupPermit {
+    _guard: Box<dyn Any + Send + Sync>,
 }
 
+impl GroupPermit {
+    /// Wraps `guard`, whose destructor gives the permission back.
+    pub(crate) fn new(guard: impl Any + Send + Sync) -> Self {
+        Self { _guard: Box::new(guard) }
+    }
+}
+
+#[derive(Debug)]
+struct LocalGroup {
+    members: Vec<ShardMembers>,
+    permit: GroupPermit,
+}
+
+/// How many members of a group one shard holds.
 #[derive(Debug, Clone, Copy)]
 struct ShardMembers {
     shard: u16,
-    members: usize,
-}
-
-/// The place of a group with members on this node, among all groups of all nodes; dropping it gives it back.
-pub(crate) struct GroupPermit(Option<Arc<dyn Backend>>);
-
-impl GroupPermit {
-    /// A place that `backend` has given.
-    pub(crate) fn of(backend: Arc<dyn Backend>) -> Self {
-        Self(Some(backend))
-    }
-
-    /// A place that nobody counts.
-    #[cfg(all(test, feature = "model"))]
-    pub(crate) fn uncounted() -> Self {
-        Self(None)
-    }
-}
-
-impl fmt::Debug for GroupPermit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GroupPermit")
-    }
-}
-
-impl Drop for GroupPermit {
-    fn drop(&mut self) {
-        if let Some(backend) = self.0.take() {
-            backend.release_group();
-        }
-    }
+    count: usize,
 }
 
 impl Directory {
-    /// Counts a member in. The first one of this node takes the `place`; false without one, and nothing has changed.
-    pub(crate) fn add(&self, group: &GroupName, shard: u16, place: &mut Option<GroupPermit>) -> bool {
+    /// Counts a member in. The first member of a group on this node takes the `permit`; without one, the method returns
+    /// false and changes nothing.
+    pub(crate) fn add(&self, group: &GroupName, shard: u16, permit: &mut Option<GroupPermit>) -> bool {
         match self.groups.entry(group.clone()) {
             Entry::Vacant(entry) => {
-                let Some(place) = place.take() else { return false };
-                entry.insert(LocalGroup { shares: vec![ShardMembers { shard, members: 1 }], place });
+                let Some(permit) = permit.take() else { return false };
+                entry.insert(LocalGroup { members: vec![ShardMembers { shard, count: 1 }], permit });
             }
             Entry::Occupied(mut entry) => {
-                let shares = &mut entry.get_mut().shares;
-                match shares.iter_mut().find(|share| share.shard == shard) {
-                    Some(share) => share.members += 1,
-                    None => shares.push(ShardMembers { shard, members: 1 }),
+                let members = &mut entry.get_mut().members;
+                match members.iter_mut().find(|members| members.shard == shard) {
+                    Some(members) => members.count += 1,
+                    None => members.push(ShardMembers { shard, count: 1 }),
                 }
             }
         }
         true
     }
 
-    /// Counts a member out. The last one of this node gets the place, to drop it when no lock is held.
+    /// Counts a member out. After the last one it returns the permit, which the caller drops once it holds no lock.
     pub(crate) fn remove(&self, group: &GroupName, shard: u16) -> Option<GroupPermit> {
         let Entry::Occupied(mut entry) = self.groups.entry(group.clone()) else { return None };
-        let shares = &mut entry.get_mut().shares;
-        if let Some(at) = shares.iter().position(|share| share.shard == shard)
-            && let Some(share) = shares.get_mut(at)
+        let members = &mut entry.get_mut().members;
+        if let Some(at) = members.iter().position(|members| members.shard == shard)
+            && let Some(of_shard) = members.get_mut(at)
         {
-            share.members -= 1;
-            if share.members == 0 {
-                shares.swap_remove(at);
+            of_shard.count -= 1;
+            if of_shard.count == 0 {
+                members.swap_remove(at);
             }
         }
-        shares.is_empty().then(|| entry.remove().place)
+        members.is_empty().then(|| entry.remove().permit)
     }
 
-    /// The shards with members.
+    /// The shards that hold members of `group`.
     pub(crate) fn shards(&self, group: &GroupName) -> Vec<u16> {
-        self.groups.get(group).map_or_else(Vec::new, |group| group.shares.iter().map(|share| share.shard).collect())
+        self.groups
+            .get(group)
+            .map_or_else(Vec::new, |group| group.members.iter().map(|members| members.shard).collect())
     }
 
     /// Whether a connection of this node is in `group`.
@@ -107,7 +92,7 @@ impl Directory {
 
     /// How many connections of this node are in `group`.
     pub(crate) fn count(&self, group: &GroupName) -> usize {
-        self.groups.get(group).map_or(0, |group| group.shares.iter().map(|share| share.members).sum())
+        self.groups.get(group).map_or(0, |group| group.members.iter().map(|members| members.count).sum())
     }
 
     /// How many groups have members on this node.

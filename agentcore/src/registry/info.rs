@@ -1,67 +1,45 @@
-//! What is known of one connection, as a copy that can be kept and shown.
+//! A snapshot of a connection.
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{Connection, Metadata};
+use super::Metadata;
 use crate::auth::Identity;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::Codec;
 use crate::time::Timestamp;
 
-/// One connection of this node at one moment.
+/// Snapshot of one connection of this node, see [`Connection::info`](super::Connection::info).
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Its id, unique over all nodes.
+    /// Id of the connection, unique across all nodes.
     pub id: ConnectionId,
-    /// Whose it is.
+    /// User of the connection.
     pub user_id: UserId,
-    /// What an authenticator said of it.
+    /// Identity that the authenticator returned.
     #[serde(skip)]
     pub identity: Identity,
-    /// The address it comes from; see [`Connection::ip`].
+    /// Address of the client, see [`Connection::ip`](super::Connection::ip).
     pub ip: Option<IpAddr>,
-    /// The format it speaks.
+    /// Format of its messages.
     #[serde(skip)]
     pub codec: Codec,
-    /// When it was made.
+    /// Time at which the connection was opened.
     pub connected_at: Timestamp,
-    /// When something was read from it last, to a quarter of a second.
+    /// Time at which data was last read from the connection, accurate to 250 milliseconds.
     pub last_activity: Timestamp,
-    /// Messages that came in.
+    /// Number of messages received from the client.
     pub messages_in: u64,
-    /// Bytes of those messages.
+    /// Size of the received messages in bytes, without frame headers.
     pub bytes_in: u64,
-    /// Messages that went into its outbox.
+    /// Number of messages that entered the outbox.
     pub messages_out: u64,
-    /// Bytes of those messages, with their frames.
+    /// Size of those messages in bytes, frame headers included.
     pub bytes_out: u64,
-    /// The groups it is in, in the order of joining.
+    /// Groups that the connection is in, in the order in which it joined them.
     pub groups: Vec<GroupName>,
-    /// What the application noted about it.
+    /// Values that the application has set.
     pub metadata: Metadata,
-}
-
-impl ConnectionInfo {
-    pub(super) fn of(connection: &Connection) -> Self {
-        let (sent, silent) = connection.shard().activity(connection.slot()).unwrap_or_default();
-        let (messages_in, bytes_in) = connection.activity().received();
-        Self {
-            id: connection.id(),
-            user_id: connection.user_id().clone(),
-            identity: connection.identity(),
-            ip: connection.ip(),
-            codec: connection.codec(),
-            connected_at: connection.connected_at(),
-            last_activity: Timestamp::now().before(silent).max(connection.connected_at()),
-            messages_in,
-            bytes_in,
-            messages_out: sent.messages,
-            bytes_out: sent.bytes,
-            groups: connection.groups(),
-            metadata: connection.metadata(),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! What an application notes about a connection.
+//! Values that an application stores with a connection.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Named values of any kind, such as the kind of device or the version of the client.
+/// Named values that an application stores with a connection, such as the device type or the client version.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Metadata(BTreeMap<String, serde_json::Value>);
 
 impl Metadata {
-    /// The value of this name, if there is one of this kind.
+    /// Returns the value stored under `name`, or `None` if there is none or it is not a `T`.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         T::deserialize(self.0.get(name)?).ok()
     }
 
-    /// The names, sorted.
+    /// Returns the names of all values in ascending order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }

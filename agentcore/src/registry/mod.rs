@@ -1,25 +1,26 @@
-//! The connections of this node: who they are, which groups they are in, and what waits to be written to them.
+//! The connections of this node, their groups and their outboxes.
 //!
-//! Each worker owns one [`Shard`]: the outboxes of its connections and its share of every group's members. The
-//! [`Directory`] knows which shards hold members of a group, so a message goes only to those. Nothing here knows of
-//! other nodes, of HTTP or of handlers.
+//! Each worker owns one [`Shard`]: the outboxes of its connections and its part of every group's members. The [`Directory`]
+//! maps a group to the shards that hold members, so a message goes only to those. This module knows nothing about other
+//! nodes, HTTP or handlers.
 
 mod connection;
 mod directory;
+mod handle;
 mod heartbeat;
 mod info;
 mod metadata;
 mod shard;
 
 pub use connection::Connection;
-pub(crate) use connection::{Closing, Membership, Urgent};
+pub(crate) use connection::Membership;
 pub(crate) use directory::{Directory, GroupPermit};
+pub(crate) use handle::{Closing, ConnectionHandle, Urgent};
 pub(crate) use heartbeat::Heartbeat;
 pub use info::ConnectionInfo;
 pub use metadata::Metadata;
 pub(crate) use shard::{
-    Affected, Command, LoadGuard, LossReason, OutboxLimits, Receipt, Shard, ShardSettings, ShardStats, Sink, SlotId,
-    Target,
+    Affected, Command, LoadGuard, LossReason, OutboxLimits, Receipt, Shard, ShardSettings, ShardStats, Sink, Target,
 };
 
 use std::sync::Arc;
@@ -34,7 +35,7 @@ use crate::id::{ConnectionId, GroupName, UserId};
 #[derive(Debug)]
 pub(crate) struct ConnectionRegistry {
     incarnation: u64,
-    next: AtomicU64,
+    next_serial: AtomicU64,
     shards: Vec<Arc<Shard>>,
     directory: Directory,
     connections: DashMap<u64, Arc<Connection>>,
@@ -45,7 +46,7 @@ impl ConnectionRegistry {
     pub(crate) fn new(incarnation: u64, shards: Vec<Arc<Shard>>) -> Self {
         Self {
             incarnation,
-            next: AtomicU64::new(1),
+            next_serial: AtomicU64::new(1),
             shards,
             directory: Directory::default(),
             connections: DashMap::new(),
@@ -53,12 +54,12 @@ impl ConnectionRegistry {
         }
     }
 
-    /// The id of the next connection.
+    /// Returns a new connection id.
     pub(crate) fn next_id(&self) -> ConnectionId {
-        ConnectionId { incarnation: self.incarnation, serial: self.next.fetch_add(1, Ordering::Relaxed) }
+        ConnectionId { incarnation: self.incarnation, serial: self.next_serial.fetch_add(1, Ordering::Relaxed) }
     }
 
-    /// The shard with the fewest connections takes the next one.
+    /// The shard with the fewest connections, which takes the next one.
     pub(crate) fn least_loaded(&self) -> Option<&Arc<Shard>> {
         self.shards.iter().min_by_key(|shard| shard.load())
     }
@@ -75,15 +76,15 @@ impl ConnectionRegistry {
         &self.directory
     }
 
-    /// Makes a connection known.
+    /// Adds a connection.
     pub(crate) fn register(&self, connection: &Arc<Connection>) {
         self.connections.insert(connection.id().serial, connection.clone());
         self.users.entry(connection.user_id().clone()).or_default().push(connection.clone());
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     pub(crate) fn deregister(&self, connection: &Connection) {
-        // The other way round than `register`: whoever counts no connections counts no users either.
+        // In the reverse order of `register`, so that a count of zero connections implies zero users.
         if let Entry::Occupied(mut entry) = self.users.entry(connection.user_id().clone()) {
             entry.get_mut().retain(|other| other.id() != connection.id());
             if entry.get().is_empty() {
@@ -93,7 +94,7 @@ impl ConnectionRegistry {
         self.connections.remove(&connection.id().serial);
     }
 
-    /// Whether an id is of this node, in this life of it.
+    /// Whether this incarnation of the node issued `id`.
     pub(crate) fn is_own(&self, id: ConnectionId) -> bool {
         id.incarnation == self.incarnation
     }
@@ -122,12 +123,12 @@ impl ConnectionRegistry {
         self.users.len()
     }
 
-    /// The ids of all connections, a snapshot.
+    /// A snapshot of all connection ids.
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
         self.connections.iter().map(|entry| entry.value().id()).collect()
     }
 
-    /// What all shards have counted.
+    /// The sum of all shards' statistics.
     pub(crate) fn stats(&self) -> ShardStats {
         let mut sum = ShardStats::default();
         for shard in &self.shards {
@@ -136,8 +137,8 @@ impl ConnectionRegistry {
         sum
     }
 
-    /// The connections of this node that are in `group`.
-    pub(crate) fn members(&self, group: &GroupName) -> Vec<Arc<Connection>> {
+    /// The members of `group` on this node.
+    pub(crate) fn members(&self, group: &GroupName) -> Vec<Arc<ConnectionHandle>> {
         let mut members = Vec::new();
         for index in self.directory.shards(group) {
             if let Some(shard) = self.shard(index) {

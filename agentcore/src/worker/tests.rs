@@ -9,7 +9,7 @@ use crate::auth::{Access, Identity};
 use crate::id::{ConnectionId, UserId};
 use crate::message::Codec;
 use crate::metrics::Meter;
-use crate::registry::{OutboxLimits, Sink};
+use crate::registry::{Connection, OutboxLimits, Sink};
 
 /// What the writer had in hand may be lost: nobody may go on as if nothing had been.
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_writer_that_panics_tells_its_connections_to_come_back_and_goes_on() {
     let (sender, mut written) = mpsc::channel(1);
     let access = Access::new(Identity::new(UserId::new("ada").unwrap()), None);
     let id = ConnectionId { incarnation: 1, serial: 1 };
-    let ada = shard.open(id, access, Codec::Json, Sink::Stream(sender), Meter::alone());
+    let ada = Connection::open(id, access, Codec::Json, &shard, Sink::Stream(sender), Meter::alone());
     let broken = Arc::new(AtomicBool::new(true));
     start_writer(&shard, &runtime, &supervisor, move |shard| {
         let broken = broken.clone();

@@ -1,4 +1,4 @@
-//! Messages of one group on their way into the members' outboxes.
+//! Messages of one group that enter the members' outboxes together.
 
 use std::sync::Arc;
 
@@ -7,68 +7,62 @@ use bytes::{Bytes, BytesMut};
 use super::outbox::Chunk;
 use crate::message::{Codec, EncodedMessage, Except, Overflow};
 
-/// Frames are joined up to this many bytes, so that a stalled tail keeps little alive.
-const MAX_CHUNK: usize = 64 * 1024;
-/// And up to this part of an outbox: a chunk that is half written cannot give way to what comes later.
+/// Largest size of a batch in bytes, so that a slow member keeps little memory alive.
+const MAX_BATCH: usize = 64 * 1024;
+/// Divisor of the bound of an outbox that also limits a batch: a chunk that is partly written cannot be dropped.
 const OUTBOX_PART: usize = 4;
 
-/// Frames for one group since it was last settled: one shared chunk for each codec goes to every member.
+/// Consecutive messages of one group. Each codec gets one chunk, which all members share.
 #[derive(Debug)]
 pub(super) struct GroupBatch {
-    pub(super) room: u32,
+    pub(super) group: u32,
     pub(super) except: Except,
     first: Arc<EncodedMessage>,
     frames: u32,
     json: JoinedFrames,
-    /// Only while the group has members who speak it.
-    packed: Option<JoinedFrames>,
+    /// `None` if no member of the group uses MessagePack.
+    msgpack: Option<JoinedFrames>,
 }
 
-/// Begins with the first frame as soon as a second one is there.
+/// The frames of a batch one after another. Empty until there are two.
 #[derive(Debug, Default)]
 struct JoinedFrames(BytesMut);
 
-impl JoinedFrames {
-    fn join(&mut self, first: &Bytes, next: &Bytes) {
-        if self.0.is_empty() {
-            // Bursts are common once there are two; growing by doubling from here costs a few copies at most.
-            self.0.reserve((first.len() + next.len()) * 4);
-            self.0.extend_from_slice(first);
-        }
-        self.0.extend_from_slice(next);
-    }
+/// The content of a batch in each codec.
+#[derive(Debug)]
+pub(super) struct GroupChunks {
+    json: Option<Chunk>,
+    msgpack: Option<Chunk>,
 }
 
 impl GroupBatch {
-    pub(super) fn new(room: u32, body: Arc<EncodedMessage>, except: Except, packs: bool) -> Self {
-        let packed = packs.then(JoinedFrames::default);
-        Self { room, except, first: body, frames: 1, json: JoinedFrames::default(), packed }
+    pub(super) fn new(group: u32, message: Arc<EncodedMessage>, except: Except, has_msgpack_members: bool) -> Self {
+        let msgpack = has_msgpack_members.then(JoinedFrames::default);
+        Self { group, except, first: message, frames: 1, json: JoinedFrames::default(), msgpack }
     }
 
-    /// Joins another message; false when it must begin a chunk of its own: only what goes to everybody, and has the same
-    /// overflow, travels together.
-    pub(super) fn join(&mut self, body: &EncodedMessage, except: &Except, max_outbox: usize) -> bool {
-        let Some(next) = body.frame(Codec::Json) else { return false };
-        let alike = self.first.overflow() == body.overflow() && !matches!(body.overflow(), Overflow::Latest(_));
-        let max = MAX_CHUNK.min(max_outbox / OUTBOX_PART);
-        if !alike || !self.except.is_empty() || !except.is_empty() || self.len() + next.len() > max {
-            return false;
+    /// Appends a message and returns how many bytes that adds; `None` if the message needs a batch of its own. Only messages
+    /// to all members with the same overflow policy share a batch.
+    pub(super) fn append(&mut self, message: &EncodedMessage, except: &Except, max_outbox: usize) -> Option<usize> {
+        let next = message.frame(Codec::Json)?;
+        let same_policy =
+            self.first.overflow() == message.overflow() && !matches!(message.overflow(), Overflow::Latest(_));
+        let max = MAX_BATCH.min(max_outbox / OUTBOX_PART);
+        if !same_policy || !self.except.is_empty() || !except.is_empty() || self.len() + next.len() > max {
+            return None;
         }
-        if let Some(packed) = &mut self.packed {
-            let (Some(first), Some(next)) = (self.first.frame(Codec::MessagePack), body.frame(Codec::MessagePack))
-            else {
-                return false;
-            };
-            packed.join(first, next);
+        let before = self.len();
+        if let Some(msgpack) = &mut self.msgpack {
+            msgpack.append(self.first.frame(Codec::MessagePack)?, message.frame(Codec::MessagePack)?);
         }
         if let Some(first) = self.first.frame(Codec::Json) {
-            self.json.join(first, next);
+            self.json.append(first, next);
         }
         self.frames += 1;
-        true
+        Some(self.len() - before)
     }
 
-    /// Its bytes in JSON.
+    /// Size in bytes, in JSON.
     pub(super) fn len(&self) -> usize {
         match self.frames {
             1 => self.first.frame(Codec::Json).map_or(0, Bytes::len),
@@ -76,42 +70,47 @@ impl GroupBatch {
         }
     }
 
-    /// The message, when it is only one.
+    /// The message, if the batch has only one.
     pub(super) fn single(&self) -> Option<&Arc<EncodedMessage>> {
         (self.frames == 1).then_some(&self.first)
     }
 
-    /// The chunks for the members; the second is there when the group has members who speak MessagePack.
-    pub(super) fn chunks(&mut self) -> GroupChunks {
+    /// Takes the chunks for the members.
+    pub(super) fn take_chunks(&mut self) -> GroupChunks {
         let chunk = |bytes| Chunk {
             bytes,
             frames: self.frames,
-            room: Some(self.room),
+            group: Some(self.group),
             overflow: self.first.overflow().clone(),
         };
         if self.frames == 1 {
-            let of = |codec| self.first.frame(codec).cloned().map(chunk);
-            let packed = self.packed.as_ref().and_then(|_| of(Codec::MessagePack));
-            return GroupChunks { json: of(Codec::Json), packed };
+            let first = |codec| self.first.frame(codec).cloned().map(chunk);
+            let msgpack = self.msgpack.as_ref().and_then(|_| first(Codec::MessagePack));
+            return GroupChunks { json: first(Codec::Json), msgpack };
         }
         let json = Some(chunk(std::mem::take(&mut self.json.0).freeze()));
-        let packed = self.packed.take().map(|JoinedFrames(joined)| chunk(joined.freeze()));
-        GroupChunks { json, packed }
+        let msgpack = self.msgpack.take().map(|JoinedFrames(joined)| chunk(joined.freeze()));
+        GroupChunks { json, msgpack }
     }
 }
 
-/// A portion of a group's messages, once for each codec.
-#[derive(Debug)]
-pub(super) struct GroupChunks {
-    json: Option<Chunk>,
-    packed: Option<Chunk>,
+impl JoinedFrames {
+    fn append(&mut self, first: &Bytes, next: &Bytes) {
+        if self.0.is_empty() {
+            // Two messages in a batch are often followed by more. Doubling from here on costs few copies.
+            self.0.reserve((first.len() + next.len()) * 4);
+            self.0.extend_from_slice(first);
+        }
+        self.0.extend_from_slice(next);
+    }
 }
 
 impl GroupChunks {
-    pub(super) fn of(&self, codec: Codec) -> Option<&Chunk> {
+    /// The chunk in a codec; `None` if the message cannot be represented in it.
+    pub(super) fn get(&self, codec: Codec) -> Option<&Chunk> {
         match codec {
             Codec::Json => self.json.as_ref(),
-            Codec::MessagePack => self.packed.as_ref(),
+            Codec::MessagePack => self.msgpack.as_ref(),
         }
     }
 }

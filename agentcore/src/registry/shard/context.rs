@@ -1,34 +1,32 @@
-//! What a delivery needs beside the connection: the shard, the names of its rooms, and its counts.
-
-use std::sync::Weak;
+//! The parts of a shard that a delivery to one slot needs.
 
 use slab::Slab;
 
-use super::Shard;
+use super::group::Group;
 use super::outbox::Discarded;
 use super::resync::{Affected, LossReason, ResyncState};
-use super::state::Group;
 use super::stats::ShardStats;
+use super::write_waiter::WriteWaiter;
 use crate::message::Overflow;
 
-/// The parts of a shard around one of its connections.
+/// The shard around the slot that takes a delivery.
 pub(super) struct DeliveryContext<'a> {
-    pub(super) shard: &'a Weak<Shard>,
-    pub(super) rooms: &'a Slab<Group>,
-    pub(super) tally: &'a mut ShardStats,
+    pub(super) waiter: &'a WriteWaiter,
+    pub(super) groups: &'a Slab<Group>,
+    pub(super) stats: &'a mut ShardStats,
 }
 
 impl DeliveryContext<'_> {
-    /// Counts what is not sent, and notes what the connection has missed by that.
-    pub(super) fn note(&mut self, lost: Discarded, missed: &mut Option<Box<ResyncState>>) {
-        let chunk = match lost {
+    /// Counts messages that are not sent, and records the loss unless a newer message replaces them.
+    pub(super) fn record_discarded(&mut self, discarded: Discarded, resync: &mut Option<Box<ResyncState>>) {
+        let chunk = match discarded {
             Discarded::Replaced(chunk) => {
-                self.tally.dropped.replaced += u64::from(chunk.frames);
+                self.stats.dropped.replaced += u64::from(chunk.frames);
                 return;
             }
             Discarded::Dropped(chunk) => chunk,
         };
-        let dropped = &mut self.tally.dropped;
+        let dropped = &mut self.stats.dropped;
         let count = match chunk.overflow {
             Overflow::Disconnect => return,
             Overflow::DropNewest => &mut dropped.newest,
@@ -36,11 +34,11 @@ impl DeliveryContext<'_> {
             Overflow::Latest(_) => &mut dropped.latest,
         };
         *count += u64::from(chunk.frames);
-        let room = chunk.room.and_then(|room| self.rooms.get(room as usize));
-        let gaps = match room.and_then(|room| room.name.clone()) {
-            Some(group) => Affected::Groups(vec![group]),
+        let group = chunk.group.and_then(|group| self.groups.get(group as usize));
+        let affected = match group.and_then(|group| group.name.clone()) {
+            Some(name) => Affected::Groups(vec![name]),
             None => Affected::All,
         };
-        missed.get_or_insert_with(|| Box::new(ResyncState::new())).note(gaps, LossReason::Overflow);
+        resync.get_or_insert_default().record(affected, LossReason::Overflow);
     }
 }

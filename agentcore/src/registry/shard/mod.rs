@@ -1,27 +1,39 @@
-//! One worker's part of the registry: the queue in front of it, and the task that writes.
+//! One worker's part of the registry: its connections, their outboxes and their groups.
+//!
+//! [`Shard`] is the lock, the queue of commands in front of it, and the task that delivers and writes. The state behind the
+//! lock is [`ShardState`].
 
 mod batch;
+mod command;
 mod context;
 mod deliver;
 mod flush;
 mod flush_queue;
+mod group;
+mod membership;
 #[cfg(all(test, feature = "model"))]
 mod model;
 mod outbox;
 mod resync;
+mod send_resync;
 mod sink;
 mod slot;
 mod state;
 mod stats;
+mod tick;
+mod write_waiter;
 
+pub(crate) use command::{Command, Receipt, SlotId, Target};
+pub(crate) use outbox::OutboxLimits;
 pub(crate) use resync::{Affected, LossReason};
 pub(crate) use sink::Sink;
+pub(crate) use state::ShardSettings;
 pub(crate) use stats::ShardStats;
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -32,142 +44,48 @@ use tokio::time::MissedTickBehavior;
 
 use self::state::ShardState;
 use self::stats::SentCounts;
-use super::heartbeat::{Heartbeat, tick};
-use super::{Closing, Connection};
-use crate::auth::Access;
-use crate::id::{ConnectionId, GroupName};
-use crate::message::{Codec, EncodedMessage, Except, Overflow};
-use crate::metrics::Meter;
+use self::write_waiter::{WriteReady, WriteWaiter};
+use super::heartbeat::tick_period;
+use super::{Closing, ConnectionHandle};
+use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
-/// Commands of other threads that may wait; their senders wait beyond it.
+/// Number of commands from other threads that a shard queues. Senders wait when the queue is full.
 const QUEUE: usize = 1024;
-/// How many of them one turn takes before it writes.
-const TURN: usize = 256;
-/// How many connections of each kind are written before new commands are taken: under load, reading then interleaves
-/// with writing, and connections not yet reached get more frames per system call. Measured on one core, 1,000 members,
-/// CPU per delivery: 34 ns at 32, 38 ns at 64, 45 ns at 128; in 200 rooms of five it makes no difference.
-const SLICE: usize = 32;
-
-/// What a shard is asked to do by a sender or a member.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// A connection enters a group.
-    Join(SlotId, GroupName),
-    /// A connection leaves a group.
-    Leave(SlotId, GroupName),
-    /// A message; its sender may want to know how many took it.
-    Send(Target, Arc<EncodedMessage>, Except, Option<Receipt>),
-    /// A frame for one connection, in its codec.
-    SendFrame(SlotId, Bytes, Overflow),
-    /// The members of groups, or everyone, may have missed something.
-    Resync(Affected, LossReason),
-    /// One connection may have.
-    ResyncSlot(SlotId, Affected, LossReason),
-}
-
-/// Whom a message is for.
-#[derive(Debug, Clone)]
-pub(crate) enum Target {
-    Slot(SlotId),
-    Group(GroupName),
-    Everyone,
-}
-
-/// Says how many connections took a message; each shard has a clone, and the last to go ends the waiting.
-#[derive(Debug, Clone)]
-pub(crate) struct Receipt(mpsc::UnboundedSender<usize>);
-
-impl Receipt {
-    /// A receipt, and the numbers that come in on it.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<usize>) {
-        let (sender, numbers) = mpsc::unbounded_channel();
-        (Self(sender), numbers)
-    }
-
-    pub(super) fn note(&self, taken: usize) {
-        // Who asked may have stopped waiting.
-        let _ = self.0.send(taken);
-    }
-}
-
-/// A connection as its shard knows it: the serial number shows that the place was not given to another one since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlotId {
-    pub(crate) index: u32,
-    pub(crate) serial: u64,
-}
-
-/// How outboxes are bounded.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OutboxLimits {
-    /// The bound of one outbox in bytes.
-    pub(crate) max_bytes: usize,
-    /// How long a socket may take nothing.
-    pub(crate) write_timeout: Duration,
-}
-
-/// What a shard is told of the settings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ShardSettings {
-    pub(crate) outbox: OutboxLimits,
-    /// `None` when it is switched off.
-    pub(crate) heartbeat: Option<Heartbeat>,
-}
+/// Largest number of commands that a turn applies before it writes.
+const COMMANDS_PER_TURN: usize = 256;
+/// Largest number of slots of each priority that a turn flushes before new commands are applied: under load, reading then
+/// interleaves with writing, and connections not yet reached get more frames per system call. Measured on one core, 1,000
+/// members, CPU per delivery: 34 ns at 32, 38 ns at 64, 45 ns at 128; in 200 groups of five it makes no difference.
+const SLOTS_PER_TURN: usize = 32;
 
 thread_local! {
-    /// The shard whose worker this thread is.
-    static HERE: Cell<usize> = const { Cell::new(0) };
+    /// Token of the shard whose worker this thread is, 0 for none.
+    static CURRENT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The connections of one worker.
 ///
-/// Its own thread changes it directly; other threads go through a bounded queue. A direct change first takes what
-/// waits in the queue, so that one sender's messages keep their order whichever way they go. The lock is there because
-/// with `WORKERS=0` the caller's runtime may move tasks between threads; on a worker it is never contended
-/// (about 10 ns a turn).
+/// The worker's own thread changes the state directly; other threads go through a bounded queue. A direct change first
+/// applies the queued commands, so that one sender's messages keep their order on either way. The lock exists because with
+/// `WORKERS=0` the caller's runtime may move tasks between threads; on a worker it is never contended (about 10 ns a turn).
 #[derive(Debug)]
 pub(crate) struct Shard {
     index: u16,
-    /// Unique in the process, 0 for none.
+    /// Unique in the process and never 0.
     token: usize,
-    /// With no thread of its own, every thread changes it directly.
+    /// The shard has no thread of its own, so every thread changes it directly.
     embedded: bool,
     load: AtomicUsize,
     settings: ShardSettings,
     /// The runtime of its worker; `None` in model checks, which have none.
     runtime: Option<Handle>,
     queue: mpsc::Sender<Command>,
-    state: Mutex<State>,
+    state: Mutex<ShardState>,
 }
 
-#[derive(Debug)]
-struct State {
-    waiting: mpsc::Receiver<Command>,
-    book: ShardState,
-    /// The task of [`Shard::run`], when it sleeps.
-    waker: Option<std::task::Waker>,
-}
-
-impl State {
-    /// Applies what other threads sent before.
-    fn catch_up(&mut self) {
-        while let Ok(command) = self.waiting.try_recv() {
-            self.book.apply(command);
-        }
-    }
-
-    fn wake(&mut self) {
-        if self.book.has_work()
-            && let Some(waker) = self.waker.take()
-        {
-            waker.wake();
-        }
-    }
-}
-
-/// A connection's place on a shard, from the choice of the worker to the end of its socket: a worker that is held up
-/// is not given everybody who comes meanwhile.
+/// One unit of a shard's load. A connection holds it from the choice of the worker to the end of its socket, so that a busy
+/// worker does not get all connections that arrive meanwhile.
 #[derive(Debug)]
 pub(crate) struct LoadGuard(Arc<Shard>);
 
@@ -179,123 +97,114 @@ impl Drop for LoadGuard {
 
 impl Shard {
     pub(crate) fn new(index: u16, runtime: Option<Handle>, embedded: bool, settings: ShardSettings) -> Arc<Self> {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        Arc::new_cyclic(|this| Self {
-            index,
-            token: NEXT.fetch_add(1, Ordering::Relaxed),
-            embedded,
-            load: AtomicUsize::new(0),
-            settings,
-            runtime,
-            queue,
-            state: Mutex::new(State { waiting, book: ShardState::new(this.clone(), settings), waker: None }),
+        static NEXT_TOKEN: AtomicUsize = AtomicUsize::new(1);
+        let (queue, commands) = mpsc::channel(QUEUE);
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let waiter = WriteWaiter::new(this.clone(), runtime.clone(), settings.outbox.write_timeout);
+            Self {
+                index,
+                token: NEXT_TOKEN.fetch_add(1, Ordering::Relaxed),
+                embedded,
+                load: AtomicUsize::new(0),
+                settings,
+                runtime,
+                queue,
+                state: Mutex::new(ShardState::new(settings, commands, waiter)),
+            }
         })
     }
 
     /// Makes the current thread the shard's own.
     pub(crate) fn claim_thread(&self) {
-        HERE.set(self.token);
+        CURRENT.set(self.token);
     }
 
-    /// Takes a place for a connection that is on its way.
+    /// Adds one to the shard's load until the guard is dropped.
     pub(crate) fn load_guard(self: &Arc<Self>) -> LoadGuard {
         self.load.fetch_add(1, Ordering::Relaxed);
         LoadGuard(self.clone())
     }
 
-    /// How many connections it has, those on their way too.
+    /// Number of connections, including those on their way to the worker.
     pub(crate) fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
     }
 
-    fn is_here(&self) -> bool {
-        self.embedded || HERE.get() == self.token
+    pub(crate) fn index(&self) -> u16 {
+        self.index
     }
 
-    /// Changes the state at once, after what waits in the queue, and wakes the writer.
-    fn direct<T>(&self, change: impl FnOnce(&mut ShardState) -> T) -> T {
-        let mut state = lock(&self.state);
-        state.catch_up();
-        let result = change(&mut state.book);
-        state.wake();
-        result
+    /// The runtime of the worker, for tasks that any thread starts there.
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
     }
 
-    /// Gives a connection its outbox.
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        id: ConnectionId,
-        access: Access,
-        codec: Codec,
-        sink: Sink,
-        meter: Meter,
-    ) -> Arc<Connection> {
-        self.direct(|book| {
-            book.open(sink, |index| {
-                let member = SlotId { index, serial: id.serial };
-                Arc::new(Connection::new(id, access, codec, self.clone(), member, meter))
-            })
-        })
+    /// Gives a connection its slot.
+    pub(super) fn open(&self, handle: Arc<ConnectionHandle>, sink: Sink) -> SlotId {
+        self.with_state(|state| state.open(handle, sink))
     }
 
-    /// Takes the outbox away; what it held is dropped and the writing end closes.
-    pub(crate) fn remove(&self, member: SlotId) {
-        self.direct(|book| book.remove(member));
+    /// Removes a connection's slot. The outbox is dropped and the socket's writing half closes.
+    pub(crate) fn remove(&self, id: SlotId) {
+        self.with_state(|state| state.remove(id));
     }
 
-    /// Takes an ended connection out of all its groups; its outbox stays until what it holds is written.
-    pub(crate) fn leave_all(&self, member: SlotId) {
-        self.direct(|book| book.leave_all(member));
+    /// Removes an ended connection from all its groups. Its slot stays until the outbox is written.
+    pub(crate) fn leave_all(&self, id: SlotId) {
+        self.with_state(|state| state.leave_all(id));
     }
 
-    /// Appends the last frame; nothing is accepted after it, and the connection hears when all is written.
-    pub(crate) fn finish(&self, member: SlotId, last: Option<Bytes>) {
-        self.direct(|book| book.finish(member, last));
+    /// Appends the last frame, after which nothing is accepted. The connection's task is notified when all is written.
+    pub(crate) fn finish(&self, id: SlotId, last: Option<Bytes>) {
+        self.with_state(|state| state.finish(id, last));
     }
 
-    /// Something was read from a connection.
-    pub(crate) fn mark_active(&self, member: SlotId) {
-        self.direct(|book| book.mark_active(member));
+    /// Records that data was read from a connection.
+    pub(crate) fn mark_active(&self, id: SlotId) {
+        self.with_state(|state| state.mark_active(id));
     }
 
-    /// Nothing is read from a connection, or again something may be: its silence meanwhile does not count.
-    pub(crate) fn pause_heartbeat(&self, member: SlotId, held: bool) {
-        self.direct(|book| book.pause_heartbeat(member, held));
+    /// Sets whether the silence of a connection counts: it does not while the connection is not read.
+    pub(crate) fn pause_heartbeat(&self, id: SlotId, paused: bool) {
+        self.with_state(|state| state.pause_heartbeat(id, paused));
     }
 
-    /// What a connection was sent so far, and how long nothing was read from it.
-    pub(crate) fn activity(&self, member: SlotId) -> Option<(SentCounts, Duration)> {
-        self.direct(|book| book.activity(member))
+    /// Answers a ping. Only the pong for the newest ping is sent.
+    pub(crate) fn pong(&self, id: SlotId, frame: Bytes) {
+        self.with_state(|state| state.pong(id, frame));
     }
 
-    /// What its connections were sent, and what they were not.
+    /// The sink of a slot takes bytes again, or has failed.
+    pub(super) fn write_ready(&self, id: SlotId, result: Result<(), Closing>) {
+        self.with_state(|state| state.write_ready(id, result));
+    }
+
+    /// Messages that a connection was sent, and the time since data was last read from it.
+    pub(super) fn activity(&self, id: SlotId) -> Option<(SentCounts, Duration)> {
+        self.with_state(|state| state.activity(id))
+    }
+
     pub(crate) fn stats(&self) -> ShardStats {
-        self.direct(|book| book.stats())
+        self.with_state(|state| state.stats())
     }
 
-    /// Answers a ping: at most one pong waits, for the newest ping.
-    pub(crate) fn pong(&self, member: SlotId, frame: Bytes) {
-        self.direct(|book| book.pong(member, frame));
+    /// Appends the shard's members of `group` to `into`.
+    pub(super) fn members(&self, group: &GroupName, into: &mut Vec<Arc<ConnectionHandle>>) {
+        self.with_state(|state| state.members(group, into));
     }
 
-    /// The sink of a connection takes more, or has failed.
-    pub(super) fn ready(&self, member: SlotId, result: Result<(), Closing>) {
-        self.direct(|book| book.ready(member, result));
+    /// Calls `act` for every connection.
+    pub(crate) fn for_each(&self, act: impl Fn(&ConnectionHandle)) {
+        self.with_state(|state| state.for_each(act));
     }
 
-    /// Its connections in `group`.
-    pub(crate) fn members(&self, group: &GroupName, into: &mut Vec<Arc<Connection>>) {
-        self.direct(|book| book.members(group, into));
-    }
-
-    /// Does or queues `command`.
+    /// Applies `command` on the shard's own thread, or queues it on another.
     ///
     /// # Errors
-    /// The command itself when the queue is full; [`Shard::submit`] with it then.
+    /// Returns the command if the queue is full. [`Shard::submit`] waits for room.
     pub(crate) fn try_submit(&self, command: Command) -> Result<(), Command> {
-        if self.is_here() {
-            self.direct(|book| book.apply(command));
+        if self.is_current() {
+            self.with_state(|state| state.apply(command));
             return Ok(());
         }
         self.queue.try_send(command).map_err(|error| match error {
@@ -309,79 +218,81 @@ impl Shard {
         let _ = self.queue.send(command).await;
     }
 
-    /// Waits until the queue has room for one more command, without sending it.
+    /// Waits until the queue has room for one more command, and reserves it.
     pub(crate) async fn reserve(&self) -> Option<mpsc::Permit<'_, Command>> {
-        if self.is_here() { None } else { self.queue.reserve().await.ok() }
+        if self.is_current() { None } else { self.queue.reserve().await.ok() }
     }
 
-    /// As [`Shard::try_submit`], with a place that [`Shard::reserve`] gave.
+    /// Submits a command with the result of [`Shard::reserve`].
     pub(crate) fn submit_reserved(&self, permit: Option<mpsc::Permit<'_, Command>>, command: Command) {
         match permit {
             Some(permit) => permit.send(command),
-            None => self.direct(|book| book.apply(command)),
+            None => self.with_state(|state| state.apply(command)),
         }
     }
 
-    /// Takes commands and writes, until the end of its worker.
+    /// Applies commands, delivers and writes until the worker stops.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut batch = Vec::new();
-        let mut timer = tokio::time::interval(tick(self.settings.heartbeat));
+        let mut timer = tokio::time::interval(tick_period(self.settings.heartbeat));
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             poll_fn(|cx| {
                 while timer.poll_tick(cx).is_ready() {
-                    lock(&self.state).book.tick();
+                    lock(&self.state).tick();
                 }
                 self.poll_work(cx, &mut batch)
             })
             .await;
-            let more = {
-                let mut state = lock(&self.state);
-                state.book.settle();
-                state.book.flush(SLICE);
-                state.book.has_work()
-            };
-            if more {
+            if self.write() {
                 tokio::task::yield_now().await;
             }
         }
     }
 
+    fn is_current(&self) -> bool {
+        self.embedded || CURRENT.get() == self.token
+    }
+
+    /// Changes the state after applying the queued commands, and wakes [`Shard::run`] if that makes work for it.
+    fn with_state<T>(&self, change: impl FnOnce(&mut ShardState) -> T) -> T {
+        let mut state = lock(&self.state);
+        state.catch_up();
+        let result = change(&mut state);
+        state.wake();
+        result
+    }
+
     fn poll_work(&self, cx: &mut Context<'_>, batch: &mut Vec<Command>) -> Poll<()> {
         let mut state = lock(&self.state);
-        let received = state.waiting.poll_recv_many(cx, batch, TURN);
-        // Under the same lock: another thread that asks for members takes what waits behind these.
-        batch.drain(..).for_each(|command| state.book.apply(command));
-        if received.is_ready() || state.book.has_work() {
+        let received = state.commands.poll_recv_many(cx, batch, COMMANDS_PER_TURN);
+        // Under the same lock: a direct change on another thread must not apply later commands before these.
+        batch.drain(..).for_each(|command| state.apply(command));
+        if received.is_ready() || state.has_work() {
             return Poll::Ready(());
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// Does something with every connection.
-    pub(crate) fn for_each(&self, act: impl Fn(&Connection)) {
-        self.direct(|book| book.for_each(act));
-    }
-
-    pub(crate) fn index(&self) -> u16 {
-        self.index
-    }
-
-    /// The runtime of its worker, for tasks that any thread starts there.
-    pub(crate) fn runtime(&self) -> Option<&Handle> {
-        self.runtime.as_ref()
-    }
-
-    pub(crate) fn limits(&self) -> OutboxLimits {
-        self.settings.outbox
-    }
-
-    #[cfg(all(test, feature = "model"))]
-    pub(super) fn turn(&self) {
+    /// Delivers and flushes once; true if there is more to do.
+    fn write(&self) -> bool {
         let mut state = lock(&self.state);
-        state.catch_up();
-        state.book.settle();
-        state.book.flush(SLICE);
+        state.deliver_batches();
+        state.flush(SLOTS_PER_TURN);
+        state.has_work()
+    }
+
+    /// One turn of [`Shard::run`].
+    #[cfg(all(test, feature = "model"))]
+    fn run_once(&self) {
+        lock(&self.state).catch_up();
+        self.write();
+    }
+}
+
+impl WriteReady for Shard {
+    fn on_write_ready(&self, id: SlotId, result: Result<(), Closing>) {
+        self.write_ready(id, result);
     }
 }

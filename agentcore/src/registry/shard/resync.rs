@@ -1,4 +1,4 @@
-//! What a connection may have missed, and the `agentcore.resync` that tells it.
+//! Messages that a connection may have missed, and the `agentcore.resync` that notifies its client.
 
 use std::time::Duration;
 
@@ -7,72 +7,81 @@ use tokio::time::Instant;
 
 use crate::id::GroupName;
 
-/// Clients load again after a random part of this, so that they do not all ask at once.
+/// Time in milliseconds over which clients spread their reloads, so that they do not all reload at once.
 const SPREAD_MS: u64 = 2000;
-/// At most one message in this time for each connection.
-const PACE: Duration = Duration::from_secs(2);
-/// More groups than this are told as all of them.
+/// Shortest time between two resyncs of one connection.
+const MIN_INTERVAL: Duration = Duration::from_secs(2);
+/// Largest number of groups that a resync lists. More groups are reported as all.
 const MAX_GROUPS: usize = 64;
 
-/// Why connections may have missed something.
+/// Why connections may have missed messages, the most severe reason last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LossReason {
-    /// The connection did not read fast enough.
+    /// The client did not read fast enough.
     Overflow,
     /// A node vanished.
     Peer,
-    /// The backend lost something.
+    /// The backend lost messages.
     Backend,
 }
 
-/// The groups in which something may be missing.
+/// The groups in which messages may have been missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Affected {
     Groups(Vec<GroupName>),
     All,
 }
 
-/// The state of one connection that has missed something; most have none.
-#[derive(Debug)]
+/// The losses of one connection. Most connections have none.
+#[derive(Debug, Default)]
 pub(super) struct ResyncState {
-    /// `None` once it was told.
-    open: Option<(Affected, LossReason)>,
-    told_at: Option<Instant>,
+    /// Losses of which the client was not notified yet.
+    pending: Option<(Affected, LossReason)>,
+    sent_at: Option<Instant>,
+}
+
+/// Data of the `agentcore.resync` message.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ResyncMessage {
+    /// `None` for all groups.
+    groups: Option<Vec<GroupName>>,
+    reason: &'static str,
+    spread_ms: u64,
+}
+
+impl ResyncMessage {
+    pub(super) const TYPE: &'static str = "agentcore.resync";
 }
 
 impl ResyncState {
-    pub(super) fn new() -> Self {
-        Self { open: None, told_at: None }
-    }
-
-    /// Notes another gap.
-    pub(super) fn note(&mut self, gaps: Affected, reason: LossReason) {
-        self.open = Some(match (self.open.take(), gaps) {
-            (None, gaps) => (gaps, reason),
-            (Some((Affected::All, before)), _) | (Some((_, before)), Affected::All) => {
-                (Affected::All, before.max(reason))
+    /// Adds a loss to those that are pending.
+    pub(super) fn record(&mut self, affected: Affected, reason: LossReason) {
+        self.pending = Some(match (self.pending.take(), affected) {
+            (None, affected) => (affected, reason),
+            (Some((Affected::All, earlier)), _) | (Some((_, earlier)), Affected::All) => {
+                (Affected::All, earlier.max(reason))
             }
-            (Some((Affected::Groups(mut known), before)), Affected::Groups(more)) => {
-                known.extend(more.into_iter().filter(|group| !known.contains(group)).collect::<Vec<_>>());
-                let gaps = if known.len() > MAX_GROUPS { Affected::All } else { Affected::Groups(known) };
-                (gaps, before.max(reason))
+            (Some((Affected::Groups(mut groups), earlier)), Affected::Groups(more)) => {
+                groups.extend(more.into_iter().filter(|group| !groups.contains(group)).collect::<Vec<_>>());
+                let affected = if groups.len() > MAX_GROUPS { Affected::All } else { Affected::Groups(groups) };
+                (affected, earlier.max(reason))
             }
         });
     }
 
-    /// Whether there is something to be told, now or later.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
+    /// Whether the client is yet to be notified, now or later.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
-    /// Takes what is to be told now.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Resync> {
-        if self.told_at.is_some_and(|told_at| now < told_at + PACE) {
+    /// Takes the pending losses, unless the previous resync is too recent.
+    pub(super) fn take(&mut self, now: Instant) -> Option<ResyncMessage> {
+        if self.sent_at.is_some_and(|sent_at| now < sent_at + MIN_INTERVAL) {
             return None;
         }
-        let (gaps, reason) = self.open.take()?;
-        self.told_at = Some(now);
-        let groups = match gaps {
+        let (affected, reason) = self.pending.take()?;
+        self.sent_at = Some(now);
+        let groups = match affected {
             Affected::Groups(groups) => Some(groups),
             Affected::All => None,
         };
@@ -81,49 +90,33 @@ impl ResyncState {
             LossReason::Peer => "peer",
             LossReason::Backend => "backend",
         };
-        Some(Resync { groups, reason, spread_ms: SPREAD_MS })
+        Some(ResyncMessage { groups, reason, spread_ms: SPREAD_MS })
     }
-}
-
-/// The data of the message.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Resync {
-    /// Which groups; `None`: all.
-    groups: Option<Vec<GroupName>>,
-    reason: &'static str,
-    spread_ms: u64,
-}
-
-impl Resync {
-    pub(super) const TYPE: &'static str = "agentcore.resync";
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
 
-    fn these(names: &[&str]) -> Affected {
-        Affected::Groups(names.iter().map(|name| GroupName::new(name).unwrap()).collect())
+    fn groups(names: &[&str]) -> Vec<GroupName> {
+        names.iter().map(|name| GroupName::new(name).unwrap()).collect()
     }
 
     #[test]
-    fn gaps_are_told_together_and_at_most_once_in_two_seconds() {
-        let (mut missed, now) = (ResyncState::new(), Instant::now());
-        missed.note(these(&["a", "b"]), LossReason::Overflow);
-        missed.note(these(&["b", "c"]), LossReason::Backend);
-        let told = missed.take(now).unwrap();
-        assert_eq!(
-            (told.groups, told.reason),
-            (Some(vec!["a", "b", "c"].into_iter().map(|n| GroupName::new(n).unwrap()).collect()), "backend")
-        );
-        missed.note(these(&["a"]), LossReason::Overflow);
-        assert_eq!(missed.take(now + PACE / 2), None);
-        assert!(missed.is_open());
-        missed.note(Affected::All, LossReason::Peer);
-        let told = missed.take(now + PACE).unwrap();
-        assert_eq!((told.groups, told.reason), (None, "peer"));
-        assert!(!missed.is_open());
+    fn losses_are_reported_together_and_at_most_once_in_two_seconds() {
+        let (mut state, now) = (ResyncState::default(), Instant::now());
+        state.record(Affected::Groups(groups(&["a", "b"])), LossReason::Overflow);
+        state.record(Affected::Groups(groups(&["b", "c"])), LossReason::Backend);
+        let resync = state.take(now).unwrap();
+        assert_eq!((resync.groups, resync.reason), (Some(groups(&["a", "b", "c"])), "backend"));
+        state.record(Affected::Groups(groups(&["a"])), LossReason::Overflow);
+        assert_eq!(state.take(now + MIN_INTERVAL / 2), None);
+        assert!(state.is_pending());
+        state.record(Affected::All, LossReason::Peer);
+        let resync = state.take(now + MIN_INTERVAL).unwrap();
+        assert_eq!((resync.groups, resync.reason), (None, "peer"));
+        assert!(!state.is_pending());
     }
 }

@@ -1,4 +1,4 @@
-//! The writing end of a connection: a TCP socket written directly, or any other stream through a task of its own.
+//! The writing half of a connection: a TCP socket, or any other stream behind a task of its own.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -11,31 +11,31 @@ use tokio::sync::mpsc;
 
 use super::outbox::{MAX_SLICES, Outbox};
 
-/// How much the writer task of a stream is given at once.
-const STREAM_CHUNK: usize = 64 * 1024;
+/// Size in bytes of the portions that the writer task of a stream gets.
+const STREAM_PORTION: usize = 64 * 1024;
 
-/// Where an outbox is written to.
+/// Destination of an outbox.
 #[derive(Debug, Clone)]
 pub(crate) enum Sink {
-    /// A bare TCP socket: written by the shard, one system call for all that waits.
+    /// A plain TCP socket. The shard writes it, with one system call for the whole outbox.
     Tcp(Arc<OwnedWriteHalf>),
-    /// Any other stream, behind its writer task.
+    /// The writer task of any other stream.
     Stream(mpsc::Sender<Vec<Bytes>>),
 }
 
-/// What came of a write.
+/// Result of writing an outbox.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum WriteOutcome {
-    /// All of it.
-    All,
-    /// The rest waits until the sink takes more; the front chunk may be cut.
+pub(super) enum WriteOutcome {
+    /// The outbox is empty.
+    Complete,
+    /// The sink takes no more for now. The front chunk may be partly written.
     Blocked,
     /// The peer is gone.
     Lost,
 }
 
 impl Sink {
-    /// A sink for any stream; the returned task writes to it and calls `ready` after each portion.
+    /// Creates a sink for any stream. The returned task writes to it and calls `ready` after each portion.
     pub(crate) fn stream<W>(
         writer: W,
         write_timeout: Duration,
@@ -56,22 +56,22 @@ impl Sink {
                     return;
                 }
             }
-            // Ends TLS with its own close before the socket goes; a peer that reads nothing is not waited for.
+            // TLS closes before the socket does. The timeout is for peers that do not read.
             let _ = tokio::time::timeout(write_timeout, writer.shutdown()).await;
         };
         (Self::Stream(sender), task)
     }
 
-    /// Writes what waits in `outbox`, until all is written or the sink takes no more.
+    /// Writes `outbox` until it is empty or the sink takes no more.
     pub(super) fn write(&self, outbox: &mut Outbox) -> WriteOutcome {
         match self {
             Self::Tcp(socket) => write_tcp(socket, outbox),
             Self::Stream(portions) => match portions.try_reserve() {
                 Ok(permit) => {
                     if outbox.is_empty() {
-                        return WriteOutcome::All;
+                        return WriteOutcome::Complete;
                     }
-                    permit.send(outbox.take(STREAM_CHUNK));
+                    permit.send(outbox.take(STREAM_PORTION));
                     WriteOutcome::Blocked
                 }
                 Err(mpsc::error::TrySendError::Full(())) => WriteOutcome::Blocked,
@@ -84,7 +84,7 @@ impl Sink {
 fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> WriteOutcome {
     while let Some(first) = outbox.first() {
         let result = if outbox.len() == 1 {
-            // The common case; filling the list below would take longer than all else here.
+            // The common case. Filling the list of slices would take longer than everything else here.
             socket.try_write(first)
         } else {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
@@ -97,7 +97,7 @@ fn write_tcp(socket: &OwnedWriteHalf, outbox: &mut Outbox) -> WriteOutcome {
             Err(_) => return WriteOutcome::Lost,
         }
     }
-    WriteOutcome::All
+    WriteOutcome::Complete
 }
 
 async fn write_all<W: AsyncWrite + Unpin>(writer: &mut W, portion: Vec<Bytes>) -> io::Result<()> {

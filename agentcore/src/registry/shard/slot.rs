@@ -1,59 +1,71 @@
-//! One connection in its shard: its outbox, its socket, and what was heard of it.
+//! The part of a shard that belongs to one connection.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use slab::Slab;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::command::SlotId;
 use super::context::DeliveryContext;
-use super::flush_queue::Priority;
 use super::outbox::{Chunk, Outbox, OutboxFull};
-use super::resync::{Affected, LossReason, Resync, ResyncState};
+use super::resync::{Affected, LossReason, ResyncMessage, ResyncState};
 use super::sink::{Sink, WriteOutcome};
 use super::stats::SentCounts;
-use super::{OutboxLimits, Shard, SlotId};
+use super::write_waiter::WriteWaiter;
 use crate::error::{CloseReason, Error};
 use crate::message::Codec;
-use crate::registry::{Closing, Connection};
+use crate::registry::{Closing, ConnectionHandle};
 
-/// One connection.
+/// A connection's outbox, its socket and its memberships.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) connection: Arc<Connection>,
+    pub(super) handle: Arc<ConnectionHandle>,
     pub(super) sink: Sink,
     pub(super) outbox: Outbox,
-    /// The rooms it is in, and its position among their members.
-    pub(super) rooms: Vec<SlotMembership>,
-    pub(super) queued: Priority,
-    /// Something was read from it since it was last written.
-    pub(super) heard: bool,
-    /// When something was read from it last, in ticks of the shard.
-    pub(super) heard_at: u32,
-    /// Nothing is read from it, because its handler runs: the silence is ours.
-    pub(super) held: bool,
+    pub(super) memberships: Vec<SlotMembership>,
+    /// The flush queue that the slot waits in.
+    pub(super) queued: Option<Priority>,
+    /// Data was read from the connection since the slot was last flushed.
+    pub(super) active: bool,
+    /// Time at which data was last read from the connection, in ticks of the shard.
+    pub(super) active_at: u32,
+    /// The connection is not read because its handler runs, so its silence does not count.
+    pub(super) paused: bool,
     pub(super) blocked: Blocked,
-    /// A pong that waits for its turn: only the newest ping is answered (RFC 6455 5.5.3).
+    /// The pong that is sent next. Only the newest ping is answered (RFC 6455 5.5.3).
     pub(super) pong: Option<Bytes>,
     pub(super) phase: SlotPhase,
-    /// What went into the outbox so far.
+    /// Messages that entered the outbox.
     pub(super) sent: SentCounts,
-    /// What it may have missed, once it has.
-    pub(super) missed: Option<Box<ResyncState>>,
+    /// `None` until the connection may have missed a message.
+    pub(super) resync: Option<Box<ResyncState>>,
 }
 
-/// A room that a seat is in, and its position among the members.
+/// A group that a slot is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlotMembership {
-    pub(super) room: u32,
-    pub(super) at: u32,
+    pub(super) group: u32,
+    /// Index of the slot among the members of the group.
+    pub(super) position: u32,
 }
 
+/// The order in which slots are flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Priority {
+    /// Only messages of large groups.
+    Bulk,
+    /// Direct messages, or messages of small groups.
+    Urgent,
+}
+
+/// Whether the sink of a slot takes bytes.
 #[derive(Debug)]
 pub(super) enum Blocked {
     No,
     /// A task waits until the socket is writable.
-    Waiting(AbortHandle),
+    Socket(AbortHandle),
     /// The writer task of a stream has not finished its portion.
     Stream,
 }
@@ -61,139 +73,137 @@ pub(super) enum Blocked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SlotPhase {
     Open,
-    /// It was told to close; nothing is accepted but the last frame.
+    /// The connection was asked to close; only the last frame is accepted.
     Closing,
-    /// The last frame is in the outbox; the connection wants to hear when it is written.
+    /// The last frame is in the outbox; the connection's task waits until it is written.
     Finishing,
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Blocked::Waiting(task) = &self.blocked {
-            task.abort();
-        }
-    }
-}
-
 impl Slot {
-    pub(super) fn new(connection: Arc<Connection>, sink: Sink, limits: OutboxLimits, now: u32) -> Self {
+    pub(super) fn new(handle: Arc<ConnectionHandle>, sink: Sink, max_bytes: usize, now: u32) -> Self {
         Self {
-            connection,
+            handle,
             sink,
-            outbox: Outbox::new(limits.max_bytes),
-            rooms: Vec::new(),
-            queued: Priority::No,
-            heard: false,
-            heard_at: now,
-            held: false,
+            outbox: Outbox::new(max_bytes),
+            memberships: Vec::new(),
+            queued: None,
+            active: false,
+            active_at: now,
+            paused: false,
             blocked: Blocked::No,
             pong: None,
             phase: SlotPhase::Open,
             sent: SentCounts::default(),
-            missed: None,
+            resync: None,
         }
     }
 
-    /// Appends a chunk; true when the outbox took it. Over the bound, a socket that was not tried yet is written first:
-    /// only a reader that is really slow loses something or is disconnected.
-    pub(super) fn deliver(&mut self, chunk: Chunk, at: u32, context: &mut DeliveryContext<'_>) -> bool {
+    /// The slot at `id`, unless another connection has it now.
+    pub(super) fn find(slots: &mut Slab<Self>, id: SlotId) -> Option<&mut Self> {
+        slots.get_mut(id.index as usize).filter(|slot| slot.handle.id().serial == id.serial)
+    }
+
+    pub(super) fn id(&self, index: u32) -> SlotId {
+        SlotId { index, serial: self.handle.id().serial }
+    }
+
+    pub(super) fn codec(&self) -> Codec {
+        self.handle.codec()
+    }
+
+    /// Appends a chunk; true if the outbox took it. If the chunk does not fit, the socket is written first, so that only a
+    /// client that is really slow misses messages or is disconnected.
+    pub(super) fn deliver(&mut self, chunk: Chunk, index: u32, context: &mut DeliveryContext<'_>) -> bool {
         if self.phase != SlotPhase::Open {
             return false;
         }
         let (frames, bytes) = (chunk.frames as usize, chunk.bytes.len());
         if !self.outbox.fits(bytes) {
-            self.flush(context.shard, at);
+            self.flush(context.waiter, index);
         }
-        let missed = &mut self.missed;
-        match self.outbox.offer(chunk, |lost| context.note(lost, missed)) {
+        let resync = &mut self.resync;
+        match self.outbox.offer(chunk, |discarded| context.record_discarded(discarded, resync)) {
             Ok(true) => {
                 self.sent.add(frames, bytes);
                 true
             }
             Ok(false) => false,
             Err(OutboxFull) => {
-                context.tally.slow += 1;
-                let error = Error::slow_consumer("the connection did not read fast enough");
-                self.give_up(Closing::Frame(CloseReason::of(&error)));
+                context.stats.slow += 1;
+                let error = Error::slow_consumer("the client did not read fast enough");
+                self.abandon(Closing::Frame(CloseReason::of(&error)));
                 false
             }
         }
     }
 
-    /// Notes that something may be missing.
-    pub(super) fn miss(&mut self, gaps: Affected, reason: LossReason) {
+    /// Records that the connection may have missed messages.
+    pub(super) fn record_loss(&mut self, affected: Affected, reason: LossReason) {
         if self.phase == SlotPhase::Open {
-            self.missed.get_or_insert_with(|| Box::new(ResyncState::new())).note(gaps, reason);
+            self.resync.get_or_insert_default().record(affected, reason);
         }
     }
 
-    /// Drops what waits and tells the connection to close.
-    pub(super) fn give_up(&mut self, closing: Closing) {
+    /// Whether a loss is recorded of which the client was not notified yet.
+    pub(super) fn needs_resync(&self) -> bool {
+        self.phase == SlotPhase::Open && self.resync.as_ref().is_some_and(|resync| resync.is_pending())
+    }
+
+    /// Takes the resync to send now: the outbox has room again, and the previous one is long enough ago.
+    pub(super) fn take_resync(&mut self, now: impl FnOnce() -> Instant) -> Option<ResyncMessage> {
+        if !self.needs_resync() || !self.outbox.has_room() {
+            return None;
+        }
+        self.resync.as_mut()?.take(now())
+    }
+
+    /// Drops the outbox and asks the connection to close.
+    pub(super) fn abandon(&mut self, closing: Closing) {
         self.outbox.clear();
         self.pong = None;
         if self.phase == SlotPhase::Open {
             self.phase = SlotPhase::Closing;
         }
         if self.phase == SlotPhase::Finishing {
-            self.connection.drained();
+            self.handle.set_flushed();
         }
-        self.connection.close(closing);
+        self.handle.close(closing);
     }
 
-    /// The format it speaks.
-    pub(super) fn codec(&self) -> Codec {
-        self.connection.codec()
-    }
-
-    /// Whether it has missed something that it was not told.
-    pub(super) fn owes(&self) -> bool {
-        self.phase == SlotPhase::Open && self.missed.as_ref().is_some_and(|missed| missed.is_open())
-    }
-
-    /// What it has missed, when it is to be told now: there is room again, and the last time is long enough ago.
-    pub(super) fn owed(&mut self, now: impl FnOnce() -> Instant) -> Option<Resync> {
-        if !self.owes() || !self.outbox.has_room() {
-            return None;
-        }
-        self.missed.as_mut()?.take(now())
-    }
-
-    pub(super) fn flush(&mut self, shard: &Weak<Shard>, at: u32) {
+    /// Writes the outbox, as far as the sink takes it.
+    pub(super) fn flush(&mut self, waiter: &WriteWaiter, index: u32) {
         if !matches!(self.blocked, Blocked::No) {
             return;
         }
         if let Some(pong) = self.pong.take() {
-            self.outbox.push_own(pong);
+            self.outbox.push_control(pong);
         }
         match self.sink.write(&mut self.outbox) {
-            WriteOutcome::All => {
+            WriteOutcome::Complete => {
                 if self.phase == SlotPhase::Finishing {
-                    self.connection.drained();
+                    self.handle.set_flushed();
                 }
             }
-            WriteOutcome::Blocked => self.block(shard, at),
-            WriteOutcome::Lost => self.give_up(Closing::Lost),
+            WriteOutcome::Blocked => self.block(waiter, index),
+            WriteOutcome::Lost => self.abandon(Closing::Lost),
         }
     }
 
-    /// Waits, beside the shard, until the socket takes more; the rest of the group never waits for it.
-    fn block(&mut self, shard: &Weak<Shard>, at: u32) {
+    fn block(&mut self, waiter: &WriteWaiter, index: u32) {
         let Sink::Tcp(socket) = &self.sink else {
             self.blocked = Blocked::Stream;
             return;
         };
-        let Some(shard) = shard.upgrade() else { return };
-        let Some(runtime) = shard.runtime().cloned() else { return };
-        let (socket, member) = (socket.clone(), SlotId { index: at, serial: self.connection.id().serial });
-        let patience = shard.limits().write_timeout;
-        let task = runtime.spawn(async move {
-            let result = match tokio::time::timeout(patience, socket.writable()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(Closing::Lost),
-                Err(_) => Err(Closing::stalled()),
-            };
-            shard.ready(member, result);
-        });
-        self.blocked = Blocked::Waiting(task.abort_handle());
+        if let Some(task) = waiter.wait(socket.clone(), self.id(index)) {
+            self.blocked = Blocked::Socket(task);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Blocked::Socket(task) = &self.blocked {
+            task.abort();
+        }
     }
 }

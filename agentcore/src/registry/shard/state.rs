@@ -1,223 +1,148 @@
-//! The members of a shard, the groups they are in, and the order in which they are written.
+//! The state behind the lock of a shard: its slots, groups and batches. The other files of this folder add its verbs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 use slab::Slab;
+use tokio::sync::mpsc;
 
 use super::batch::GroupBatch;
+use super::command::{Command, SlotId};
 use super::flush_queue::FlushQueue;
+use super::group::{EVERYONE, Group, index};
+use super::outbox::OutboxLimits;
 use super::sink::Sink;
-use super::slot::{Slot, SlotMembership};
+use super::slot::Slot;
 use super::stats::{SentCounts, ShardStats};
-use super::{Command, Shard, ShardSettings, SlotId};
+use super::write_waiter::WriteWaiter;
 use crate::id::GroupName;
-use crate::message::Codec;
-use crate::registry::Connection;
-use crate::registry::heartbeat::HeartbeatWheel;
+use crate::registry::ConnectionHandle;
+use crate::registry::heartbeat::{Heartbeat, HeartbeatWheel};
 
-/// The room that every connection is in.
-pub(super) const EVERYONE: u32 = 0;
+/// Settings that all shards share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardSettings {
+    pub(crate) outbox: OutboxLimits,
+    /// `None` if heartbeats are switched off.
+    pub(crate) heartbeat: Option<Heartbeat>,
+}
 
-/// Everything that a shard's lock guards.
 #[derive(Debug)]
 pub(super) struct ShardState {
-    pub(super) shard: Weak<Shard>,
     pub(super) settings: ShardSettings,
-    pub(super) seats: Slab<Slot>,
-    pub(super) rooms: Slab<Group>,
+    /// Commands of other threads.
+    pub(super) commands: mpsc::Receiver<Command>,
+    /// The task that runs the shard, while it waits.
+    pub(super) waker: Option<Waker>,
+    pub(super) waiter: WriteWaiter,
+    pub(super) slots: Slab<Slot>,
+    pub(super) groups: Slab<Group>,
+    /// Indexes into `groups`.
     pub(super) names: HashMap<GroupName, u32>,
-    pub(super) pending: Vec<GroupBatch>,
-    pub(super) pending_bytes: usize,
-    pub(super) turns: FlushQueue,
-    pub(super) wheel: HeartbeatWheel,
-    pub(super) tally: ShardStats,
-    /// Connections that are to be told that they have missed something, as soon as that may be.
-    pub(super) owed: Vec<SlotId>,
-}
-
-/// The members of a group, or everyone.
-#[derive(Debug)]
-pub(super) struct Group {
-    /// `None` for the room of everyone.
-    pub(super) name: Option<GroupName>,
-    pub(super) members: Vec<GroupMember>,
-    /// How many of them speak MessagePack.
-    pub(super) packed: usize,
-    /// The last entry of `pending` for this room.
-    pub(super) pending: Option<usize>,
-}
-
-/// A member of a room: its seat, and where its seat lists the room.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct GroupMember {
-    pub(super) seat: u32,
-    pub(super) place: u32,
-}
-
-pub(super) fn index(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
+    /// Group messages that are not in the outboxes yet.
+    pub(super) batches: Vec<GroupBatch>,
+    pub(super) batched_bytes: usize,
+    pub(super) flush_queue: FlushQueue,
+    pub(super) wheel: HeartbeatWheel<SlotId>,
+    pub(super) stats: ShardStats,
+    /// Connections that get a resync as soon as it may be sent.
+    pub(super) due_resync: Vec<SlotId>,
 }
 
 impl ShardState {
-    pub(super) fn new(shard: Weak<Shard>, settings: ShardSettings) -> Self {
-        let mut rooms = Slab::new();
-        rooms.insert(Group::new(None));
+    pub(super) fn new(settings: ShardSettings, commands: mpsc::Receiver<Command>, waiter: WriteWaiter) -> Self {
+        let mut groups = Slab::new();
+        groups.insert(Group::new(None));
         Self {
-            shard,
             settings,
-            seats: Slab::new(),
-            rooms,
+            commands,
+            waker: None,
+            waiter,
+            slots: Slab::new(),
+            groups,
             names: HashMap::new(),
-            pending: Vec::new(),
-            pending_bytes: 0,
-            turns: FlushQueue::default(),
+            batches: Vec::new(),
+            batched_bytes: 0,
+            flush_queue: FlushQueue::default(),
             wheel: HeartbeatWheel::new(settings.heartbeat),
-            tally: ShardStats::default(),
-            owed: Vec::new(),
+            stats: ShardStats::default(),
+            due_resync: Vec::new(),
         }
     }
 
+    /// Whether the shard has batches to deliver or slots to flush.
     pub(super) fn has_work(&self) -> bool {
-        !self.pending.is_empty() || !self.turns.is_empty()
+        !self.batches.is_empty() || !self.flush_queue.is_empty()
     }
 
-    pub(super) fn open(&mut self, sink: Sink, make: impl FnOnce(u32) -> Arc<Connection>) -> Arc<Connection> {
-        // Who opens now does not get what was sent to everyone before.
-        self.settle();
-        let entry = self.seats.vacant_entry();
-        let seat = index(entry.key());
-        let connection = make(seat);
-        self.wheel.add(connection.slot());
-        entry.insert(Slot::new(connection.clone(), sink, self.settings.outbox, self.wheel.now()));
-        self.enter(seat, EVERYONE);
-        connection
-    }
-
-    pub(super) fn remove(&mut self, member: SlotId) -> bool {
-        self.leave_all(member);
-        self.seat(member).is_some() && self.seats.try_remove(member.index as usize).is_some()
-    }
-
-    pub(super) fn leave_all(&mut self, member: SlotId) {
-        self.settle();
-        if self.seat(member).is_none() {
-            return;
-        }
-        while let Some(place) = self.seats.get(member.index as usize).and_then(|seat| seat.rooms.last()).copied() {
-            self.exit(member.index, place);
+    /// Applies the commands that other threads have queued.
+    pub(super) fn catch_up(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.apply(command);
         }
     }
 
     pub(super) fn apply(&mut self, command: Command) {
         match command {
-            Command::Join(member, group) => self.join(member, group),
-            Command::Leave(member, group) => self.leave(member, &group),
-            Command::Send(to, body, except, receipt) => self.send(&to, body, except, receipt.as_ref()),
-            Command::SendFrame(member, frame, overflow) => {
-                self.send_frame(member, frame, overflow);
+            Command::Join(id, group) => self.join(id, group),
+            Command::Leave(id, group) => self.leave(id, &group),
+            Command::Send(to, message, except, receipt) => self.send(&to, message, except, receipt.as_ref()),
+            Command::SendFrame(id, frame, overflow) => {
+                self.send_frame(id, frame, overflow);
             }
-            Command::Resync(gaps, cause) => self.resync(gaps, cause),
-            Command::ResyncSlot(member, gaps, cause) => self.miss_alone(member, &gaps, cause),
+            Command::Resync(affected, reason) => self.resync(affected, reason),
+            Command::ResyncSlot(id, affected, reason) => self.resync_slot(id, &affected, reason),
         }
     }
 
-    pub(super) fn seat(&mut self, member: SlotId) -> Option<&mut Slot> {
-        let seat = self.seats.get_mut(member.index as usize)?;
-        (seat.connection.id().serial == member.serial).then_some(seat)
-    }
-
-    fn join(&mut self, member: SlotId, group: GroupName) {
-        if self.seat(member).is_none() {
-            return;
-        }
-        self.settle();
-        let room = match self.names.get(&group) {
-            Some(room) => *room,
-            None => {
-                let room = index(self.rooms.insert(Group::new(Some(group.clone()))));
-                self.names.insert(group, room);
-                room
-            }
-        };
-        let already = self.seat(member).is_some_and(|seat| seat.rooms.iter().any(|place| place.room == room));
-        if !already {
-            self.enter(member.index, room);
-        }
-    }
-
-    fn leave(&mut self, member: SlotId, group: &GroupName) {
-        self.settle();
-        let Some(room) = self.names.get(group).copied() else { return };
-        let place = self.seat(member).and_then(|seat| seat.rooms.iter().find(|place| place.room == room).copied());
-        if let Some(place) = place {
-            self.exit(member.index, place);
-        }
-    }
-
-    fn enter(&mut self, seat: u32, room: u32) {
-        let (Some(into), Some(who)) = (self.rooms.get_mut(room as usize), self.seats.get_mut(seat as usize)) else {
-            return;
-        };
-        who.rooms.push(SlotMembership { room, at: index(into.members.len()) });
-        into.members.push(GroupMember { seat, place: index(who.rooms.len() - 1) });
-        into.packed += usize::from(who.codec() == Codec::MessagePack);
-    }
-
-    /// Takes a seat out of a room. Both lists fill the gap with their last entry, whose other side is told.
-    fn exit(&mut self, seat: u32, place: SlotMembership) {
-        let Some(room) = self.rooms.get_mut(place.room as usize) else { return };
-        let Some(gone) = room.members.get(place.at as usize).copied() else { return };
-        room.members.swap_remove(place.at as usize);
-        let packs = self.seats.get(seat as usize).is_some_and(|seat| seat.codec() == Codec::MessagePack);
-        room.packed -= usize::from(packs);
-        if let Some(moved) = room.members.get(place.at as usize)
-            && let Some(entry) =
-                self.seats.get_mut(moved.seat as usize).and_then(|seat| seat.rooms.get_mut(moved.place as usize))
+    /// Wakes the task that runs the shard if there is work.
+    pub(super) fn wake(&mut self) {
+        if self.has_work()
+            && let Some(waker) = self.waker.take()
         {
-            entry.at = place.at;
-        }
-        if room.members.is_empty() && place.room != EVERYONE {
-            if let Some(name) = room.name.take() {
-                self.names.remove(&name);
-            }
-            self.rooms.remove(place.room as usize);
-        }
-        let Some(who) = self.seats.get_mut(seat as usize) else { return };
-        who.rooms.swap_remove(gone.place as usize);
-        if let Some(moved) = who.rooms.get(gone.place as usize).copied()
-            && let Some(entry) =
-                self.rooms.get_mut(moved.room as usize).and_then(|room| room.members.get_mut(moved.at as usize))
-        {
-            entry.place = gone.place;
+            waker.wake();
         }
     }
 
-    pub(super) fn members(&self, group: &GroupName, into: &mut Vec<Arc<Connection>>) {
-        let room = self.names.get(group).and_then(|room| self.rooms.get(*room as usize));
-        for occupant in room.iter().flat_map(|room| &room.members) {
-            into.extend(self.seats.get(occupant.seat as usize).map(|seat| seat.connection.clone()));
+    pub(super) fn open(&mut self, handle: Arc<ConnectionHandle>, sink: Sink) -> SlotId {
+        // The new connection must not receive earlier messages to everyone.
+        self.deliver_batches();
+        let serial = handle.id().serial;
+        let entry = self.slots.vacant_entry();
+        let id = SlotId { index: index(entry.key()), serial };
+        entry.insert(Slot::new(handle, sink, self.settings.outbox.max_bytes, self.wheel.now()));
+        self.wheel.add(serial, id);
+        self.add_member(id.index, EVERYONE);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: SlotId) {
+        self.leave_all(id);
+        if self.slot(id).is_some() {
+            self.slots.try_remove(id.index as usize);
         }
     }
 
-    /// What a connection was sent so far, and when something was heard of it.
-    pub(super) fn activity(&mut self, member: SlotId) -> Option<(SentCounts, std::time::Duration)> {
-        let heard_at = self.seat(member)?.heard_at;
-        let silent = self.wheel.since(heard_at);
-        self.seat(member).map(|seat| (seat.sent, silent))
+    pub(super) fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
+        Slot::find(&mut self.slots, id)
     }
 
-    /// The counts of the shard.
+    pub(super) fn for_each(&self, act: impl Fn(&ConnectionHandle)) {
+        self.slots.iter().for_each(|(_, slot)| act(&slot.handle));
+    }
+
+    /// Messages that a connection was sent, and the time since data was last read from it.
+    pub(super) fn activity(&mut self, id: SlotId) -> Option<(SentCounts, Duration)> {
+        let slot = Slot::find(&mut self.slots, id)?;
+        Some((slot.sent, self.wheel.elapsed(slot.active_at)))
+    }
+
     pub(super) fn stats(&self) -> ShardStats {
-        let outbox_bytes = self.seats.iter().map(|(_, seat)| seat.outbox.bytes() as u64).sum();
-        let mut tally = self.tally.clone();
-        tally.outbox_bytes = outbox_bytes;
-        tally
-    }
-}
-
-impl Group {
-    fn new(name: Option<GroupName>) -> Self {
-        Self { name, members: Vec::new(), packed: 0, pending: None }
+        let outbox_bytes = self.slots.iter().map(|(_, slot)| slot.outbox.bytes() as u64).sum();
+        let mut stats = self.stats.clone();
+        stats.outbox_bytes = outbox_bytes;
+        stats
     }
 }

@@ -1,66 +1,85 @@
-//! What a shard counts. Its own thread writes, without atomics; whoever asks takes a copy.
+//! Statistics of a shard. Only its own thread writes them, without atomics; readers get a copy.
 
 use std::collections::HashMap;
 
-/// Types are counted by name up to this many; what comes from outside could have any number of them.
+/// Largest number of message types that are counted by name. External messages can have any number of types.
 const MAX_TYPES: usize = 1000;
-/// Where the others are counted, and what comes from outside in another form than ours.
+/// Name under which all other types are counted, and external messages whose envelope has a different layout than ours.
 const OTHER: &str = "other";
 
-/// What the connections of a shard were sent, and what they were not.
+/// Messages that the connections of a shard were sent, and those that they were not.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShardStats {
+    /// Indexes into `sent`.
     types: HashMap<Box<str>, usize>,
     /// In the order in which the types were first seen.
     sent: Vec<SentCounts>,
-    /// Messages that did not fit, by their policy.
+    /// Messages that did not fit.
     pub(crate) dropped: DroppedCounts,
-    /// Connections closed because they did not read.
+    /// Connections closed because they did not read fast enough.
     pub(crate) slow: u64,
-    /// Connections closed because nothing was heard of them.
+    /// Connections closed because they were silent for too long.
     pub(crate) reaped: u64,
-    /// Bytes that wait to be written.
+    /// Bytes in outboxes.
     pub(crate) outbox_bytes: u64,
 }
 
-/// Messages and their bytes.
+/// A number of messages and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SentCounts {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
 }
 
-/// Messages that were not sent, by policy.
+/// Messages that were not sent, by overflow policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct DroppedCounts {
     pub(crate) newest: u64,
     pub(crate) oldest: u64,
     pub(crate) latest: u64,
-    /// A newer one of the same key took the place; nothing was missed.
+    /// Replaced by a newer message with the same key, which is no loss.
     pub(crate) replaced: u64,
 }
 
-impl SentCounts {
-    pub(crate) fn add(&mut self, messages: usize, bytes: usize) {
-        self.messages += messages as u64;
-        self.bytes += bytes as u64;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.bytes += other.bytes;
-    }
-}
-
 impl ShardStats {
+    /// All messages and their bytes.
+    pub(crate) fn total(&self) -> SentCounts {
+        self.sent.iter().fold(SentCounts::default(), |mut total, sent| {
+            total.merge(*sent);
+            total
+        })
+    }
+
+    /// Messages and their bytes by message type.
+    pub(crate) fn by_type(&self) -> impl Iterator<Item = (&str, SentCounts)> {
+        self.types.iter().filter_map(|(name, at)| Some((&**name, *self.sent.get(*at)?)))
+    }
+
+    /// Adds the statistics of another shard.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (message_type, sent) in other.by_type() {
+            let at = self.type_index(Some(message_type));
+            if let Some(sum) = self.sent.get_mut(at) {
+                sum.merge(sent);
+            }
+        }
+        self.dropped.newest += other.dropped.newest;
+        self.dropped.oldest += other.dropped.oldest;
+        self.dropped.latest += other.dropped.latest;
+        self.dropped.replaced += other.dropped.replaced;
+        self.slow += other.slow;
+        self.reaped += other.reaped;
+        self.outbox_bytes += other.outbox_bytes;
+    }
+
     pub(super) fn count(&mut self, message_type: Option<&str>, messages: usize, bytes: usize) {
-        let at = self.place_of(message_type);
+        let at = self.type_index(message_type);
         self.count_at(at, messages, bytes);
     }
 
-    /// Where a type is counted, for [`count_at`](Self::count_at): before a message is handed over, of which it is not known
-    /// yet whether it is taken.
-    pub(super) fn place_of(&mut self, message_type: Option<&str>) -> usize {
+    /// Index of a type for [`count_at`](Self::count_at). It is looked up while the message can still be read, before the
+    /// outbox takes it.
+    pub(super) fn type_index(&mut self, message_type: Option<&str>) -> usize {
         let message_type = message_type.unwrap_or(OTHER);
         if let Some(at) = self.types.get(message_type) {
             return *at;
@@ -77,34 +96,16 @@ impl ShardStats {
             sent.add(messages, bytes);
         }
     }
+}
 
-    /// Messages to connections, by type.
-    pub(crate) fn by_type(&self) -> impl Iterator<Item = (&str, SentCounts)> {
-        self.types.iter().filter_map(|(name, at)| Some((&**name, *self.sent.get(*at)?)))
+impl SentCounts {
+    pub(super) fn add(&mut self, messages: usize, bytes: usize) {
+        self.messages += messages as u64;
+        self.bytes += bytes as u64;
     }
 
-    /// Adds the counts of another shard.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (message_type, sent) in other.by_type() {
-            let at = self.place_of(Some(message_type));
-            if let Some(sum) = self.sent.get_mut(at) {
-                sum.merge(sent);
-            }
-        }
-        self.dropped.newest += other.dropped.newest;
-        self.dropped.oldest += other.dropped.oldest;
-        self.dropped.latest += other.dropped.latest;
-        self.dropped.replaced += other.dropped.replaced;
-        self.slow += other.slow;
-        self.reaped += other.reaped;
-        self.outbox_bytes += other.outbox_bytes;
-    }
-
-    /// All messages and their bytes.
-    pub(crate) fn total(&self) -> SentCounts {
-        self.sent.iter().fold(SentCounts::default(), |mut total, sent| {
-            total.merge(*sent);
-            total
-        })
+    fn merge(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
     }
 }

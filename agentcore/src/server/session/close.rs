@@ -50,7 +50,7 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
         if !lost {
             let mut deadline = pin!(deadline);
             let drained = poll_fn(|cx| {
-                if connection.poll_drained(cx).is_ready() {
+                if connection.poll_flushed(cx).is_ready() {
                     return Poll::Ready(true);
                 }
                 deadline.as_mut().poll(cx).map(|()| false)

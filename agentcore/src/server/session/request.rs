@@ -45,7 +45,7 @@ pub(super) fn dispatch<'s>(
 ) -> Dispatched<'s> {
     let (connection, bytes) = (cx.connection, message.len());
     let meter = connection.meter();
-    connection.activity().record_message(bytes);
+    connection.record_message(bytes);
     let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
         Err(error) => {

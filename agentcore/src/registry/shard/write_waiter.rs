@@ -1,0 +1,46 @@
+//! Waiting for blocked sockets.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use super::command::SlotId;
+use crate::registry::Closing;
+
+/// Waits for blocked sockets in tasks of their own, so that a socket never holds up the rest of its group.
+#[derive(Debug)]
+pub(super) struct WriteWaiter {
+    shard: Weak<dyn WriteReady>,
+    runtime: Option<Handle>,
+    write_timeout: Duration,
+}
+
+/// Receives the result of a wait. The shard implements it; it is called once for each time that a socket was blocked.
+pub(super) trait WriteReady: Send + Sync {
+    /// The sink of a slot takes bytes again, or has failed.
+    fn on_write_ready(&self, id: SlotId, result: Result<(), Closing>);
+}
+
+impl WriteWaiter {
+    pub(super) fn new(shard: Weak<dyn WriteReady>, runtime: Option<Handle>, write_timeout: Duration) -> Self {
+        Self { shard, runtime, write_timeout }
+    }
+
+    /// Starts waiting until `socket` takes bytes; `None` if the shard has no runtime or is about to be dropped.
+    pub(super) fn wait(&self, socket: Arc<OwnedWriteHalf>, id: SlotId) -> Option<AbortHandle> {
+        let (shard, runtime) = (self.shard.upgrade()?, self.runtime.as_ref()?);
+        let write_timeout = self.write_timeout;
+        let task = runtime.spawn(async move {
+            let result = match tokio::time::timeout(write_timeout, socket.writable()).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(Closing::Lost),
+                Err(_) => Err(Closing::stalled()),
+            };
+            shard.on_write_ready(id, result);
+        });
+        Some(task.abort_handle())
+    }
+}
