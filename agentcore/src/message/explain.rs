@@ -149,7 +149,7 @@ impl<'a> Comparison<'a> {
         let types = all().flat_map(|shape| &shape.types).copied().collect();
         match (Shape { types, ..Shape::default() }).mismatch(value) {
             Some((rule, text)) => report.broken(rule, text),
-            // The fields of a flattened variant stand beside others.
+            // Next to a flattened variant there are other fields, so its name cannot be told from theirs.
             None if is_whole && !names.is_empty() => report.broken("one_of", format!("must be one of {}", list(names))),
             None => {}
         }
@@ -192,7 +192,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// What a schema, and all that apply together with it, say about the shape of one value.
+/// The keywords of a schema, and of all schemas that apply together with it, about the shape of one value.
 #[derive(Default)]
 struct Shape<'a> {
     types: BTreeSet<&'a str>,

@@ -1,5 +1,5 @@
-//! Messages that no type of the program describes: an application passes them on with a type it knows only at run time, or
-//! another program publishes them. What the compiler checks of all others is checked here, once for all ways in.
+//! Messages without a Rust type: the application sends them with a message type known only at run time, or an external
+//! program publishes them. They get the checks that the compiler does for all others.
 
 use serde::Serialize;
 
@@ -8,61 +8,64 @@ use super::codec::{MAX_TYPE, unencodable};
 use super::{Envelope, Input};
 use crate::error::{Error, Result};
 
-/// Types that only the protocol itself sends, beside all that begin with `agentcore.`.
+/// Message types of the protocol itself, in addition to those that start with `agentcore.`.
 const RESERVED: [&str; 4] = ["ping", "pong", "reply", "error"];
 
-/// Objects and arrays may stand in each other so deep: whoever reads JSON bounds that, many at 128 with the envelope.
+/// Levels of nesting that data may have. Many JSON parsers stop at 128 levels, and the envelope takes one.
 const MAX_DEPTH: usize = 100;
 
-/// Writes the complete envelope of a message. Data that are null are the empty object, as they are for messages of clients.
+/// Writes the complete envelope of a message. Null data become the empty object, as in messages of clients.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` for the field `type`, a form other than `[a-z][a-z0-9_.]{0,63}` or a type of the protocol, or `data`,
-/// no object or more than the envelope may have; an internal error when `data` cannot be encoded.
+/// `VALIDATION_FAILED` for the field `type` when it is reserved or does not match `[a-z][a-z0-9_.]{0,63}`, and for `data`
+/// when it is not an object, too deep or too long; an internal error when `data` cannot be encoded.
 pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
     check_type(message_type)?;
     let text = serde_json::to_string(data).map_err(|error| unencodable(message_type, error))?;
-    envelope(message_type, &RawData::json(Some(&text)), max_bytes)
+    write_envelope(message_type, &RawData::json(Some(&text)), max_bytes)
 }
 
-/// Reads an envelope from outside, and writes it anew with its `type` and its `data` only: a `ref` would make an answer of
-/// it that nobody asked for.
+/// Reads the envelope of an external program, and rewrites it with only its `type` and `data`: clients would take a message
+/// with a `ref` for a reply.
 ///
 /// # Errors
-/// As [`write`], and `INVALID_JSON` or `INVALID_ENVELOPE`.
+/// Those of [`write`], and `INVALID_JSON` or `INVALID_ENVELOPE`.
 pub(super) fn read(text: &[u8], max_bytes: usize) -> Result<Vec<u8>> {
-    // First, so that nobody makes this node read what it would not take.
+    // The length is checked first, so that no time is spent on parsing an oversized message.
     if text.len() > max_bytes {
         return Err(too_long(text.len(), max_bytes));
     }
     let text = std::str::from_utf8(text).map_err(|_| Error::invalid_json("the message is not UTF-8"))?;
     let Envelope { message_type, data, .. } = Envelope::parse(Input::Text(text))?;
     check_type(&message_type)?;
-    envelope(&message_type, &data, max_bytes)
+    write_envelope(&message_type, &data, max_bytes)
 }
 
 fn check_type(message_type: &str) -> Result<()> {
     let refused = |rule: &'static str, text: &str| Err(Error::invalid_field("type", rule, text));
     if RESERVED.contains(&message_type) || message_type.starts_with("agentcore.") {
-        return refused("reserved", "is one of the protocol's own: `ping`, `pong`, `reply`, `error`, `agentcore.*`");
+        return refused(
+            "reserved",
+            "is reserved: `ping`, `pong`, `reply`, `error` and `agentcore.*` belong to the protocol",
+        );
     }
-    let own = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
     if message_type.len() > MAX_TYPE
         || !message_type.starts_with(|c: char| c.is_ascii_lowercase())
-        || !message_type.chars().all(own)
+        || !message_type.chars().all(is_allowed)
     {
-        let form = "must be a letter from `a` to `z`, then up to 63 of `a` to `z`, `0` to `9`, `_` and `.`";
+        let form = "must be a letter from `a` to `z`, followed by at most 63 of `a` to `z`, `0` to `9`, `_` and `.`";
         return refused("message_type", form);
     }
     Ok(())
 }
 
-fn envelope(message_type: &str, data: &RawData<'_>, max_bytes: usize) -> Result<Vec<u8>> {
+fn write_envelope(message_type: &str, data: &RawData<'_>, max_bytes: usize) -> Result<Vec<u8>> {
     if !data.as_bytes().starts_with(b"{") {
         return Err(Error::invalid_field("data", "type", "must be an object"));
     }
     if data.is_deeper_than(MAX_DEPTH) {
-        return Err(Error::invalid_field("data", "depth", format!("is nested more than {MAX_DEPTH} deep")));
+        return Err(Error::invalid_field("data", "depth", format!("is nested more than {MAX_DEPTH} levels deep")));
     }
     let parts = [b"{\"type\":\"", message_type.as_bytes(), b"\",\"data\":", data.as_bytes(), b"}"];
     let envelope = parts.concat();
@@ -73,7 +76,7 @@ fn envelope(message_type: &str, data: &RawData<'_>, max_bytes: usize) -> Result<
 }
 
 fn too_long(len: usize, max_bytes: usize) -> Error {
-    let text = format!("makes a message of {len} bytes, {max_bytes} are allowed");
+    let text = format!("makes the message {len} bytes long; at most {max_bytes} are allowed");
     Error::invalid_field("data", "size", text)
 }
 
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_has_the_form_that_the_compiler_demands_and_is_not_the_protocols() {
+    fn a_message_type_is_well_formed_and_not_reserved() {
         for good in ["a", "news", "chat_message", "a.b_9", "pings", "agentcore", "agentcored.x", &"x".repeat(64)] {
             let written = write(good, &json!({ "a": 1 }), 1000).unwrap();
             assert_eq!(written, format!(r#"{{"type":"{good}","data":{{"a":1}}}}"#).into_bytes());
@@ -100,13 +103,13 @@ mod tests {
             ["", "A", "9", "_a", ".a", "a b", "a-b", "ä", "a\"", "a\n", "ping", "reply", "error", "agentcore.resync"];
         for bad in bad.into_iter().chain([&*"x".repeat(65)]) {
             assert_eq!(field_of(write(bad, &json!({}), 1000)), "type", "{bad}");
-            let from_external = json!({ "type": bad, "data": {} }).to_string();
-            assert!(read(from_external.as_bytes(), 1000).is_err(), "{bad}");
+            let external = json!({ "type": bad, "data": {} }).to_string();
+            assert!(read(external.as_bytes(), 1000).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn data_are_an_object_within_bounds() {
+    fn data_must_be_an_object_within_the_bounds() {
         for bad in [json!([1]), json!(1), json!("text"), json!(true)] {
             assert_eq!(field_of(write("news", &bad, 1000)), "data", "{bad}");
         }
@@ -121,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_from_outside_is_written_anew() {
+    fn an_external_envelope_keeps_only_its_type_and_data() {
         let text =
             br#" {"ref": 7, "data": {"ref":1, "big": 12345678901234567890123}, "other": [], "type": "n\u0065ws"} "#;
-        let anew = br#"{"type":"news","data":{"ref":1, "big": 12345678901234567890123}}"#;
-        assert_eq!(read(text, 1000).unwrap(), anew);
+        let rewritten = br#"{"type":"news","data":{"ref":1, "big": 12345678901234567890123}}"#;
+        assert_eq!(read(text, 1000).unwrap(), rewritten);
         assert_eq!(read(br#"{"type":"news"}"#, 1000).unwrap(), br#"{"type":"news","data":{}}"#);
         assert_eq!(field_of(read(text, 50)), "data");
         for (bad, code) in [

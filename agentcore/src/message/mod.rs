@@ -1,4 +1,6 @@
-//! What travels: messages with a name and a schema, the envelope around them, and the rules they obey.
+//! Messages: their types and rules, the envelope around their data, and its encoding as JSON and MessagePack.
+//!
+//! It owns how a message is read, checked and written. It does not own frames (`wire`) or delivery (`registry`).
 
 mod codec;
 mod envelope;

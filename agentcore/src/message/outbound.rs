@@ -1,4 +1,4 @@
-//! A message on its way: encoded once, with who gets it and who does not.
+//! Outbound messages: encoded once, with their recipient and its exceptions.
 
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::wire::{Frame, text_frame};
 
-/// Who gets a message.
+/// The connections that a message is sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recipient {
     /// Every connection in a group.
@@ -24,7 +24,7 @@ pub enum Recipient {
     Everyone,
 }
 
-/// Who does not get a message although the recipient covers them.
+/// Connections of the recipient that do not get the message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Except {
     /// This connection.
@@ -34,25 +34,25 @@ pub struct Except {
 }
 
 impl Except {
-    /// Whether nobody is excepted.
+    /// Returns whether no connection is excepted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.connection.is_none() && self.users.is_empty()
     }
 
-    /// Whether a connection of a user is excepted.
+    /// Returns whether a connection of a user is excepted.
     #[must_use]
     pub fn covers(&self, connection: ConnectionId, user: &UserId) -> bool {
         self.connection == Some(connection) || self.users.contains(user)
     }
 }
 
-/// An encoded message with its address.
+/// An encoded message with its recipient.
 #[derive(Debug, Clone)]
 pub struct OutboundMessage {
-    /// Who gets it.
+    /// The connections that get it.
     pub to: Recipient,
-    /// Who does not.
+    /// Those among them that do not.
     pub except: Except,
     body: Arc<EncodedMessage>,
 }
@@ -62,16 +62,16 @@ impl OutboundMessage {
         Self { to, except, body: Arc::new(body) }
     }
 
-    /// A message for all that a recipient covers.
+    /// Encodes a message for all connections of a recipient.
     ///
     /// # Errors
-    /// When it cannot be encoded.
+    /// An internal error when it cannot be encoded.
     #[cfg(feature = "redis")]
     pub(crate) fn of<M: Message>(to: Recipient, message: &M) -> Result<Self> {
         Ok(Self::new(to, Except::default(), EncodedMessage::of(message)?))
     }
 
-    /// A message that came from another node: `envelope` is the complete JSON envelope.
+    /// Restores a message that another node sent: `envelope` is the complete JSON envelope.
     #[must_use]
     pub fn from_envelope(to: Recipient, except: Except, overflow: Overflow, envelope: &[u8]) -> Self {
         let Ok(json) = text_frame(|buffer| {
@@ -81,30 +81,30 @@ impl OutboundMessage {
         Self::new(to, except, EncodedMessage { json, packed: OnceLock::new(), overflow })
     }
 
-    /// A message that came from a program which is no node: its type and data are checked, and nothing else of its JSON
-    /// envelope is passed on.
+    /// Reads a message that an external program published. Its type and data are checked; nothing else of its JSON
+    /// envelope is kept.
     ///
     /// # Errors
-    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` for a `type` that is none or the protocol's own, and for
-    /// `data` that are no object or make the envelope longer than `max_bytes`.
+    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` when `type` is malformed or reserved, when `data` is not
+    /// an object, or when the envelope is longer than `max_bytes`.
     pub fn from_external(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
         let envelope = external::read(envelope, max_bytes)?;
         Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
     }
 
-    /// The complete JSON envelope, as other nodes get it.
+    /// Returns the complete JSON envelope, as it is sent to other nodes.
     #[must_use]
     pub fn envelope(&self) -> Bytes {
         self.body.json.payload()
     }
 
-    /// The same, to read.
+    /// Returns the complete JSON envelope without sharing it.
     #[cfg(feature = "redis")]
     pub(crate) fn envelope_bytes(&self) -> &[u8] {
         self.body.json.payload_bytes()
     }
 
-    /// What happens to it where a connection does not read fast enough.
+    /// Returns the policy for connections that do not read fast enough.
     #[must_use]
     pub fn overflow(&self) -> &Overflow {
         &self.body.overflow
@@ -115,8 +115,8 @@ impl OutboundMessage {
     }
 }
 
-/// An encoded message without its address. It is JSON first, as other nodes get it; MessagePack is made of that when the
-/// first member wants it, once for the node.
+/// An encoded message without its recipient. It holds JSON, as it is sent to other nodes; MessagePack is derived from it
+/// once per node, when the first member needs it.
 #[derive(Debug)]
 pub(crate) struct EncodedMessage {
     json: Frame,
@@ -128,25 +128,25 @@ impl EncodedMessage {
     /// Encodes a message under its own type.
     ///
     /// # Errors
-    /// When it cannot be encoded.
+    /// An internal error when it cannot be encoded.
     pub(crate) fn of<M: Message>(message: &M) -> Result<Self> {
         let json = Codec::Json.encode(M::TYPE, None, Some(message)).map_err(|error| unencodable(M::TYPE, error))?;
         Ok(Self { json, packed: OnceLock::new(), overflow: message.overflow() })
     }
 
-    /// Bytes that stand for a frame in the model checks.
+    /// Wraps bytes that represent a frame in the model checks.
     #[cfg(all(test, feature = "model"))]
     pub(crate) fn raw(bytes: &'static [u8]) -> Self {
         let json = Frame::raw(Bytes::from_static(bytes));
         Self { json, packed: OnceLock::new(), overflow: Overflow::Disconnect }
     }
 
-    /// The complete JSON envelope.
+    /// Returns the complete JSON envelope.
     pub(crate) fn envelope(&self) -> Bytes {
         self.json.payload()
     }
 
-    /// The frame for connections of a codec; `None` when what came from outside is no JSON.
+    /// Returns the frame for connections of a codec; `None` when the envelope of another node is not JSON.
     pub(crate) fn frame(&self, codec: Codec) -> Option<&Bytes> {
         match codec {
             Codec::Json => Some(self.json.bytes()),
@@ -161,7 +161,7 @@ impl EncodedMessage {
         &self.overflow
     }
 
-    /// The type in the envelope, if it stands where we write it; for counting.
+    /// Returns the type if the envelope begins with it, as the framework writes envelopes. It serves statistics.
     pub(crate) fn message_type(&self) -> Option<&str> {
         json_type_of(self.json.payload_bytes())
     }

@@ -7,22 +7,22 @@ use serde::de::DeserializeOwned;
 use super::Overflow;
 use super::validate::Validate;
 
-/// What `#[message]` makes of a struct: serde, rules and a schema.
+/// The data of a message: a type with serde, rules and a schema.
 ///
-/// It is implemented by the attribute only.
+/// Only `#[message]` implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "this type has no `#[message]`",
     note = "put `#[message(\"its_type\")]` on the struct, or `#[message]` if it is only a part of messages"
 )]
 pub trait Payload: Serialize + DeserializeOwned + schemars::JsonSchema + Validate + Send + Sync + 'static {
-    /// The message type, `None` for a payload without a name of its own.
+    /// The message type; `None` for a payload without a name of its own.
     const NAME: Option<&'static str>;
 
-    /// Compiles the patterns of the payload's rules, so that a bad one is found at start.
+    /// Compiles the patterns of the payload's rules, so that the start reports invalid ones.
     ///
     /// # Errors
-    /// One text for each pattern that is no regular expression.
+    /// A text for each invalid regular expression.
     fn check_rules() -> Result<(), Vec<String>> {
         Ok(())
     }
@@ -38,20 +38,20 @@ pub trait Message: Payload {
     /// The message type, the `type` of the envelope.
     const TYPE: &'static str;
 
-    /// What happens to it where a connection does not read fast enough; `overflow` of `#[message]` says it.
+    /// Returns the policy for connections that do not read fast enough, as set by `overflow` of `#[message]`.
     fn overflow(&self) -> Overflow {
         Overflow::Disconnect
     }
 }
 
-/// What the catalogue knows of a payload type.
+/// A payload type as the catalogue describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
-    /// The message type, `None` for a payload without a name.
+    /// The message type; `None` for a payload without a name.
     pub name: Option<&'static str>,
-    /// The Rust type, with its path.
+    /// Returns the Rust type with its path.
     pub type_name: fn() -> &'static str,
-    /// Its JSON Schema.
+    /// Generates the JSON Schema.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
     /// See [`Payload::check_rules`].
     pub check_rules: fn() -> Result<(), Vec<String>>,

@@ -1,4 +1,4 @@
-//! The undecoded data of a message.
+//! The data of a message before decoding.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::{Payload, explain};
 use crate::error::Error;
 use crate::message::validate::ValidationReport;
 
-/// The data of a message, kept beyond the life of the read buffer.
+/// The data of a message, copied out of the read buffer.
 #[derive(Debug, Clone)]
 pub(crate) enum OwnedData {
     Json(String),
@@ -16,7 +16,7 @@ pub(crate) enum OwnedData {
 }
 
 impl OwnedData {
-    /// The span.
+    /// Borrows the data.
     pub(crate) fn raw(&self) -> RawData<'_> {
         match self {
             Self::Json(text) => RawData::json(Some(text)),
@@ -24,7 +24,7 @@ impl OwnedData {
         }
     }
 
-    /// Encodes `value` in the codec of these data.
+    /// Encodes `value` with the codec of these data.
     pub(crate) fn of_same_codec<T: Serialize>(&self, value: &T) -> Result<Self, EncodeError> {
         Ok(match self {
             Self::Json(_) => Self::Json(serde_json::to_string(value)?),
@@ -33,7 +33,7 @@ impl OwnedData {
     }
 }
 
-/// The `data` of a message as it came: a span of JSON or MessagePack that nobody has parsed yet.
+/// The `data` of a message as received: a span of JSON or MessagePack that is not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub struct RawData<'a>(DataSpan<'a>);
 
@@ -43,23 +43,23 @@ enum DataSpan<'a> {
     Packed(&'a [u8]),
 }
 
-/// The marker of an empty map.
+/// An empty map in MessagePack.
 const EMPTY: &[u8] = &[0x80];
-/// The marker of null.
+/// Null in MessagePack.
 const NIL: &[u8] = &[0xc0];
 
 impl<'a> RawData<'a> {
-    /// Takes the text of a JSON value; absent and null data are the empty object.
+    /// Wraps a JSON value. Absent and null data become the empty object.
     pub(crate) fn json(text: Option<&'a str>) -> Self {
         Self(DataSpan::Json(text.filter(|text| *text != "null").unwrap_or("{}")))
     }
 
-    /// Takes a value of MessagePack; absent and null data are the empty object.
+    /// Wraps a MessagePack value. Absent and null data become the empty object.
     pub(crate) fn packed(bytes: Option<&'a [u8]>) -> Self {
         Self(DataSpan::Packed(bytes.filter(|bytes| *bytes != NIL).unwrap_or(EMPTY)))
     }
 
-    /// The format it is in.
+    /// Returns the format of the data.
     #[must_use]
     pub fn codec(&self) -> Codec {
         match self.0 {
@@ -68,7 +68,7 @@ impl<'a> RawData<'a> {
         }
     }
 
-    /// The bytes as they came.
+    /// Returns the bytes as received.
     #[must_use]
     pub fn as_bytes(&self) -> &'a [u8] {
         match self.0 {
@@ -85,7 +85,7 @@ impl<'a> RawData<'a> {
         }
     }
 
-    /// Reads a type of our own, without explaining what is wrong with other data.
+    /// Decodes a type of the framework; `None` for data that do not fit, without an explanation.
     pub(crate) fn read<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         match self.0 {
             DataSpan::Json(text) => decode_json(text).ok(),
@@ -93,35 +93,35 @@ impl<'a> RawData<'a> {
         }
     }
 
-    /// The length in bytes as it came.
+    /// Returns the length in bytes as received.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
-    /// Whether there is no byte of data; never, as absent data are the empty object.
+    /// Returns whether there are no bytes. This is never so, because absent data become the empty object.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
 
-    /// Whether objects and arrays stand in each other more than `levels` deep; `{"a": [1]}` has two levels.
+    /// Returns whether objects and arrays are nested more than `levels` deep; `{"a": [1]}` has two levels.
     #[must_use]
     pub fn is_deeper_than(&self, levels: usize) -> bool {
         is_deeper(self.codec(), self.as_bytes(), levels)
     }
 
-    /// Decodes and validates.
+    /// Decodes the data, and checks the rules of `#[validate]`.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` with every broken rule in its details.
+    /// `VALIDATION_FAILED` with the mistakes of shape, or else with every broken rule, in its details.
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
         let payload: P = match self.0 {
             DataSpan::Json(text) => shaped(text)?,
             DataSpan::Packed(bytes) if is_list(bytes) => return Err(explain::list_error()),
             DataSpan::Packed(bytes) => match decode_packed(bytes) {
                 Some(payload) => payload,
-                // The same words for the same mistake, whatever the codec.
+                // Explained as JSON, so that both codecs report a mistake in the same words.
                 None => shaped(&unpacked(bytes)?)?,
             },
         };
@@ -134,7 +134,7 @@ impl<'a> RawData<'a> {
 
 fn shaped<P: Payload>(text: &str) -> Result<P, Error> {
     if text.starts_with('[') {
-        // serde would fill the fields of a struct in their order.
+        // serde would accept a list for the fields of a struct in their order.
         return Err(explain::list_error());
     }
     decode_json(text).map_err(|error| explain::shape_error::<P>(text, &error))

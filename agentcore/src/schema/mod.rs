@@ -1,7 +1,7 @@
-//! The catalogue of all messages: who receives and who sends what, as JSON Schema.
+//! The catalogue: the messages that each consumer receives and sends, as JSON Schema.
 //!
-//! It owns how messages are keyed, ordered and written; what there is, its caller says. Everything that comes from it
-//! is sorted, since the order in which messages are registered is the linker's.
+//! It owns how messages are keyed, ordered and written; its caller adds them. All its output is sorted, because the linker
+//! decides the order in which messages are registered.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 
 use crate::message::Description;
 
-/// Which way a message goes, seen from the consumer.
+/// The direction of a message, seen from the consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// A payload of `#[on(..)]`.
     Receives,
-    /// A message of `sends(..)`, or one that a handler returns.
+    /// A message in `sends(..)`, or the return value of a handler.
     Sends,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// One message of one consumer.
+/// The key of a message in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct CatalogueKey {
     consumer: &'static str,
@@ -41,7 +41,7 @@ struct CatalogueKey {
 /// All messages that the mounted consumers receive and send.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    /// A handler without a payload receives a message without data.
+    /// `None` for a message without data, whose handler has no payload.
     entries: BTreeMap<CatalogueKey, Option<Description>>,
 }
 
@@ -53,10 +53,10 @@ pub(crate) struct CatalogueBuilder {
 }
 
 impl Catalogue {
-    /// The catalogue as one JSON Schema document (2020-12).
+    /// Returns the catalogue as one JSON Schema document (2020-12).
     ///
-    /// `consumers` has, by the name of the consumer, the maps `receives` and `sends` from the message type to the
-    /// schema of its `data`; `$defs` has the types that they refer to. The order is always the same.
+    /// `consumers` maps the name of each consumer to two maps, `receives` and `sends`, from message types to the schemas of
+    /// their `data`; `$defs` holds the types that they refer to. The order is always the same.
     #[must_use]
     pub fn json_schema(&self) -> Value {
         let mut generator = SchemaSettings::draft2020_12().into_generator();
@@ -89,12 +89,12 @@ impl Catalogue {
         CatalogueBuilder::default()
     }
 
-    /// The types that any consumer sends.
+    /// Returns the message types that consumers send.
     pub(crate) fn sent_types(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.entries.keys().filter(|key| key.direction == Direction::Sends).map(|key| key.message_type)
     }
 
-    /// The types that `consumer` receives or sends, by message type.
+    /// Returns the messages that `consumer` receives or sends, by message type.
     fn of<'a>(
         &'a self,
         consumer: &'a str,
@@ -107,7 +107,7 @@ impl Catalogue {
 }
 
 impl CatalogueBuilder {
-    /// Adds a message under its own name. One without a name is no message by itself: its caller names it
+    /// Adds a message under its own name. A payload without a name is ignored; the caller may name it
     /// (`Description { name: Some("x"), ..description }`).
     pub(crate) fn add(&mut self, consumer: &'static str, direction: Direction, description: Description) -> &mut Self {
         match description.name {
@@ -150,10 +150,10 @@ impl CatalogueBuilder {
         self
     }
 
-    /// Ends the collection.
+    /// Builds the catalogue.
     ///
     /// # Errors
-    /// One text for each message type that stands for two types of one consumer in one direction.
+    /// A text for each message type that names two Rust types of one consumer in one direction.
     pub(crate) fn build(self) -> Result<Catalogue, Vec<String>> {
         let Self { entries, mut conflicts } = self;
         conflicts.sort_unstable();

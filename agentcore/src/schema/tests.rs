@@ -31,7 +31,7 @@ fn describe<T: JsonSchema>(name: &'static str) -> Description {
 }
 
 #[test]
-fn two_types_may_share_a_name_in_different_directions() {
+fn two_types_may_share_a_message_type_in_different_directions() {
     let mut builder = Catalogue::builder();
     builder.add("Chat", Direction::Receives, describe::<Join>("join"));
     builder.add("Chat", Direction::Sends, describe::<Joined>("join"));
@@ -41,7 +41,7 @@ fn two_types_may_share_a_name_in_different_directions() {
 }
 
 #[test]
-fn two_types_of_one_consumer_in_one_direction_are_named_both() {
+fn a_message_type_with_two_rust_types_is_a_conflict_that_names_both() {
     let wrong = |first: Description, second: Description| {
         let mut builder = Catalogue::builder();
         builder.add("Chat", Direction::Sends, first).add("Chat", Direction::Sends, second);
@@ -54,11 +54,11 @@ fn two_types_of_one_consumer_in_one_direction_are_named_both() {
         std::any::type_name::<Joined>()
     );
     assert_eq!(wrong(join, joined), [expected.as_str()]);
-    assert_eq!(wrong(joined, join), [expected.as_str()], "whatever comes first");
+    assert_eq!(wrong(joined, join), [expected.as_str()], "in either order");
 }
 
 #[test]
-fn the_document_does_not_depend_on_the_order() {
+fn the_document_does_not_depend_on_the_order_of_registration() {
     let document = |reverse: bool| {
         let mut all = vec![
             ("Chat", Direction::Receives, describe::<Join>("join")),

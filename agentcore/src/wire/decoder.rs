@@ -1,4 +1,4 @@
-//! Bytes of a client become messages, pings, pongs and closes.
+//! Decodes the bytes of a client into messages and control frames.
 
 use super::event::{Violation, WireEvent};
 use super::header::{FrameHeader, MAX_HEADER, Opcode};
@@ -7,18 +7,18 @@ use super::payload::{checked, control, reserve, unmask, whole};
 /// The longest payload of a control frame, in bytes (RFC 6455 5.5).
 const MAX_CONTROL: u64 = 125;
 
-/// What a client may send.
+/// The limits of one message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecoderLimits {
     /// The largest message, all its fragments together, in bytes.
     pub(crate) max_message: usize,
-    /// How many frames a message may have: empty fragments cost no bytes, but time.
+    /// The most frames that a message may have: empty fragments take time, though no bytes.
     pub(crate) max_frames: u32,
 }
 
 /// Decodes the frames of one client.
 ///
-/// A message that lies whole in the input is unmasked there and handed on without a copy. Only what is unfinished is
+/// A message that is complete in the input is unmasked in place and returned without a copy. Only unfinished parts are
 /// kept: a partial header, or the payload so far, already unmasked and checked.
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -29,13 +29,13 @@ pub(crate) struct Decoder {
     frame: Option<CurrentFrame>,
     /// The message whose fragments are being collected.
     message: Option<FragmentedMessage>,
-    /// The payload of an unfinished or fragmented message, or the message just handed out.
+    /// The payload of an unfinished or fragmented message, or of the message just returned.
     data: Vec<u8>,
     /// The payload of an unfinished control frame.
     control: Vec<u8>,
-    /// `data` or `control` were handed out and are to be cleared.
+    /// The last event borrows from `data` or `control`, which the next call clears.
     handed_out: bool,
-    /// What ended the stream.
+    /// The violation that ended the stream.
     failed: Option<Violation>,
 }
 
@@ -44,7 +44,7 @@ struct CurrentFrame {
     opcode: Opcode,
     fin: bool,
     mask: [u8; 4],
-    /// Bytes still to come.
+    /// Bytes of the payload that have not arrived.
     remaining: usize,
 }
 
@@ -52,12 +52,12 @@ struct CurrentFrame {
 struct FragmentedMessage {
     text: bool,
     frames: u32,
-    /// Up to here `data` is known to be UTF-8.
+    /// The length of the prefix of `data` that is known to be UTF-8.
     valid: usize,
 }
 
 impl Decoder {
-    /// A decoder at the start of a stream.
+    /// Creates a decoder at the start of a stream.
     #[must_use]
     pub(crate) fn new(limits: DecoderLimits) -> Self {
         Self {
@@ -73,28 +73,28 @@ impl Decoder {
         }
     }
 
-    /// Whether a message, or a frame beside it, has begun and is not complete.
+    /// Returns whether a message or a control frame has begun and is not complete.
     pub(crate) fn is_mid_message(&self) -> bool {
         self.header_len > 0 || self.frame.is_some() || self.message.is_some()
     }
 
-    /// How many bytes it keeps beside itself.
+    /// Returns the bytes of the buffers.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
         self.data.capacity() + self.control.capacity()
     }
 
-    /// Takes the next event off the front of `input`; `None` when all of it is used up.
+    /// Takes the next event off the front of `input`; `None` when all input is used.
     ///
     /// # Errors
-    /// A [`Violation`]; the stream cannot be read any further, and every later call gives the same one.
+    /// A [`Violation`]. The stream cannot be read any further, and each later call returns the same violation.
     pub(crate) fn next<'a, 'i: 'a>(&'a mut self, input: &mut &'i mut [u8]) -> Result<Option<WireEvent<'a>>, Violation> {
         if let Some(violation) = self.failed {
             return Err(violation);
         }
         if self.handed_out {
             self.handed_out = false;
-            // Buffers are given back: most messages lie whole in the input, and an idle connection keeps none.
+            // Buffers are freed: most messages are complete in the input, and an idle connection keeps none.
             if self.message.is_none() {
                 self.data = Vec::new();
             }
@@ -163,7 +163,7 @@ impl Decoder {
         }
     }
 
-    /// Ends the stream: what was collected is of no use any more.
+    /// Ends the stream and frees the buffers.
     fn fail<T>(&mut self, violation: Violation) -> Result<T, Violation> {
         self.failed = Some(violation);
         self.data = Vec::new();
@@ -171,14 +171,14 @@ impl Decoder {
         Err(violation)
     }
 
-    /// Notes that `taken` bytes of the current frame were used, and turns its mask accordingly.
+    /// Records that `taken` bytes of the current frame were used, and rotates its mask accordingly.
     fn advance(&mut self, mut current: CurrentFrame, taken: usize) {
         current.remaining -= taken;
         current.mask.rotate_left(taken % 4);
         self.frame = Some(current);
     }
 
-    /// Reads a header, and checks that such a frame may come now.
+    /// Reads a header, and checks that the frame is allowed at this point.
     fn read_header(&mut self, input: &mut &mut [u8]) -> Result<Option<CurrentFrame>, Violation> {
         let (read, used) = if self.header_len == 0 {
             match FrameHeader::read(input)? {
@@ -203,7 +203,7 @@ impl Decoder {
         Ok(Some(current))
     }
 
-    /// Copies what may belong to a header; returns how much.
+    /// Copies bytes that may belong to a header, and returns their number.
     fn keep(&mut self, input: &[u8]) -> usize {
         let mut added = 0;
         let free = self.header.iter_mut().skip(usize::from(self.header_len));
@@ -242,7 +242,7 @@ impl Decoder {
                 return Err(Violation::Protocol("a continuation frame without a message to continue"));
             }
             (Opcode::Text | Opcode::Binary, Some(_)) => {
-                return Err(Violation::Protocol("a new message before the end of the one before"));
+                return Err(Violation::Protocol("a new message before the end of the previous one"));
             }
             (Opcode::Text | Opcode::Binary, None) => {
                 self.message = Some(FragmentedMessage { text: opcode == Opcode::Text, frames: 1, valid: 0 });
@@ -251,7 +251,7 @@ impl Decoder {
         if length > i64::MAX as u64 {
             return Err(Violation::Protocol("a length has at most 63 bits"));
         }
-        // The sum is checked before a byte of the payload is kept.
+        // The total is checked before any byte of the payload is kept.
         let remaining = usize::try_from(length).ok().filter(|length| {
             opcode.is_control() || length.checked_add(self.data.len()).is_some_and(|sum| sum <= self.limits.max_message)
         });

@@ -1,4 +1,4 @@
-//! Frames of the server: not masked, so one encoding serves every socket.
+//! Encodes the frames of the server. They are not masked, so one encoding serves every socket.
 
 use bytes::Bytes;
 
@@ -10,10 +10,10 @@ const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8A;
 
-/// The longest header of a server's frame: 2 bytes and 8 of length.
+/// The longest header of a server's frame, in bytes: 2, then 8 of length.
 const MAX_HEADER: usize = 10;
 
-/// One encoded frame and where its payload begins.
+/// An encoded frame and the length of its header.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     bytes: Bytes,
@@ -21,13 +21,13 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Bytes that stand for a frame in the model checks.
+    /// Wraps bytes that represent a frame in the model checks.
     #[cfg(all(test, feature = "model"))]
     pub(crate) fn raw(bytes: Bytes) -> Self {
         Self { bytes, header: 0 }
     }
 
-    /// All of it, as it goes to a socket.
+    /// Returns the whole frame, as it is written to a socket.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -36,31 +36,31 @@ impl Frame {
         self.bytes
     }
 
-    /// The payload alone, as it goes to another node.
+    /// Returns the payload, as it is sent to other nodes.
     pub(crate) fn payload(&self) -> Bytes {
         self.bytes.slice(usize::from(self.header)..)
     }
 
-    /// The payload, to be read.
+    /// Returns the payload without sharing it.
     pub(crate) fn payload_bytes(&self) -> &[u8] {
         self.bytes.get(usize::from(self.header)..).unwrap_or_default()
     }
 }
 
 thread_local! {
-    /// Where a payload is written before its length is known; it keeps its capacity up to [`KEEP`].
+    /// The buffer for a payload whose length is not known yet. It is kept up to a capacity of [`KEEP`].
     static SCRATCH: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
 }
 
-/// The scratch buffer above this many bytes is given back after use.
+/// The largest capacity of the scratch buffer that is kept after use, in bytes.
 const KEEP: usize = 64 * 1024;
 
-/// A text frame of what `write` puts into the buffer: one allocation of the exact size.
+/// Encodes the bytes that `write` appends to the buffer as a text frame, in one allocation of the exact size.
 pub(crate) fn text_frame<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
     data_frame(TEXT, write)
 }
 
-/// A binary frame, in the same way.
+/// Encodes a binary frame in the same way.
 pub(crate) fn binary_frame<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Frame, E> {
     data_frame(BINARY, write)
 }
@@ -86,7 +86,7 @@ fn data_frame<E>(first: u8, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -
     frame
 }
 
-/// The payload of a whole frame of ours.
+/// Returns the payload of a complete frame that this module encoded.
 pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
     let header = match frame.get(1) {
         Some(127) => MAX_HEADER,
@@ -96,7 +96,7 @@ pub(crate) fn payload_of(frame: &[u8]) -> &[u8] {
     frame.get(header..).unwrap_or_default()
 }
 
-/// A header without a mask (RFC 6455 5.2) and its length.
+/// Encodes a header without a mask (RFC 6455 5.2), and returns it with its length.
 fn header(first: u8, payload: usize) -> ([u8; MAX_HEADER], usize) {
     let mut bytes = [first, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let [_, second, a, b, rest @ ..] = &mut bytes;
@@ -126,18 +126,18 @@ fn control(first: u8, payload: &[u8]) -> Bytes {
     bytes.into()
 }
 
-/// A pong that gives back the payload of a ping: at most 125 bytes.
+/// Encodes a pong with the payload of a ping, at most 125 bytes.
 pub(crate) fn pong_frame(payload: &[u8]) -> Bytes {
     control(PONG, payload)
 }
 
-/// A ping without a payload, the server's heartbeat.
+/// Returns a ping without a payload, the heartbeat of the server.
 pub(crate) fn ping_frame() -> Bytes {
     Bytes::from_static(&[PING, 0])
 }
 
-/// A close frame; a code that must not be sent (1004, 1005, 1006, 1015, none of its own) stands for one without a code.
-/// A reason that does not fit is cut.
+/// Encodes a close frame. A code that must not be sent, such as 1005 or 1006, gives a frame without a code. A reason that
+/// does not fit is cut.
 pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
     if !close.code.is_allowed() {
         return control(CLOSE, &[]);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_takes_the_shortest_form() {
+    fn a_length_is_encoded_in_the_shortest_form() {
         for (len, header) in [
             (0, vec![0x81, 0]),
             (125, vec![0x81, 125]),

@@ -1,7 +1,7 @@
-//! The WebSocket protocol of the server's side without any I/O (RFC 6455): bytes in, events out, frames as bytes.
+//! The server side of the WebSocket protocol (RFC 6455) without I/O: it decodes bytes into events, and encodes frames.
 //!
-//! It owns framing, masking, fragments, UTF-8 and the rules of control frames. It does not own sockets, the order of
-//! closing, or what a message means.
+//! It owns the handshake, framing, masking, fragments, UTF-8 and the rules of control frames. It does not own sockets, the
+//! close handshake, or the meaning of messages.
 
 mod decoder;
 mod event;

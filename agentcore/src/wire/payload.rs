@@ -1,16 +1,16 @@
-//! What is done with the bytes of a payload: room, unmasking, UTF-8, close codes.
+//! Processes payloads: buffers, unmasking, UTF-8 and close codes.
 //!
-//! Two functions are inlined into the decoder's loop: that is a fifth of the time of a short message.
+//! Two functions are inlined into the decoder's loop, which saves a fifth of the time of a short message.
 
 use super::event::{Violation, WireEvent};
 use super::header::Opcode;
 use crate::error::CloseCode;
 
-/// The first buffer of a message in pieces, unless the message is known to be smaller.
+/// The first buffer of a message in pieces, in bytes, unless the message is known to be smaller.
 const FIRST_BUFFER: usize = 1024;
 
-/// Makes room for `more` bytes. It doubles, so that a message in many pieces is not copied for each, but never beyond
-/// the `most` that the message can still have.
+/// Reserves space for `more` bytes. The capacity doubles, so that a message in many pieces is not copied for each of them,
+/// but never exceeds `most`, the length that the message can still reach.
 pub(super) fn reserve(data: &mut Vec<u8>, more: usize, most: usize) {
     let needed = data.len() + more;
     if needed > data.capacity() {
@@ -19,7 +19,7 @@ pub(super) fn reserve(data: &mut Vec<u8>, more: usize, most: usize) {
     }
 }
 
-/// XORs with the mask (RFC 6455 5.3), eight bytes at a time; the compiler makes vector code of it.
+/// Applies the mask (RFC 6455 5.3) to eight bytes at a time, which the compiler vectorizes.
 #[inline]
 pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
@@ -44,7 +44,7 @@ pub(super) fn whole(text: bool, payload: &[u8]) -> Result<WireEvent<'_>, Violati
     }
 }
 
-/// Checks `data` from `valid` on; a character cut at the end is left for the next call.
+/// Checks that `data` is UTF-8 after its first `valid` bytes. An incomplete character at the end is left to the next call.
 pub(super) fn checked(data: &[u8], valid: usize) -> Result<usize, Violation> {
     let new = data.get(valid..).unwrap_or_default();
     match simdutf8::compat::from_utf8(new) {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(super) fn decode<T: DeserializeOwned>(data: &str) -> serde_json::Result<T> {
-    // Not `from_str`, which relies on texts being UTF-8 also where it begins to read one within a character: at the key of a
-    // map whose keys are `bool` (serde_json 1.0.154). From bytes, each text is checked.
+    // Not `from_str`: at a key of a map with `bool` keys, it may start a text within a character and return invalid UTF-8
+    // (serde_json 1.0.154). `from_slice` checks each text.
     serde_json::from_slice(data.as_bytes())
 }
 
@@ -18,7 +18,7 @@ pub(super) fn write<T: Serialize>(
     reference: Option<u64>,
     data: Option<&T>,
 ) -> Result<(), serde_json::Error> {
-    // Message types are checked at compile time: there is nothing in them to escape.
+    // Message types are checked at compile time and need no escapes.
     buffer.extend_from_slice(b"{\"type\":\"");
     buffer.extend_from_slice(message_type.as_bytes());
     buffer.push(b'"');
@@ -34,7 +34,7 @@ pub(super) fn write<T: Serialize>(
     Ok(())
 }
 
-/// The type in an envelope that was written above.
+/// Returns the type of an envelope that [`write`] wrote.
 pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
     let rest = envelope.strip_prefix(b"{\"type\":\"")?;
     let end = rest.iter().position(|byte| *byte == b'"')?;

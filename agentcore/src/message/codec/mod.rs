@@ -1,7 +1,6 @@
-//! How envelopes are written: as JSON in text frames, or as MessagePack in binary frames.
+//! The codecs: they write envelopes as JSON in text frames or MessagePack in binary frames, and decode their data.
 //!
-//! Both have the same shape, so a message that was encoded as JSON is turned into MessagePack without its type. There is
-//! no codec for a format that can run code when it is read, such as Python's pickle.
+//! Both formats have the same shape, so an encoded JSON message is converted to MessagePack without its Rust type.
 
 mod json;
 mod msgpack;
@@ -16,10 +15,10 @@ use serde::Serialize;
 use crate::error::{Error, ErrorResponse};
 use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 
-/// The longest message type, `[a-z][a-z0-9_.]{0,63}`.
+/// The longest message type in bytes: `[a-z][a-z0-9_.]{0,63}`.
 pub(super) const MAX_TYPE: usize = 64;
 
-/// Why a message cannot be encoded: its own `Serialize` failed, or it has a key that is no text.
+/// The reason why a message cannot be encoded: its `Serialize` failed, or a map key is not a string.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EncodeError {
     #[error("{0}")]
@@ -28,7 +27,7 @@ pub(crate) enum EncodeError {
     MessagePack(#[from] rmp_serde::encode::Error),
 }
 
-/// What is told of a message that cannot be encoded.
+/// Returns the error for a message that cannot be encoded.
 pub(crate) fn unencodable(message_type: &str, error: impl std::fmt::Display) -> Error {
     Error::internal(format!("message `{message_type}` cannot be encoded: {error}"))
 }
@@ -61,7 +60,7 @@ impl Codec {
         [Self::Json, Self::MessagePack].into_iter().find(|codec| codec.subprotocol() == name)
     }
 
-    /// A frame with the envelope around `data`; without `data`, the envelope has none.
+    /// Writes a frame with the envelope around `data`, or with an envelope that has no data.
     pub(crate) fn encode<T: Serialize>(
         self,
         message_type: &str,
@@ -74,12 +73,12 @@ impl Codec {
         }
     }
 
-    /// The answer to the request with `reference`; `null` when there is nothing to say.
+    /// Writes the reply to the request with `reference`; without data it holds `null`.
     pub(crate) fn reply<T: Serialize>(self, reference: u64, data: Option<&T>) -> Result<Frame, EncodeError> {
         self.encode("reply", Some(reference), Some(&data))
     }
 
-    /// What a client may know of an error that a message of type `message_type` caused.
+    /// Writes the public part of an error that a message of type `message_type` caused.
     pub(crate) fn error(
         self,
         reference: Option<u64>,
@@ -98,8 +97,8 @@ pub(super) fn excerpt(text: &str, max: usize) -> Cow<'_, str> {
     }
 }
 
-/// The message type in a frame of ours; `None` for an envelope in another form than ours. For counting: it reads the
-/// beginning alone.
+/// Returns the message type of a frame that the framework wrote; `None` for another form of envelope. It reads only the
+/// beginning, and serves statistics.
 pub(crate) fn type_of(codec: Codec, frame: &[u8]) -> Option<&str> {
     match codec {
         Codec::Json => json::type_of(payload_of(frame)),
@@ -107,24 +106,24 @@ pub(crate) fn type_of(codec: Codec, frame: &[u8]) -> Option<&str> {
     }
 }
 
-/// The message type of an envelope in JSON, if it stands where we write it.
+/// Returns the message type of a JSON envelope if the envelope begins with it, as the framework writes it.
 pub(super) fn json_type_of(envelope: &[u8]) -> Option<&str> {
     json::type_of(envelope)
 }
 
-/// Turns an envelope in JSON into a binary frame of MessagePack; `None` for what is no JSON.
+/// Converts a JSON envelope to a binary frame of MessagePack; `None` when it is not JSON.
 pub(crate) fn packed(json: &[u8]) -> Option<Frame> {
     binary_frame(|buffer| msgpack::transcode(json, buffer)).ok()
 }
 
-/// Encodes data alone as MessagePack.
+/// Encodes data without an envelope as MessagePack.
 pub(super) fn pack_data<T: Serialize>(data: &T) -> Result<Vec<u8>, EncodeError> {
     let mut buffer = Vec::new();
     msgpack::write_data(&mut buffer, data)?;
     Ok(buffer)
 }
 
-/// Whether objects and arrays, or maps and arrays, stand in each other more than `levels` deep.
+/// Returns whether objects (maps) and arrays are nested more than `levels` deep.
 pub(super) fn is_deeper(codec: Codec, data: &[u8], levels: usize) -> bool {
     match codec {
         Codec::Json => scan::json_is_deeper(data, levels),
@@ -132,17 +131,17 @@ pub(super) fn is_deeper(codec: Codec, data: &[u8], levels: usize) -> bool {
     }
 }
 
-/// Turns MessagePack into JSON, for the cold paths that explain what is wrong.
+/// Converts MessagePack data to JSON, for the cold path that explains mistakes.
 pub(super) fn unpacked(data: &[u8]) -> Result<String, Error> {
     msgpack::to_json(data)
 }
 
-/// Decodes data of MessagePack.
+/// Decodes MessagePack data.
 pub(super) fn decode_packed<T: serde::de::DeserializeOwned>(data: &[u8]) -> Option<T> {
     msgpack::decode(data)
 }
 
-/// Decodes data of JSON.
+/// Decodes JSON data.
 pub(super) fn decode_json<T: serde::de::DeserializeOwned>(data: &str) -> serde_json::Result<T> {
     json::decode(data)
 }

@@ -1,4 +1,4 @@
-//! Writes envelopes as MessagePack, and decodes and converts their data.
+//! Writes envelopes as MessagePack, and decodes their data or converts them from and to JSON.
 
 use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
 use rmp_serde::decode::ReadRefReader;
@@ -12,7 +12,7 @@ use crate::error::Error;
 
 type MsgpackDeserializer<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
 
-/// Ids and times are texts in JSON, and so they are here: one shape in both codecs.
+/// Returns a deserializer for which ids and times are strings, as in JSON, so that data have one shape in both codecs.
 fn reader(bytes: &[u8]) -> MsgpackDeserializer<'_> {
     let mut reader = Deserializer::from_read_ref(bytes).with_human_readable();
     reader.set_max_depth(MAX_DEPTH);
@@ -29,7 +29,7 @@ pub(super) fn to_json(data: &[u8]) -> Result<String, Error> {
         let text: String = error.to_string().chars().take(200).collect();
         Error::validation(format!("the data cannot be read: {text}"))
     })?;
-    String::from_utf8(json).map_err(|_| Error::validation("the data has a text that is not UTF-8"))
+    String::from_utf8(json).map_err(|_| Error::validation("the data has a string that is not UTF-8"))
 }
 
 pub(super) fn write<T: Serialize>(
@@ -53,7 +53,7 @@ pub(super) fn write<T: Serialize>(
     Ok(())
 }
 
-/// The type in an envelope that was written above.
+/// Returns the type of an envelope that [`write`] wrote.
 pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
     let (map, rest) = envelope.split_first()?;
     let rest = (map & 0xf0 == 0x80).then(|| rest.strip_prefix(b"\xa4type"))??;
@@ -77,7 +77,7 @@ pub(super) fn transcode(json: &[u8], buffer: &mut Vec<u8>) -> Result<(), EncodeE
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use proptest::prelude::*;
     use serde_json::Value;
@@ -87,7 +87,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_survives_both_ways(value in values()) {
+        fn a_value_survives_the_conversion_to_messagepack_and_back(value in values()) {
             let mut packed = Vec::new();
             transcode(value.to_string().as_bytes(), &mut packed).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Value>(&to_json(&packed).unwrap()).unwrap(), &value);

@@ -1,13 +1,13 @@
-//! Passes over encoded values without decoding them: where a value ends, and how deeply it is nested.
+//! Scans encoded values without decoding them, to find where a value ends and how deeply it is nested.
 
 use rmp::Marker;
 
 use crate::error::Error;
 
-/// How deeply data may be nested, as in JSON.
+/// Levels of nesting that MessagePack may have, as in JSON.
 pub(super) const MAX_DEPTH: usize = 128;
 
-/// The bytes of the next value, whatever it is: nothing of it is decoded, or believed that is not there.
+/// Takes the bytes of the next value off the input. It decodes nothing, and trusts no length beyond the input.
 pub(in crate::message) fn span<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Error> {
     let mut rest = *input;
     pass(&mut rest, &mut [0; MAX_DEPTH])?;
@@ -16,7 +16,7 @@ pub(in crate::message) fn span<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], Err
     Ok(value)
 }
 
-/// The text is JSON: whoever read the envelope has seen that.
+/// Returns whether a text, known to be JSON, is nested more than `levels` deep.
 pub(super) fn json_is_deeper(text: &[u8], levels: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text {
@@ -37,13 +37,13 @@ pub(super) fn json_is_deeper(text: &[u8], levels: usize) -> bool {
     false
 }
 
-/// Whether arrays and maps stand in each other more than `levels` deep, in a value that was spanned.
+/// Returns whether a value that [`span`] returned is nested more than `levels` deep.
 pub(super) fn packed_is_deeper(mut data: &[u8], levels: usize) -> bool {
     let mut open = [0; MAX_DEPTH];
     open.get_mut(..levels).is_some_and(|open| pass(&mut data, open).is_err())
 }
 
-/// Passes a value by. `open` says how many values are still to come on each level, and so how many levels there may be.
+/// Skips a value. `open` counts the values still expected on each level; its length is the limit of levels.
 fn pass(rest: &mut &[u8], open: &mut [u64]) -> Result<(), Error> {
     let mut depth = 0;
     loop {
@@ -68,7 +68,7 @@ fn pass(rest: &mut &[u8], open: &mut [u64]) -> Result<(), Error> {
     }
 }
 
-/// Skips a marker and the bytes that belong to it; of an array or a map, returns how many values follow inside.
+/// Skips a marker and its bytes. For an array or a map, returns the number of values inside.
 fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
     let marker = rmp::decode::read_marker(input).map_err(|_| cut_off())?;
     let (bytes, values) = match marker {
@@ -85,7 +85,7 @@ fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
         Marker::Str8 | Marker::Bin8 => (length(input, 1)?, None),
         Marker::Str16 | Marker::Bin16 => (length(input, 2)?, None),
         Marker::Str32 | Marker::Bin32 => (length(input, 4)?, None),
-        // One byte more says what kind of extension it is.
+        // One more byte holds the type of the extension.
         Marker::Ext8 => (length(input, 1)? + 1, None),
         Marker::Ext16 => (length(input, 2)? + 1, None),
         Marker::Ext32 => (length(input, 4)? + 1, None),
@@ -95,14 +95,14 @@ fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
         Marker::FixMap(length) => (0, Some(u64::from(length) * 2)),
         Marker::Map16 => (0, Some(length(input, 2)? * 2)),
         Marker::Map32 => (0, Some(length(input, 4)? * 2)),
-        Marker::Reserved => return Err(malformed("it has a byte that begins no value")),
+        Marker::Reserved => return Err(malformed("a byte starts no value")),
     };
     let bytes = usize::try_from(bytes).map_err(|_| cut_off())?;
     *input = input.get(bytes..).ok_or_else(cut_off)?;
     Ok(values)
 }
 
-/// Reads a number of `bytes` bytes, the most significant first.
+/// Reads a big-endian number of `bytes` bytes.
 fn length(input: &mut &[u8], bytes: usize) -> Result<u64, Error> {
     let (number, rest) = input.split_at_checked(bytes).ok_or_else(cut_off)?;
     *input = rest;
@@ -119,7 +119,7 @@ pub(in crate::message) fn malformed(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_and_arrays_outside_of_texts_are_levels() {
+    fn brackets_inside_json_strings_are_not_levels() {
         for (text, levels) in [
             ("7", 0),
             ("{}", 1),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_arrays_and_maps_are_levels() {
+    fn only_arrays_and_maps_are_levels_of_messagepack() {
         for (value, levels) in [
             (json!(7), 0),
             (json!({}), 1),
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_is_spanned_as_it_was_written(value in values(), behind: Vec<u8>) {
+        fn a_span_ends_where_its_value_ends(value in values(), behind: Vec<u8>) {
             let packed = pack(&value);
             let bytes = [&packed[..], &behind[..]].concat();
             let mut input = &bytes[..];

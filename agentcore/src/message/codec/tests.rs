@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// Any JSON value: texts short and long, plain and escaped, every bit pattern of a number, keys that mean something and
-/// others.
+/// Generates JSON values: short and long texts, plain and escaped, numbers of every bit pattern, known and unknown keys.
 pub(in crate::message) fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

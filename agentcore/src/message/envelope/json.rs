@@ -17,14 +17,14 @@ pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
 }
 
 fn explain(text: &str, error: &serde_json::Error) -> Error {
-    // A mistake in the envelope is found before the text is read to its end, which may not be JSON at all.
+    // A mistake in the envelope stops the reader early, so the rest of the text may not be JSON.
     match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) => Error::invalid_json(format!("the message is not JSON: {}", shown(&error))),
         Ok(_) => Error::invalid_envelope(shown(error)),
     }
 }
 
-/// The text of an error, which may quote a long text of the client.
+/// Returns the text of an error, shortened because it may quote the client.
 fn shown(error: &serde_json::Error) -> String {
     excerpt(&error.to_string(), 200).into_owned()
 }
@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for Envelope<'de> {
     }
 }
 
-/// What a visitor does not take, refused in our words: those of serde speak of Rust's types.
+/// Visitor methods that refuse a kind of value with the given text. serde's own texts name Rust types.
 macro_rules! refuse {
     ($text:expr; $($what:ident)*) => { $(refuse!(@ $text, $what);)* };
     (@ $text:expr, bool) => { refuse!(@ $text, visit_bool, bool); };
@@ -86,9 +86,9 @@ impl<'de> Deserialize<'de> for TypeText<'de> {
         impl<'de> Visitor<'de> for TypeTextVisitor {
             type Value = TypeText<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
+                f.write_str("a string")
             }
-            refuse!("`type` must be a text"; bool u64 i64 f64 null array object);
+            refuse!("`type` must be a string"; bool u64 i64 f64 null array object);
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
                 Ok(TypeText(Cow::Borrowed(text)))
             }
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for TypeText<'de> {
     }
 }
 
-/// The `ref`, if there is one.
+/// The `ref`; `None` for null.
 struct Reference(Option<u64>);
 
 impl<'de> Deserialize<'de> for Reference {
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Reference {
         impl<'de> Visitor<'de> for ReferenceVisitor {
             type Value = Reference;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number")
+                f.write_str("an integer")
             }
             fn visit_u64<E>(self, number: u64) -> Result<Reference, E> {
                 Ok(Reference(Some(number)))
@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Reference {
             fn visit_unit<E>(self) -> Result<Reference, E> {
                 Ok(Reference(None))
             }
-            refuse!("`ref` must be a whole number from 0 to 18446744073709551615"; bool i64 f64 str array object);
+            refuse!("`ref` must be an integer from 0 to 18446744073709551615"; bool i64 f64 str array object);
         }
         deserializer.deserialize_any(ReferenceVisitor)
     }
@@ -139,9 +139,9 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 EnvelopeKey::Type if message_type.is_none() => message_type = Some(map.next_value::<TypeText<'de>>()?),
                 EnvelopeKey::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
                 EnvelopeKey::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
-                EnvelopeKey::Type => return Err(A::Error::custom("`type` is there twice")),
-                EnvelopeKey::Data => return Err(A::Error::custom("`data` is there twice")),
-                EnvelopeKey::Ref => return Err(A::Error::custom("`ref` is there twice")),
+                EnvelopeKey::Type => return Err(A::Error::custom("`type` appears twice")),
+                EnvelopeKey::Data => return Err(A::Error::custom("`data` appears twice")),
+                EnvelopeKey::Ref => return Err(A::Error::custom("`ref` appears twice")),
                 EnvelopeKey::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use super::*;
 
@@ -184,18 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_envelope_is_refused_with_the_reason() {
+    fn a_malformed_envelope_is_refused_with_the_reason() {
         for (text, expected) in [
             ("{}", "the envelope has no `type`"),
-            (r#"{"type":"a","type":"b"}"#, "`type` is there twice"),
-            (r#"{"type":"a","data":1,"data":2}"#, "`data` is there twice"),
-            (r#"{"type":"a","ref":1,"ref":1}"#, "`ref` is there twice"),
-            (r#"{"type":{}}"#, "`type` must be a text"),
-            (r#"{"type":5}"#, "`type` must be a text"),
-            (r#"{"type":null}"#, "`type` must be a text"),
-            (r#"{"type":"a","ref":-1}"#, "`ref` must be a whole number from 0"),
-            (r#"{"type":"a","ref":1.5}"#, "`ref` must be a whole number from 0"),
-            (r#"{"type":"a","ref":"7"}"#, "`ref` must be a whole number from 0"),
+            (r#"{"type":"a","type":"b"}"#, "`type` appears twice"),
+            (r#"{"type":"a","data":1,"data":2}"#, "`data` appears twice"),
+            (r#"{"type":"a","ref":1,"ref":1}"#, "`ref` appears twice"),
+            (r#"{"type":{}}"#, "`type` must be a string"),
+            (r#"{"type":5}"#, "`type` must be a string"),
+            (r#"{"type":null}"#, "`type` must be a string"),
+            (r#"{"type":"a","ref":-1}"#, "`ref` must be an integer from 0"),
+            (r#"{"type":"a","ref":1.5}"#, "`ref` must be an integer from 0"),
+            (r#"{"type":"a","ref":"7"}"#, "`ref` must be an integer from 0"),
             ("[]", "the envelope must be an object with `type`"),
             ("7", "the envelope must be an object with `type`"),
         ] {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_and_deep_data_do_no_harm() {
+    fn long_texts_and_deep_data_are_bounded() {
         let long = "x".repeat(1 << 20);
         for text in [format!(r#"{{"type":"{long}"}}"#), format!(r#"{{"type":"a","ref":"{long}"}}"#)] {
             let (code, message) = refused(&text);

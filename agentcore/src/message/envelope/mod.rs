@@ -11,7 +11,7 @@ use super::RawData;
 use super::codec::Codec;
 use crate::error::Error;
 
-/// A message of a client, its data not parsed yet.
+/// A message of a client whose data are not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Envelope<'a> {
     pub(crate) message_type: Cow<'a, str>,
@@ -20,7 +20,7 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads the envelope; unknown keys are ignored, so it can grow.
+    /// Reads the envelope. Unknown keys are ignored, so that the envelope can grow.
     ///
     /// # Errors
     /// `INVALID_JSON` or `INVALID_ENVELOPE`.
@@ -32,7 +32,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// A whole message as it came.
+/// A complete message as received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Input<'a> {
     /// JSON.

@@ -12,7 +12,7 @@ use crate::message::codec::scan::{cut_off, malformed, span};
 
 pub(super) fn read(mut input: &[u8]) -> Result<Envelope<'_>, Error> {
     let envelope = read_map(&mut input)?;
-    if input.is_empty() { Ok(envelope) } else { Err(malformed("there are bytes behind the envelope")) }
+    if input.is_empty() { Ok(envelope) } else { Err(malformed("extra bytes follow the envelope")) }
 }
 
 fn read_map<'a>(input: &mut &'a [u8]) -> Result<Envelope<'a>, Error> {
@@ -24,15 +24,15 @@ fn read_map<'a>(input: &mut &'a [u8]) -> Result<Envelope<'a>, Error> {
     })?;
     let (mut message_type, mut data, mut reference) = (None, None, None);
     for _ in 0..keys {
-        match text(input).map_err(|wrong| wrong.unwrap_or_else(|| malformed("a key is no text")))? {
+        match text(input).map_err(|wrong| wrong.unwrap_or_else(|| malformed("a key is not a string")))? {
             "type" if message_type.is_none() => {
-                let no_text = || Error::invalid_envelope("`type` must be a text");
-                message_type = Some(text(input).map_err(|wrong| wrong.unwrap_or_else(no_text))?);
+                let not_a_string = || Error::invalid_envelope("`type` must be a string");
+                message_type = Some(text(input).map_err(|wrong| wrong.unwrap_or_else(not_a_string))?);
             }
             "data" if data.is_none() => data = Some(span(input)?),
             "ref" if reference.is_none() => reference = Some(number(input)?),
             key @ ("type" | "data" | "ref") => {
-                return Err(Error::invalid_envelope(format!("`{key}` is there twice")));
+                return Err(Error::invalid_envelope(format!("`{key}` appears twice")));
             }
             _ => {
                 span(input)?;
@@ -50,12 +50,12 @@ fn read_map<'a>(input: &mut &'a [u8]) -> Result<Envelope<'a>, Error> {
     })
 }
 
-/// A text; `Err(None)` when there is something else.
+/// Reads a string; `Err(None)` when the value is of another type.
 fn text<'a>(input: &mut &'a [u8]) -> Result<&'a str, Option<Error>> {
     use rmp::decode::DecodeStringError;
     let (text, rest) = rmp::decode::read_str_from_slice(*input).map_err(|error| match error {
         DecodeStringError::TypeMismatch(_) => None,
-        DecodeStringError::InvalidUtf8(..) => Some(malformed("a text is not UTF-8")),
+        DecodeStringError::InvalidUtf8(..) => Some(malformed("a string is not UTF-8")),
         _ => Some(cut_off()),
     })?;
     *input = rest;
@@ -69,7 +69,7 @@ fn number(input: &mut &[u8]) -> Result<Option<u64>, Error> {
     }
     rmp::decode::read_int(input).map(Some).map_err(|error| match error {
         NumValueReadError::TypeMismatch(_) | NumValueReadError::OutOfRange => {
-            Error::invalid_envelope("`ref` must be a whole number from 0 to 18446744073709551615")
+            Error::invalid_envelope("`ref` must be an integer from 0 to 18446744073709551615")
         }
         _ => cut_off(),
     })
@@ -77,7 +77,7 @@ fn number(input: &mut &[u8]) -> Result<Option<u64>, Error> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -109,35 +109,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_envelope_is_refused_with_the_reason() {
+    fn a_malformed_envelope_is_refused_with_the_reason() {
         for (value, expected) in [
             (json!({}), "the envelope has no `type`"),
             (json!([1]), "the envelope must be a map"),
             (json!(7), "the envelope must be a map"),
-            (json!({ "type": 5 }), "`type` must be a text"),
-            (json!({ "type": "a", "ref": -1 }), "`ref` must be a whole number"),
-            (json!({ "type": "a", "ref": 1.5 }), "`ref` must be a whole number"),
-            (json!({ "type": "a", "ref": "7" }), "`ref` must be a whole number"),
+            (json!({ "type": 5 }), "`type` must be a string"),
+            (json!({ "type": "a", "ref": -1 }), "`ref` must be an integer"),
+            (json!({ "type": "a", "ref": 1.5 }), "`ref` must be an integer"),
+            (json!({ "type": "a", "ref": "7" }), "`ref` must be an integer"),
             (json!({ "type": "a".repeat(65) }), "`type` has more than 64 characters"),
         ] {
             assert!(refused(&pack(&value)).starts_with(expected), "{value}: {}", refused(&pack(&value)));
         }
         let twice = [&[0x82][..], &pack(&json!("ref")), &[1], &pack(&json!("ref")), &[1]].concat();
-        assert_eq!(refused(&twice), "`ref` is there twice");
+        assert_eq!(refused(&twice), "`ref` appears twice");
         let mut behind = pack(&json!({ "type": "a" }));
         behind.push(0);
-        assert!(refused(&behind).contains("bytes behind"));
+        assert!(refused(&behind).contains("extra bytes"));
         for cut in 0..behind.len() - 1 {
             refused(behind.get(..cut).unwrap());
         }
     }
 
     #[test]
-    fn deep_and_long_promises_do_no_harm() {
+    fn announced_depth_and_length_are_bounded() {
         let deep =
             [&[0x82][..], &pack(&json!("type")), &pack(&json!("a")), &pack(&json!("data")), &[0x91; 1 << 20]].concat();
         assert!(refused(&deep).contains("deeper"));
-        // An array of 2^32 - 1 values that are not there.
+        // An array that announces 2^32 - 1 values and has none.
         let long = [&[0x82][..], &pack(&json!("data")), &[0xdd, 0xff, 0xff, 0xff, 0xff]].concat();
         refused(&long);
     }

@@ -1,5 +1,5 @@
-//! Whatever a client sends, it is read or refused, in the same way by every reader of it.
-#![expect(clippy::unwrap_used, reason = "a test ends so")]
+//! Any input is read or refused, and both codecs agree.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -14,7 +14,7 @@ fn read(text: &str) -> Result<Envelope<'_>, Error> {
     Envelope::parse(Input::Text(text))
 }
 
-/// A place in a text, and what is put there instead of up to three characters.
+/// A position in a text, how many characters are removed there, and the text that replaces them.
 type Damage = (Index, usize, &'static str);
 
 fn damages() -> impl Strategy<Value = Vec<Damage>> {
@@ -64,7 +64,7 @@ fn damaged(text: &str, damages: &[Damage]) -> String {
     chars.into_iter().collect()
 }
 
-/// Envelopes, sound ones and others.
+/// Generates envelopes, valid and invalid ones.
 fn envelopes() -> impl Strategy<Value = Value> {
     let message_type = prop_oneof![4 => "[a-z_.é\"\n]{0,66}".prop_map(Value::from), 1 => values()];
     let reference = prop_oneof![3 => any::<u64>().prop_map(Value::from), 1 => values()];
@@ -79,7 +79,7 @@ fn envelopes() -> impl Strategy<Value = Value> {
     )
 }
 
-/// What the text means, read as any JSON; `None` where it is no envelope.
+/// Returns the meaning of a text, read as generic JSON; `None` when it is no envelope.
 fn expected(text: &str) -> Option<(String, Value, Option<u64>)> {
     let value: Value = serde_json::from_str(text).ok()?;
     let object = value.as_object()?;
@@ -93,7 +93,7 @@ fn expected(text: &str) -> Option<(String, Value, Option<u64>)> {
 }
 
 #[test]
-fn what_is_no_json_is_refused_wherever_it_stands() {
+fn malformed_json_is_refused_wherever_it_stands() {
     for value in [
         "01",
         "-01",
@@ -173,7 +173,7 @@ fn numbers_keep_their_value() {
 }
 
 #[test]
-fn what_is_json_but_has_no_value_is_found_when_it_is_decoded() {
+fn json_without_a_value_is_refused_when_it_is_decoded() {
     for data in [r#""\ud800""#, r#""\ude00\ud83d""#, r#""\ud83dx""#] {
         let text = format!(r#"{{"type":"a","data":{data}}}"#);
         let span = read(&text).unwrap().data;
@@ -191,12 +191,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_damaged_envelope_of_json_means_what_it_says_or_is_refused(envelope in envelopes(), damages in damages()) {
+    fn a_damaged_json_envelope_is_read_as_written_or_refused(envelope in envelopes(), damages in damages()) {
         let text = damaged(&envelope.to_string(), &damages);
         match read(&text) {
             Ok(envelope) => {
                 let data = envelope.data.read::<Value>();
-                // A value that cannot be told, such as half a character, is found later, when the data are decoded.
+                // A value that cannot be represented, such as half a surrogate pair, is refused when the data are decoded.
                 if let Some((message_type, value, reference)) = expected(&text) {
                     prop_assert_eq!((&*envelope.message_type, envelope.reference), (&*message_type, reference));
                     prop_assert_eq!(data, Some(value));
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_envelope_of_message_pack_is_read_or_refused(
+    fn a_damaged_messagepack_envelope_is_read_or_refused(
         envelope in envelopes(),
         damage in prop::collection::vec((any::<Index>(), any::<u8>()), 0..4),
         keep in any::<Index>(),
@@ -254,7 +254,7 @@ proptest! {
         match Envelope::parse(Input::Binary(&bytes)) {
             Ok(envelope) => {
                 let _ = envelope.data.read::<Value>();
-                // The cold path makes JSON of it, or says why not.
+                // The cold path converts it to JSON, or returns an error.
                 if let Ok(text) = unpacked(envelope.data.as_bytes()) {
                     prop_assert!(serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{}", text);
                 }

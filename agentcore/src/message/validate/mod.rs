@@ -1,8 +1,7 @@
 //! The rules of `#[validate(..)]`, and the report that collects the broken ones.
 //!
-//! What a rule means for a value is up to the traits here, never to the name of a type: an own type takes part in
-//! `length` by implementing [`Length`], in `regex`, `email` and `url` by implementing [`Text`], in `range` by
-//! implementing [`Number`].
+//! Traits decide how a rule applies to a type: [`Length`] for `length`, [`Text`] for `regex`, `email` and `url`, and
+//! [`Number`] for `range`. An application implements them for its own types.
 
 mod nested;
 mod report;

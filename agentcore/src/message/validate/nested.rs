@@ -1,4 +1,4 @@
-//! `nested`: the rules of values inside of others.
+//! The rule `nested`: containers check the rules of their values.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt::Display;

@@ -20,7 +20,7 @@ enum PathStep {
 }
 
 thread_local! {
-    /// The path of the last report, empty: so that a message without a mistake allocates nothing here.
+    /// The empty path of the last report, reused so that a valid message allocates nothing here.
     static PATH: Cell<Vec<PathStep>> = const { Cell::new(Vec::new()) };
 }
 
@@ -59,12 +59,12 @@ impl ValidationReport {
         self.path.pop();
     }
 
-    /// Notes that the current field breaks `rule`; `message` reads after the field's name.
+    /// Records that the current field breaks `rule`; `message` is read after the field's name.
     pub fn broken(&mut self, rule: &'static str, message: impl Into<String>) {
         self.errors.push(ErrorDetail { field: self.path(), rule: rule.into(), message: message.into() });
     }
 
-    /// The path of the current field, such as `a.b[2]`.
+    /// Returns the path of the current field, such as `a.b[2]`.
     fn path(&self) -> String {
         let mut path = String::new();
         for step in &self.path {

@@ -1,6 +1,6 @@
 //! The checks that generated code calls, one for each rule.
 //!
-//! The text of a broken rule reads after the name of the field: "`room` must have 1 to 50 characters, it has 0".
+//! The text of a broken rule is read after the name of the field: "`room` must have 1 to 50 characters, it has 0".
 
 use std::fmt::Display;
 use std::sync::{LazyLock, OnceLock};
@@ -10,14 +10,14 @@ use regex::Regex;
 
 use super::{Length, Number, Size, Text, Validate, ValidationReport};
 
-/// The bounds of `length`, all included.
+/// The bounds of `length`, all inclusive.
 #[derive(Debug)]
 pub struct LengthBounds {
-    /// At least so many.
+    /// The minimum.
     pub min: Option<usize>,
-    /// At most so many.
+    /// The maximum.
     pub max: Option<usize>,
-    /// Exactly so many.
+    /// The only allowed length.
     pub equal: Option<usize>,
 }
 
@@ -54,17 +54,17 @@ fn counted(count: usize, unit: &str) -> String {
 /// The bounds of `range`.
 #[derive(Debug)]
 pub struct RangeBounds<N> {
-    /// This or more.
+    /// The inclusive minimum.
     pub min: Option<N>,
-    /// This or less.
+    /// The inclusive maximum.
     pub max: Option<N>,
-    /// More than this.
+    /// The exclusive minimum.
     pub exclusive_min: Option<N>,
-    /// Less than this.
+    /// The exclusive maximum.
     pub exclusive_max: Option<N>,
 }
 
-/// Checks `range`. A number that cannot be compared (NaN) is in no range.
+/// Checks `range`. NaN is outside every range.
 pub fn range<T: Number + ?Sized>(
     value: &T,
     bounds: RangeBounds<T::Value>,
@@ -126,7 +126,7 @@ pub fn url<T: UrlFeature + ?Sized>(_: &T, _: Option<&str>, _: &mut ValidationRep
 )]
 pub trait UrlFeature {}
 
-/// Checks `regex`. What cannot be checked, because the pattern is none, is refused.
+/// Checks `regex`. An invalid pattern refuses every text.
 pub fn regex<T: Text + ?Sized>(
     value: &T,
     pattern: &impl Pattern,
@@ -148,12 +148,12 @@ fn broken(rule: &'static str, message: Option<&str>, report: &mut ValidationRepo
     report.broken(rule, message.map_or_else(text, str::to_owned));
 }
 
-/// Checks `custom`: the inherent method for an `Option` comes before the one of [`CheckValue`].
+/// Checks `custom`. For an `Option`, the inherent method takes precedence over that of [`CheckValue`].
 #[derive(Debug)]
 pub struct Custom<'a, T: ?Sized>(pub &'a T);
 
 impl<T> Custom<'_, Option<T>> {
-    /// Checks the value if there is one.
+    /// Checks the value if it is present.
     pub fn check<E: Display>(self, function: impl FnOnce(&T) -> Result<(), E>, report: &mut ValidationReport) {
         if let Some(value) = self.0 {
             Custom(value).check(function, report);
@@ -161,12 +161,12 @@ impl<T> Custom<'_, Option<T>> {
     }
 }
 
-/// Checks a value that is there.
+/// Checks a value that is not optional.
 pub trait CheckValue {
-    /// What is checked.
+    /// The type that the function checks.
     type Value: ?Sized;
 
-    /// Reports the function's error.
+    /// Calls the function, and reports its error.
     fn check<E: Display>(self, function: impl FnOnce(&Self::Value) -> Result<(), E>, report: &mut ValidationReport);
 }
 
@@ -183,14 +183,14 @@ impl<T: ?Sized> CheckValue for Custom<'_, T> {
 /// A regular expression, as `regex(path = ..)` takes it.
 #[diagnostic::on_unimplemented(
     message = "`regex(path = ..)` cannot use `{Self}`",
-    label = "this is no regular expression",
+    label = "this is not a regular expression",
     note = "it takes a `Regex` or a `LazyLock<Regex>` of the `regex` crate; `regex = r\"..\"` needs neither"
 )]
 pub trait Pattern {
-    /// The compiled expression, `None` if it cannot be compiled.
+    /// Returns the compiled expression; `None` if it is invalid.
     fn regex(&self) -> Option<&Regex>;
 
-    /// The expression as it was written.
+    /// Returns the expression as written.
     fn text(&self) -> &str;
 }
 
@@ -214,7 +214,7 @@ impl<T: Pattern, F: FnOnce() -> T> Pattern for LazyLock<T, F> {
     }
 }
 
-/// A regular expression that stands in a rule; it is compiled when it is used first, at the latest by the start.
+/// A regular expression written in a rule. It is compiled at first use, and no later than at start.
 #[derive(Debug)]
 pub struct InlinePattern {
     text: &'static str,
@@ -222,7 +222,7 @@ pub struct InlinePattern {
 }
 
 impl InlinePattern {
-    /// The expression `text`.
+    /// Creates the pattern from the text of an expression.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self { text, compiled: OnceLock::new() }
@@ -243,16 +243,16 @@ impl Pattern for InlinePattern {
     }
 }
 
-/// Compiles the expressions of the message `name`.
+/// Compiles the patterns of the message `name`.
 ///
 /// # Errors
-/// One text for each that is no regular expression.
+/// A text for each invalid pattern.
 pub fn check_inline(name: &str, patterns: &[&InlinePattern]) -> Result<(), Vec<String>> {
     let wrong = |pattern: &&&InlinePattern| Some((pattern.text, pattern.compiled().as_ref().err()?.to_string()));
     let wrong: Vec<String> = patterns
         .iter()
         .filter_map(|pattern| wrong(&pattern))
-        .map(|(text, error)| format!("the pattern `{text}` of message `{name}` is no regular expression: {error}"))
+        .map(|(text, error)| format!("the pattern `{text}` of message `{name}` is not a regular expression: {error}"))
         .collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

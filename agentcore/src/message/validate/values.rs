@@ -1,4 +1,4 @@
-//! What values are to the rules. Each trait answers `None` for an absent value, to which no rule applies.
+//! The traits through which rules see values. Each returns `None` for an absent value, to which no rule applies.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -8,48 +8,48 @@ use std::sync::Arc;
 
 use crate::id::{GroupName, NodeId, UserId};
 
-/// How long a value is, and in what.
+/// The length of a value and its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// So many characters (Unicode scalar values, not bytes).
+    /// Characters of a text (Unicode scalar values, not bytes).
     Characters(usize),
-    /// So many elements of a collection.
+    /// Elements of a collection.
     Elements(usize),
 }
 
-/// A value that has a length: a text or a collection.
+/// A value with a length: a text or a collection.
 #[diagnostic::on_unimplemented(
     message = "`length` cannot check `{Self}`: it has no length",
     label = "only texts and collections have one",
     note = "`range` checks a number; an own type may implement `agentcore::message::validate::Length`"
 )]
 pub trait Length {
-    /// The length, `None` for an absent value.
+    /// Returns the length; `None` for an absent value.
     fn size(&self) -> Option<Size>;
 }
 
 /// A value that is a text.
 #[diagnostic::on_unimplemented(
-    message = "this rule cannot check `{Self}`: it is no text",
+    message = "this rule cannot check `{Self}`: it is not a text",
     label = "only texts have a form",
     note = "an own type may implement `agentcore::message::validate::Text`"
 )]
 pub trait Text {
-    /// The text, `None` for an absent value.
+    /// Returns the text; `None` for an absent value.
     fn text(&self) -> Option<&str>;
 }
 
-/// A value that has a place between bounds.
+/// A value that can be compared with bounds.
 #[diagnostic::on_unimplemented(
-    message = "`range` cannot check `{Self}`: it is no number",
+    message = "`range` cannot check `{Self}`: it is not a number",
     label = "only numbers are in a range",
     note = "`length` checks a text or a collection; an own type may implement `agentcore::message::validate::Number`"
 )]
 pub trait Number {
-    /// What it is compared as.
+    /// The type of the comparison.
     type Value: PartialOrd + Display;
 
-    /// The number, `None` for an absent value.
+    /// Returns the number; `None` for an absent value.
     fn number(&self) -> Option<Self::Value>;
 }
 

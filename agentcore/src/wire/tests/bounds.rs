@@ -1,4 +1,4 @@
-//! What a client can make the decoder keep.
+//! Limits of the memory and time that a client can make the decoder use.
 
 use super::*;
 use crate::error::CloseCode;
@@ -33,14 +33,14 @@ fn the_limit_itself_is_allowed() {
 fn fragments_are_limited_by_their_sum() {
     let mut decoder = Decoder::new(LIMITS);
     assert_eq!(feed(&mut decoder, &frame(BINARY, &vec![0; MAX - 10])), (vec![], None));
-    // A control frame does not count.
+    // A control frame does not count towards the sum.
     let ping = Seen::Ping(vec![7; 125]);
     assert_eq!(feed(&mut decoder, &frame(FIN | PING, &[7; 125])), (vec![ping], None));
     assert_eq!(feed(&mut decoder, &frame(CONTINUATION, &[0; 10])), (vec![], None));
     assert_eq!(feed(&mut decoder, &header(CONTINUATION, 1, [0; 4])), (vec![], Some(TOO_BIG)));
     assert_eq!(decoder.kept(), 0);
 
-    // The sum with what is announced must not overflow.
+    // Adding the announced length must not overflow.
     let mut decoder = Decoder::new(DecoderLimits { max_message: usize::MAX, ..LIMITS });
     assert_eq!(feed(&mut decoder, &frame(BINARY, &[0; 10])), (vec![], None));
     let (_, violation) = feed(&mut decoder, &header(CONTINUATION, i64::MAX as u64, [0; 4]));
@@ -51,7 +51,7 @@ fn fragments_are_limited_by_their_sum() {
 fn a_header_that_is_refused_allocates_nothing() {
     let sum_too_big = [frame(BINARY, &[0; 10]), header(CONTINUATION, MAX as u64 - 9, [0; 4])].concat();
     let alone = [MAX as u64 + 1, 1 << 40, i64::MAX as u64].map(|len| (header(FIN | BINARY, len, [1, 2, 3, 4]), 0));
-    // Of fragments, the first one's ten bytes were kept, in the smallest buffer.
+    // The ten bytes of the first fragment are kept in the smallest buffer.
     for (mut stream, kept) in alone.into_iter().chain([(sum_too_big, 1024)]) {
         let mut decoder = Decoder::new(LIMITS);
         let allocated = allocation_counter::measure(|| {
@@ -64,9 +64,9 @@ fn a_header_that_is_refused_allocates_nothing() {
     }
 }
 
-/// An allocation of such a size would end the process.
+/// An allocation of the announced size would end the process.
 #[test]
-fn what_is_announced_is_not_allocated() {
+fn an_announced_length_is_not_allocated() {
     let mut decoder = Decoder::new(DecoderLimits { max_message: usize::MAX, ..LIMITS });
     for len in [i64::MAX as u64, 1 << 62, 1 << 50] {
         assert_eq!(feed(&mut decoder, &header(BINARY, len, [0; 4])), (vec![], None));
@@ -86,7 +86,7 @@ fn a_message_in_pieces_takes_at_most_twice_its_bytes() {
         sent += chunk.len();
         assert!(decoder.kept() <= (2 * sent).clamp(1024, MAX), "{} for {sent}", decoder.kept());
     }
-    // A small message takes no more than it needs.
+    // A small message takes only the bytes that it needs.
     let mut decoder = Decoder::new(LIMITS);
     assert_eq!(feed(&mut decoder, &frame(FIN | TEXT, &[b'x'; 100])[..50]), (vec![], None));
     assert_eq!(decoder.kept(), 100);
@@ -109,9 +109,9 @@ fn an_idle_connection_keeps_nothing() {
     assert_eq!((decoder.kept(), decoder.is_mid_message()), (0, false));
 }
 
-/// Each byte is looked at a bounded number of times, however it comes: a million single bytes take well under a second.
+/// Each byte is examined a bounded number of times: a million single bytes take well under a second.
 #[test]
-fn a_message_that_comes_byte_by_byte_is_not_read_again_and_again() {
+fn a_message_that_arrives_byte_by_byte_takes_linear_time() {
     let payload = "é".repeat(MAX / 2);
     let stream = frame(FIN | TEXT, payload.as_bytes());
     let began = std::time::Instant::now();

@@ -1,8 +1,8 @@
 use super::*;
 
-/// The examples of RFC 6455 5.7 that a client may send, with their bytes.
+/// The examples of RFC 6455 5.7 that a client may send.
 #[test]
-fn the_examples_of_the_rfc() {
+fn the_examples_of_the_rfc_are_decoded() {
     let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
     assert_eq!(decode(&hello), (vec![text("Hello")], None));
 
@@ -24,7 +24,7 @@ fn each_form_of_the_length_is_read() {
     }
 }
 
-/// RFC 6455 5.2 wants the shortest form, but what a longer one means is clear.
+/// RFC 6455 5.2 demands the shortest form, but a longer one is unambiguous.
 #[test]
 fn a_length_in_a_longer_form_than_needed_is_read() {
     let short = [0x81, 0x80 | 126, 0, 2, 0, 0, 0, 0, b'h', b'i'];
@@ -65,7 +65,7 @@ fn a_stream_cut_anywhere_decodes_to_the_same() {
 }
 
 #[test]
-fn empty_messages_in_any_number_of_frames() {
+fn empty_messages_may_have_any_number_of_frames() {
     let mut stream = frame(TEXT, b"");
     for _ in 0..10 {
         stream.extend(frame(CONTINUATION, b""));
@@ -79,7 +79,7 @@ fn empty_messages_in_any_number_of_frames() {
 }
 
 #[test]
-fn close_frames_that_may_be_sent() {
+fn close_frames_with_sendable_codes_are_decoded() {
     assert_eq!(decode(&frame(FIN | CLOSE, b"")), (vec![Seen::Close(None)], None));
     for code in [1000_u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999] {
         let close = frame(FIN | CLOSE, &code.to_be_bytes());
@@ -91,7 +91,7 @@ fn close_frames_that_may_be_sent() {
 }
 
 #[test]
-fn the_decoder_says_whether_a_message_has_begun() {
+fn the_decoder_knows_whether_a_message_has_begun() {
     let stream = [frame(TEXT, b"a"), frame(FIN | PING, b""), frame(FIN | CONTINUATION, b"b")].concat();
     let mut decoder = Decoder::new(LIMITS);
     assert!(!decoder.is_mid_message());

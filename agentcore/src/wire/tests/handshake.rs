@@ -9,7 +9,7 @@ fn accept(request: &Request<()>) -> Result<AcceptedHandshake, HandshakeRefusal> 
     crate::wire::accept(request, &KNOWN)
 }
 
-/// The request of RFC 6455 1.3 with other headers on top.
+/// The request of RFC 6455 1.3, with these headers replaced.
 fn request(headers: &[(&str, &str)]) -> Request<()> {
     let mut request = Request::builder()
         .uri("/chat")
@@ -29,7 +29,7 @@ fn request(headers: &[(&str, &str)]) -> Request<()> {
 }
 
 #[test]
-fn the_example_of_the_rfc() {
+fn the_example_of_the_rfc_is_accepted() {
     let accepted = accept(&request(&[])).unwrap();
     let headers = accepted.response.headers();
     assert_eq!(accepted.response.status(), StatusCode::SWITCHING_PROTOCOLS);
@@ -39,7 +39,7 @@ fn the_example_of_the_rfc() {
 }
 
 #[test]
-fn a_subprotocol_of_ours_is_chosen_among_others() {
+fn the_first_known_subprotocol_is_selected() {
     for offered in ["agentcore.v1.json", "graphql-ws, agentcore.v1.json", "agentcore.token.abc ,agentcore.v1.json"] {
         let accepted = accept(&request(&[("sec-websocket-protocol", offered)])).unwrap();
         assert_eq!(accepted.response.headers()[header::SEC_WEBSOCKET_PROTOCOL], "agentcore.v1.json", "{offered}");
@@ -55,7 +55,7 @@ fn a_subprotocol_of_ours_is_chosen_among_others() {
 }
 
 #[test]
-fn requests_that_are_no_handshake() {
+fn requests_that_are_not_a_handshake_are_refused() {
     for (name, value, status) in [
         ("upgrade", "h2c", StatusCode::UPGRADE_REQUIRED),
         ("connection", "keep-alive", StatusCode::UPGRADE_REQUIRED),

@@ -1,5 +1,5 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends so")]
-//! The decoder against RFC 6455: what it accepts, what it refuses, and what it keeps.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+//! Tests of the decoder against RFC 6455: what it accepts, what it refuses, and how much it keeps.
 
 mod bounds;
 mod golden;
@@ -107,12 +107,12 @@ fn feed_cut(decoder: &mut Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, 
     (seen, None)
 }
 
-/// What a new decoder makes of `bytes`.
+/// Decodes `bytes` with a new decoder.
 fn decode(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
     feed(&mut Decoder::new(LIMITS), bytes)
 }
 
-/// The same, one byte after the other.
+/// Decodes `bytes` with a new decoder, one byte at a time.
 fn decode_bytewise(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
     feed_cut(&mut Decoder::new(LIMITS), bytes, &(1..bytes.len()).collect::<Vec<_>>())
 }

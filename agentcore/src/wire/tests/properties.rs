@@ -3,13 +3,13 @@ use proptest::sample::Index;
 
 use super::*;
 
-/// A message and how it is sent.
+/// A message and the frames that carry it.
 #[derive(Debug, Clone)]
 struct Sent {
     text: Option<String>,
     data: Vec<u8>,
     cuts: Vec<Index>,
-    /// Control frames before the fragments, each with the fragment it stands before.
+    /// Control frames between the fragments, each with the fragment that it precedes.
     controls: Vec<(Index, u8, Vec<u8>)>,
     mask: [u8; 4],
 }
@@ -28,7 +28,7 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 impl Sent {
-    /// Its frames, and what is to be seen of them.
+    /// Appends its frames to the stream, and the expected events to `seen`.
     fn frames(&self, stream: &mut Vec<u8>, seen: &mut Vec<Seen>) {
         let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut.index(self.data.len() + 1)).collect();
         cuts.extend([0, self.data.len()]);
@@ -69,7 +69,7 @@ fn positions(cuts: &[Index], len: usize) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn messages_come_out_as_they_went_in(
+    fn messages_are_decoded_as_they_were_sent(
         messages in prop::collection::vec(sent(), 0..6),
         cuts in prop::collection::vec(any::<Index>(), 0..40),
     ) {
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_end(
+    fn any_bytes_are_decoded_within_the_bounds(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         cuts in prop::collection::vec(any::<Index>(), 0..20),
         max_message in 0..200_usize,

@@ -1,7 +1,8 @@
 use super::*;
 use crate::error::CloseCode;
 
-/// `bytes` breach the protocol after `before`, fed whole and bytewise, and the decoder stays at that.
+/// Checks that `bytes` violate the protocol after the events `before`, fed whole and bytewise, and that the violation
+/// persists.
 #[track_caller]
 fn refused(bytes: &[u8], before: &[Seen], code: CloseCode, text: &str) {
     let found = decode(bytes);
@@ -23,7 +24,7 @@ fn protocol_error(bytes: &[u8], text: &str) {
 }
 
 #[test]
-fn an_unmasked_frame() {
+fn an_unmasked_frame_is_refused() {
     for bytes in [
         vec![0x81, 0x05, b'H', b'e', b'l', b'l', b'o'],
         vec![0x88, 0x00],
@@ -36,7 +37,7 @@ fn an_unmasked_frame() {
 }
 
 #[test]
-fn a_reserved_bit() {
+fn a_reserved_bit_is_refused() {
     for bit in [0x40, 0x20, 0x10, 0x70] {
         for opcode in [TEXT, BINARY, CLOSE, PING, PONG] {
             protocol_error(&frame(FIN | bit | opcode, b"x"), "a reserved bit is set");
@@ -45,7 +46,7 @@ fn a_reserved_bit() {
 }
 
 #[test]
-fn an_unknown_opcode() {
+fn an_unknown_opcode_is_refused() {
     for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
         protocol_error(&frame(FIN | opcode, b"x"), "an unknown opcode");
         protocol_error(&frame(opcode, b""), "an unknown opcode");
@@ -53,7 +54,7 @@ fn an_unknown_opcode() {
 }
 
 #[test]
-fn a_control_frame_that_is_long_or_fragmented() {
+fn a_long_or_fragmented_control_frame_is_refused() {
     for opcode in [CLOSE, PING, PONG] {
         protocol_error(&frame(opcode, b"x"), "a control frame must not be fragmented");
         protocol_error(&frame(FIN | opcode, &[b'x'; 126]), "a control frame has at most 125 bytes");
@@ -63,7 +64,7 @@ fn a_control_frame_that_is_long_or_fragmented() {
 }
 
 #[test]
-fn frames_that_do_not_follow_each_other() {
+fn frames_out_of_sequence_are_refused() {
     let nothing = "a continuation frame without a message to continue";
     protocol_error(&frame(FIN | CONTINUATION, b"x"), nothing);
     protocol_error(&frame(CONTINUATION, b""), nothing);
@@ -75,18 +76,18 @@ fn frames_that_do_not_follow_each_other() {
     for second in [TEXT, BINARY, FIN | TEXT, FIN | BINARY] {
         let inside = [frame(TEXT, b"a"), frame(FIN | PING, b"p"), frame(second, b"b")].concat();
         let before = [Seen::Ping(b"p".to_vec())];
-        refused(&inside, &before, CloseCode::Protocol, "a new message before the end of the one before");
+        refused(&inside, &before, CloseCode::Protocol, "a new message before the end of the previous one");
     }
 }
 
 #[test]
-fn a_length_with_its_highest_bit() {
+fn a_length_with_its_highest_bit_is_refused() {
     protocol_error(&header(FIN | BINARY, 1 << 63, [0; 4]), "a length has at most 63 bits");
     protocol_error(&header(FIN | TEXT, u64::MAX, [0; 4]), "a length has at most 63 bits");
 }
 
 #[test]
-fn a_close_frame_that_must_not_be_sent() {
+fn a_close_frame_with_a_code_that_must_not_be_sent_is_refused() {
     protocol_error(&frame(FIN | CLOSE, b"\x03"), "a close frame with half a code");
     let codes = (0..=999).chain([1004, 1005, 1006, 1015]).chain(1016..=2999).chain(5000..=5100).chain([u16::MAX]);
     for code in codes {
@@ -98,7 +99,7 @@ fn a_close_frame_that_must_not_be_sent() {
     }
 }
 
-/// Texts that are no UTF-8, each with the position of the byte at which that is certain; the length when it is cut.
+/// Texts that are not UTF-8, each with the position of the byte that proves it; the length for an incomplete text.
 const NOT_UTF8: [(&[u8], usize); 12] = [
     (b"\xff", 0),
     (b"ab\x80", 2),
@@ -115,7 +116,7 @@ const NOT_UTF8: [(&[u8], usize); 12] = [
 ];
 
 #[test]
-fn a_text_that_is_not_utf8() {
+fn a_text_that_is_not_utf8_is_refused() {
     for (bad, _) in NOT_UTF8 {
         refused(&frame(FIN | TEXT, bad), &[], CloseCode::Invalid, "text is not UTF-8");
         for cut in 0..=bad.len() {
@@ -132,7 +133,7 @@ fn a_text_that_is_not_utf8() {
 fn bytes_that_are_not_utf8_are_refused_before_the_frame_is_complete() {
     for (bad, at) in NOT_UTF8.into_iter().filter(|(bad, at)| at < &bad.len()) {
         let mask = [1, 2, 3, 4];
-        // Much more is announced than comes.
+        // The header announces more than the stream holds.
         let mut stream = header(FIN | TEXT, 1000, mask);
         stream.extend(masked(bad, mask));
         let start = stream.len() - bad.len();
@@ -148,14 +149,14 @@ fn bytes_that_are_not_utf8_are_refused_before_the_frame_is_complete() {
             }
             assert_eq!(refused_at, Some(at / step), "{bad:02x?} in steps of {step}");
         }
-        // The same in a fragment that is not the last.
+        // The same holds for a fragment that is not the last.
         let (seen, violation) = decode(&frame(TEXT, bad));
         assert_eq!((seen, violation), (vec![], Some(Violation::Utf8)));
     }
 }
 
 #[test]
-fn too_many_frames() {
+fn a_message_with_too_many_frames_is_refused() {
     let mut decoder = Decoder::new(DecoderLimits { max_frames: 3, ..LIMITS });
     let three = [frame(TEXT, b"a"), frame(CONTINUATION, b""), frame(FIN | CONTINUATION, b"b")].concat();
     assert_eq!(feed(&mut decoder, &[three.clone(), three].concat()), (vec![text("ab"), text("ab")], None));

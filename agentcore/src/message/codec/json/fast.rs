@@ -1,7 +1,7 @@
-//! Writing JSON with sonic-rs, which finds what a text must escape 32 bytes at a time.
+//! Writes JSON with sonic-rs, which scans texts for characters to escape 32 bytes at a time.
 //!
-//! Every byte is the one that serde_json writes: what this writer refuses or cannot know is written by serde_json. It
-//! only writes. What clients send is read by serde_json, with its limits, as no unsafe parser gains enough there.
+//! The output equals that of serde_json byte for byte: values that sonic-rs refuses or does not know are written by
+//! serde_json. Reading stays with serde_json and its limits; `docs/codecs.md` has the measurements.
 
 #[cfg(test)]
 mod tests;
@@ -9,8 +9,8 @@ mod tests;
 use memchr::memchr_iter;
 use serde::Serialize;
 
-/// How serde_json names the fields of its own types, such as `RawValue`: the text that they hold is to be written as it
-/// is, which only serde_json knows.
+/// The prefix of the field names in serde_json's own types, such as `RawValue`. Only serde_json knows that their text is
+/// written as it is.
 const PRIVATE: &[u8] = b"$serde_json::private::";
 
 pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> serde_json::Result<()> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The texts of the rules that `check` breaks, each with its field and its rule.
+/// Returns the field, the rule and the text of each rule that `check` breaks.
 fn broken(check: impl FnOnce(&mut ValidationReport)) -> Vec<(String, std::borrow::Cow<'static, str>, String)> {
     let mut report = ValidationReport::default();
     report.field("field", check);
@@ -22,7 +22,7 @@ const fn between(min: usize, max: usize) -> LengthBounds {
 }
 
 #[test]
-fn a_length_says_what_is_wanted_and_what_is_there() {
+fn a_broken_length_names_the_bounds_and_the_actual_length() {
     let text = |bounds, value: &str| text_of(|report| length(value, bounds, None, report));
     assert_eq!(text(between(1, 50), "").unwrap(), "must have 1 to 50 characters, it has 0");
     assert_eq!(text(between(2, 2), "abc").unwrap(), "must have 2 characters, it has 3");
@@ -35,7 +35,7 @@ fn a_length_says_what_is_wanted_and_what_is_there() {
 }
 
 #[test]
-fn the_length_of_a_text_is_in_characters_and_of_a_collection_in_elements() {
+fn texts_are_measured_in_characters_and_collections_in_elements() {
     assert_eq!(text_of(|report| length("äöü", between(3, 3), None, report)), None);
     let numbers = vec![1, 2, 3];
     let text = text_of(|report| length(&numbers, between(1, 2), None, report)).unwrap();
@@ -43,7 +43,7 @@ fn the_length_of_a_text_is_in_characters_and_of_a_collection_in_elements() {
 }
 
 #[test]
-fn a_rule_on_an_absent_value_is_not_checked() {
+fn an_absent_value_breaks_no_rule() {
     assert_eq!(text_of(|report| length(&None::<String>, between(1, 2), None, report)), None);
     assert_eq!(text_of(|report| email(&None::<String>, None, report)), None);
     assert!(text_of(|report| length(&Some(String::new()), between(1, 2), None, report)).is_some());
@@ -51,7 +51,7 @@ fn a_rule_on_an_absent_value_is_not_checked() {
 }
 
 #[test]
-fn a_range_says_its_bounds() {
+fn a_broken_range_names_its_bounds() {
     let bounds = |min, max, exclusive_min, exclusive_max| RangeBounds { min, max, exclusive_min, exclusive_max };
     let text = |bounds, value: i32| text_of(|report| range(&value, bounds, None, report));
     assert_eq!(text(bounds(Some(1), Some(100), None, None), 0).unwrap(), "must be from 1 to 100, it is 0");
@@ -63,13 +63,13 @@ fn a_range_says_its_bounds() {
 }
 
 #[test]
-fn not_a_number_is_in_no_range() {
+fn nan_is_outside_every_range() {
     let bounds = RangeBounds { min: Some(0.0), max: None, exclusive_min: None, exclusive_max: None };
     assert_eq!(text_of(|report| range(&f64::NAN, bounds, None, report)).unwrap(), "must be at least 0, it is NaN");
 }
 
 #[test]
-fn a_message_of_the_users_own_replaces_the_text() {
+fn a_custom_message_replaces_the_text() {
     let text = text_of(|report| length("", between(1, 2), Some("must not be empty"), report));
     assert_eq!(text.unwrap(), "must not be empty");
 }
@@ -89,7 +89,7 @@ fn an_email_address_and_a_url_are_recognized() {
 }
 
 #[test]
-fn a_pattern_that_is_none_refuses_everything_and_is_found_at_start() {
+fn an_invalid_pattern_refuses_every_text_and_is_reported_at_start() {
     static GOOD: InlinePattern = InlinePattern::new("^[a-z]+$");
     static BAD: InlinePattern = InlinePattern::new("[");
     assert_eq!(text_of(|report| regex("abc", &GOOD, None, report)), None);
@@ -97,7 +97,7 @@ fn a_pattern_that_is_none_refuses_everything_and_is_found_at_start() {
     assert!(text_of(|report| regex("abc", &BAD, None, report)).is_some());
     let wrong = check_inline("Say", &[&GOOD, &BAD]).unwrap_err();
     assert_eq!(wrong.len(), 1);
-    assert!(wrong[0].starts_with("the pattern `[` of message `Say` is no regular expression: "), "{}", wrong[0]);
+    assert!(wrong[0].starts_with("the pattern `[` of message `Say` is not a regular expression: "), "{}", wrong[0]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ impl Validate for Line {
 }
 
 #[test]
-fn the_path_of_a_nested_value_leads_to_it() {
+fn a_nested_value_is_reported_with_its_path() {
     let lines = vec![Line("ok".to_owned()), Line(String::new())];
     let paths =
         |check: &dyn Fn(&mut ValidationReport)| broken(check).into_iter().map(|(path, ..)| path).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test ends so")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::message::codec::tests::values;
 
 use super::write_data;
 
-/// What is written, or the text of the error; the buffer before it stays as it was.
+/// Returns the written JSON or the text of the error, and checks that the bytes before it stay.
 fn fast<T: Serialize>(value: &T) -> Result<String, String> {
     let mut buffer = b"before".to_vec();
     write_data(&mut buffer, value).map_err(|error| error.to_string())?;
@@ -25,7 +25,7 @@ fn plain<T: Serialize>(value: &T) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
 }
 
-/// A map with one key twice.
+/// A map that has one key twice.
 struct Key<T>(T);
 
 impl<T: Serialize> Serialize for Key<T> {
@@ -37,7 +37,7 @@ impl<T: Serialize> Serialize for Key<T> {
     }
 }
 
-/// A list that promises more or fewer values than it has.
+/// A list that announces another number of values than it has.
 struct Promise(usize);
 
 impl Serialize for Promise {
@@ -64,7 +64,7 @@ impl Serialize for Octets {
     }
 }
 
-/// Fails behind its first value.
+/// Fails after its first value.
 struct Broken;
 
 impl Serialize for Broken {
@@ -125,7 +125,7 @@ macro_rules! each_alone_and_as_a_key {
 }
 
 #[test]
-fn every_kind_of_value_is_written_or_refused_as_serde_json_does() {
+fn every_kind_of_value_is_written_or_refused_as_by_serde_json() {
     each_alone_and_as_a_key![
         (),
         None::<u8>,
@@ -171,7 +171,7 @@ fn every_kind_of_value_is_written_or_refused_as_serde_json_does() {
 }
 
 #[test]
-fn floats_are_written_as_serde_json_does() {
+fn floats_are_written_as_by_serde_json() {
     each_alone_and_as_a_key![f32::NAN, f64::NAN, f32::INFINITY, f64::NEG_INFINITY, -0.0_f32, -0.0_f64];
     for float in [0.1, 1e15, 1e16, 1e17, 1e21, 1e-5, 1e-6, 1e-7, 5e-324, f64::MAX, f64::MIN_POSITIVE, 16_777_216.0] {
         each_alone_and_as_a_key![float, -float];
@@ -182,12 +182,12 @@ fn floats_are_written_as_serde_json_does() {
 }
 
 #[test]
-fn json_that_is_there_already_is_written_as_it_is() {
+fn raw_json_is_written_unchanged() {
     let raw = RawValue::from_string(r#"{"a" : [1, 2]}"#.to_owned()).unwrap();
     assert_eq!(fast(&raw).unwrap(), r#"{"a" : [1, 2]}"#);
     let nested = BTreeMap::from([("price", json!("5 $")), ("raw", serde_json::to_value(&raw).unwrap())]);
     assert_eq!(fast(&(&nested, &raw)), plain(&(&nested, &raw)));
-    // A user who writes the name gets it back as any other text.
+    // The private name in an ordinary text is written as any other text.
     let text = "$ and $serde_json::private::RawValue";
     assert_eq!(fast(&text), plain(&text));
 }
@@ -196,7 +196,7 @@ fn json_that_is_there_already_is_written_as_it_is() {
 fn a_text_of_every_length_has_its_special_characters_escaped() {
     for special in ["\"", "\\", "\0", "\u{1f}", "\n", "\u{7f}", "é", "\u{2028}", "🎉"] {
         for len in 0..100 {
-            // Alone in its allocation, so that no byte behind it belongs to it.
+            // A boxed text ends with its allocation, so reading past it would be noticed.
             let text = format!("{}{special}{}", "x".repeat(len), "y".repeat(len % 7)).into_boxed_str();
             assert_eq!(fast(&text), plain(&text));
         }
@@ -207,19 +207,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_value_is_written_as_serde_json_does(value in values()) {
+    fn any_value_is_written_as_by_serde_json(value in values()) {
         prop_assert_eq!(fast(&value), plain(&value));
     }
 
     #[test]
-    fn any_float_is_written_as_serde_json_does(double: u64, single: u32) {
+    fn any_float_is_written_as_by_serde_json(double: u64, single: u32) {
         let (double, single) = (f64::from_bits(double), f32::from_bits(single));
         prop_assert_eq!(fast(&double), plain(&double));
         prop_assert_eq!(fast(&single), plain(&single));
     }
 
     #[test]
-    fn any_text_is_written_as_serde_json_does(text in r#"[ -~]{0,40}[\x00-\x20"\\é🎉]{0,9}[ -~é]{0,150}"#) {
+    fn any_text_is_written_as_by_serde_json(text in r#"[ -~]{0,40}[\x00-\x20"\\é🎉]{0,9}[ -~é]{0,150}"#) {
         prop_assert_eq!(fast(&text), plain(&text));
     }
 }
