@@ -1,4 +1,4 @@
-//! Who is let in: the rules, without a clock or a network.
+//! Admission of connections and groups: the rules, without a clock or a network.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,32 +8,32 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::error::Error;
 use crate::id::UserId;
 
-/// How many connections and groups are admitted, over all nodes.
+/// The number of connections and groups that are admitted, over all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {
-    /// Connections in all.
+    /// Total number of connections.
     pub total: usize,
-    /// Connections of one user.
+    /// Number of connections of one user.
     pub per_user: usize,
-    /// Connections of one address.
+    /// Number of connections from one address.
     pub per_ip: usize,
-    /// Groups in all; one that has members on several nodes counts on each.
+    /// Total number of groups; a group counts once on each node where it has members.
     pub groups: usize,
 }
 
-/// A connection that asks for a place, and later gives it back.
+/// A connection that is admitted and later released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Admission {
-    /// Whose it is.
+    /// The user of the connection.
     pub user: UserId,
-    /// Where it comes from, as it is counted: `None` when it is not.
+    /// The address by which the connection is counted; `None` if addresses are not counted.
     pub ip: Option<IpAddr>,
 }
 
 impl Admission {
-    /// A connection of `user` from `ip`. An IPv6 address counts as its /64 network: whoever has one address there has
-    /// all of them.
+    /// Creates the admission of a connection of `user` from `ip`. An IPv6 address counts as its /64 network, because a
+    /// client usually controls all addresses of it.
     #[must_use]
     pub fn new(user: UserId, ip: Option<IpAddr>) -> Self {
         let ip = ip.map(|ip| match ip.to_canonical() {
@@ -44,7 +44,7 @@ impl Admission {
     }
 }
 
-/// Which bound was met.
+/// The limit because of which a connection or group was refused.
 #[derive(Debug)]
 pub enum Refused {
     /// `MAX_TOTAL_CONNECTIONS`.
@@ -59,7 +59,7 @@ pub enum Refused {
     Backend(Error),
 }
 
-/// The places that are taken. Whoever shares it keeps check and count one step.
+/// The admitted connections and groups. The caller locks the table, so that check and count are one step.
 #[derive(Debug, Default)]
 pub struct AdmissionTable {
     total: usize,
@@ -69,19 +69,19 @@ pub struct AdmissionTable {
 }
 
 impl AdmissionTable {
-    /// Takes a place for a connection.
+    /// Admits a connection.
     ///
     /// # Errors
-    /// Which bound is met; then nothing has changed.
+    /// The limit that is reached; the table is unchanged.
     pub fn admit(&mut self, limits: &AdmissionLimits, admission: &Admission) -> Result<(), Refused> {
         if self.total >= limits.total {
             return Err(Refused::Total);
         }
-        if taken(&self.users, &admission.user) >= limits.per_user {
+        if count(&self.users, &admission.user) >= limits.per_user {
             return Err(Refused::User);
         }
         if let Some(ip) = &admission.ip {
-            if taken(&self.ips, ip) >= limits.per_ip {
+            if count(&self.ips, ip) >= limits.per_ip {
                 return Err(Refused::Ip);
             }
             *self.ips.entry(*ip).or_default() += 1;
@@ -91,21 +91,21 @@ impl AdmissionTable {
         Ok(())
     }
 
-    /// Gives the place of a connection back. One that was not taken is a fault of the caller, which would let in one too
-    /// many; it never makes the count wrap around, after which nobody would be let in.
+    /// Releases a connection. It must have been admitted: otherwise one connection too many is admitted later. The counts
+    /// saturate at zero, because after a wrap-around every connection would be refused.
     pub fn release(&mut self, admission: &Admission) {
-        debug_assert!(self.total > 0, "a place that nobody took is given back");
+        debug_assert!(self.total > 0, "released a connection that was not admitted");
         self.total = self.total.saturating_sub(1);
-        give_back(&mut self.users, admission.user.clone());
+        decrement(&mut self.users, admission.user.clone());
         if let Some(ip) = admission.ip {
-            give_back(&mut self.ips, ip);
+            decrement(&mut self.ips, ip);
         }
     }
 
-    /// Takes a place for a group.
+    /// Admits a group.
     ///
     /// # Errors
-    /// [`Refused::Groups`]; then nothing has changed.
+    /// [`Refused::Groups`]; the table is unchanged.
     pub fn admit_group(&mut self, limits: &AdmissionLimits) -> Result<(), Refused> {
         if self.groups >= limits.groups {
             return Err(Refused::Groups);
@@ -114,34 +114,34 @@ impl AdmissionTable {
         Ok(())
     }
 
-    /// Gives the place of a group back.
+    /// Releases a group.
     pub fn release_group(&mut self) {
-        debug_assert!(self.groups > 0, "a group's place that nobody took is given back");
+        debug_assert!(self.groups > 0, "released a group that was not admitted");
         self.groups = self.groups.saturating_sub(1);
     }
 
-    /// How many connections have a place.
+    /// Returns the number of admitted connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.total
     }
 
-    /// How many groups have a place.
+    /// Returns the number of admitted groups.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.groups
     }
 }
 
-fn taken<K: Eq + Hash>(places: &HashMap<K, usize>, key: &K) -> usize {
-    places.get(key).copied().unwrap_or(0)
+fn count<K: Eq + Hash>(counts: &HashMap<K, usize>, key: &K) -> usize {
+    counts.get(key).copied().unwrap_or(0)
 }
 
-fn give_back<K: Eq + Hash>(places: &mut HashMap<K, usize>, key: K) {
-    if let Entry::Occupied(mut entry) = places.entry(key) {
+fn decrement<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut entry) = counts.entry(key) {
         match entry.get_mut() {
             0 | 1 => drop(entry.remove()),
-            places => *places -= 1,
+            count => *count -= 1,
         }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_counted_as_the_network_that_one_client_has() {
+    fn an_ipv6_address_counts_as_its_64_network() {
         let user = UserId::new("ada").unwrap();
         for (address, counted) in [
             ("198.51.100.7", "198.51.100.7"),

@@ -1,7 +1,7 @@
-//! The backend of a node that is alone: everything is in the process.
+//! The backend of a single node: all state is in the process.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -15,14 +15,16 @@ use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::OutboundMessage;
 use crate::supervise::SupervisedTask;
+use crate::sync::{Mutex, lock};
 
-/// One node, no other process needed.
+/// The backend of a cluster that consists of one node.
 ///
-/// There is nobody to carry messages to; admission, rates and presence are decided here, under a lock each.
+/// It has no other nodes to carry messages to. Admission, rate limits and presence are each decided under a lock of
+/// their own.
 #[derive(Default)]
 pub struct MemoryBackend {
     started: OnceLock<MemoryNode>,
-    admitted: Mutex<AdmissionTable>,
+    admissions: Mutex<AdmissionTable>,
     rates: ShardedLimiter,
     presence: Arc<LocalPresence>,
 }
@@ -34,16 +36,17 @@ struct MemoryNode {
     leaves: SupervisedTask,
 }
 
-/// The table and the bell that tells the task of a new leave. The lock is held while a message is delivered, so that
-/// joins and leaves arrive in the order in which they happened.
+/// Presence on this node.
 #[derive(Debug, Default)]
 struct LocalPresence {
+    /// Locked while a message is delivered, so that join and leave messages arrive in the order of the changes.
     table: tokio::sync::Mutex<PresenceTable>,
-    bell: Notify,
+    /// Wakes [`send_leaves`] after a connection has gone.
+    changed: Notify,
 }
 
 impl MemoryBackend {
-    /// A backend for one node.
+    /// Creates a backend for one node.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -53,10 +56,6 @@ impl MemoryBackend {
         self.started().map(|started| started.node.limits).map_err(Refused::Backend)
     }
 
-    fn admitted(&self) -> MutexGuard<'_, AdmissionTable> {
-        self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn started(&self) -> Result<&MemoryNode> {
         self.started.get().ok_or_else(|| Error::backend("the backend has not been started"))
     }
@@ -64,7 +63,7 @@ impl MemoryBackend {
 
 impl fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBackend").field("admitted", &self.admitted).finish_non_exhaustive()
+        f.debug_struct("MemoryBackend").field("admissions", &self.admissions).finish_non_exhaustive()
     }
 }
 
@@ -99,20 +98,20 @@ impl Backend for MemoryBackend {
 
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>> {
         let limits = self.limits();
-        Box::pin(std::future::ready(limits.and_then(|limits| self.admitted().admit(&limits, admission))))
+        Box::pin(std::future::ready(limits.and_then(|limits| lock(&self.admissions).admit(&limits, admission))))
     }
 
     fn release(&self, admission: &Admission) {
-        self.admitted().release(admission);
+        lock(&self.admissions).release(admission);
     }
 
     fn admit_group(&self) -> Async<'_, Result<(), Refused>> {
         let limits = self.limits();
-        Box::pin(std::future::ready(limits.and_then(|limits| self.admitted().admit_group(&limits))))
+        Box::pin(std::future::ready(limits.and_then(|limits| lock(&self.admissions).admit_group(&limits))))
     }
 
     fn release_group(&self) {
-        self.admitted().release_group();
+        lock(&self.admissions).release_group();
     }
 
     fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck {
@@ -138,7 +137,7 @@ impl Backend for MemoryBackend {
             let deliver = &self.started()?.deliver;
             let mut table = self.presence.table.lock().await;
             if let Some(message) = table.enter(presence) {
-                settle(deliver.deliver(message)).await;
+                complete(deliver.deliver(message)).await;
             }
             Ok(())
         })
@@ -149,9 +148,9 @@ impl Backend for MemoryBackend {
             let deliver = &self.started()?.deliver;
             let mut table = self.presence.table.lock().await;
             if let Some(message) = table.exit(&exit, Instant::now()) {
-                settle(deliver.deliver(message)).await;
+                complete(deliver.deliver(message)).await;
             }
-            self.presence.bell.notify_one();
+            self.presence.changed.notify_one();
             Ok(())
         })
     }
@@ -168,23 +167,23 @@ impl Backend for MemoryBackend {
     }
 }
 
-async fn settle(waiting: Option<Async<'static, ()>>) {
+async fn complete(waiting: Option<Async<'static, ()>>) {
     if let Some(waiting) = waiting {
         waiting.await;
     }
 }
 
-/// Sends leave messages when they are due.
+/// Background task that sends leave messages when they are due.
 async fn send_leaves(presence: Arc<LocalPresence>, deliver: Arc<dyn Deliver>) {
     loop {
         let due = presence.table.lock().await.next_due();
         match due {
-            None => presence.bell.notified().await,
+            None => presence.changed.notified().await,
             Some(due) => {
                 tokio::time::sleep_until(due).await;
                 let mut table = presence.table.lock().await;
                 while let Some(message) = table.take_due(Instant::now()) {
-                    settle(deliver.deliver(message)).await;
+                    complete(deliver.deliver(message)).await;
                 }
             }
         }

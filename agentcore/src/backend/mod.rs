@@ -1,8 +1,8 @@
-//! What joins nodes into one: the [`Backend`] trait, its contract, and the implementations.
+//! The contract between nodes: the [`Backend`] trait and its implementations.
 //!
-//! A backend carries messages to the other nodes and answers questions that concern all of them. Delivering to the
-//! connections of its own node is not its work: it hands what comes from elsewhere to [`Deliver`], which the
-//! connection manager implements. In one process, [`MemoryBackend`] is all that is needed; [`RedisBackend`] joins many.
+//! A backend carries messages to the other nodes and answers questions about the whole cluster. It does not write to
+//! connections: it hands messages of other nodes to [`Deliver`], which the connection manager implements.
+//! [`MemoryBackend`] serves a single process; [`RedisBackend`] joins many nodes.
 
 mod admission;
 mod memory;
@@ -13,7 +13,7 @@ mod redis;
 
 pub use admission::{Admission, AdmissionLimits, AdmissionTable, Refused};
 pub use memory::MemoryBackend;
-pub use presence::{GRACE, Presence, PresenceTable};
+pub use presence::{GRACE, Presence, PresenceExit, PresenceTable};
 pub(crate) use rate::ShardedLimiter;
 #[cfg(feature = "redis")]
 pub(crate) use rate::window_granularity;
@@ -34,116 +34,157 @@ use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::OutboundMessage;
 use crate::supervise::Supervisor;
 
-/// A boxed future: the trait is used as an object, so that one binary can choose its backend by a setting.
+/// A boxed future. `Backend` is used as a trait object, so that a setting selects the implementation at run time.
 pub type Async<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a backend is told of the node it serves.
+/// The node that a backend serves.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The node's name.
+    /// The name of the node.
     pub id: NodeId,
-    /// Random for each start, so that what an earlier life of the node left behind is not taken for its own.
+    /// Random number of this start of the node; tells its entries from those that an earlier start left behind.
     pub incarnation: u64,
-    /// The bounds that admission keeps.
+    /// Limits that admission enforces.
     pub limits: AdmissionLimits,
-    /// Runs the background tasks of the backend: one that panics is started again, and shows in `/health`.
+    /// Runs the background tasks of the backend: restarts a task that panics and reports it in `/health`.
     pub supervisor: Supervisor,
 }
 
-/// The other nodes, as one node sees them.
+/// The connection of one node to the other nodes.
 ///
 /// # Contract
-/// - **Subscriptions** are level-triggered: [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) say
-///   that the node's interest in a group may have changed; the backend reads [`Deliver::has_members`] when it acts, never
-///   replaying events, so first joins and last leaves may be announced in any order.
-/// - **Order**: messages for one recipient that one task publishes one after another reach each other node in that
-///   order, and none twice.
-/// - **Loss** is signalled: what could not be carried leads to [`Deliver::resync`], never to silence.
-/// - **Rates** are exact: a subject's messages never pass faster than its quotas say, whichever nodes they come to.
-/// - **Admission** is exact: check and count are one step, however many ask at once.
-/// - **Cancel safety**: dropping a returned future leaves the backend whole; what it was asked may or may not be done.
+/// - **Subscriptions** are level-triggered. [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) only
+///   say that the node's interest in a group may have changed. The backend reads [`Deliver::has_members`] when it acts
+///   and never replays calls, so they may arrive in any order.
+/// - **Order**: messages that one task publishes to one recipient reach every other node in the order of publication, at
+///   most once each.
+/// - **Loss** is reported: if messages for a node may have been lost, its [`Deliver::resync`] is called.
+/// - **Rate limits** are exact: over all nodes, a subject never exceeds its quotas.
+/// - **Admission** is exact: check and count are one atomic step under any concurrency.
+/// - **Cancel safety**: dropping a returned future leaves the backend consistent. The operation may or may not take
+///   effect.
+///
+/// Methods that return no future do not block and may be called from any task.
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
-    /// The name, as `BACKEND_TYPE` says it.
+    /// Returns the name by which `BACKEND_TYPE` selects this backend.
     fn name(&self) -> &'static str;
 
-    /// Joins the cluster. Called once, before anything else.
+    /// Joins the cluster. The caller calls it once, before any other method.
     ///
     /// # Errors
-    /// When the backend cannot be reached.
+    /// The backend cannot be reached, refuses the node, or already serves a node.
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>>;
 
-    /// Leaves the cluster: nothing of this node is left behind.
+    /// Leaves the cluster: publishes what is queued, then removes all state of this node.
     fn stop(&self) -> Async<'_, ()>;
 
-    /// A connection of this node has entered `group`. The future ends when messages of other nodes arrive for it;
-    /// `None` when they do already. An error: they cannot now, and will later; until then the connection may miss some, and
-    /// the caller tells it so. The others in the group are told with [`Deliver::resync`], as of any loss.
+    /// Subscribes this node to `group`; called after a connection of this node has joined it.
+    ///
+    /// Returns `None` if messages of other nodes already arrive. Otherwise the future resolves when they do.
+    ///
+    /// # Errors
+    /// The subscription cannot be made now; the backend makes it later. Until then the connection may miss messages, and
+    /// the caller sends it a resync. The backend calls [`Deliver::resync`] for the other members of the group.
     fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>>;
 
-    /// The last connection of this node has left `group`.
+    /// Ends the subscription to `group`; called after the last connection of this node has left it. The backend may delay
+    /// this in case a member comes back.
     fn unsubscribe(&self, group: &GroupName);
 
-    /// Hands a message to the other nodes; the own connections are served by the caller afterwards. It does not wait
-    /// for a round trip.
+    /// Publishes a message to the other nodes. The caller then delivers it to the connections of this node.
+    ///
+    /// Completes when the message is queued; it does not wait for a round trip to the other nodes.
     fn publish(&self, message: &OutboundMessage) -> Publish;
 
-    /// Takes a place for a connection, or says which bound is met. A refused one leaves nothing behind.
+    /// Admits a connection. A successful call is paired with one call of [`release`](Self::release).
+    ///
+    /// # Errors
+    /// The limit that is reached, or [`Refused::Backend`]. A refused connection is not counted.
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>>;
 
-    /// Gives the place of a connection back.
+    /// Releases the admission of a connection. A user is online while one of their connections is admitted.
     fn release(&self, admission: &Admission);
 
-    /// Takes a place for a group that gets its first member on this node, or says that there is none. A backend that
-    /// cannot ask the others now decides by what it knows: joining works without them.
+    /// Admits a group that is about to get its first member on this node. A successful call is paired with one call of
+    /// [`release_group`](Self::release_group).
+    ///
+    /// If the backend cannot reach the other nodes it decides by local state, so that joining works without them.
+    ///
+    /// # Errors
+    /// [`Refused::Groups`] or [`Refused::Backend`]. A refused group is not counted.
     fn admit_group(&self) -> Async<'_, Result<(), Refused>>;
 
-    /// Gives the place of a group back: the last member of this node has left it.
+    /// Releases the admission of a group whose last member has left this node.
     fn release_group(&self);
 
-    /// Decides whether a message of a user, an address or a key may pass, and counts it if so: in one step over all quotas
-    /// and all nodes, all of them or none, by the clock of the backend. [`RateLimiter`] has the rules. When it cannot decide,
-    /// it answers with an error, and the node that asked decides by what it has seen itself.
+    /// Decides whether a message passes the rate limit of a user, an address or a key, and counts it if it does.
+    ///
+    /// One atomic step over all quotas and all nodes, by the clock of the backend: the message is counted in all quotas
+    /// or in none. [`RateLimiter`] defines the algorithms. If the backend returns an error, the caller decides by the
+    /// messages that this node has seen.
     fn check_rate(&self, request: &RateRequest<'_>) -> RateCheck;
 
-    /// Notes that the number of connections that this node has in `group` may have changed. The backend may batch such
-    /// notes; it reads [`Deliver::group_count`] when it acts, because concurrent changes are noted in any order.
+    /// Notes that the number of connections that this node has in `group` may have changed.
+    ///
+    /// The backend may batch such notes. It reads [`Deliver::group_count`] when it acts, because concurrent changes are
+    /// noted in any order.
     fn group_count_changed(&self, group: &GroupName);
 
-    /// How many connections are in `group` over all nodes.
+    /// Returns the number of connections in `group` over all nodes.
+    ///
+    /// # Errors
+    /// The backend is not started or cannot be reached. It may instead return the count of this node.
     fn group_count<'a>(&'a self, group: &'a GroupName) -> Async<'a, Result<usize>>;
 
-    /// How many users have a connection on any node.
+    /// Returns the number of users with a connection on any node.
+    ///
+    /// # Errors
+    /// The backend is not started or cannot be reached. It may instead return the count of this node.
     fn online_count(&self) -> Async<'_, Result<usize>>;
 
-    /// Whether `user` has a connection on any node.
+    /// Returns whether `user` has a connection on any node.
+    ///
+    /// # Errors
+    /// The backend is not started, or it cannot be reached and the user has no connection on this node.
     fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>>;
 
-    /// Makes a connection's user present in a group; when it is the first one over all nodes, the others in the group
-    /// get the join message.
+    /// Makes the user of a connection present in a group. If it is the first connection of the user there over all nodes,
+    /// the other members get the join message.
+    ///
+    /// # Errors
+    /// The presence could not be recorded.
     fn enter(&self, presence: Presence) -> Async<'_, Result<()>>;
 
-    /// Takes a connection's presence back; when it was the user's last one, the others in the group get the leave
-    /// message: at once when the user left, after [`GRACE`] when the connection was lost, so that a reload is no leave.
+    /// Ends the presence of a connection. If it was the last connection of the user in the group over all nodes, the other
+    /// members get the leave message: at once if the connection left the group, after [`GRACE`] if it was lost, so that
+    /// reloading a page does not announce a leave.
+    ///
+    /// # Errors
+    /// The change could not be recorded.
     fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>>;
 
-    /// How many users are present in each of these groups, over all nodes, in the order of the groups. A user who may
-    /// come back within [`GRACE`] is not.
+    /// Returns the number of users present in each of `groups` over all nodes, in the same order. Excludes users who are
+    /// within [`GRACE`] after losing their last connection.
+    ///
+    /// # Errors
+    /// The counts could not be read.
     fn present_counts<'a>(&'a self, groups: &'a [GroupName]) -> Async<'a, Result<Vec<usize>>>;
 
-    /// What went wrong between the nodes since the start: kinds and counts, for `/metrics`.
+    /// Returns the kinds of failures between nodes with their number since the start, for `/metrics`.
     fn events(&self) -> Vec<(&'static str, u64)> {
         Vec::new()
     }
 
-    /// Asks every other node that may know, and waits for their answers no longer than `within`.
+    /// Asks all other nodes that may know the answer and collects their answers for at most `within`.
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers>;
 }
 
-/// What became of a message.
+/// The state of a message after [`Backend::publish`].
 pub enum Publish {
-    /// It is queued for the other nodes, or there is none that wants it. An error: it was not handed over.
+    /// The message is queued, or no other node needs it. On an error no other node gets it.
     Done(Result<()>),
-    /// The queue is full; the future ends when the message is in it.
+    /// The queue is full. The future resolves when the message is queued, or when it is given up as lost and will be
+    /// reported to the other nodes.
     Wait(Async<'static, Result<()>>),
 }
 
@@ -156,94 +197,85 @@ impl fmt::Debug for Publish {
     }
 }
 
-/// A presence that ends.
-#[derive(Debug, Clone, Copy)]
-pub struct PresenceExit<'a> {
-    /// Where.
-    pub group: &'a GroupName,
-    /// ConnectionSelector.
-    pub user: &'a UserId,
-    /// The connection that made the user present.
-    pub connection: ConnectionId,
-    /// The connection was lost, rather than left the group: the leave message waits.
-    pub lost: bool,
-}
-
-/// What a node asks the others.
+/// A question or request that a node sends to the other nodes.
 #[derive(Debug, Clone)]
 pub enum Question {
-    /// Which users are in a group.
+    /// Asks for the users in a group.
     Members(GroupName),
-    /// Which connections a user has.
+    /// Asks for the connections of a user.
     ConnectionsOf(UserId),
-    /// To close a user's connections.
+    /// Closes the connections of a user.
     Disconnect(UserId),
-    /// To deliver a message, and to say how many connections took it.
+    /// Delivers a message and asks how many connections took it.
     Deliver(OutboundMessage),
-    /// To bring connections into a group.
+    /// Adds connections to a group.
     Join(ConnectionSelector, GroupName),
-    /// To take connections out of a group.
+    /// Removes connections from a group.
     Leave(ConnectionSelector, GroupName),
 }
 
-/// Which connections join or leave.
+/// Selects the connections that join or leave a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionSelector {
-    /// One.
+    /// One connection.
     Connection(ConnectionId),
-    /// All of a user's.
+    /// All connections of a user.
     User(UserId),
 }
 
-/// What one node answers.
+/// The answer of one node to a [`Question`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The users in the group.
     Members(Vec<UserId>),
-    /// The user's connections.
+    /// The connections of the user.
     Connections(Vec<ConnectionId>),
-    /// How many connections it concerned: that were told to close, that took a message, that joined or left.
+    /// The number of connections that were closed, took the message, joined or left.
     Count(usize),
 }
 
-/// What the other nodes answered.
+/// The answers of the other nodes to a [`Question`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// One from each node that answered.
+    /// The answers that arrived in time; a long answer may arrive in several parts.
     pub answers: Vec<Answer>,
     /// Whether every node answered in time.
     pub complete: bool,
 }
 
-/// Why connections may have missed something.
+/// The cause of a possible loss of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResyncReason {
-    /// The backend lost something.
+    /// The backend lost messages.
     Backend,
-    /// A node vanished.
+    /// Another node disappeared without leaving the cluster.
     Peer,
 }
 
-/// The own node, as a backend sees it; the connection manager implements it.
+/// The local node as its backend sees it; implemented by the connection manager.
 pub trait Deliver: Send + Sync + 'static {
-    /// Gives a message to the connections of this node. A future only when a queue is full.
+    /// Delivers a message to the connections of this node. Returns a future only if a queue is full; it resolves when the
+    /// message is queued.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the message for connections whose queue was full.
     fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>>;
 
-    /// Whether a connection of this node is in `group`.
+    /// Returns whether a connection of this node is in `group`.
     fn has_members(&self, group: &GroupName) -> bool;
 
-    /// Whether `user` has a connection on this node.
+    /// Returns whether `user` has a connection on this node.
     fn has_user(&self, user: &UserId) -> bool;
 
-    /// How many connections of this node are in `group`.
+    /// Returns the number of connections of this node in `group`.
     fn group_count(&self, group: &GroupName) -> usize;
 
-    /// How many users have a connection on this node.
+    /// Returns the number of users with a connection on this node.
     fn user_count(&self) -> usize;
 
-    /// Answers a question of another node.
+    /// Answers a question of another node. Any requested change begins when the future is first polled.
     fn answer(&self, question: Question) -> Async<'static, Answer>;
 
-    /// Tells connections that something may be missing: those in `groups`, or all.
+    /// Tells connections that they may have missed messages: those in `groups`, or all of this node if `None`.
     fn resync(&self, groups: Option<&[GroupName]>, reason: ResyncReason);
 }

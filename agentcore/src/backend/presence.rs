@@ -1,4 +1,4 @@
-//! Who is present in which group: the rules, without a clock or a network.
+//! Presence: who is in which group. The rules, without a clock or a network.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,33 +8,46 @@ use tokio::time::Instant;
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 
-use super::PresenceExit;
-
-/// How long a user may be gone without having left: a page that reloads is back sooner.
+/// Time between the loss of a user's last connection and the leave message, so that a page reload does not announce a
+/// leave.
 pub const GRACE: Duration = Duration::from_secs(3);
 
 /// A connection that makes its user present in a group.
 #[derive(Debug, Clone)]
 pub struct Presence {
-    /// Where.
+    /// The group.
     pub group: GroupName,
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// The connection.
     pub connection: ConnectionId,
-    /// The JSON envelope that the others get when it is the user's first connection.
+    /// JSON envelope that the other members get when this is the user's first connection in the group.
     pub joined: bytes::Bytes,
-    /// The one they get when the last has gone; kept with the entry, so that another node can send it.
+    /// JSON envelope that the other members get after the user's last connection has gone. It is stored with the presence,
+    /// so that another node can send it.
     pub left: bytes::Bytes,
+}
+
+/// The end of a connection's presence in a group.
+#[derive(Debug, Clone, Copy)]
+pub struct PresenceExit<'a> {
+    /// The group.
+    pub group: &'a GroupName,
+    /// The user.
+    pub user: &'a UserId,
+    /// The connection that made the user present.
+    pub connection: ConnectionId,
+    /// Whether the connection was lost rather than left the group. If so, the leave message is delayed by [`GRACE`].
+    pub lost: bool,
 }
 
 /// The present users of a cluster whose state is in one process.
 #[derive(Debug, Default)]
 pub struct PresenceTable {
     present: HashMap<(GroupName, UserId), PresentUser>,
-    /// Leaves that wait, by their time: the grace is the same for all, so the oldest is at the front.
+    /// Pending leaves by due time. [`GRACE`] is the same for all, so the earliest is at the front.
     leaving: VecDeque<(Instant, GroupName, UserId)>,
-    /// How many users have a connection that makes them present, of each group that has one.
+    /// Number of users with a connection, for each group that has one.
     counts: HashMap<GroupName, usize>,
 }
 
@@ -42,12 +55,12 @@ pub struct PresenceTable {
 struct PresentUser {
     connections: Vec<ConnectionId>,
     left: bytes::Bytes,
-    /// When the leave is due; set while there is no connection.
+    /// Due time of the leave message; set while there is no connection.
     due: Option<Instant>,
 }
 
 impl PresenceTable {
-    /// Adds a connection; returns the join message if it is to be sent.
+    /// Adds a connection. Returns the join message if it must be sent.
     pub fn enter(&mut self, presence: Presence) -> Option<OutboundMessage> {
         let Presence { group, user, connection, joined, left } = presence;
         let announced = self.present.contains_key(&(group.clone(), user.clone()));
@@ -67,14 +80,14 @@ impl PresenceTable {
         (!announced).then(|| to_others(group, user, &joined))
     }
 
-    /// Removes a connection; returns the leave message if it is to be sent now.
+    /// Removes a connection. Returns the leave message if it must be sent now.
     pub fn exit(&mut self, exit: &PresenceExit<'_>, now: Instant) -> Option<OutboundMessage> {
         let key = (exit.group.clone(), exit.user.clone());
         let entry = self.present.get_mut(&key)?;
         let was_present = !entry.connections.is_empty();
         entry.connections.retain(|connection| *connection != exit.connection);
         if was_present && entry.connections.is_empty() {
-            count_down(&mut self.counts, exit.group);
+            decrement(&mut self.counts, exit.group);
         }
         if !entry.connections.is_empty() || entry.due.is_some() {
             return None;
@@ -89,24 +102,24 @@ impl PresenceTable {
         Some(to_others(key.0, key.1, &entry.left))
     }
 
-    /// How many users are present in a group; one who may come back within the grace is not.
+    /// Returns the number of users present in a group, without those who are within [`GRACE`].
     #[must_use]
     pub fn count(&self, group: &GroupName) -> usize {
         self.counts.get(group).copied().unwrap_or(0)
     }
 
-    /// When the next leave is due.
+    /// Returns the time at which the next leave message is due.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.leaving.front().map(|(due, _, _)| *due)
     }
 
-    /// Takes a leave message that is due, if its user has not come back.
+    /// Takes the next leave message that is due. Skips users who have come back.
     pub fn take_due(&mut self, now: Instant) -> Option<OutboundMessage> {
         while self.leaving.front().is_some_and(|(due, _, _)| *due <= now) {
             let (due, group, user) = self.leaving.pop_front()?;
             let key = (group, user);
-            // A user who came back and went again waits behind a later entry.
+            // A user who came back and left again has a later entry.
             if self.present.get(&key).is_some_and(|entry| entry.due == Some(due)) {
                 let entry = self.present.remove(&key)?;
                 return Some(to_others(key.0, key.1, &entry.left));
@@ -116,7 +129,7 @@ impl PresenceTable {
     }
 }
 
-fn count_down(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
+fn decrement(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
     if let Some(count) = counts.get_mut(group) {
         *count -= 1;
         if *count == 0 {

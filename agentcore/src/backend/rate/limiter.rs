@@ -1,4 +1,4 @@
-//! The rules: who has sent how much, and when the next message may pass.
+//! The algorithms: usage of each subject, and the time at which the next message passes.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -7,51 +7,58 @@ use tokio::time::Instant;
 
 use super::{MessageClass, Quota, RateAlgorithm, RateDecision, RateRequest, Subject, window_granularity};
 
-/// What subjects have sent, as far as it still counts.
+/// Usage of quotas by subjects.
 ///
-/// Who has sent nothing for as long as it counts is forgotten: while messages are decided on, at the latest when the book
-/// has twice the subjects that it had when it was last swept, or after `SWEEP`.
+/// A subject whose messages no longer count is removed by a sweep. Deciding on messages triggers one at the latest when
+/// the number of subjects has doubled since the last sweep, or 30 seconds after it.
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// Times are counted from here, in nanoseconds.
+    /// Zero of all timestamps, which are in nanoseconds.
     epoch: Instant,
     subjects: HashMap<Subject, Vec<QuotaUsage>>,
     sweep_at: usize,
     next_sweep: u64,
 }
 
-/// A book is swept at least this often while it is used.
-const SWEEP: Duration = Duration::from_secs(30);
+/// Longest time between two sweeps while the limiter is in use.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Few subjects are not worth a sweep.
-const FEW: usize = 256;
+/// Number of subjects below which the number alone triggers no sweep.
+const MIN_SWEEP: usize = 256;
 
-/// What one subject has used of one quota.
+/// Usage of one quota by one subject.
 #[derive(Debug)]
 struct QuotaUsage {
     limit: u16,
     class: MessageClass,
     window: u64,
-    used: UsageState,
+    state: UsageState,
 }
 
 #[derive(Debug)]
 enum UsageState {
-    /// Times, ascending, with what was taken then, and the sum of that.
-    SlidingLog(VecDeque<(u64, u32)>, u64),
-    /// When all that was taken is given back, in nanoseconds times the messages of the quota, so that it is exact; and the
-    /// same in nanoseconds, rounded up.
-    Gcra(u128, u64),
+    SlidingLog {
+        /// Timestamps in ascending order, with the cost counted at each.
+        log: VecDeque<(u64, u32)>,
+        /// Sum of the costs.
+        sum: u64,
+    },
+    Gcra {
+        /// Time at which the quota is unused again, in nanoseconds times the messages of the quota, which keeps it exact.
+        until: u128,
+        /// The same time in nanoseconds, rounded up.
+        idle_at: u64,
+    },
 }
 
 impl RateLimiter {
-    /// An empty book; no time before `now` may be given to it.
+    /// Creates an empty limiter. Later calls must not pass a time before `now`.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { epoch: now, subjects: HashMap::new(), sweep_at: FEW, next_sweep: nanos(SWEEP) }
+        Self { epoch: now, subjects: HashMap::new(), sweep_at: MIN_SWEEP, next_sweep: nanos(SWEEP_INTERVAL) }
     }
 
-    /// Decides, and counts what passes: all quotas or none.
+    /// Decides on a request at time `now`. If it passes, it is counted in all its quotas; otherwise in none.
     pub fn check(&mut self, request: &RateRequest<'_>, now: Instant) -> RateDecision {
         let now = nanos(now.saturating_duration_since(self.epoch));
         let mut wait = 0;
@@ -74,13 +81,13 @@ impl RateLimiter {
         RateDecision::Passed
     }
 
-    /// How many subjects it knows.
+    /// Returns the number of subjects in memory.
     #[must_use]
     pub fn len(&self) -> usize {
         self.subjects.len()
     }
 
-    /// Whether it knows nobody.
+    /// Returns whether no subject is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
@@ -97,64 +104,64 @@ impl RateLimiter {
         let Some(usages) = self.subjects.get_mut(request.subject) else { return };
         for quota in request.quotas {
             match usages.iter_mut().find(|usage| usage.is_of(quota)) {
-                Some(usage) => usage.take(quota, request.cost, now),
+                Some(usage) => usage.record(quota, request.cost, now),
                 None => {
                     let mut usage = QuotaUsage::new(quota);
-                    usage.take(quota, request.cost, now);
+                    usage.record(quota, request.cost, now);
                     usages.push(usage);
                 }
             }
         }
     }
 
-    /// Forgets whoever has nothing that still counts.
+    /// Removes subjects whose messages no longer count.
     fn sweep(&mut self, now: u64) {
         self.subjects.retain(|_, usages| {
             usages.retain(|usage| !usage.is_idle(now));
             !usages.is_empty()
         });
         self.subjects.shrink_to(2 * self.subjects.len());
-        self.sweep_at = FEW.max(2 * self.subjects.len());
-        self.next_sweep = now.saturating_add(nanos(SWEEP));
+        self.sweep_at = MIN_SWEEP.max(2 * self.subjects.len());
+        self.next_sweep = now.saturating_add(nanos(SWEEP_INTERVAL));
     }
 }
 
 impl QuotaUsage {
     fn new(quota: &Quota) -> Self {
-        let used = match quota.algorithm {
-            RateAlgorithm::Sliding => UsageState::SlidingLog(VecDeque::new(), 0),
-            RateAlgorithm::Gcra => UsageState::Gcra(0, 0),
+        let state = match quota.algorithm {
+            RateAlgorithm::Sliding => UsageState::SlidingLog { log: VecDeque::new(), sum: 0 },
+            RateAlgorithm::Gcra => UsageState::Gcra { until: 0, idle_at: 0 },
         };
-        Self { limit: quota.limit, class: quota.class, window: nanos(quota.window), used }
+        Self { limit: quota.limit, class: quota.class, window: nanos(quota.window), state }
     }
 
     fn is_of(&self, quota: &Quota) -> bool {
         let same_algorithm =
-            matches!(self.used, UsageState::SlidingLog(..)) == (quota.algorithm == RateAlgorithm::Sliding);
+            matches!(self.state, UsageState::SlidingLog { .. }) == (quota.algorithm == RateAlgorithm::Sliding);
         self.limit == quota.limit && self.class == quota.class && self.window == nanos(quota.window) && same_algorithm
     }
 
-    /// How long `cost` must wait; 0 if it may pass. It is no more than the quota has.
+    /// Returns the time in nanoseconds that `cost` must wait; 0 if it passes now. `cost` is at most the quota's messages.
     fn wait(&mut self, quota: &Quota, cost: u32, now: u64) -> u64 {
         let window = self.window;
-        match &mut self.used {
-            UsageState::SlidingLog(log, sum) => {
+        match &mut self.state {
+            UsageState::SlidingLog { log, sum } => {
                 while let Some((_, taken)) = log.front().filter(|(at, _)| at.saturating_add(window) <= now) {
                     *sum = sum.saturating_sub((*taken).into());
                     log.pop_front();
                 }
-                // So much must be given back first, from the oldest on.
-                let mut missing = (*sum + u64::from(cost)).saturating_sub(quota.messages.into());
+                // Cost that must leave the window first, oldest entries before newer ones.
+                let mut excess = (*sum + u64::from(cost)).saturating_sub(quota.messages.into());
                 let mut entries = log.iter();
                 let mut wait = 0;
-                while missing > 0 {
+                while excess > 0 {
                     let Some((at, taken)) = entries.next() else { break };
-                    missing = missing.saturating_sub((*taken).into());
+                    excess = excess.saturating_sub((*taken).into());
                     wait = at.saturating_add(window).saturating_sub(now);
                 }
                 wait
             }
-            UsageState::Gcra(until, _) => {
+            UsageState::Gcra { until, .. } => {
                 let (messages, now) = (u128::from(quota.messages), u128::from(now));
                 let after = (*until).max(now * messages) + u128::from(cost) * u128::from(window);
                 let bound = (now + u128::from(window)) * messages;
@@ -163,19 +170,19 @@ impl QuotaUsage {
         }
     }
 
-    fn take(&mut self, quota: &Quota, cost: u32, now: u64) {
-        match &mut self.used {
-            UsageState::SlidingLog(log, sum) => {
-                let window_granularity = window_granularity(quota.messages, self.window);
-                // Rounded up, never down: it counts for a little longer, and no window has too many.
-                let at = now.div_ceil(window_granularity).saturating_mul(window_granularity);
+    fn record(&mut self, quota: &Quota, cost: u32, now: u64) {
+        match &mut self.state {
+            UsageState::SlidingLog { log, sum } => {
+                let granularity = window_granularity(quota.messages, self.window);
+                // Rounded up: the message counts slightly longer, so that no window exceeds the quota.
+                let at = now.div_ceil(granularity).saturating_mul(granularity);
                 *sum += u64::from(cost);
                 match log.back_mut() {
                     Some((last, taken)) if *last == at => *taken = taken.saturating_add(cost),
                     _ => log.push_back((at, cost)),
                 }
             }
-            UsageState::Gcra(until, idle_at) => {
+            UsageState::Gcra { until, idle_at } => {
                 let messages = u128::from(quota.messages);
                 *until = (*until).max(u128::from(now) * messages) + u128::from(cost) * u128::from(self.window);
                 *idle_at = u64::try_from(until.div_ceil(messages.max(1))).unwrap_or(u64::MAX);
@@ -183,11 +190,11 @@ impl QuotaUsage {
         }
     }
 
-    /// Whether nothing of it counts any more.
+    /// Returns whether no message counts any more.
     fn is_idle(&self, now: u64) -> bool {
-        match &self.used {
-            UsageState::SlidingLog(log, _) => log.back().is_none_or(|(at, _)| at.saturating_add(self.window) <= now),
-            UsageState::Gcra(_, idle_at) => *idle_at <= now,
+        match &self.state {
+            UsageState::SlidingLog { log, .. } => log.back().is_none_or(|(at, _)| at.saturating_add(self.window) <= now),
+            UsageState::Gcra { idle_at, .. } => *idle_at <= now,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How many messages somebody may send: what is asked, what is answered, and the rules without a clock or a network.
+//! Rate limits: requests, decisions, and the algorithms, without a clock or a network.
 
 mod limiter;
 mod sharded;
@@ -17,85 +17,85 @@ use super::Async;
 use crate::error::Result;
 use crate::id::{ConnectionId, UserId};
 
-/// Whose messages are counted together.
+/// Messages that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// One connection; it is counted on its own node, and no backend is asked.
+    /// One connection; counted on its own node, without the backend.
     Connection(ConnectionId),
     /// All connections of a user.
     User(UserId),
-    /// All connections from an address.
+    /// All connections from one address.
     Ip(IpAddr),
-    /// Whatever the application says belongs together.
+    /// A key that the application chooses.
     Key(Arc<str>),
 }
 
-/// One window of one limit: never more than so many messages in so much time.
+/// One window of a rate limit: at most `messages` in any `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// Tells the limits of an application apart: the same on all nodes with the same chain.
+    /// Identifies the limit within the application; equal on all nodes with the same middleware chain.
     pub limit: u16,
-    /// Which of its messages are counted.
+    /// The messages that are counted.
     pub class: MessageClass,
-    /// How many messages, counted by their cost.
+    /// Number of messages; each counts as its cost.
     pub messages: u32,
-    /// In what time.
+    /// Length of the window.
     pub window: Duration,
-    /// By which rule.
+    /// The algorithm that counts.
     pub algorithm: RateAlgorithm,
 }
 
-/// Which messages a quota counts.
+/// The class of messages that a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageClass {
-    /// Those that have no limit of their own.
+    /// Messages without a limit of their own.
     Ordinary,
-    /// Those that are exempt; there is a ceiling for them too.
+    /// Exempt messages, which have a higher limit.
     Exempt,
-    /// Those of one message type, which has a limit of its own.
+    /// Messages of one type that has a limit of its own.
     Type(&'static str),
 }
 
-/// How messages are counted.
+/// The algorithm that counts messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RateAlgorithm {
-    /// Exactly: no window of that length, wherever it begins, has more messages. Above 4,096 messages the time of one is
-    /// rounded up to a 4,096th of the window, so that the memory stays bounded; there are never more.
+    /// Sliding window log, exact: no window of that length contains more messages, wherever it begins. Above 4,096
+    /// messages, timestamps are rounded up to 1/4,096 of the window to bound memory; the limit still holds.
     #[default]
     Sliding,
-    /// The generic cell rate algorithm: a burst of all messages at once, then one for each `window / messages`. It
-    /// remembers one moment, and lets through up to twice as many in an unlucky window.
+    /// Generic cell rate algorithm: allows a burst of all messages, then one message per `window / messages`. It stores
+    /// one timestamp and may let up to twice the number of messages pass in one window.
     Gcra,
 }
 
-/// A question: may a message pass?
+/// Asks whether a message may pass.
 #[derive(Debug, Clone, Copy)]
 pub struct RateRequest<'a> {
-    /// Whose message it is.
+    /// The subject that sends the message.
     pub subject: &'a Subject,
-    /// What it takes from: all of them or none.
+    /// The quotas that must all allow the message.
     pub quotas: &'a [Quota],
-    /// How many messages it counts as.
+    /// Number of messages that it counts as.
     pub cost: u32,
 }
 
-/// The answer to a [`RateRequest`].
+/// The decision on a [`RateRequest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateDecision {
-    /// It may pass, and is counted.
+    /// The message passes and is counted.
     Passed,
-    /// It may not, and is not counted.
+    /// The message is refused and not counted.
     Refused {
-        /// When it may, if nothing else passes until then; `None`: never, it costs more than a quota has.
+        /// Time after which it passes if nothing else passes before; `None` if it costs more than a quota allows.
         retry_after: Option<Duration>,
     },
 }
 
-/// What a backend answers to a [`RateRequest`].
+/// The state of a [`RateRequest`] at a backend.
 pub enum RateCheck {
-    /// It has decided. An error: it could not.
+    /// The request is decided. On an error the backend could not decide.
     Done(Result<RateDecision>),
-    /// It decides elsewhere; the future ends with the answer.
+    /// The decision is made elsewhere; the future resolves with it.
     Wait(Async<'static, Result<RateDecision>>),
 }
 
@@ -108,10 +108,10 @@ impl fmt::Debug for RateCheck {
     }
 }
 
-/// More entries than this a log never has.
-const MAX_ENTRIES: u64 = 4_096;
+/// Number of entries in the log of a sliding window, at most; bounds its memory.
+const MAX_LOG_ENTRIES: u64 = 4_096;
 
-/// To multiples of what times in the log of a sliding window are rounded up, in the unit of the window.
+/// Returns the granularity to which sliding-window timestamps are rounded up, in the unit of `window`.
 pub(crate) fn window_granularity(messages: u32, window: u64) -> u64 {
-    if u64::from(messages) > MAX_ENTRIES { (window / MAX_ENTRIES).max(1) } else { 1 }
+    if u64::from(messages) > MAX_LOG_ENTRIES { (window / MAX_LOG_ENTRIES).max(1) } else { 1 }
 }

@@ -1,16 +1,16 @@
-//! Books for many threads at once.
+//! A rate limiter for concurrent use.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
 use super::{RateDecision, RateLimiter, RateRequest};
+use crate::sync::{Mutex, lock};
 
-/// So many shards: subjects that are asked about at the same time rarely meet.
+/// Number of shards; large enough that concurrent requests rarely need the same lock.
 const SHARDS: usize = 32;
 
-/// What a node decides by itself. A decision concerns one subject, and so one shard: its lock makes it one step.
+/// Rate limits that this node decides itself. A subject belongs to one shard, whose lock makes check and count one step.
 #[derive(Debug)]
 pub(crate) struct ShardedLimiter {
     hasher: RandomState,
@@ -25,13 +25,13 @@ impl Default for ShardedLimiter {
 }
 
 impl ShardedLimiter {
-    /// Decides now.
+    /// Decides on a request now, and counts it if it passes.
     pub(crate) fn check(&self, request: &RateRequest<'_>) -> RateDecision {
         let count = self.shards.len() as u64;
         let number = usize::try_from(self.hasher.hash_one(request.subject) % count.max(1)).unwrap_or(0);
         match self.shards.get(number) {
-            // The clock is read under the lock, so that times never go back within a shard.
-            Some(shard) => shard.lock().unwrap_or_else(PoisonError::into_inner).check(request, Instant::now()),
+            // The clock is read under the lock, so that time never goes back within a shard.
+            Some(shard) => lock(shard).check(request, Instant::now()),
             None => RateDecision::Passed,
         }
     }
