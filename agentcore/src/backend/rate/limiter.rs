@@ -193,7 +193,9 @@ impl QuotaUsage {
     /// Returns whether no message counts any more.
     fn is_idle(&self, now: u64) -> bool {
         match &self.state {
-            UsageState::SlidingLog { log, .. } => log.back().is_none_or(|(at, _)| at.saturating_add(self.window) <= now),
+            UsageState::SlidingLog { log, .. } => {
+                log.back().is_none_or(|(at, _)| at.saturating_add(self.window) <= now)
+            }
             UsageState::Gcra { idle_at, .. } => *idle_at <= now,
         }
     }

@@ -1,4 +1,4 @@
-//! What was lost on the way to this node, until its connections are told.
+//! Losses of messages on their way to this node, collected until its connections get a resync.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,57 +8,57 @@ use tokio::time::Instant;
 use crate::backend::redis::keys::Channel;
 use crate::id::GroupName;
 
-/// So often it is told at most: telling goes through the queues of the workers, which may be what is full.
-const PACE: Duration = Duration::from_millis(100);
-/// More groups than this are told as all of them.
-const MOST: usize = 4_096;
+/// Shortest time between two resyncs; they go through the queues of the workers, which may be full already.
+const RESYNC_INTERVAL: Duration = Duration::from_millis(100);
+/// Number of affected groups above which all connections get a resync.
+const MAX_GROUPS: usize = 4_096;
 
-/// Collected between two tellings.
+/// The groups that need a resync.
 #[derive(Debug, Default)]
 pub(super) struct LossTracker {
     groups: HashSet<GroupName>,
-    /// For whom it was nobody knows.
+    /// Whether all connections need a resync, because the recipients of a lost message are unknown.
     all: bool,
-    told_at: Option<Instant>,
+    last_resync: Option<Instant>,
 }
 
 impl LossTracker {
-    /// Something on a channel was lost.
-    pub(super) fn note(&mut self, channel: Channel) {
+    /// Records a loss on a channel.
+    pub(super) fn record(&mut self, channel: Channel) {
         match channel {
             Channel::Group(_) if self.all => {}
             Channel::Group(group) => {
                 self.groups.insert(group);
-                if self.groups.len() > MOST {
-                    self.note_all();
+                if self.groups.len() > MAX_GROUPS {
+                    self.record_all();
                 }
             }
-            // On the channel of nodes it may have been a question that delivers something, or the news that something is lost.
-            Channel::Users | Channel::Everyone | Channel::Nodes | Channel::Node(_) => self.note_all(),
+            // On the channel of nodes it may have been a question that delivers a message, or the report of a loss.
+            Channel::Users | Channel::Everyone | Channel::Nodes | Channel::Node(_) => self.record_all(),
         }
     }
 
-    /// Something was lost, and nobody knows where.
-    pub(super) fn note_all(&mut self) {
+    /// Records a loss whose channel is unknown.
+    pub(super) fn record_all(&mut self) {
         self.all = true;
         self.groups = HashSet::new();
     }
 
-    /// When it is to be told, if there is something.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.is_open().then(|| self.told_at.map_or_else(Instant::now, |told_at| told_at + PACE))
+    /// Returns the time at which the next resync is due; `None` if no loss is recorded.
+    pub(super) fn due_resync(&self) -> Option<Instant> {
+        self.needs_resync().then(|| self.last_resync.map_or_else(Instant::now, |last| last + RESYNC_INTERVAL))
     }
 
-    fn is_open(&self) -> bool {
+    fn needs_resync(&self) -> bool {
         self.all || !self.groups.is_empty()
     }
 
-    /// What is to be told now: in which groups, or anywhere.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Option<Vec<GroupName>>> {
-        if !self.is_open() || self.told_at.is_some_and(|told_at| now < told_at + PACE) {
+    /// Takes the recorded losses if a resync is due: `Some(None)` if all connections need it, otherwise the groups.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<Option<Vec<GroupName>>> {
+        if !self.needs_resync() || self.last_resync.is_some_and(|last| now < last + RESYNC_INTERVAL) {
             return None;
         }
-        self.told_at = Some(now);
+        self.last_resync = Some(now);
         let groups = std::mem::take(&mut self.groups);
         Some(if std::mem::take(&mut self.all) { None } else { Some(groups.into_iter().collect()) })
     }
@@ -74,25 +74,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_collected_and_bounded() {
-        let (mut missing, now) = (LossTracker::default(), Instant::now());
-        assert_eq!((missing.due(), missing.take(now)), (None, None));
-        missing.note(group(0));
-        missing.note(group(0));
-        assert_eq!(missing.take(now).unwrap().unwrap().len(), 1, "the first at once, and each group once");
-        missing.note(group(1));
-        assert_eq!((missing.due(), missing.take(now + PACE / 2)), (Some(now + PACE), None));
-        for number in 0..=MOST {
-            missing.note(group(number));
-            assert!(missing.groups.len() <= MOST);
+    fn losses_are_collected_and_bounded() {
+        let (mut losses, now) = (LossTracker::default(), Instant::now());
+        assert_eq!((losses.due_resync(), losses.take_due(now)), (None, None));
+        losses.record(group(0));
+        losses.record(group(0));
+        assert_eq!(losses.take_due(now).unwrap().unwrap().len(), 1, "the first is due at once, each group once");
+        losses.record(group(1));
+        let due = now + RESYNC_INTERVAL;
+        assert_eq!((losses.due_resync(), losses.take_due(now + RESYNC_INTERVAL / 2)), (Some(due), None));
+        for number in 0..=MAX_GROUPS {
+            losses.record(group(number));
+            assert!(losses.groups.len() <= MAX_GROUPS);
         }
-        assert_eq!(missing.take(now + PACE), Some(None), "all of them");
-        assert_eq!(missing.due(), None);
+        assert_eq!(losses.take_due(due), Some(None), "all connections");
+        assert_eq!(losses.due_resync(), None);
         for channel in [Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(7)] {
-            missing.note(group(0));
-            missing.note(channel);
-            assert_eq!(missing.take(Instant::now() + PACE * 2), Some(None));
-            missing.told_at = None;
+            losses.record(group(0));
+            losses.record(channel);
+            assert_eq!(losses.take_due(Instant::now() + RESYNC_INTERVAL * 2), Some(None));
+            losses.last_resync = None;
         }
     }
 }

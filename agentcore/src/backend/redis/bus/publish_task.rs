@@ -1,10 +1,11 @@
-//! The task that sends what waits.
+//! The publish task: publishes queued messages, one round trip at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::send_queue::{PublishRound, PushOutcome, SendQueue};
@@ -15,45 +16,45 @@ use crate::log_throttle::LogThrottle;
 use crate::message::OutboundMessage;
 use crate::sync::{Mutex, lock};
 
-/// So many marks go out together.
-const MARKS: usize = 5_000;
-/// After a failure on a link that lives: an error of Redis itself, which may pass.
-const AFTER_ERROR: Duration = Duration::from_millis(100);
+/// Number of watermarks that are published in one round.
+const MAX_WATERMARKS: usize = 5_000;
+/// Pause after Redis has returned an error on a connection that works; the cause may pass.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// Time that a sender waits while the queue is full. Then its message reaches this node only and is reported as lost to the
+/// others, so that a Redis that hangs does not block local delivery.
+const QUEUE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// So long a sender waits while too much waits already. Then its message reaches this node only, and the others are told:
-/// a Redis that hangs does not hold up those who are here.
-const PATIENCE: Duration = Duration::from_millis(50);
-
-/// What waits, with the bells between who fills and who empties it.
+/// Queues messages for the other nodes and publishes them.
 #[derive(Debug)]
 pub(crate) struct BusSender {
-    waiting: Mutex<SendQueue>,
-    /// Rung when something waits.
+    queue: Mutex<SendQueue>,
+    /// Notified when something is queued.
     filled: Notify,
-    /// Rung when there is room again.
+    /// Notified when the queue has space again.
     emptied: Notify,
-    /// Something is on its way.
-    sending: AtomicBool,
+    /// Whether a round is being published.
+    publishing: AtomicBool,
 }
 
 impl BusSender {
+    /// Creates the sender of a node. `origin` is the incarnation of the node.
     pub(crate) fn new(origin: u64) -> Self {
         Self {
-            waiting: Mutex::new(SendQueue::new(origin)),
+            queue: Mutex::new(SendQueue::new(origin)),
             filled: Notify::new(),
             emptied: Notify::new(),
-            sending: AtomicBool::new(false),
+            publishing: AtomicBool::new(false),
         }
     }
 
-    /// Adds a message; waits while too much waits already.
+    /// Queues a message; waits while the queue is full.
     pub(crate) fn publish(self: &Arc<Self>, message: &OutboundMessage) -> Publish {
         if self.push(message) {
             return Publish::Done(Ok(()));
         }
         let (sender, message) = (self.clone(), message.clone());
         Publish::Wait(Box::pin(async move {
-            let taken = async {
+            let queued = async {
                 loop {
                     let emptied = sender.emptied.notified();
                     if sender.push(&message) {
@@ -62,108 +63,110 @@ impl BusSender {
                     emptied.await;
                 }
             };
-            if timeout(PATIENCE, taken).await.is_err() {
-                lock(&sender.waiting).lose(&message, Instant::now());
+            if timeout(QUEUE_TIMEOUT, queued).await.is_err() {
+                sender.mark_lost(&message);
             }
             Ok(())
         }))
     }
 
-    /// False when it is full.
+    /// Returns false if the queue is full.
     fn push(&self, message: &OutboundMessage) -> bool {
-        let pushed = lock(&self.waiting).push(message, Instant::now());
-        if pushed == PushOutcome::First {
+        let outcome = lock(&self.queue).push(message, Instant::now());
+        if outcome == PushOutcome::First {
             self.filled.notify_one();
         }
-        pushed != PushOutcome::Full
+        outcome != PushOutcome::Full
     }
 
-    /// Adds a payload that is none of messages.
-    pub(crate) fn send_control(&self, channel: Channel, payload: bytes::Bytes) {
-        lock(&self.waiting).say(channel, payload);
+    /// Queues a control message.
+    pub(crate) fn send_control(&self, channel: Channel, payload: Bytes) {
+        lock(&self.queue).push_control(channel, payload);
         self.filled.notify_one();
     }
 
-    /// Adds a question for all nodes; one that delivers a message is missed like it when it is lost.
-    pub(crate) fn ask(&self, payload: bytes::Bytes, delivers: Option<&OutboundMessage>) {
-        lock(&self.waiting).ask(payload, delivers, Instant::now());
+    /// Queues a question for all nodes. If it delivers a message, `delivers` is that message, whose loss is reported like
+    /// that of any message.
+    pub(crate) fn ask(&self, payload: Bytes, delivers: Option<&OutboundMessage>) {
+        lock(&self.queue).push_question(payload, delivers, Instant::now());
         self.filled.notify_one();
     }
 
-    /// Counts a message that does not go to the other nodes: whoever should have got it will be told.
+    /// Reports a message as lost without queueing it.
     pub(crate) fn mark_lost(&self, message: &OutboundMessage) {
-        lock(&self.waiting).lose(message, Instant::now());
+        lock(&self.queue).mark_lost(message, Instant::now());
     }
 
-    /// Whether all that waited has been said.
+    /// Returns whether everything queued has been published.
     pub(crate) fn is_idle(&self) -> bool {
-        lock(&self.waiting).is_empty() && !self.sending.load(Ordering::SeqCst)
+        lock(&self.queue).is_empty() && !self.publishing.load(Ordering::SeqCst)
     }
 
-    /// Sends what waits, for as long as it runs.
+    /// Runs the publish task; the supervisor starts it again after a panic.
     pub(crate) async fn run(self: Arc<Self>, link: Arc<CommandLink>) {
         let mut changes = link.watch();
         let throttle = LogThrottle::default();
-        if self.sending.swap(false, Ordering::SeqCst) {
-            // It panicked with a batch on its way, and what that was is gone with it.
-            lock(&self.waiting).lose_all();
+        if self.publishing.swap(false, Ordering::SeqCst) {
+            // The previous task panicked while it published a round, whose contents are unknown now.
+            lock(&self.queue).mark_round_lost();
         }
         loop {
             let Some(commands) = link.get() else {
-                self.set_down();
+                self.set_offline();
                 if changes.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
             {
-                let mut waiting = lock(&self.waiting);
-                waiting.set_up(Instant::now());
-                // Whoever came while this node could not be heard, or took it for gone, knows it now.
-                waiting.greet();
+                let mut queue = lock(&self.queue);
+                queue.set_online(Instant::now());
+                // For nodes that joined while this node could not receive their greeting, and nodes that believe it dead.
+                queue.push_hello();
             }
             while link.get().is_some_and(|current| Arc::ptr_eq(&current, &commands)) {
-                let mut batch = self.next();
-                if batch.is_empty() {
-                    self.rest(&mut changes).await;
+                let mut round = self.take_round();
+                if round.is_empty() {
+                    self.wait_for_work(&mut changes).await;
                     continue;
                 }
-                let published = commands.publish(std::mem::take(&mut batch.messages)).await;
-                self.sending.store(false, Ordering::SeqCst);
+                let published = commands.publish(std::mem::take(&mut round.payloads)).await;
+                self.publishing.store(false, Ordering::SeqCst);
                 if let Err(error) = published {
                     if let Some(suppressed) = throttle.permit() {
-                        tracing::warn!(suppressed, "messages for other nodes may be lost: {error:?}");
+                        tracing::warn!(suppressed, "messages to other nodes may be lost: {error:?}");
                     }
-                    lock(&self.waiting).fail(&batch, Instant::now());
-                    self.set_down();
+                    lock(&self.queue).fail(&round, Instant::now());
+                    self.set_offline();
                     link.suspect();
-                    sleep(AFTER_ERROR).await;
+                    sleep(ERROR_PAUSE).await;
                     break;
                 }
             }
         }
     }
 
-    fn next(&self) -> PublishRound {
-        let batch = {
-            let mut waiting = lock(&self.waiting);
-            let mut batch = waiting.take();
-            // Not only when there is nothing else: a channel that is silent waits for none that is busy.
-            batch.append(waiting.take_marks(Instant::now(), MARKS));
-            self.sending.store(!batch.is_empty(), Ordering::SeqCst);
-            batch
+    fn take_round(&self) -> PublishRound {
+        let round = {
+            let mut queue = lock(&self.queue);
+            let mut round = queue.take();
+            // In every round: an idle channel must not wait until busy ones are idle too.
+            round.append(queue.take_watermarks(Instant::now(), MAX_WATERMARKS));
+            self.publishing.store(!round.is_empty(), Ordering::SeqCst);
+            round
         };
         self.emptied.notify_waiters();
-        batch
+        round
     }
 
-    fn set_down(&self) {
-        lock(&self.waiting).set_down(Instant::now());
+    fn set_offline(&self) {
+        lock(&self.queue).set_offline(Instant::now());
         self.emptied.notify_waiters();
     }
 
-    async fn rest<T>(&self, changes: &mut tokio::sync::watch::Receiver<T>) {
-        let due = lock(&self.waiting).next_due();
+    /// Waits until something is queued, a watermark is due or the connection changes.
+    async fn wait_for_work<T>(&self, changes: &mut watch::Receiver<T>) {
+        let due = lock(&self.queue).next_due();
         let due = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -187,35 +190,40 @@ mod tests {
     use crate::backend::redis::driver::{Driver, StubServer, SubscriptionEvent};
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_on_its_way_when_the_task_ended_is_told_to_be_lost() {
+    async fn a_round_in_flight_when_the_task_ends_is_reported_as_lost() {
         let redis = StubServer::new(Duration::from_secs(5));
         let driver = redis.driver();
         let link = Arc::new(CommandLink::new(driver.commands().await.unwrap()));
-        let lost = Arc::new(Notify::new());
-        let told = lost.clone();
+        let reported = Arc::new(Notify::new());
+        let report = reported.clone();
         let events = Arc::new(move |event| {
             if let SubscriptionEvent::Message(channel, payload) = event
                 && matches!(BusPayload::read(&channel, &payload), Ok(BusPayload::Control(1, Control::Lost)))
             {
-                told.notify_one();
+                report.notify_one();
             }
         });
-        let hearing = driver.subscription(events).await.unwrap();
-        hearing.subscribe(vec![Channel::Nodes]).await.unwrap();
+        let subscription = driver.subscription(events).await.unwrap();
+        subscription.subscribe(vec![Channel::Nodes]).await.unwrap();
 
         let sender = Arc::new(BusSender::new(1));
         let running = tokio::spawn(sender.clone().run(link.clone()));
-        while !sender.sending.load(Ordering::SeqCst) {
+        while !sender.publishing.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
-        assert!(sender.sending.load(Ordering::SeqCst), "it ended in the middle");
+        assert!(sender.publishing.load(Ordering::SeqCst), "the task ended during a round");
 
         let running = tokio::spawn(sender.clone().run(link));
-        timeout(Duration::from_secs(5), lost.notified()).await.unwrap();
-        sleep(Duration::from_secs(1)).await;
-        assert!(sender.is_idle());
+        timeout(Duration::from_secs(5), reported.notified()).await.unwrap();
+        timeout(Duration::from_secs(5), async {
+            while !sender.is_idle() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .unwrap();
         running.abort();
     }
 }

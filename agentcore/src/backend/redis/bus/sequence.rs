@@ -1,4 +1,4 @@
-//! What the other nodes have said on each channel, by numbers: nothing twice, no hole unnoticed.
+//! Sequence numbers of the messages of other nodes: finds duplicates and gaps.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,82 +8,86 @@ use tokio::time::Instant;
 use super::payload::BatchHeader;
 use crate::backend::redis::keys::Channel;
 
-/// A stream that was silent for so long is forgotten, on both sides: its sender begins another.
+/// Time without messages after which a sender forgets a sequence and starts another one on the next message.
 pub(super) const SEQUENCE_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The streams that this node hears.
+/// The sequences that this node receives.
 ///
-/// The first pack of a stream that is heard says where it stands; what its sender knows to be lost before it, it says too.
+/// The first batch received of a sequence sets the expected number; its header tells whether messages right before it are
+/// lost.
 #[derive(Debug, Default)]
 pub(super) struct SequenceTracker {
-    heard: HashMap<Channel, Vec<ChannelSequence>>,
+    received: HashMap<Channel, Vec<ChannelSequence>>,
 }
 
+/// The sequence of one node on one channel.
 #[derive(Debug)]
 struct ChannelSequence {
     origin: u64,
-    stream: u64,
+    sequence: u64,
+    /// The sequence number that is expected next.
     next: u64,
-    last: Instant,
+    last_received: Instant,
 }
 
-/// What to do with a pack.
+/// The result of comparing a batch with the expected sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchCheck {
-    /// So many of its first records have been seen.
-    pub(super) seen: usize,
-    /// Something before it has not, and never will be.
-    pub(super) hole: bool,
+    /// Number of records at the start of the batch that were received before.
+    pub(super) duplicates: usize,
+    /// Whether messages before the batch are lost.
+    pub(super) gap: bool,
 }
 
 impl SequenceTracker {
-    /// Notes a pack of `count` records; 0 is a mark.
-    pub(super) fn note(&mut self, channel: &Channel, head: &BatchHeader, count: usize, now: Instant) -> BatchCheck {
-        if !self.heard.contains_key(channel) {
-            self.heard.insert(channel.clone(), Vec::new());
+    /// Compares a batch of `count` records with the expected sequence number and updates it. A watermark has no records.
+    pub(super) fn check(&mut self, channel: &Channel, header: &BatchHeader, count: usize, now: Instant) -> BatchCheck {
+        if !self.received.contains_key(channel) {
+            self.received.insert(channel.clone(), Vec::new());
         }
-        let Some(streams) = self.heard.get_mut(channel) else { return BatchCheck { seen: 0, hole: true } };
-        let end = head.number.saturating_add(count as u64);
-        let Some(known) = streams.iter_mut().find(|known| known.origin == head.origin) else {
-            streams.push(ChannelSequence { origin: head.origin, stream: head.stream, next: end, last: now });
-            return BatchCheck { seen: 0, hole: head.lost };
+        let Some(sequences) = self.received.get_mut(channel) else { return BatchCheck { duplicates: 0, gap: true } };
+        let end = header.first.saturating_add(count as u64);
+        let Some(known) = sequences.iter_mut().find(|known| known.origin == header.origin) else {
+            let (origin, sequence) = (header.origin, header.sequence);
+            sequences.push(ChannelSequence { origin, sequence, next: end, last_received: now });
+            return BatchCheck { duplicates: 0, gap: header.lost };
         };
-        if head.stream < known.stream {
-            // Bytes of a link that its sender has given up, after which it began anew: told to be lost, if they were anything.
-            return BatchCheck { seen: count, hole: false };
+        if header.sequence < known.sequence {
+            // A late batch of a connection that the sender has given up. The sender has reported its messages as lost.
+            return BatchCheck { duplicates: count, gap: false };
         }
-        known.last = now;
-        if known.stream != head.stream {
-            // Its sender had said its last number before it forgot the old one. A new one begins with 0.
-            (known.stream, known.next) = (head.stream, end);
-            return BatchCheck { seen: 0, hole: head.lost || head.number > 0 };
+        known.last_received = now;
+        if known.sequence != header.sequence {
+            // The sender published a watermark before it forgot the old sequence. A new sequence starts at 0.
+            (known.sequence, known.next) = (header.sequence, end);
+            return BatchCheck { duplicates: 0, gap: header.lost || header.first > 0 };
         }
-        let seen = known.next.saturating_sub(head.number);
-        let hole = head.number > known.next;
+        let duplicates = known.next.saturating_sub(header.first);
+        let gap = header.first > known.next;
         known.next = known.next.max(end);
-        BatchCheck { seen: usize::try_from(seen).unwrap_or(usize::MAX).min(count), hole }
+        BatchCheck { duplicates: usize::try_from(duplicates).unwrap_or(usize::MAX).min(count), gap }
     }
 
-    /// Forgets a channel that this node hears no more: what comes when it hears it again is new.
+    /// Forgets a channel after its unsubscription. The next batch on it sets the expected number again.
     pub(super) fn forget(&mut self, channel: &Channel) {
-        self.heard.remove(channel);
+        self.received.remove(channel);
     }
 
-    /// Forgets a node that has gone.
+    /// Forgets a node that has left the cluster.
     pub(super) fn forget_origin(&mut self, origin: u64) {
-        self.retain(|stream| stream.origin != origin);
+        self.retain(|sequence| sequence.origin != origin);
     }
 
-    /// Forgets streams that were silent for long.
+    /// Forgets idle sequences.
     pub(super) fn sweep(&mut self, now: Instant) {
-        // Later than the sender, who must be the first to forget: else the rest of the old stream would seem a new one.
-        self.retain(|stream| now.saturating_duration_since(stream.last) < SEQUENCE_IDLE_TIMEOUT * 3);
+        // Later than the sender: if the receiver forgot first, it would accept the rest of the old sequence as a new one.
+        self.retain(|sequence| now.saturating_duration_since(sequence.last_received) < SEQUENCE_IDLE_TIMEOUT * 3);
     }
 
     fn retain(&mut self, keep: impl Fn(&ChannelSequence) -> bool) {
-        self.heard.retain(|_, streams| {
-            streams.retain(&keep);
-            !streams.is_empty()
+        self.received.retain(|_, sequences| {
+            sequences.retain(&keep);
+            !sequences.is_empty()
         });
     }
 }
@@ -92,42 +96,47 @@ impl SequenceTracker {
 mod tests {
     use super::*;
 
-    const NOTHING: BatchCheck = BatchCheck { seen: 0, hole: false };
+    const IN_ORDER: BatchCheck = BatchCheck { duplicates: 0, gap: false };
+    const GAP: BatchCheck = BatchCheck { duplicates: 0, gap: true };
 
-    fn head(stream: u64, number: u64, lost: bool) -> BatchHeader {
-        BatchHeader { origin: 1, stream, number, lost }
+    fn header(sequence: u64, first: u64, lost: bool) -> BatchHeader {
+        BatchHeader { origin: 1, sequence, first, lost }
+    }
+
+    fn duplicates(count: usize) -> BatchCheck {
+        BatchCheck { duplicates: count, gap: false }
     }
 
     #[test]
-    fn a_hole_is_seen_once_and_nothing_is_taken_twice() {
-        let (mut streams, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
-        let mut note = |number, count| streams.note(&channel, &head(1, number, false), count, now);
-        assert_eq!(note(5, 2), NOTHING, "the first says where the stream stands");
-        assert_eq!(note(7, 1), NOTHING);
-        assert_eq!(note(6, 3), BatchCheck { seen: 2, hole: false }, "two of three are known");
-        assert_eq!(note(5, 2), BatchCheck { seen: 2, hole: false });
-        assert_eq!(note(11, 1), BatchCheck { seen: 0, hole: true });
-        assert_eq!(note(12, 0), NOTHING, "a mark at the end");
-        assert_eq!(note(14, 0), BatchCheck { seen: 0, hole: true }, "a mark after a lost end");
-        assert_eq!(note(14, 0), NOTHING);
+    fn a_gap_is_reported_once_and_duplicates_are_found() {
+        let (mut tracker, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
+        let mut check = |first, count| tracker.check(&channel, &header(1, first, false), count, now);
+        assert_eq!(check(5, 2), IN_ORDER, "the first batch sets the expected number");
+        assert_eq!(check(7, 1), IN_ORDER);
+        assert_eq!(check(6, 3), duplicates(2), "two of three were received before");
+        assert_eq!(check(5, 2), duplicates(2));
+        assert_eq!(check(11, 1), GAP);
+        assert_eq!(check(12, 0), IN_ORDER, "a watermark at the end");
+        assert_eq!(check(14, 0), GAP, "a watermark after a lost end");
+        assert_eq!(check(14, 0), IN_ORDER);
     }
 
     #[test]
-    fn what_was_lost_before_a_stream_was_heard_is_told_by_its_sender() {
-        let (mut streams, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
-        assert_eq!(streams.note(&channel, &head(1, 9, true), 1, now), BatchCheck { seen: 0, hole: true });
-        assert_eq!(streams.note(&channel, &head(1, 10, true), 1, now), NOTHING, "all before it was heard");
-        assert_eq!(streams.note(&channel, &head(2, 0, false), 1, now), NOTHING, "a new stream");
-        streams.forget(&channel);
-        assert_eq!(streams.note(&channel, &head(2, 20, false), 1, now), NOTHING, "not heard in between");
+    fn the_first_batch_received_reports_what_its_sender_lost_before_it() {
+        let (mut tracker, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
+        assert_eq!(tracker.check(&channel, &header(1, 9, true), 1, now), GAP);
+        assert_eq!(tracker.check(&channel, &header(1, 10, true), 1, now), IN_ORDER, "nothing before it is missing");
+        assert_eq!(tracker.check(&channel, &header(2, 0, false), 1, now), IN_ORDER, "a new sequence");
+        tracker.forget(&channel);
+        assert_eq!(tracker.check(&channel, &header(2, 20, false), 1, now), IN_ORDER, "not subscribed in between");
     }
 
     #[test]
-    fn what_comes_late_of_a_stream_that_has_been_followed_by_another_is_not_taken() {
-        let (mut streams, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
-        assert_eq!(streams.note(&channel, &head(1, 4, false), 1, now), NOTHING);
-        assert_eq!(streams.note(&channel, &head(2, 0, false), 2, now), NOTHING, "its sender has begun anew");
-        assert_eq!(streams.note(&channel, &head(1, 5, false), 3, now), BatchCheck { seen: 3, hole: false }, "too late");
-        assert_eq!(streams.note(&channel, &head(2, 2, false), 1, now), NOTHING, "and nothing is missing");
+    fn late_batches_of_an_old_sequence_are_dropped() {
+        let (mut tracker, channel, now) = (SequenceTracker::default(), Channel::Everyone, Instant::now());
+        assert_eq!(tracker.check(&channel, &header(1, 4, false), 1, now), IN_ORDER);
+        assert_eq!(tracker.check(&channel, &header(2, 0, false), 2, now), IN_ORDER, "the sender has started again");
+        assert_eq!(tracker.check(&channel, &header(1, 5, false), 3, now), duplicates(3), "too late");
+        assert_eq!(tracker.check(&channel, &header(2, 2, false), 1, now), IN_ORDER, "nothing is missing");
     }
 }

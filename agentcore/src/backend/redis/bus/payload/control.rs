@@ -1,26 +1,27 @@
-//! What nodes say to each other: greetings, questions, answers.
+//! Control messages between nodes: greetings, questions and answers.
 
 use bytes::{BufMut, Bytes};
 
 use super::cursor::{Cursor, put_short};
-use super::{TALK, VERSION, record};
+use super::header::{self, CONTROL};
+use super::record;
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Answer, ConnectionSelector, Question};
 use crate::id::ConnectionId;
 use crate::message::Recipient;
 
-/// Something between nodes.
+/// A control message.
 #[derive(Debug, Clone)]
 pub(crate) enum Control {
-    /// A node has come.
+    /// The sender has joined the cluster or is reachable again.
     Hello,
-    /// A node goes, and has said all it had to say.
+    /// The sender leaves the cluster and has published all its messages.
     Goodbye,
-    /// Something of what it said is lost, on channels that it does not know any more.
+    /// Messages of the sender are lost on channels that it no longer tracks.
     Lost,
-    /// A question, by its number.
+    /// A question with its number.
     Ask(u64, Question),
-    /// A part of an answer to a question; more may follow.
+    /// One part of the answer to a question; the last part has `more` unset.
     Answer { number: u64, answer: Answer, more: bool },
 }
 
@@ -31,10 +32,9 @@ const LOST: u8 = 3;
 const ASK: u8 = 16;
 
 impl Control {
-    /// The payload.
+    /// Encodes the message. `origin` is the incarnation of the sender.
     pub(crate) fn write(&self, origin: u64) -> Bytes {
-        let mut buffer = vec![VERSION, TALK];
-        buffer.put_u64(origin);
+        let mut buffer = header::start(CONTROL, origin);
         match self {
             Self::Hello => buffer.push(HELLO),
             Self::Goodbye => buffer.push(GOODBYE),
@@ -54,6 +54,7 @@ impl Control {
         buffer.into()
     }
 
+    /// Decodes a message after its first ten bytes.
     pub(super) fn read(mut cursor: Cursor<'_>) -> Option<Self> {
         Some(match cursor.u8()? {
             HELLO => Self::Hello,
@@ -101,12 +102,12 @@ fn put_question(buffer: &mut Vec<u8>, question: &Question) {
         }
         Question::Join(selector, group) => {
             buffer.push(4);
-            put_whose(buffer, selector);
+            put_selector(buffer, selector);
             put_short(buffer, group.as_str().as_bytes());
         }
         Question::Leave(selector, group) => {
             buffer.push(5);
-            put_whose(buffer, selector);
+            put_selector(buffer, selector);
             put_short(buffer, group.as_str().as_bytes());
         }
     }
@@ -127,13 +128,13 @@ fn question(cursor: &mut Cursor<'_>) -> Option<Question> {
             };
             Question::Deliver(record::read(&channel, cursor.long()?)?)
         }
-        4 => Question::Join(whose(cursor)?, cursor.name()?),
-        5 => Question::Leave(whose(cursor)?, cursor.name()?),
+        4 => Question::Join(selector(cursor)?, cursor.name()?),
+        5 => Question::Leave(selector(cursor)?, cursor.name()?),
         _ => return None,
     })
 }
 
-fn put_whose(buffer: &mut Vec<u8>, selector: &ConnectionSelector) {
+fn put_selector(buffer: &mut Vec<u8>, selector: &ConnectionSelector) {
     match selector {
         ConnectionSelector::Connection(id) => {
             buffer.push(0);
@@ -146,7 +147,7 @@ fn put_whose(buffer: &mut Vec<u8>, selector: &ConnectionSelector) {
     }
 }
 
-fn whose(cursor: &mut Cursor<'_>) -> Option<ConnectionSelector> {
+fn selector(cursor: &mut Cursor<'_>) -> Option<ConnectionSelector> {
     Some(match cursor.u8()? {
         0 => ConnectionSelector::Connection(connection(cursor)?),
         1 => ConnectionSelector::User(cursor.name()?),

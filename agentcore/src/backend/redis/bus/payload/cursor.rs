@@ -1,6 +1,6 @@
-//! ReceiveState bytes from front to back; `None` where they end too soon.
+//! Reading and writing of the primitives of payloads. Reads return `None` where the bytes end too soon.
 
-/// What is left to read.
+/// The bytes that are left to read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
@@ -37,32 +37,32 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Bytes behind their length in one byte.
+    /// Reads a one-byte length and that many bytes.
     pub(super) fn short(&mut self) -> Option<&'a [u8]> {
         let count = self.u8()?;
         self.take(count.into())
     }
 
-    /// Bytes behind their length in four.
+    /// Reads a four-byte length and that many bytes.
     pub(super) fn long(&mut self) -> Option<&'a [u8]> {
         let count = usize::try_from(self.u32()?).ok()?;
         self.take(count)
     }
 
-    /// A checked name behind its length.
+    /// Reads a one-byte length and a name, which is validated.
     pub(super) fn name<T: std::str::FromStr>(&mut self) -> Option<T> {
         std::str::from_utf8(self.short()?).ok()?.parse().ok()
     }
 }
 
-/// Writes bytes behind their length in one byte: names have at most 128.
+/// Writes a one-byte length and bytes. Names have at most 128 bytes, so none is truncated.
 pub(super) fn put_short(buffer: &mut Vec<u8>, bytes: &[u8]) {
     let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
     buffer.push(length);
     buffer.extend_from_slice(bytes.get(..length.into()).unwrap_or(bytes));
 }
 
-/// Writes bytes behind their length in four.
+/// Writes a four-byte length and the bytes that `write` appends.
 pub(super) fn put_long(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let at = buffer.len();
     buffer.extend_from_slice(&[0; 4]);

@@ -1,7 +1,7 @@
-//! What programs that are no nodes publish: a JSON envelope.
+//! JSON envelopes that programs publish which are not nodes.
 //!
-//! On a group's channel and that of everyone: `{"type": .., "data": ..}`; on that of users with one key more,
-//! `"user": "alice"`. It is written anew for the clients, so nothing else of it reaches them.
+//! On the channel of a group and on the channel of everyone: `{"type": .., "data": ..}`. On the channel of users the key
+//! `"user": "alice"` names the recipient. Nodes encode the envelope again, so clients get no other key of it.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::id::UserId;
 use crate::message::{Except, OutboundMessage, Recipient};
 
-/// The longest envelope that is taken, in bytes.
+/// Maximum length of an external envelope in bytes.
 pub(crate) const MAX_EXTERNAL: usize = 1 << 20;
 
 #[derive(Deserialize)]
@@ -20,26 +20,27 @@ struct ExternalRecipient {
     user: Option<UserId>,
 }
 
+/// Reads an external envelope that arrived on a channel. The error is a text for the log.
 pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, String> {
     if bytes.len() > MAX_EXTERNAL {
-        return Err(format!("it has {} bytes, {MAX_EXTERNAL} are allowed", bytes.len()));
+        return Err(format!("it has {} bytes, at most {MAX_EXTERNAL} are allowed", bytes.len()));
     }
     let ExternalRecipient { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let to = match (channel, user) {
         (Channel::Group(group), None) => Recipient::Group(group.clone()),
         (Channel::Everyone, None) => Recipient::Everyone,
         (Channel::Users, Some(user)) => Recipient::User(user),
-        (Channel::Users, None) => return Err("`user` is missing: whom it is for".to_owned()),
+        (Channel::Users, None) => return Err("`user` is missing: it names the recipient".to_owned()),
         (Channel::Group(_) | Channel::Everyone, Some(_)) => {
-            return Err("`user` has no meaning here: messages to a user go to the channel of users".to_owned());
+            return Err("`user` is not allowed here: publish messages to a user on the channel of users".to_owned());
         }
-        (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes speak on this channel".to_owned()),
+        (Channel::Nodes | Channel::Node(_), _) => return Err("only nodes publish on this channel".to_owned()),
     };
-    OutboundMessage::from_external(to, Except::default(), bytes, MAX_EXTERNAL).map_err(|error| why(&error))
+    OutboundMessage::from_external(to, Except::default(), bytes, MAX_EXTERNAL).map_err(|error| describe(&error))
 }
 
-/// The message, and the broken rules.
-fn why(error: &Error) -> String {
+/// Returns the text of an error with the rules that the message breaks.
+fn describe(error: &Error) -> String {
     let rules = error.details().iter().map(|detail| format!("; `{}` {}", detail.field, detail.message));
     std::iter::once(error.to_string()).chain(rules).collect()
 }

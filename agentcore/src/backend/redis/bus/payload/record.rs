@@ -1,8 +1,12 @@
-//! One message: flags (u8), then what the flags say, then the complete JSON envelope.
+//! The encoding of one message: flags (u8), the fields that the flags announce, then the complete JSON envelope.
 //!
-//! In this order: `1` the address within the channel (a user's name behind its length in one byte; on a node's channel the
-//! connection's serial, u64); `2` the excepted connection (two u64); `4` excepted users (their number, u16, and names);
-//! `8` and `16` together the overflow policy, with the key of `latest` behind its length (u32).
+//! The fields, in this order:
+//!
+//! - `1`: the recipient within the channel: on the channel of users a user (length u8, name), on the channel of a node the
+//!   serial of a connection (u64);
+//! - `2`: the excepted connection (two u64);
+//! - `4`: the excepted users (count u16, then length u8 and name each);
+//! - `8` and `16`: the overflow policy, `8` drop newest, `16` drop oldest, both latest with its key (length u32).
 
 use bytes::BufMut;
 
@@ -11,16 +15,16 @@ use crate::backend::redis::keys::Channel;
 use crate::id::ConnectionId;
 use crate::message::{Except, OutboundMessage, Overflow, OverflowKey, Recipient};
 
-const ADDRESS: u8 = 1;
+const RECIPIENT: u8 = 1;
 const EXCEPT_CONNECTION: u8 = 2;
 const EXCEPT_USERS: u8 = 4;
 const NEWEST: u8 = 8;
 const OLDEST: u8 = 16;
 const LATEST: u8 = NEWEST | OLDEST;
-const KNOWN: u8 = ADDRESS | EXCEPT_CONNECTION | EXCEPT_USERS | LATEST;
+const KNOWN: u8 = RECIPIENT | EXCEPT_CONNECTION | EXCEPT_USERS | LATEST;
 
-/// Writes a message behind its length.
-pub(in super::super) fn put(buffer: &mut Vec<u8>, message: &OutboundMessage) {
+/// Writes the length of a message and the message.
+pub(crate) fn put(buffer: &mut Vec<u8>, message: &OutboundMessage) {
     put_long(buffer, |buffer| write(buffer, message));
 }
 
@@ -36,11 +40,11 @@ fn write(buffer: &mut Vec<u8>, message: &OutboundMessage) {
     buffer.push(0);
     match &message.to {
         Recipient::User(user) => {
-            flags |= ADDRESS;
+            flags |= RECIPIENT;
             put_short(buffer, user.as_str().as_bytes());
         }
         Recipient::Connection(id) => {
-            flags |= ADDRESS;
+            flags |= RECIPIENT;
             buffer.put_u64(id.serial);
         }
         Recipient::Group(_) | Recipient::Everyone => {}
@@ -65,15 +69,15 @@ fn write(buffer: &mut Vec<u8>, message: &OutboundMessage) {
     buffer.extend_from_slice(message.envelope_bytes());
 }
 
-/// Reads a message that came on a channel.
+/// Reads a message that arrived on a channel; `None` if it is damaged or has an unknown flag.
 pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<OutboundMessage> {
     let mut cursor = Cursor(record);
     let flags = cursor.u8()?;
     if flags & !KNOWN != 0 {
         return None;
     }
-    let has_address = flags & ADDRESS != 0;
-    let to = match (channel, has_address) {
+    let has_recipient = flags & RECIPIENT != 0;
+    let to = match (channel, has_recipient) {
         (Channel::Group(group), false) => Recipient::Group(group.clone()),
         (Channel::Everyone, false) => Recipient::Everyone,
         (Channel::Users, true) => Recipient::User(cursor.name()?),
@@ -95,7 +99,7 @@ pub(super) fn read(channel: &Channel, record: &[u8]) -> Option<OutboundMessage> 
         OLDEST => Overflow::DropOldest,
         _ => Overflow::Latest(OverflowKey::from_text(std::str::from_utf8(cursor.long()?).ok()?)),
     };
-    // What is no JSON would end the connections it is for.
+    // A text frame that is not UTF-8 would make clients close their connections (RFC 6455 8.1).
     let envelope = cursor.0;
     (envelope.first() == Some(&b'{') && simdutf8::basic::from_utf8(envelope).is_ok())
         .then(|| OutboundMessage::from_envelope(to, except, overflow, envelope))

@@ -52,7 +52,7 @@ fn assert_same(one: &OutboundMessage, other: &OutboundMessage) {
 }
 
 fn questions() -> impl Strategy<Value = Question> {
-    let whose = || {
+    let selector = || {
         prop_oneof![connections().prop_map(ConnectionSelector::Connection), users().prop_map(ConnectionSelector::User)]
     };
     prop_oneof![
@@ -60,8 +60,8 @@ fn questions() -> impl Strategy<Value = Question> {
         users().prop_map(Question::ConnectionsOf),
         users().prop_map(Question::Disconnect),
         messages().prop_map(Question::Deliver),
-        (whose(), groups()).prop_map(|(selector, group)| Question::Join(selector, group)),
-        (whose(), groups()).prop_map(|(selector, group)| Question::Leave(selector, group)),
+        (selector(), groups()).prop_map(|(selector, group)| Question::Join(selector, group)),
+        (selector(), groups()).prop_map(|(selector, group)| Question::Leave(selector, group)),
     ]
 }
 
@@ -73,7 +73,7 @@ fn answers() -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn talks() -> impl Strategy<Value = Control> {
+fn controls() -> impl Strategy<Value = Control> {
     prop_oneof![
         Just(Control::Hello),
         Just(Control::Goodbye),
@@ -89,33 +89,33 @@ fn talks() -> impl Strategy<Value = Control> {
 
 proptest! {
     #[test]
-    fn a_pack_is_read_as_it_was_written(message in messages(), count in 0_usize..4, origin: u64, number: u64, lost: bool) {
-        let head = BatchHeader { origin, stream: 7, number, lost };
-        let mut buffer = head.bytes().to_vec();
+    fn a_batch_survives_encoding(message in messages(), count in 0_usize..4, origin: u64, first: u64, lost: bool) {
+        let header = BatchHeader { origin, sequence: 7, first, lost };
+        let mut buffer = header.encode().to_vec();
         (0..count).for_each(|_| put_record(&mut buffer, &message));
         let BusPayload::Batch(read, messages) = BusPayload::read(&Channel::of(&message.to), &buffer.into()).unwrap() else {
-            panic!("a pack");
+            panic!("not a batch");
         };
-        prop_assert_eq!(read, head);
+        prop_assert_eq!(read, header);
         prop_assert_eq!(messages.len(), count);
         messages.iter().for_each(|read| assert_same(read, &message));
     }
 
     #[test]
-    fn a_loose_parcel_is_read_as_it_was_written(message in messages()) {
+    fn an_unsequenced_message_survives_encoding(message in messages()) {
         let BusPayload::Unsequenced(messages) = BusPayload::read(&Channel::of(&message.to), &unsequenced(1, &message)).unwrap() else {
-            panic!("a loose message");
+            panic!("not an unsequenced message");
         };
         assert_same(&messages[0], &message);
     }
 
     #[test]
-    fn talk_is_read_as_it_was_written(talk in talks(), origin: u64) {
-        let bytes = talk.write(origin);
-        let BusPayload::Control(from, read) = BusPayload::read(&Channel::Nodes, &bytes).unwrap() else { panic!("talk") };
+    fn a_control_message_survives_encoding(control in controls(), origin: u64) {
+        let bytes = control.write(origin);
+        let BusPayload::Control(from, read) = BusPayload::read(&Channel::Nodes, &bytes).unwrap() else { panic!("not a control message") };
         prop_assert_eq!(from, origin);
         prop_assert_eq!(read.write(origin), bytes);
-        match (&read, &talk) {
+        match (&read, &control) {
             (Control::Answer { answer: read, .. }, Control::Answer { answer, .. }) => prop_assert_eq!(read, answer),
             (Control::Ask(_, Question::Deliver(read)), Control::Ask(_, Question::Deliver(message))) => assert_same(read, message),
             _ => {}
@@ -123,9 +123,9 @@ proptest! {
     }
 
     #[test]
-    fn bytes_of_any_kind_are_read_without_harm(mut bytes: Vec<u8>, kind in 0_u8..4, form: u8, talk in talks(), cut: usize) {
+    fn reading_arbitrary_bytes_does_not_panic(mut bytes: Vec<u8>, kind in 0_u8..4, form: u8, control in controls(), cut: usize) {
         let channels = [Channel::Nodes, Channel::Users, Channel::Everyone, Channel::Node(3)];
-        let mut damaged = talk.write(1).to_vec();
+        let mut damaged = control.write(1).to_vec();
         damaged.truncate(cut % (damaged.len() + 1));
         if form & 1 != 0 {
             bytes.splice(0..0, [VERSION, kind]);
@@ -141,28 +141,28 @@ fn lobby() -> Channel {
     Channel::Group(GroupName::new("lobby").unwrap())
 }
 
-/// What a node of version 1 writes, byte by byte: it must be readable for as long as such nodes may be about.
+/// The fixture is a payload of a node of version 1. Every release must read it while such nodes may be in use.
 #[test]
-fn the_bytes_of_version_one_stay_as_they_are() {
-    let fixture = include_bytes!("fixtures/pack_v1.bin");
-    let BusPayload::Batch(head, messages) = BusPayload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
-        panic!("a pack");
+fn the_encoding_of_version_one_is_unchanged() {
+    let fixture = include_bytes!("fixtures/batch_v1.bin");
+    let BusPayload::Batch(header, messages) = BusPayload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
+        panic!("not a batch");
     };
-    assert_eq!(head, BatchHeader { origin: 0x0102_0304_0506_0708, stream: 9, number: 41, lost: true });
+    assert_eq!(header, BatchHeader { origin: 0x0102_0304_0506_0708, sequence: 9, first: 41, lost: true });
     let envelopes: Vec<_> = messages.iter().map(OutboundMessage::envelope).collect();
     assert_eq!(envelopes, [r#"{"type":"said","data":{"text":"hi"}}"#, r#"{"type":"moved"}"#]);
     assert_eq!(messages[0].except.connection, Some(ConnectionId { incarnation: 1, serial: 2 }));
     assert_eq!(messages[0].except.users, [UserId::new("bob").unwrap()]);
     assert_eq!(messages[1].overflow(), &Overflow::Latest(OverflowKey::from_text("moved 1")));
 
-    let mut written = head.bytes().to_vec();
+    let mut written = header.encode().to_vec();
     messages.iter().for_each(|message| put_record(&mut written, message));
     assert_eq!(written, fixture);
 }
 
 #[test]
-fn another_version_and_damage_are_holes() {
-    let mut later = include_bytes!("fixtures/pack_v1.bin").to_vec();
+fn payloads_of_another_version_or_damaged_count_as_lost() {
+    let mut later = include_bytes!("fixtures/batch_v1.bin").to_vec();
     later[0] = 2;
     assert_eq!(
         BusPayload::read(&lobby(), &later.into()).unwrap_err(),
@@ -172,29 +172,29 @@ fn another_version_and_damage_are_holes() {
         let read = BusPayload::read(&lobby(), &Bytes::from_static(bytes)).unwrap_err();
         assert_eq!(read, UnreadablePayload::Lossy("of an unknown version"));
     }
-    let damaged = include_bytes!("fixtures/pack_v1.bin");
+    let damaged = include_bytes!("fixtures/batch_v1.bin");
     let read = BusPayload::read(&lobby(), &Bytes::from_static(&damaged[..damaged.len() - 1])).unwrap_err();
     assert_eq!(read, UnreadablePayload::Lossy("damaged"));
 }
 
 #[test]
-fn an_envelope_from_outside_is_checked_and_written_anew() {
+fn an_external_envelope_is_checked_and_encoded_again() {
     let text = br#" {"ref": 3, "data" : {"text": "hi"}, "type": "said", "more": [1]} "#.trim_ascii();
     let BusPayload::External(message) = BusPayload::read(&lobby(), &Bytes::from_static(text)).unwrap() else {
-        panic!("from outside");
+        panic!("not an external message");
     };
     assert_eq!(message.envelope(), r#"{"type":"said","data":{"text": "hi"}}"#);
     assert_eq!(message.to, Recipient::Group(GroupName::new("lobby").unwrap()));
     let to_user = br#"{"user":"alice","type":"said"}"#;
     let BusPayload::External(message) = BusPayload::read(&Channel::Users, &Bytes::from_static(to_user)).unwrap() else {
-        panic!("from outside");
+        panic!("not an external message");
     };
     assert_eq!(message.to, Recipient::User(UserId::new("alice").unwrap()));
     assert_eq!(message.envelope(), r#"{"type":"said","data":{}}"#);
 }
 
 #[test]
-fn what_may_not_come_from_outside_is_refused_with_a_reason() {
+fn an_external_envelope_that_breaks_a_rule_is_refused_with_a_reason() {
     for (channel, text, reason) in [
         (lobby(), r#"{"type":"agentcore.resync"}"#, "protocol's own"),
         (lobby(), r#"{"type":"pong"}"#, "protocol's own"),
@@ -202,13 +202,13 @@ fn what_may_not_come_from_outside_is_refused_with_a_reason() {
         (lobby(), r#"{"data":{}}"#, "type"),
         (lobby(), r#"{"type":"said","data":[1]}"#, "must be an object"),
         (lobby(), r#"{"type":"said""#, "EOF"),
-        (lobby(), r#"{"type":"said","user":"alice"}"#, "no meaning here"),
-        (Channel::Users, r#"{"type":"said"}"#, "whom it is for"),
+        (lobby(), r#"{"type":"said","user":"alice"}"#, "not allowed here"),
+        (Channel::Users, r#"{"type":"said"}"#, "names the recipient"),
         (Channel::Nodes, r#"{"type":"said"}"#, "only nodes"),
     ] {
         let Err(UnreadablePayload::External(error)) = BusPayload::read(&channel, &Bytes::from_static(text.as_bytes()))
         else {
-            panic!("{text} was taken");
+            panic!("{text} was accepted");
         };
         assert!(error.contains(reason), "{text}: {error}");
     }

@@ -1,9 +1,11 @@
-//! What this node has to say to the others: numbered, packed, bounded.
+//! The queue of outgoing messages: numbered, packed into batches, bounded.
 //!
-//! Filled by whoever publishes, emptied by one task. What waits for a channel is written into one buffer as it comes, so a
-//! payload is ready when the link is free, and the fuller the longer the link takes.
+//! Any task fills it; the publish task empties it. A message is encoded into a buffer of its channel when it is added. A
+//! batch is therefore complete when the connection is free, and contains more messages the longer a round trip takes.
 
 mod channel_queue;
+mod due_queue;
+mod round;
 #[cfg(test)]
 mod tests;
 
@@ -13,310 +15,317 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-pub(super) use channel_queue::PublishRound;
-use channel_queue::{ChannelQueue, PendingBatch, QueueItem};
+use channel_queue::{ChannelQueue, PendingBatch};
+use due_queue::DueQueue;
+pub(super) use round::PublishRound;
 
-use super::payload::{BatchHeader, Control, HEAD, put_record};
+use super::payload::{BATCH_HEADER_LEN, BatchHeader, Control, put_record};
 use super::sequence::SEQUENCE_IDLE_TIMEOUT;
 use crate::backend::redis::keys::Channel;
 use crate::message::OutboundMessage;
 
-/// A payload is begun anew above this many bytes; a single message may be longer.
-const PACK: usize = 64 << 10;
-/// So many bytes wait at most, for all channels together.
-const BOUND: usize = 4 << 20;
-/// Of so many channels at most it is known that something was lost while there was no link. With more, all are told.
-const LOST: usize = 16_384;
-/// So long after a channel's last message a mark says which number it was.
-const MARK_AFTER: Duration = Duration::from_secs(1);
+/// Size in bytes at which a batch is full. A batch with a single message may be longer.
+const BATCH_SIZE: usize = 64 << 10;
+/// Bytes of all channels together from which the queue accepts no message.
+const MAX_QUEUED_BYTES: usize = 4 << 20;
+/// Number of channels that are tracked while there is no connection; bounds memory. With more, all nodes are told that
+/// messages are lost.
+const MAX_CHANNELS_OFFLINE: usize = 16_384;
+/// Time after the last message of a channel at which its watermark is published.
+const WATERMARK_DELAY: Duration = Duration::from_secs(1);
 
-/// What waits to be published.
+/// The messages and control messages that wait to be published.
 #[derive(Debug)]
 pub(super) struct SendQueue {
     origin: u64,
-    lanes: HashMap<Channel, ChannelQueue>,
-    /// What is to be sent, in this order: each channel once in a turn, and talk where it came.
-    ready: VecDeque<QueueItem>,
-    /// Groups and single recipients take turns, so that what one sender says to a group and to a user keeps its order;
-    /// among groups there is none to keep.
-    turn: u64,
+    channels: HashMap<Channel, ChannelQueue>,
+    /// Items in sending order: each channel once per phase, and control messages in between.
+    items: VecDeque<QueueItem>,
+    /// Number of the current phase. Messages to groups and messages to other recipients alternate in phases, so that what
+    /// one task sends to a group and then to a user stays in order. Messages to different groups have no order.
+    phase: u64,
+    /// Whether the current phase is one of messages to other recipients than groups.
     is_direct: bool,
-    /// Bytes that wait.
-    waiting: usize,
-    /// When a lane's last number is to be told, by time; at most one entry for a lane.
-    marks: VecDeque<(Instant, Channel)>,
-    /// When a lane may be forgotten, by time; at most one entry for a lane.
-    silent: VecDeque<(Instant, Channel)>,
-    streams: u64,
-    /// There is no link: what comes is counted, and lost.
-    down: bool,
-    /// Something was lost on channels that are not known any more; all nodes are to be told so first.
-    all_lost: bool,
-    most_lost: usize,
+    queued_bytes: usize,
+    /// Channels whose watermark is due; each at most once.
+    watermarks: DueQueue,
+    /// Channels to be forgotten when they are idle; each at most once.
+    idle: DueQueue,
+    last_sequence: u64,
+    /// Whether there is no connection: new messages are numbered and lost.
+    offline: bool,
+    /// Whether messages were lost on channels that are no longer tracked: all nodes are told first.
+    lost_untracked: bool,
+    max_channels_offline: usize,
 }
 
-/// Whether something was taken.
+/// An item to send.
+#[derive(Debug)]
+enum QueueItem {
+    /// The batches of a channel in one phase.
+    Batches(Channel),
+    /// An encoded control message.
+    Control {
+        channel: Channel,
+        payload: Bytes,
+        /// Whether it carries a message, which has no sequence number: if it is lost, all connections need a resync.
+        delivers: bool,
+    },
+}
+
+/// The result of adding a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PushOutcome {
-    /// It waits for the link, and nothing did before: the task must be woken.
+    /// The message is queued and the queue was empty: the publish task must be woken.
     First,
-    /// It waits, or it is lost and will be told to be.
-    Taken,
-    /// Too much waits already.
+    /// The message is queued, or lost and will be reported as lost.
+    Accepted,
+    /// The queue is full.
     Full,
 }
 
 impl SendQueue {
+    /// Creates the queue of a node that is connected. `origin` is the incarnation of the node.
     pub(super) fn new(origin: u64) -> Self {
-        Self::bounded(origin, LOST)
+        Self::bounded(origin, MAX_CHANNELS_OFFLINE)
     }
 
-    fn bounded(origin: u64, most_lost: usize) -> Self {
+    fn bounded(origin: u64, max_channels_offline: usize) -> Self {
         Self {
             origin,
-            lanes: HashMap::new(),
-            ready: VecDeque::new(),
-            turn: 0,
+            channels: HashMap::new(),
+            items: VecDeque::new(),
+            phase: 0,
             is_direct: false,
-            waiting: 0,
-            marks: VecDeque::new(),
-            silent: VecDeque::new(),
-            streams: 0,
-            // A node begins with a link; what it says before the task runs goes out then.
-            down: false,
-            all_lost: false,
-            most_lost,
+            queued_bytes: 0,
+            watermarks: DueQueue::default(),
+            idle: DueQueue::default(),
+            last_sequence: 0,
+            // A node starts with a connection: messages that are added before the task runs are published by it.
+            offline: false,
+            lost_untracked: false,
+            max_channels_offline,
         }
     }
 
     /// Adds a message.
     pub(super) fn push(&mut self, message: &OutboundMessage, now: Instant) -> PushOutcome {
-        if self.waiting >= BOUND {
+        if self.queued_bytes >= MAX_QUEUED_BYTES {
             return PushOutcome::Full;
         }
-        self.number(message, now, false)
+        self.add(message, now, false)
     }
 
-    /// Counts a message that there is no room for: whoever should have got it will be told.
-    pub(super) fn lose(&mut self, message: &OutboundMessage, now: Instant) {
-        self.number(message, now, true);
+    /// Numbers a message without queueing it, so that its receivers notice the loss.
+    pub(super) fn mark_lost(&mut self, message: &OutboundMessage, now: Instant) {
+        self.add(message, now, true);
     }
 
-    fn number(&mut self, message: &OutboundMessage, now: Instant, is_lost: bool) -> PushOutcome {
+    fn add(&mut self, message: &OutboundMessage, now: Instant, is_lost: bool) -> PushOutcome {
         let channel = Channel::of(&message.to);
-        if self.down && self.lanes.len() >= self.most_lost {
-            self.forget();
+        if self.offline && self.channels.len() >= self.max_channels_offline {
+            self.forget_channels();
         }
-        let lane = self.lanes.entry(channel.clone()).or_insert_with(|| {
-            self.streams += 1;
-            ChannelQueue {
-                stream: self.streams,
-                next: 0,
-                packs: Vec::new(),
-                lost: false,
-                in_marks: false,
-                in_silent: false,
-                last: now,
-            }
+        let queue = self.channels.entry(channel.clone()).or_insert_with(|| {
+            self.last_sequence += 1;
+            ChannelQueue::new(self.last_sequence, now)
         });
-        lane.last = now;
-        if !lane.in_marks {
-            lane.in_marks = true;
-            self.marks.push_back((now + MARK_AFTER, channel.clone()));
+        queue.last_message = now;
+        if !queue.watermark_queued {
+            queue.watermark_queued = true;
+            self.watermarks.push(now + WATERMARK_DELAY, channel.clone());
         }
-        let number = lane.next;
-        lane.next += 1;
-        if self.down || is_lost {
-            lane.lost = true;
-            return PushOutcome::Taken;
+        let number = queue.next;
+        queue.next += 1;
+        if self.offline || is_lost {
+            queue.lost = true;
+            return PushOutcome::Accepted;
         }
-        let first = self.ready.is_empty();
+        let was_empty = self.items.is_empty();
         let is_direct = !matches!(channel, Channel::Group(_));
-        if !first && is_direct != self.is_direct {
-            self.turn += 1;
+        if !was_empty && is_direct != self.is_direct {
+            self.phase += 1;
         }
         self.is_direct = is_direct;
-        let last = lane.packs.last();
-        if last.is_none_or(|pack| pack.turn != self.turn) {
-            self.ready.push_back(QueueItem::Channel(channel));
+        let phase = self.phase;
+        let last = queue.batches.last();
+        if last.is_none_or(|batch| batch.phase != phase) {
+            self.items.push_back(QueueItem::Batches(channel));
         }
-        if last.is_none_or(|pack| pack.turn != self.turn || pack.end != number || pack.buffer.len() >= PACK) {
-            // The head is written when it is sent: what was lost before it may change until then.
-            let lost = std::mem::take(&mut lane.lost);
-            lane.packs.push(PendingBatch { turn: self.turn, number, end: number, lost, buffer: vec![0; HEAD] });
+        if last.is_none_or(|batch| batch.phase != phase || batch.end != number || batch.buffer.len() >= BATCH_SIZE) {
+            // The header is written when the batch is taken, because only then it is complete.
+            let (lost, buffer) = (std::mem::take(&mut queue.lost), vec![0; BATCH_HEADER_LEN]);
+            queue.batches.push(PendingBatch { phase, first: number, end: number, lost, buffer });
         }
-        if let Some(PendingBatch { buffer, end, .. }) = lane.packs.last_mut() {
+        if let Some(PendingBatch { buffer, end, .. }) = queue.batches.last_mut() {
             *end = number + 1;
             let before = buffer.len();
             put_record(buffer, message);
-            self.waiting += buffer.len() - before;
+            self.queued_bytes += buffer.len() - before;
         }
-        if first { PushOutcome::First } else { PushOutcome::Taken }
+        if was_empty { PushOutcome::First } else { PushOutcome::Accepted }
     }
 
-    /// Forgets what was lost where: while there is no link, memory must not grow with the channels. Whoever hears of them
-    /// again hears new streams.
-    fn forget(&mut self) {
-        self.lanes.clear();
-        self.marks.clear();
-        self.silent.clear();
-        self.all_lost = true;
+    /// Forgets all channels, so that memory does not grow with the channels while there is no connection. Receivers get a
+    /// report of the loss, and new sequences later.
+    fn forget_channels(&mut self) {
+        self.channels.clear();
+        self.watermarks.clear();
+        self.idle.clear();
+        self.lost_untracked = true;
     }
 
-    /// Adds talk. It goes after the messages that wait; lost while there is no link.
-    pub(super) fn say(&mut self, channel: Channel, payload: Bytes) {
-        self.line_up(channel, payload, false);
+    /// Adds a control message after all queued messages. It is dropped while there is no connection.
+    pub(super) fn push_control(&mut self, channel: Channel, payload: Bytes) {
+        self.push_item(channel, payload, false);
     }
 
-    /// Adds a question for all nodes. It goes after the messages that wait, and before those to come. One that `delivers` a
-    /// message is counted like it: if it is lost, whoever should have got it will be told.
-    pub(super) fn ask(&mut self, payload: Bytes, delivers: Option<&OutboundMessage>, now: Instant) {
+    /// Adds a question for all nodes, after all queued messages and before later ones. If the question delivers a message,
+    /// `delivers` is that message; its loss is reported like that of any message.
+    pub(super) fn push_question(&mut self, payload: Bytes, delivers: Option<&OutboundMessage>, now: Instant) {
         match delivers {
-            Some(message) if self.down => self.lose(message, now),
+            Some(message) if self.offline => self.mark_lost(message, now),
             _ => {
-                self.line_up(Channel::Nodes, payload, delivers.is_some());
-                self.turn += 1;
+                self.push_item(Channel::Nodes, payload, delivers.is_some());
+                self.phase += 1;
             }
         }
     }
 
-    fn line_up(&mut self, channel: Channel, payload: Bytes, delivers: bool) {
-        if !self.down {
-            self.waiting += payload.len();
-            self.ready.push_back(QueueItem::Control { channel, payload, delivers });
+    fn push_item(&mut self, channel: Channel, payload: Bytes, delivers: bool) {
+        if !self.offline {
+            self.queued_bytes += payload.len();
+            self.items.push_back(QueueItem::Control { channel, payload, delivers });
         }
     }
 
-    /// What was taken last may be lost, and nobody knows what it was: all are told.
-    pub(super) fn lose_all(&mut self) {
-        self.all_lost = true;
+    /// Records that the last round may be lost with unknown contents: all nodes are told.
+    pub(super) fn mark_round_lost(&mut self) {
+        self.lost_untracked = true;
     }
 
-    /// Says hello to all nodes.
-    pub(super) fn greet(&mut self) {
-        let hello = Control::Hello.write(self.origin);
-        self.say(Channel::Nodes, hello);
+    /// Adds a greeting to all nodes.
+    pub(super) fn push_hello(&mut self) {
+        self.push_control(Channel::Nodes, Control::Hello.write(self.origin));
     }
 
-    /// Takes all that waits.
+    /// Takes everything that is queued.
     pub(super) fn take(&mut self) -> PublishRound {
-        let mut batch = PublishRound::default();
-        if !self.down && std::mem::take(&mut self.all_lost) {
-            batch.messages.push((Channel::Nodes, Control::Lost.write(self.origin)));
-            batch.tells_all = true;
+        let mut round = PublishRound::default();
+        if !self.offline && std::mem::take(&mut self.lost_untracked) {
+            round.payloads.push((Channel::Nodes, Control::Lost.write(self.origin)));
+            round.carries_unsequenced = true;
         }
-        for ready in self.ready.drain(..) {
-            let channel = match ready {
-                QueueItem::Channel(channel) => channel,
+        for item in self.items.drain(..) {
+            let channel = match item {
+                QueueItem::Batches(channel) => channel,
                 QueueItem::Control { channel, payload, delivers } => {
-                    batch.messages.push((channel, payload));
-                    batch.tells_all |= delivers;
+                    round.payloads.push((channel, payload));
+                    round.carries_unsequenced |= delivers;
                     continue;
                 }
             };
-            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            let stream = lane.stream;
-            let turn = lane.packs.first().map_or(0, |pack| pack.turn);
-            let later = lane.packs.iter().position(|pack| pack.turn != turn).unwrap_or(lane.packs.len());
-            for mut pack in lane.packs.drain(..later) {
-                let head = BatchHeader { origin: self.origin, stream, number: pack.number, lost: pack.lost };
-                if let Some(place) = pack.buffer.first_chunk_mut() {
-                    *place = head.bytes();
+            let Some(queue) = self.channels.get_mut(&channel) else { continue };
+            let sequence = queue.sequence;
+            let phase = queue.batches.first().map_or(0, |batch| batch.phase);
+            let count = queue.batches.iter().position(|batch| batch.phase != phase).unwrap_or(queue.batches.len());
+            for PendingBatch { first, lost, mut buffer, .. } in queue.batches.drain(..count) {
+                let header = BatchHeader { origin: self.origin, sequence, first, lost };
+                if let Some(space) = buffer.first_chunk_mut() {
+                    *space = header.encode();
                 }
-                batch.messages.push((channel.clone(), pack.buffer.into()));
+                round.payloads.push((channel.clone(), buffer.into()));
             }
-            batch.channels.push(channel);
+            round.channels.push(channel);
         }
-        self.waiting = 0;
-        batch
+        self.queued_bytes = 0;
+        round
     }
 
-    /// Takes marks that are due, at most `count`, and forgets streams that were silent for long.
-    pub(super) fn take_marks(&mut self, now: Instant, count: usize) -> PublishRound {
-        // Before marks are taken: one that is on its way may not arrive, and its lane must be there to know.
-        while let Some(channel) = pop_due(&mut self.silent, now) {
-            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            if lane.in_marks || lane.last + SEQUENCE_IDLE_TIMEOUT > now {
-                self.silent.push_back((now + SEQUENCE_IDLE_TIMEOUT, channel));
-            } else {
-                self.lanes.remove(&channel);
-            }
-        }
-        let mut batch = PublishRound::default();
-        while batch.messages.len() < count
-            && let Some(channel) = pop_due(&mut self.marks, now)
+    /// Takes the watermarks that are due, at most `count`, and forgets idle channels.
+    pub(super) fn take_watermarks(&mut self, now: Instant, count: usize) -> PublishRound {
+        self.forget_idle(now);
+        let mut round = PublishRound::default();
+        while round.payloads.len() < count
+            && let Some(channel) = self.watermarks.pop_due(now)
         {
-            let Some(lane) = self.lanes.get_mut(&channel) else { continue };
-            let busy = !lane.packs.is_empty() || (lane.last + MARK_AFTER > now && !lane.lost);
-            if self.down || busy {
-                self.marks.push_back((now + MARK_AFTER, channel));
+            let Some(queue) = self.channels.get_mut(&channel) else { continue };
+            let is_busy = !queue.batches.is_empty() || (queue.last_message + WATERMARK_DELAY > now && !queue.lost);
+            if self.offline || is_busy {
+                self.watermarks.push(now + WATERMARK_DELAY, channel);
                 continue;
             }
-            let head = BatchHeader { origin: self.origin, stream: lane.stream, number: lane.next, lost: lane.lost };
-            (lane.in_marks, lane.lost) = (false, false);
-            batch.messages.push((channel.clone(), Bytes::copy_from_slice(&head.bytes())));
-            batch.channels.push(channel.clone());
-            if !lane.in_silent {
-                lane.in_silent = true;
-                self.silent.push_back((now + SEQUENCE_IDLE_TIMEOUT, channel));
+            let (sequence, lost) = (queue.sequence, std::mem::take(&mut queue.lost));
+            let header = BatchHeader { origin: self.origin, sequence, first: queue.next, lost };
+            queue.watermark_queued = false;
+            round.payloads.push((channel.clone(), Bytes::copy_from_slice(&header.encode())));
+            round.channels.push(channel.clone());
+            if !queue.idle_queued {
+                queue.idle_queued = true;
+                self.idle.push(now + SEQUENCE_IDLE_TIMEOUT, channel);
             }
         }
-        batch
+        round
     }
 
-    /// When something is due for [`take_marks`](Self::take_marks).
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        let first = |queue: &VecDeque<(Instant, Channel)>| queue.front().map(|(due, _)| *due);
-        match (first(&self.marks), first(&self.silent)) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
+    /// Forgets idle channels. This precedes taking watermarks: if the round of a watermark fails, its channel must still be
+    /// tracked.
+    fn forget_idle(&mut self, now: Instant) {
+        while let Some(channel) = self.idle.pop_due(now) {
+            let Some(queue) = self.channels.get(&channel) else { continue };
+            if queue.watermark_queued || queue.last_message + SEQUENCE_IDLE_TIMEOUT > now {
+                self.idle.push(now + SEQUENCE_IDLE_TIMEOUT, channel);
+            } else {
+                self.channels.remove(&channel);
+            }
         }
     }
 
-    /// Notes that a batch may not have arrived: its numbers are lost, and so is what waits. Marks will tell.
-    pub(super) fn fail(&mut self, batch: &PublishRound, now: Instant) {
-        self.all_lost |= batch.tells_all;
-        let waiting = self.ready.drain(..).filter_map(|ready| match ready {
-            QueueItem::Channel(channel) => Some(channel),
+    /// Returns the time at which [`take_watermarks`](Self::take_watermarks) has something to do.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        match (self.watermarks.next_due(), self.idle.next_due()) {
+            (Some(watermark), Some(idle)) => Some(watermark.min(idle)),
+            (watermark, idle) => watermark.or(idle),
+        }
+    }
+
+    /// Records that a round may not have arrived: its messages and the queued ones are lost. Watermarks report the loss.
+    pub(super) fn fail(&mut self, round: &PublishRound, now: Instant) {
+        self.lost_untracked |= round.carries_unsequenced;
+        let queued = self.items.drain(..).filter_map(|item| match item {
+            QueueItem::Batches(channel) => Some(channel),
             QueueItem::Control { delivers, .. } => {
-                self.all_lost |= delivers;
+                self.lost_untracked |= delivers;
                 None
             }
         });
-        for channel in batch.channels.iter().cloned().chain(waiting) {
-            if let Some(lane) = self.lanes.get_mut(&channel) {
-                lane.packs.clear();
-                lane.lost = true;
-                if !lane.in_marks {
-                    lane.in_marks = true;
-                    self.marks.push_back((now + MARK_AFTER, channel));
+        for channel in round.channels.iter().cloned().chain(queued) {
+            if let Some(queue) = self.channels.get_mut(&channel) {
+                queue.batches.clear();
+                queue.lost = true;
+                if !queue.watermark_queued {
+                    queue.watermark_queued = true;
+                    self.watermarks.push(now + WATERMARK_DELAY, channel);
                 }
             }
         }
-        self.waiting = 0;
+        self.queued_bytes = 0;
     }
 
-    /// There is no link any more: what waits is lost, and what comes.
-    pub(super) fn set_down(&mut self, now: Instant) {
-        self.down = true;
+    /// Notes that the connection is gone: queued and new messages are lost.
+    pub(super) fn set_offline(&mut self, now: Instant) {
+        self.offline = true;
         self.fail(&PublishRound::default(), now);
     }
 
-    /// There is a link again. What was lost is told first.
-    pub(super) fn set_up(&mut self, now: Instant) {
-        self.down = false;
-        let lanes = &self.lanes;
-        let is_lost = |(_, channel): &(Instant, Channel)| lanes.get(channel).is_some_and(|lane| lane.lost);
-        let (lost, others): (VecDeque<_>, _) = std::mem::take(&mut self.marks).into_iter().partition(is_lost);
-        self.marks = lost.into_iter().map(|(_, channel)| (now, channel)).chain(others).collect();
+    /// Notes that there is a connection. Losses are reported first.
+    pub(super) fn set_online(&mut self, now: Instant) {
+        self.offline = false;
+        let channels = &self.channels;
+        self.watermarks.advance(now, |channel| channels.get(channel).is_some_and(|queue| queue.lost));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && (self.down || !self.all_lost)
+        self.items.is_empty() && (self.offline || !self.lost_untracked)
     }
-}
-
-fn pop_due(queue: &mut VecDeque<(Instant, Channel)>, now: Instant) -> Option<Channel> {
-    let due = queue.front().is_some_and(|(due, _)| *due <= now);
-    if due { queue.pop_front().map(|(_, channel)| channel) } else { None }
 }

@@ -17,31 +17,31 @@ fn message(group: u8, text: &str) -> OutboundMessage {
 #[derive(Debug, Clone)]
 enum Step {
     Push(u8),
-    /// A message for which there was no room.
+    /// A message for which the queue had no space.
     Lose(u8),
     /// A question that delivers a message.
     Ask(u8),
-    /// What waits goes out.
-    Send(Fate),
-    Down,
-    Up,
-    /// So many milliseconds later what waits goes out with the marks that are due.
-    Wait(u16, Fate),
-    /// The receiver begins to hear a channel, or hears it no more.
-    Turn(u8),
+    /// A round is published.
+    Send(RoundOutcome),
+    Disconnect,
+    Connect,
+    /// A round is published after some milliseconds, with the watermarks that are due.
+    Wait(u16, RoundOutcome),
+    /// The receiver subscribes to a channel or unsubscribes from it.
+    Toggle(u8),
 }
 
-/// What becomes of a batch.
+/// The outcome of publishing a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum RoundOutcome {
     Arrives,
-    Fails,
-    /// It arrives, and the sender does not hear so.
-    Seems,
+    Lost,
+    /// The round arrives, but the sender gets an error.
+    ArrivesWithError,
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
-    prop_oneof![6 => Just(Fate::Arrives), 1 => Just(Fate::Fails), 1 => Just(Fate::Seems)]
+fn outcomes() -> impl Strategy<Value = RoundOutcome> {
+    prop_oneof![6 => Just(RoundOutcome::Arrives), 1 => Just(RoundOutcome::Lost), 1 => Just(RoundOutcome::ArrivesWithError)]
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -49,12 +49,12 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => (0..3_u8).prop_map(Step::Push),
         1 => (0..3_u8).prop_map(Step::Lose),
         3 => (0..3_u8).prop_map(Step::Ask),
-        4 => fates().prop_map(Step::Send),
-        1 => Just(Step::Down),
-        2 => Just(Step::Up),
-        4 => (0..4_000_u16, fates()).prop_map(|(ms, fate)| Step::Wait(ms, fate)),
-        1 => (60_000..65_000_u16, fates()).prop_map(|(ms, fate)| Step::Wait(ms, fate)),
-        1 => (0..3_u8).prop_map(Step::Turn),
+        4 => outcomes().prop_map(Step::Send),
+        1 => Just(Step::Disconnect),
+        2 => Just(Step::Connect),
+        4 => (0..4_000_u16, outcomes()).prop_map(|(ms, outcome)| Step::Wait(ms, outcome)),
+        1 => (60_000..65_000_u16, outcomes()).prop_map(|(ms, outcome)| Step::Wait(ms, outcome)),
+        1 => (0..3_u8).prop_map(Step::Toggle),
     ]
 }
 
@@ -80,23 +80,23 @@ fn question(message: &OutboundMessage) -> Bytes {
     Control::Ask(1, Question::Deliver(message.clone())).write(1)
 }
 
-/// One receiver, and what it has heard and should have.
+/// A receiver with the messages that it got and that it should have got.
 #[derive(Default)]
 struct Receiver {
-    streams: SequenceTracker,
-    hears: [bool; 3],
-    heard: [Vec<u64>; 3],
-    /// Sent while it heard, and neither got nor told to be missing.
+    sequences: SequenceTracker,
+    subscribed: [bool; 3],
+    received: [Vec<u64>; 3],
+    /// Messages sent while subscribed that were neither received nor reported as lost.
     missing: [Vec<u64>; 3],
 }
 
 impl Receiver {
-    fn receive(&mut self, batch: &PublishRound, now: Instant) {
-        for (place, (channel, bytes)) in batch.messages.iter().enumerate() {
-            let (head, messages) = match BusPayload::read(channel, bytes).unwrap() {
-                BusPayload::Batch(head, messages) => (head, messages),
+    fn receive(&mut self, round: &PublishRound, now: Instant) {
+        for (index, (channel, bytes)) in round.payloads.iter().enumerate() {
+            let (header, messages) = match BusPayload::read(channel, bytes).unwrap() {
+                BusPayload::Batch(header, messages) => (header, messages),
                 BusPayload::Control(1, Control::Lost) => {
-                    let rest: Vec<u64> = batch.messages[place + 1..].iter().flat_map(numbers).collect();
+                    let rest: Vec<u64> = round.payloads[index + 1..].iter().flat_map(numbers).collect();
                     self.missing.iter_mut().for_each(|missing| missing.retain(|number| rest.contains(number)));
                     continue;
                 }
@@ -107,12 +107,12 @@ impl Receiver {
                 _ => panic!("{channel:?}"),
             };
             let at = at(channel);
-            if !self.hears[at] {
+            if !self.subscribed[at] {
                 continue;
             }
-            let BatchCheck { seen, hole } = self.streams.note(channel, &head, messages.len(), now);
-            let numbers: Vec<u64> = messages[seen..].iter().map(number).collect();
-            if hole {
+            let BatchCheck { duplicates, gap } = self.sequences.check(channel, &header, messages.len(), now);
+            let numbers: Vec<u64> = messages[duplicates..].iter().map(number).collect();
+            if gap {
                 let next = numbers.first().copied().unwrap_or(u64::MAX);
                 self.missing[at].retain(|number| *number > next);
             }
@@ -121,20 +121,20 @@ impl Receiver {
     }
 
     fn take(&mut self, at: usize, number: u64) {
-        if self.hears[at] {
-            assert!(self.heard[at].last().is_none_or(|last| *last < number), "twice, or out of order");
-            self.heard[at].push(number);
+        if self.subscribed[at] {
+            assert!(self.received[at].last().is_none_or(|last| *last < number), "a duplicate or out of order");
+            self.received[at].push(number);
             self.missing[at].retain(|missing| *missing != number);
         }
     }
 
-    /// Says what becomes of a batch.
-    fn meet(&mut self, batch: &PublishRound, fate: Fate, outgoing: &mut SendQueue, now: Instant) {
-        if fate != Fate::Fails {
-            self.receive(batch, now);
+    /// Applies the outcome of a round to the receiver and the sender.
+    fn apply(&mut self, round: &PublishRound, outcome: RoundOutcome, queue: &mut SendQueue, now: Instant) {
+        if outcome != RoundOutcome::Lost {
+            self.receive(round, now);
         }
-        if fate != Fate::Arrives {
-            outgoing.fail(batch, now);
+        if outcome != RoundOutcome::Arrives {
+            queue.fail(round, now);
         }
     }
 }
@@ -142,68 +142,68 @@ impl Receiver {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]
-    fn whatever_fails_nothing_is_lost_without_a_word(
-        most_lost in 1..4_usize,
+    fn every_lost_message_is_reported_whatever_fails(
+        max_channels in 1..4_usize,
         steps in proptest::collection::vec(steps(), 1..80),
     ) {
         let mut now = Instant::now();
-        let mut outgoing = SendQueue::bounded(1, most_lost);
+        let mut queue = SendQueue::bounded(1, max_channels);
         let (mut receiver, mut count) = (Receiver::default(), 0_u64);
-        outgoing.set_up(now);
-        let mut is_up = true;
-        let last = |ms| Step::Wait(ms, Fate::Arrives);
-        let end = [Step::Up, Step::Send(Fate::Arrives), last(3_000), last(3_000)];
+        queue.set_online(now);
+        let mut is_online = true;
+        let last = |ms| Step::Wait(ms, RoundOutcome::Arrives);
+        let end = [Step::Connect, Step::Send(RoundOutcome::Arrives), last(3_000), last(3_000)];
         for step in steps.into_iter().chain(end) {
             match step {
                 Step::Push(group) => {
                     count += 1;
-                    prop_assert_ne!(outgoing.push(&message(group, &count.to_string()), now), PushOutcome::Full);
-                    if receiver.hears[usize::from(group)] {
+                    prop_assert_ne!(queue.push(&message(group, &count.to_string()), now), PushOutcome::Full);
+                    if receiver.subscribed[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
                 Step::Lose(group) => {
                     count += 1;
-                    outgoing.lose(&message(group, &count.to_string()), now);
-                    if receiver.hears[usize::from(group)] {
+                    queue.mark_lost(&message(group, &count.to_string()), now);
+                    if receiver.subscribed[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
                 Step::Ask(group) => {
                     count += 1;
                     let message = message(group, &count.to_string());
-                    outgoing.ask(question(&message), Some(&message), now);
-                    if receiver.hears[usize::from(group)] {
+                    queue.push_question(question(&message), Some(&message), now);
+                    if receiver.subscribed[usize::from(group)] {
                         receiver.missing[usize::from(group)].push(count);
                     }
                 }
-                Step::Send(fate) if is_up => {
-                    let batch = outgoing.take();
-                    receiver.meet(&batch, fate, &mut outgoing, now);
+                Step::Send(outcome) if is_online => {
+                    let round = queue.take();
+                    receiver.apply(&round, outcome, &mut queue, now);
                 }
                 Step::Send(_) => {}
-                Step::Down => {
-                    is_up = false;
-                    outgoing.set_down(now);
+                Step::Disconnect => {
+                    is_online = false;
+                    queue.set_offline(now);
                 }
-                Step::Up => {
-                    is_up = true;
-                    outgoing.set_up(now);
+                Step::Connect => {
+                    is_online = true;
+                    queue.set_online(now);
                 }
-                Step::Wait(ms, fate) => {
+                Step::Wait(ms, outcome) => {
                     now += Duration::from_millis(ms.into());
-                    if is_up {
-                        let mut batch = outgoing.take();
-                        batch.append(outgoing.take_marks(now, usize::MAX));
-                        receiver.meet(&batch, fate, &mut outgoing, now);
+                    if is_online {
+                        let mut round = queue.take();
+                        round.append(queue.take_watermarks(now, usize::MAX));
+                        receiver.apply(&round, outcome, &mut queue, now);
                     }
-                    receiver.streams.sweep(now);
+                    receiver.sequences.sweep(now);
                 }
-                Step::Turn(group) => {
+                Step::Toggle(group) => {
                     let at = usize::from(group);
-                    receiver.hears[at] = !receiver.hears[at];
+                    receiver.subscribed[at] = !receiver.subscribed[at];
                     receiver.missing[at].clear();
-                    receiver.streams.forget(&Channel::Group(GroupName::new(format!("g{group}")).unwrap()));
+                    receiver.sequences.forget(&Channel::Group(GroupName::new(format!("g{group}")).unwrap()));
                 }
             }
         }
@@ -212,94 +212,94 @@ proptest! {
 }
 
 #[test]
-fn what_waits_is_packed_and_bounded() {
-    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
-    outgoing.set_up(now);
-    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::First);
+fn queued_messages_are_batched_and_bounded() {
+    let (mut queue, now) = (SendQueue::new(1), Instant::now());
+    queue.set_online(now);
+    assert_eq!(queue.push(&message(0, "1"), now), PushOutcome::First);
     let long = "x".repeat(1_000);
     let mut count = 1;
-    while outgoing.push(&message(count % 3, &long), now) == PushOutcome::Taken {
+    while queue.push(&message(count % 3, &long), now) == PushOutcome::Accepted {
         count = (count + 1) % 250;
     }
-    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::Full);
-    let batch = outgoing.take();
-    assert!(batch.messages.iter().all(|(_, bytes)| bytes.len() < PACK + 2_000));
-    assert!(batch.messages.len() < 3 + 2 * BOUND / PACK, "{} payloads", batch.messages.len());
-    assert!(outgoing.is_empty());
-    assert_eq!(outgoing.push(&message(0, "1"), now), PushOutcome::First);
+    assert_eq!(queue.push(&message(0, "1"), now), PushOutcome::Full);
+    let round = queue.take();
+    assert!(round.payloads.iter().all(|(_, bytes)| bytes.len() < BATCH_SIZE + 2_000));
+    assert!(round.payloads.len() < 3 + 2 * MAX_QUEUED_BYTES / BATCH_SIZE, "{} payloads", round.payloads.len());
+    assert!(queue.is_empty());
+    assert_eq!(queue.push(&message(0, "1"), now), PushOutcome::First);
 }
 
 #[test]
-fn a_question_that_delivers_keeps_its_place_among_the_parcels() {
-    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
-    outgoing.set_up(now);
-    outgoing.push(&message(0, "1"), now);
-    let asked = message(0, "2");
-    outgoing.ask(question(&asked), Some(&asked), now);
-    outgoing.push(&message(0, "3"), now);
-    outgoing.push(&message(0, "4"), now);
-    let batch = outgoing.take();
-    assert_eq!(batch.messages.iter().map(numbers).collect::<Vec<_>>(), [vec![1], vec![2], vec![3, 4]]);
+fn a_question_that_delivers_keeps_its_position_among_the_messages() {
+    let (mut queue, now) = (SendQueue::new(1), Instant::now());
+    queue.set_online(now);
+    queue.push(&message(0, "1"), now);
+    let delivered = message(0, "2");
+    queue.push_question(question(&delivered), Some(&delivered), now);
+    queue.push(&message(0, "3"), now);
+    queue.push(&message(0, "4"), now);
+    let round = queue.take();
+    assert_eq!(round.payloads.iter().map(numbers).collect::<Vec<_>>(), [vec![1], vec![2], vec![3, 4]]);
 
-    outgoing.ask(question(&asked), Some(&asked), now);
-    outgoing.set_down(now);
-    outgoing.set_up(now);
-    let batch = outgoing.take();
-    let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all are told that it is lost") };
+    queue.push_question(question(&delivered), Some(&delivered), now);
+    queue.set_offline(now);
+    queue.set_online(now);
+    let round = queue.take();
+    let [(Channel::Nodes, lost)] = &round.payloads[..] else { panic!("not one report of the loss to all nodes") };
     assert!(matches!(BusPayload::read(&Channel::Nodes, lost), Ok(BusPayload::Control(1, Control::Lost))));
 }
 
 #[test]
-fn a_silent_channel_gets_one_mark_and_is_forgotten() {
-    let (mut outgoing, mut now) = (SendQueue::new(1), Instant::now());
-    outgoing.set_up(now);
-    outgoing.push(&message(0, "1"), now);
-    outgoing.take();
-    let mut marks = 0;
-    while let Some(due) = outgoing.next_due() {
+fn an_idle_channel_gets_one_watermark_and_is_forgotten() {
+    let (mut queue, mut now) = (SendQueue::new(1), Instant::now());
+    queue.set_online(now);
+    queue.push(&message(0, "1"), now);
+    queue.take();
+    let mut watermarks = 0;
+    while let Some(due) = queue.next_due() {
         now = due;
-        marks += outgoing.take_marks(now, usize::MAX).messages.len();
+        watermarks += queue.take_watermarks(now, usize::MAX).payloads.len();
     }
-    assert_eq!(marks, 1);
-    assert!(outgoing.lanes.is_empty());
+    assert_eq!(watermarks, 1);
+    assert!(queue.channels.is_empty());
 }
 
 #[test]
-fn a_channel_whose_last_word_may_not_have_arrived_is_not_forgotten() {
-    let (mut outgoing, start) = (SendQueue::new(1), Instant::now());
-    outgoing.set_up(start);
-    outgoing.push(&message(0, "1"), start);
-    outgoing.take();
-    outgoing.take_marks(start + MARK_AFTER, usize::MAX);
-    outgoing.push(&message(0, "2"), start + MARK_AFTER);
-    // The task has not run for so long that all is due at once.
-    let late = start + MARK_AFTER + SEQUENCE_IDLE_TIMEOUT;
-    let mut batch = outgoing.take();
-    batch.append(outgoing.take_marks(late, usize::MAX));
-    outgoing.fail(&batch, late);
-    let marks = outgoing.take_marks(late + MARK_AFTER, usize::MAX);
-    let [(channel, mark)] = &marks.messages[..] else { panic!("one mark") };
-    let Ok(BusPayload::Batch(head, messages)) = BusPayload::read(channel, mark) else { panic!("a pack") };
-    assert_eq!((head.number, head.lost, messages.len()), (2, true, 0));
+fn a_channel_whose_watermark_may_not_have_arrived_is_not_forgotten() {
+    let (mut queue, start) = (SendQueue::new(1), Instant::now());
+    queue.set_online(start);
+    queue.push(&message(0, "1"), start);
+    queue.take();
+    queue.take_watermarks(start + WATERMARK_DELAY, usize::MAX);
+    queue.push(&message(0, "2"), start + WATERMARK_DELAY);
+    // The task has not run for long, so everything is due at once.
+    let late = start + WATERMARK_DELAY + SEQUENCE_IDLE_TIMEOUT;
+    let mut round = queue.take();
+    round.append(queue.take_watermarks(late, usize::MAX));
+    queue.fail(&round, late);
+    let watermarks = queue.take_watermarks(late + WATERMARK_DELAY, usize::MAX);
+    let [(channel, watermark)] = &watermarks.payloads[..] else { panic!("not one watermark") };
+    let Ok(BusPayload::Batch(header, messages)) = BusPayload::read(channel, watermark) else { panic!("not a batch") };
+    assert_eq!((header.first, header.lost, messages.len()), (2, true, 0));
 }
 
 #[test]
-fn without_a_link_memory_does_not_grow_with_the_channels() {
-    let (mut outgoing, now) = (SendQueue::new(1), Instant::now());
-    outgoing.set_down(now);
+fn memory_is_bounded_while_there_is_no_connection() {
+    let (mut queue, now) = (SendQueue::new(1), Instant::now());
+    queue.set_offline(now);
     let to = |number: usize| Recipient::Group(GroupName::new(format!("g{number}")).unwrap());
-    for number in 0..3 * LOST {
+    for number in 0..3 * MAX_CHANNELS_OFFLINE {
         let message = OutboundMessage::from_envelope(to(number), Except::default(), Overflow::Disconnect, b"{}");
-        outgoing.push(&message, now);
-        assert!(outgoing.lanes.len() <= LOST && outgoing.marks.len() <= LOST);
+        queue.push(&message, now);
+        assert!(queue.channels.len() <= MAX_CHANNELS_OFFLINE && queue.watermarks.len() <= MAX_CHANNELS_OFFLINE);
     }
-    assert!(outgoing.take().is_empty() && outgoing.is_empty(), "there is no link");
-    outgoing.set_up(now);
-    assert!(!outgoing.is_empty());
-    let batch = outgoing.take();
-    let [(Channel::Nodes, lost)] = &batch.messages[..] else { panic!("all nodes are told once") };
+    assert!(queue.take().is_empty() && queue.is_empty(), "there is no connection");
+    queue.set_online(now);
+    assert!(!queue.is_empty());
+    let round = queue.take();
+    let [(Channel::Nodes, lost)] = &round.payloads[..] else { panic!("not one report of the loss to all nodes") };
     assert!(matches!(BusPayload::read(&Channel::Nodes, lost), Ok(BusPayload::Control(1, Control::Lost))));
-    outgoing.fail(&batch, now);
-    assert_eq!(outgoing.take().messages, batch.messages, "again, as it may not have arrived");
-    assert!(outgoing.take().is_empty());
+    queue.fail(&round, now);
+    assert_eq!(queue.take().payloads, round.payloads, "repeated, because it may not have arrived");
+    assert!(queue.take().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The link that receives, and the task that keeps it in line with what this node wants to hear.
+//! The subscriber connection, and the task that keeps its subscriptions in line with the groups of this node.
 
 #[cfg(all(test, feature = "model"))]
 mod model;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::receive_task::{BusReceiver, ReceiveQueue};
+use super::receive_queue::ReceiveQueue;
+use super::receive_task::BusReceiver;
 use crate::backend::redis::command_link::PING_EVERY;
 use crate::backend::redis::driver::{Driver, Subscription};
 use crate::backend::redis::keys::Channel;
@@ -21,182 +22,186 @@ use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 use table::{SubscribeOutcome, SubscriptionTable};
 
-/// So many groups are asked for at once.
-const MOST: usize = 5_000;
-/// After asking for groups the task rests, the longer the more there were: a crowd that joins many groups costs few round
-/// trips, and one who joins waits for one.
-const REST: Duration = Duration::from_millis(1);
-const LONGEST_REST: u32 = 200;
+/// Number of groups in one SUBSCRIBE or UNSUBSCRIBE command.
+const MAX_GROUPS_PER_COMMAND: usize = 5_000;
+/// Pause per group after a SUBSCRIBE: batches the joins of a crowd into few round trips, while a single join waits for one.
+const PAUSE_PER_GROUP: Duration = Duration::from_millis(1);
+/// Number of groups above which the pause does not grow.
+const MAX_PAUSE_GROUPS: u32 = 200;
 
-/// What this node hears.
+/// The subscriptions of this node to the channels of its groups.
 pub(crate) struct Subscriptions {
-    channels: Mutex<SubscriptionTable>,
-    bell: Notify,
+    table: Mutex<SubscriptionTable>,
+    /// Wakes the task after a change of the table.
+    changed: Notify,
     deliver: Arc<dyn Deliver>,
 }
 
 impl Subscriptions {
     pub(crate) fn new(deliver: Arc<dyn Deliver>) -> Self {
-        Self { channels: Mutex::default(), bell: Notify::new(), deliver }
+        Self { table: Mutex::default(), changed: Notify::new(), deliver }
     }
 
-    /// A connection is in `group` now; the future ends when it is heard, or cannot be.
+    /// Subscribes to a group after a connection has joined it. The future resolves when the subscription is made or fails.
     pub(crate) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
-        let deaf = || Error::backend("the other nodes cannot be heard now");
-        let asked = lock(&self.channels).subscribe(group);
-        match asked {
+        let offline = || Error::backend("messages of other nodes cannot be received now");
+        let outcome = lock(&self.table).subscribe(group);
+        match outcome {
             SubscribeOutcome::Subscribed => None,
-            SubscribeOutcome::Wait(heard, first) => {
-                if first {
-                    self.bell.notify_one();
+            SubscribeOutcome::Pending(confirmed, is_first) => {
+                if is_first {
+                    self.changed.notify_one();
                 }
-                // The link may be lost meanwhile.
-                Some(Box::pin(async move { heard.await.map_err(|_| deaf()) }))
+                // The sender is dropped if the connection is lost.
+                Some(Box::pin(async move { confirmed.await.map_err(|_| offline()) }))
             }
-            SubscribeOutcome::Down => Some(Box::pin(std::future::ready(Err(deaf())))),
+            SubscribeOutcome::Offline => Some(Box::pin(std::future::ready(Err(offline())))),
         }
     }
 
-    /// The last connection may have left `group`.
+    /// Ends the subscription of a group later, after its last connection may have left.
     pub(crate) fn unsubscribe(&self, group: &GroupName) {
-        if lock(&self.channels).unsubscribe(group, Instant::now(), |group| self.deliver.has_members(group)) {
-            self.bell.notify_one();
+        if lock(&self.table).unsubscribe(group, Instant::now(), |group| self.deliver.has_members(group)) {
+            self.changed.notify_one();
         }
     }
 
-    /// Opens the first link.
+    /// Opens the first subscriber connection.
     ///
     /// # Errors
-    /// When Redis cannot be reached.
+    /// Redis cannot be reached.
     pub(crate) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
-        let heard = self.open(driver, origin).await?;
-        lock(&self.channels).set_up(|group| self.deliver.has_members(group));
-        Ok(heard)
+        let connection = self.open(driver, origin).await?;
+        lock(&self.table).set_online(|group| self.deliver.has_members(group));
+        Ok(connection)
     }
 
     async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
-        let (events, inbound) = ReceiveQueue::new();
-        let link = driver.subscription(events).await?;
-        // As with the link for commands: a Redis that still reads its file lets anybody subscribe, and refuses all else.
-        link.ping().await?;
-        link.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
-        Ok(SubscriberConnection { link, inbound })
+        let (events, queue) = ReceiveQueue::new();
+        let subscription = driver.subscription(events).await?;
+        // A Redis that still loads its data set accepts subscriptions but refuses PING.
+        subscription.ping().await?;
+        subscription.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
+        Ok(SubscriberConnection { subscription, queue })
     }
 
-    /// Hears, for as long as it runs.
+    /// Runs the task: receives on the connection, and opens it again after a loss.
     pub(crate) async fn run(
         self: Arc<Self>,
         first: Option<SubscriberConnection>,
         driver: Arc<dyn Driver>,
-        reader: Arc<BusReceiver>,
+        receiver: Arc<BusReceiver>,
     ) {
-        let mut reconnect = Reconnect::new("the other nodes cannot be heard");
-        let mut link = first;
-        // A task that was started again after a panic has no link, and rests as after one that lived shortly.
+        let mut reconnect = Reconnect::new("messages of other nodes cannot be received");
+        let mut current = first;
+        // A task that the supervisor has started again has no connection; it waits as after a short-lived one.
         let mut since = Instant::now();
         loop {
-            if let Some(SubscriberConnection { link, inbound }) = link.take() {
+            if let Some(SubscriberConnection { subscription, queue }) = current.take() {
                 let error = tokio::select! {
-                    () = reader.run(inbound) => Error::backend("Redis has closed it, or the network"),
-                    error = self.follow(&*link) => error,
+                    () = receiver.run(queue) => Error::backend("Redis or the network has closed the connection"),
+                    error = self.maintain(&*subscription) => error,
                 };
-                reader.faults.link_lost();
+                receiver.faults.link_lost();
                 if reconnect.should_log_loss(since, &error) {
-                    tracing::warn!("the link that hears the other nodes is lost: {error:?}");
+                    tracing::warn!("the subscriber connection to Redis is lost: {error:?}");
                 }
             }
-            lock(&self.channels).set_down();
+            lock(&self.table).set_offline();
             reconnect.back_off(since).await;
-            let heard = reconnect.connect(|| self.open(&*driver, reader.origin)).await;
+            let connection = reconnect.connect(|| self.open(&*driver, receiver.origin)).await;
             since = Instant::now();
-            lock(&self.channels).set_up(|group| self.deliver.has_members(group));
-            match self.restore(&heard).await {
+            lock(&self.table).set_online(|group| self.deliver.has_members(group));
+            match self.restore(&connection).await {
                 Ok(groups) => {
                     if reconnect.should_log_recovery() {
-                        tracing::info!(groups, "this node hears the other nodes again");
+                        tracing::info!(groups, "messages of other nodes are received again");
                     }
-                    link = Some(heard);
+                    current = Some(connection);
                 }
-                // A server that takes links and refuses what they are for: it is not to be asked again at once, and nobody
-                // waits for it meanwhile.
+                // The server accepts connections and refuses subscriptions. The loop marks the table offline, so that no
+                // join waits, and pauses before the next attempt.
                 Err(error) => {
-                    reader.faults.link_lost();
+                    receiver.faults.link_lost();
                     if reconnect.should_log_loss(since, &error) {
-                        tracing::warn!("the groups of this node cannot be heard: {error:?}");
+                        tracing::warn!("the groups of this node cannot be subscribed to: {error:?}");
                     }
                 }
             }
         }
     }
 
-    /// Hears again what was heard before, then tells everyone that there was a gap; says how many groups it knows.
-    async fn restore(&self, heard: &SubscriberConnection) -> Result<usize> {
-        while lock(&self.channels).has_requests() {
-            self.act(&*heard.link).await?;
+    /// Subscribes to all groups after a reconnect, then sends a resync to all connections. Returns the number of groups.
+    async fn restore(&self, connection: &SubscriberConnection) -> Result<usize> {
+        while lock(&self.table).has_requests() {
+            self.apply_changes(&*connection.subscription).await?;
         }
-        let groups = lock(&self.channels).len();
+        let groups = lock(&self.table).len();
         self.deliver.resync(None, ResyncReason::Backend);
         Ok(groups)
     }
 
-    /// Keeps a link in line with what is wanted; ends when it is dead, with what it has met.
-    async fn follow(&self, link: &dyn Subscription) -> Error {
-        let asked = async {
+    /// Applies changes of the table to a connection until it fails; returns the error.
+    async fn maintain(&self, subscription: &dyn Subscription) -> Error {
+        let changes = async {
             loop {
-                self.wait().await;
-                match self.act(link).await {
-                    Ok(count) => sleep(REST * u32::try_from(count).unwrap_or(u32::MAX).min(LONGEST_REST)).await,
+                self.wait_for_changes().await;
+                match self.apply_changes(subscription).await {
+                    Ok(count) => {
+                        let groups = u32::try_from(count).unwrap_or(u32::MAX).min(MAX_PAUSE_GROUPS);
+                        sleep(PAUSE_PER_GROUP * groups).await;
+                    }
                     Err(error) => return error,
                 }
             }
         };
-        let alive = async {
+        let pings = async {
             loop {
                 sleep_until(Instant::now() + PING_EVERY).await;
-                if let Err(error) = link.ping().await {
+                if let Err(error) = subscription.ping().await {
                     return error;
                 }
             }
         };
         tokio::select! {
-            error = asked => error,
-            error = alive => error,
+            error = changes => error,
+            error = pings => error,
         }
     }
 
-    /// Waits until something is to be asked for, or looked at.
-    async fn wait(&self) {
-        let (asked, due) = {
-            let channels = lock(&self.channels);
-            (channels.has_requests(), channels.next_due())
+    /// Waits until a subscription is requested or a lingering one must be checked.
+    async fn wait_for_changes(&self) {
+        let (has_requests, due) = {
+            let table = lock(&self.table);
+            (table.has_requests(), table.next_due())
         };
         match due {
-            _ if asked => {}
+            _ if has_requests => {}
             Some(due) => {
-                let _ = timeout(due.saturating_duration_since(Instant::now()), self.bell.notified()).await;
+                let _ = timeout(due.saturating_duration_since(Instant::now()), self.changed.notified()).await;
             }
-            None => self.bell.notified().await,
+            None => self.changed.notified().await,
         }
     }
 
-    /// Asks for what is wanted and leaves what is not, once; says how many groups it asked for.
-    async fn act(&self, link: &dyn Subscription) -> Result<usize> {
-        let wants = |group: &GroupName| self.deliver.has_members(group);
-        let plan = lock(&self.channels).next_changes(Instant::now(), MOST, wants);
-        if !plan.subscribe.is_empty() {
-            link.subscribe(plan.subscribe.iter().cloned().map(Channel::Group).collect()).await?;
-            lock(&self.channels).confirm_subscribed(&plan.subscribe, Instant::now(), wants);
+    /// Applies the next changes of the table; returns the number of groups that were subscribed to.
+    async fn apply_changes(&self, subscription: &dyn Subscription) -> Result<usize> {
+        let has_members = |group: &GroupName| self.deliver.has_members(group);
+        let changes = lock(&self.table).next_changes(Instant::now(), MAX_GROUPS_PER_COMMAND, has_members);
+        if !changes.subscribe.is_empty() {
+            subscription.subscribe(changes.subscribe.iter().cloned().map(Channel::Group).collect()).await?;
+            lock(&self.table).confirm_subscribed(&changes.subscribe, Instant::now(), has_members);
         }
-        if !plan.unsubscribe.is_empty() {
-            link.unsubscribe(plan.unsubscribe.iter().cloned().map(Channel::Group).collect()).await?;
-            lock(&self.channels).confirm_unsubscribed(&plan.unsubscribe);
+        if !changes.unsubscribe.is_empty() {
+            subscription.unsubscribe(changes.unsubscribe.iter().cloned().map(Channel::Group).collect()).await?;
+            lock(&self.table).confirm_unsubscribed(&changes.unsubscribe);
         }
-        Ok(plan.subscribe.len())
+        Ok(changes.subscribe.len())
     }
 }
 
-/// A link that hears.
+/// A subscriber connection and the queue of what it receives.
 pub(crate) struct SubscriberConnection {
-    link: Arc<dyn Subscription>,
-    inbound: ReceiveQueue,
+    subscription: Arc<dyn Subscription>,
+    queue: ReceiveQueue,
 }

@@ -1,4 +1,4 @@
-//! A model check of who joins and leaves against the task that hears: no interleaving ends with members that hear nothing.
+//! A model check of joins and leaves against the subscription task: no interleaving ends with members that receive nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
@@ -7,167 +7,170 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shuttle::thread;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::table::{SubscribeOutcome, SubscriptionTable};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
-const ROUNDS: usize = 3_000;
+const ITERATIONS: usize = 3_000;
 
-/// Stands for the directory of the registry: how many connections of this node are in the group.
+/// Stands in for the directory of the registry: the number of connections of this node in the group.
 #[derive(Default)]
-struct Directory(Mutex<usize>);
+struct MemberCount(Mutex<usize>);
 
-impl Directory {
+impl MemberCount {
     fn add(&self) {
         *lock(&self.0) += 1;
     }
 
-    /// Whether the last connection has left.
+    /// Returns whether the last member has left.
     fn remove(&self) -> bool {
-        let mut members = lock(&self.0);
-        *members -= 1;
-        *members == 0
+        let mut count = lock(&self.0);
+        *count -= 1;
+        *count == 0
     }
 
-    fn has_members(&self) -> bool {
+    fn is_positive(&self) -> bool {
         *lock(&self.0) > 0
     }
 }
 
-/// The directory, the channels, and what Redis sends to this node.
-struct World {
-    directory: Directory,
-    channels: Mutex<SubscriptionTable>,
-    heard: Mutex<HashSet<GroupName>>,
+/// The members of one group, the table under test, and the subscriptions that Redis has for this node.
+struct Model {
+    members: MemberCount,
+    table: Mutex<SubscriptionTable>,
+    at_redis: Mutex<HashSet<GroupName>>,
     group: GroupName,
     start: Instant,
-    /// The link is lost once: whoever heard then is told to reload.
-    breaks: bool,
+    /// Whether the connection is lost once. Connections that are subscribed then get a resync.
+    loses_connection: bool,
 }
 
-impl World {
-    fn new(breaks: bool) -> Arc<Self> {
-        let channels = Mutex::new(SubscriptionTable::default());
-        lock(&channels).set_up(|_| false);
-        let group = GroupName::new("lobby").unwrap();
+impl Model {
+    fn new(loses_connection: bool) -> Arc<Self> {
+        let table = Mutex::new(SubscriptionTable::default());
+        lock(&table).set_online(|_| false);
         Arc::new(Self {
-            directory: Directory::default(),
-            channels,
-            heard: Mutex::default(),
-            group,
+            members: MemberCount::default(),
+            table,
+            at_redis: Mutex::default(),
+            group: GroupName::new("lobby").unwrap(),
             start: Instant::now(),
-            breaks,
+            loses_connection,
         })
     }
 
-    fn wants(&self, group: &GroupName) -> bool {
-        *group == self.group && self.directory.has_members()
+    fn has_members(&self, group: &GroupName) -> bool {
+        *group == self.group && self.members.is_positive()
     }
 
-    /// What the manager does, in its order. A join that need not wait hears at once.
-    fn join(&self) -> Option<tokio::sync::oneshot::Receiver<()>> {
-        self.directory.add();
+    /// Joins in the order of the connection manager. A join that need not wait must receive at once.
+    fn join(&self) -> Option<oneshot::Receiver<()>> {
+        self.members.add();
         thread::yield_now();
-        let asked = lock(&self.channels).subscribe(&self.group);
-        match asked {
-            SubscribeOutcome::Wait(waiting, _) => Some(waiting),
+        let outcome = lock(&self.table).subscribe(&self.group);
+        match outcome {
+            SubscribeOutcome::Pending(confirmed, _) => Some(confirmed),
             SubscribeOutcome::Subscribed => {
-                let hears = lock(&self.heard).contains(&self.group);
-                assert!(hears || self.breaks, "it was said to hear, and does not");
+                let is_subscribed = lock(&self.at_redis).contains(&self.group);
+                assert!(
+                    is_subscribed || self.loses_connection,
+                    "reported as subscribed, but Redis has no subscription"
+                );
                 None
             }
-            SubscribeOutcome::Down => None,
+            SubscribeOutcome::Offline => None,
         }
     }
 
     fn leave(&self) {
-        let last = self.directory.remove();
+        let is_last = self.members.remove();
         thread::yield_now();
-        if last {
-            lock(&self.channels).unsubscribe(&self.group, self.start, |group| self.wants(group));
+        if is_last {
+            lock(&self.table).unsubscribe(&self.group, self.start, |group| self.has_members(group));
         }
     }
 
-    /// One turn of the task, so much later.
-    fn turn(&self, later: u64) {
-        let now = self.start + Duration::from_secs(later);
-        let plan = lock(&self.channels).next_changes(now, 10, |group| self.wants(group));
+    /// Runs one step of the task, `seconds` after the start.
+    fn step(&self, seconds: u64) {
+        let now = self.start + Duration::from_secs(seconds);
+        let changes = lock(&self.table).next_changes(now, 10, |group| self.has_members(group));
         thread::yield_now();
-        lock(&self.heard).extend(plan.subscribe.iter().cloned());
-        lock(&self.channels).confirm_subscribed(&plan.subscribe, now, |group| self.wants(group));
+        lock(&self.at_redis).extend(changes.subscribe.iter().cloned());
+        lock(&self.table).confirm_subscribed(&changes.subscribe, now, |group| self.has_members(group));
         thread::yield_now();
-        lock(&self.heard).retain(|group| !plan.unsubscribe.contains(group));
-        lock(&self.channels).confirm_unsubscribed(&plan.unsubscribe);
+        lock(&self.at_redis).retain(|group| !changes.unsubscribe.contains(group));
+        lock(&self.table).confirm_unsubscribed(&changes.unsubscribe);
     }
 
-    /// The link is lost, and there is another.
-    fn break_link(&self) {
-        lock(&self.channels).set_down();
-        lock(&self.heard).clear();
+    /// Loses the connection and opens another one.
+    fn reconnect(&self) {
+        lock(&self.table).set_offline();
+        lock(&self.at_redis).clear();
         thread::yield_now();
-        lock(&self.channels).set_up(|group| self.wants(group));
+        lock(&self.table).set_online(|group| self.has_members(group));
     }
 }
 
-/// Two connections come and go while the task works; `members` of them stay.
-fn check(members: usize, breaks: bool) {
-    let world = World::new(breaks);
+/// Lets two connections join and leave while the task works; `members` of them stay.
+fn check(members: usize, loses_connection: bool) {
+    let model = Model::new(loses_connection);
     let clients: Vec<_> = (0..2)
         .map(|number| {
-            let world = world.clone();
+            let model = model.clone();
             thread::spawn(move || {
-                let mut waiting = Vec::new();
+                let mut pending = Vec::new();
                 for _ in 0..2 {
-                    waiting.extend(world.join());
-                    world.leave();
+                    pending.extend(model.join());
+                    model.leave();
                 }
                 if number < members {
-                    waiting.extend(world.join());
+                    pending.extend(model.join());
                 }
-                waiting
+                pending
             })
         })
         .collect();
     let task = {
-        let world = world.clone();
+        let model = model.clone();
         thread::spawn(move || {
-            for turn in 0..4 {
-                world.turn(turn * 11);
-                if breaks && turn == 1 {
-                    world.break_link();
+            for step in 0..4 {
+                model.step(step * 11);
+                if loses_connection && step == 1 {
+                    model.reconnect();
                 }
             }
         })
     };
-    let waiting: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let pending: Vec<_> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
     task.join().unwrap();
-    for turn in 10..14 {
-        world.turn(turn * 11);
+    for step in 10..14 {
+        model.step(step * 11);
     }
-    let heard = lock(&world.heard).contains(&world.group);
-    assert_eq!(heard, members > 0, "{members} members");
-    for mut waiting in waiting {
-        let told = waiting.try_recv();
-        assert!(told.is_ok() || breaks, "somebody waits for ever");
-        assert_ne!(told, Err(tokio::sync::oneshot::error::TryRecvError::Empty), "somebody waits for ever");
+    let is_subscribed = lock(&model.at_redis).contains(&model.group);
+    assert_eq!(is_subscribed, members > 0, "{members} members");
+    for mut confirmed in pending {
+        let result = confirmed.try_recv();
+        assert!(result.is_ok() || loses_connection, "a join failed");
+        assert_ne!(result, Err(oneshot::error::TryRecvError::Empty), "a join waits forever");
     }
 }
 
 #[test]
-fn whoever_stays_is_heard_in_the_end() {
-    shuttle::check_random(|| check(1, false), ROUNDS);
-    shuttle::check_random(|| check(2, false), ROUNDS);
+fn a_group_with_members_ends_up_subscribed() {
+    shuttle::check_random(|| check(1, false), ITERATIONS);
+    shuttle::check_random(|| check(2, false), ITERATIONS);
 }
 
 #[test]
-fn when_all_have_left_nothing_is_heard() {
-    shuttle::check_random(|| check(0, false), ROUNDS);
+fn a_group_without_members_ends_up_unsubscribed() {
+    shuttle::check_random(|| check(0, false), ITERATIONS);
 }
 
 #[test]
-fn a_link_that_breaks_in_between_changes_nothing() {
-    shuttle::check_random(|| check(1, true), ROUNDS);
-    shuttle::check_random(|| check(0, true), ROUNDS);
+fn a_lost_connection_does_not_change_the_outcome() {
+    shuttle::check_random(|| check(1, true), ITERATIONS);
+    shuttle::check_random(|| check(0, true), ITERATIONS);
 }

@@ -1,8 +1,9 @@
-//! Which groups this node hears, and who waits to hear one.
+//! The state of the subscription to each group.
 //!
-//! Level-triggered: what is wanted is read when it is acted on (`wants`), never replayed from events, so first joins and
-//! last leaves may be announced in any order. Whoever joins is in the directory before it asks here; whoever looks here
-//! decides under the same lock: so either the one that asks finds the channel confirmed and kept, or it waits.
+//! It is level-triggered: whether a group has members is read when the table acts (`has_members`) and never derived from
+//! earlier calls, so first joins and last leaves may be announced in any order. A connection that joins is in the directory
+//! before it calls [`subscribe`](SubscriptionTable::subscribe), and the table reads the directory under the same lock.
+//! Therefore the connection either finds the subscription confirmed and kept, or waits for it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -12,162 +13,169 @@ use tokio::time::Instant;
 
 use crate::id::GroupName;
 
-/// So long after its last member has left, a group is still heard: a client that reconnects costs nothing.
+/// Time that a subscription is kept after the last member has left, so that a client that reconnects needs no new one.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The groups, by what is known of their channels.
+/// The subscriptions of this node.
 #[derive(Debug, Default)]
-pub(crate) struct SubscriptionTable {
+pub(super) struct SubscriptionTable {
     groups: HashMap<GroupName, SubscriptionState>,
-    /// Those to ask for, each once; all that are wanted when there is a link again.
+    /// Groups to subscribe to, each once; after a reconnect all groups with members.
     requested: Vec<GroupName>,
-    /// Those that nobody may want any more, by the time at which they are looked at.
-    leaving: VecDeque<(Instant, GroupName)>,
-    up: bool,
+    /// Subscriptions that may be unused, by the time of their check.
+    lingering: VecDeque<(Instant, GroupName)>,
+    /// Whether there is a subscriber connection.
+    online: bool,
 }
 
 type Waiters = Vec<oneshot::Sender<()>>;
 
 #[derive(Debug)]
 enum SubscriptionState {
-    /// It is asked for, or about to be.
+    /// The group is in `requested`, or its subscription is being made.
     Requested(Waiters),
-    /// Its messages arrive. `leaving`: when to look whether anybody wants it.
-    Subscribed { leaving: Option<Instant> },
-    /// It is being left. Whoever asks meanwhile waits until it is asked for again.
+    /// The messages of the group arrive. If `check_at` is set, the subscription ends then unless the group has members.
+    Subscribed { check_at: Option<Instant> },
+    /// The subscription is being ended. It is requested again if there are waiters then.
     Unsubscribing(Waiters),
 }
 
-/// The answer to who asks for a group.
+/// The result of [`SubscriptionTable::subscribe`].
 #[derive(Debug)]
-pub(crate) enum SubscribeOutcome {
-    /// Its messages arrive.
+pub(super) enum SubscribeOutcome {
+    /// The messages of the group arrive.
     Subscribed,
-    /// They will when this ends; `true`: somebody must tell the task.
-    Wait(oneshot::Receiver<()>, bool),
-    /// There is no link. It will be asked for when there is one.
-    Down,
+    /// The subscription is confirmed by the receiver; the flag says whether the task must be woken.
+    Pending(oneshot::Receiver<()>, bool),
+    /// There is no connection. The subscription is made after a reconnect.
+    Offline,
 }
 
-/// What to ask Redis for.
+/// The next changes to make on the subscriber connection.
 #[derive(Debug, Default)]
-pub(crate) struct SubscriptionChanges {
-    pub(crate) subscribe: Vec<GroupName>,
-    pub(crate) unsubscribe: Vec<GroupName>,
+pub(super) struct SubscriptionChanges {
+    pub(super) subscribe: Vec<GroupName>,
+    pub(super) unsubscribe: Vec<GroupName>,
 }
 
 impl SubscriptionTable {
-    /// A connection of this node is in `group` now.
-    pub(crate) fn subscribe(&mut self, group: &GroupName) -> SubscribeOutcome {
-        let first = self.requested.is_empty();
+    /// Requests the subscription of a group; called after a connection has joined it.
+    pub(super) fn subscribe(&mut self, group: &GroupName) -> SubscribeOutcome {
+        let is_first = self.requested.is_empty();
         let waiters = match self.groups.get_mut(group) {
-            Some(SubscriptionState::Subscribed { leaving }) => {
-                *leaving = None;
+            Some(SubscriptionState::Subscribed { check_at }) => {
+                *check_at = None;
                 return SubscribeOutcome::Subscribed;
             }
             Some(SubscriptionState::Requested(waiters) | SubscriptionState::Unsubscribing(waiters)) => waiters,
             None => {
                 self.groups.insert(group.clone(), SubscriptionState::Requested(Vec::new()));
-                if self.up {
+                if self.online {
                     self.requested.push(group.clone());
                 }
                 match self.groups.get_mut(group) {
                     Some(SubscriptionState::Requested(waiters)) => waiters,
-                    _ => return SubscribeOutcome::Down,
+                    _ => return SubscribeOutcome::Offline,
                 }
             }
         };
-        if !self.up {
-            return SubscribeOutcome::Down;
+        if !self.online {
+            return SubscribeOutcome::Offline;
         }
         let (sender, receiver) = oneshot::channel();
         waiters.push(sender);
-        SubscribeOutcome::Wait(receiver, first)
+        SubscribeOutcome::Pending(receiver, is_first)
     }
 
-    /// The last connection of this node may have left `group`. True when somebody must tell the task.
-    pub(crate) fn unsubscribe(&mut self, group: &GroupName, now: Instant, wants: impl Fn(&GroupName) -> bool) -> bool {
-        if !self.up {
-            // Nothing is asked for now, and what nobody wants never will be: so they do not pile up.
-            if !wants(group) {
+    /// Lets a subscription linger; called after the last member may have left. Returns whether the task must be woken.
+    pub(super) fn unsubscribe(
+        &mut self,
+        group: &GroupName,
+        now: Instant,
+        has_members: impl Fn(&GroupName) -> bool,
+    ) -> bool {
+        if !self.online {
+            // Bounds memory: without a connection, nothing else removes groups without members.
+            if !has_members(group) {
                 self.groups.remove(group);
             }
             return false;
         }
-        if let Some(SubscriptionState::Subscribed { leaving: leaving @ None }) = self.groups.get_mut(group) {
+        if let Some(SubscriptionState::Subscribed { check_at: check_at @ None }) = self.groups.get_mut(group) {
             let due = now + LINGER;
-            *leaving = Some(due);
-            self.leaving.push_back((due, group.clone()));
-            return self.leaving.len() == 1;
+            *check_at = Some(due);
+            self.lingering.push_back((due, group.clone()));
+            return self.lingering.len() == 1;
         }
         false
     }
 
-    /// When a group must be looked at.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.leaving.front().map(|(due, _)| *due)
+    /// Returns the time at which the next lingering subscription must be checked.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.lingering.front().map(|(due, _)| *due)
     }
 
-    /// Whether there is something to ask for.
-    pub(crate) fn has_requests(&self) -> bool {
-        self.up && !self.requested.is_empty()
+    /// Returns whether subscriptions are requested and there is a connection.
+    pub(super) fn has_requests(&self) -> bool {
+        self.online && !self.requested.is_empty()
     }
 
-    /// What to do now: at most `most` groups at once.
-    pub(crate) fn next_changes(
+    /// Takes the next changes to make, at most `limit` groups of each kind.
+    pub(super) fn next_changes(
         &mut self,
         now: Instant,
-        most: usize,
-        wants: impl Fn(&GroupName) -> bool,
+        limit: usize,
+        has_members: impl Fn(&GroupName) -> bool,
     ) -> SubscriptionChanges {
-        let mut plan = SubscriptionChanges::default();
-        if !self.up {
-            return plan;
+        let mut changes = SubscriptionChanges::default();
+        if !self.online {
+            return changes;
         }
-        let rest = self.requested.split_off(most.min(self.requested.len()));
-        plan.subscribe = std::mem::replace(&mut self.requested, rest);
-        while plan.unsubscribe.len() < most && self.leaving.front().is_some_and(|(due, _)| *due <= now) {
-            let Some((due, group)) = self.leaving.pop_front() else { break };
+        let rest = self.requested.split_off(limit.min(self.requested.len()));
+        changes.subscribe = std::mem::replace(&mut self.requested, rest);
+        while changes.unsubscribe.len() < limit
+            && let Some((due, group)) = self.lingering.pop_front_if(|(due, _)| *due <= now)
+        {
             match self.groups.get_mut(&group) {
-                // Somebody came and went meanwhile: a later entry stands for it.
-                Some(SubscriptionState::Subscribed { leaving }) if *leaving == Some(due) => {
-                    if wants(&group) {
-                        *leaving = None;
+                // Otherwise a connection has joined meanwhile; a later entry exists if it has left again.
+                Some(SubscriptionState::Subscribed { check_at }) if *check_at == Some(due) => {
+                    if has_members(&group) {
+                        *check_at = None;
                     } else {
                         self.groups.insert(group.clone(), SubscriptionState::Unsubscribing(Vec::new()));
-                        plan.unsubscribe.push(group);
+                        changes.unsubscribe.push(group);
                     }
                 }
                 _ => {}
             }
         }
-        plan
+        changes
     }
 
-    /// The messages of these groups arrive now.
-    pub(crate) fn confirm_subscribed(
+    /// Records that the messages of these groups arrive now.
+    pub(super) fn confirm_subscribed(
         &mut self,
         groups: &[GroupName],
         now: Instant,
-        wants: impl Fn(&GroupName) -> bool,
+        has_members: impl Fn(&GroupName) -> bool,
     ) {
         for group in groups {
-            let Some(held) = self.groups.get_mut(group) else { continue };
-            if let SubscriptionState::Requested(waiters) = held {
+            let Some(state) = self.groups.get_mut(group) else { continue };
+            if let SubscriptionState::Requested(waiters) = state {
                 for waiter in std::mem::take(waiters) {
                     let _ = waiter.send(());
                 }
-                let leaving = (!wants(group)).then(|| now + LINGER);
-                *held = SubscriptionState::Subscribed { leaving };
-                if let Some(due) = leaving {
-                    self.leaving.push_back((due, group.clone()));
+                let check_at = (!has_members(group)).then(|| now + LINGER);
+                *state = SubscriptionState::Subscribed { check_at };
+                if let Some(due) = check_at {
+                    self.lingering.push_back((due, group.clone()));
                 }
             }
         }
     }
 
-    /// No more messages of these groups arrive.
-    pub(crate) fn confirm_unsubscribed(&mut self, groups: &[GroupName]) {
+    /// Records that the messages of these groups do not arrive any more.
+    pub(super) fn confirm_unsubscribed(&mut self, groups: &[GroupName]) {
         for group in groups {
             match self.groups.remove(group) {
                 Some(SubscriptionState::Unsubscribing(waiters)) if !waiters.is_empty() => {
@@ -175,32 +183,31 @@ impl SubscriptionTable {
                     self.requested.push(group.clone());
                 }
                 Some(SubscriptionState::Unsubscribing(_)) | None => {}
-                Some(held) => drop(self.groups.insert(group.clone(), held)),
+                Some(state) => drop(self.groups.insert(group.clone(), state)),
             }
         }
     }
 
-    /// There is no link any more: nobody waits for it.
-    pub(crate) fn set_down(&mut self) {
-        self.up = false;
+    /// Records that the connection is lost, and fails all waiters.
+    pub(super) fn set_offline(&mut self) {
+        self.online = false;
         self.requested.clear();
-        self.leaving.clear();
-        for held in self.groups.values_mut() {
-            // Whoever waited has joined, and learns that it hears nothing yet.
-            *held = SubscriptionState::Requested(Vec::new());
+        self.lingering.clear();
+        for state in self.groups.values_mut() {
+            *state = SubscriptionState::Requested(Vec::new());
         }
     }
 
-    /// There is a link, which hears nothing yet: all that is wanted is asked for.
-    pub(crate) fn set_up(&mut self, wants: impl Fn(&GroupName) -> bool) {
-        self.groups.retain(|group, _| wants(group));
-        self.groups.values_mut().for_each(|held| *held = SubscriptionState::Requested(Vec::new()));
+    /// Records that there is a connection without subscriptions, and requests all groups that have members.
+    pub(super) fn set_online(&mut self, has_members: impl Fn(&GroupName) -> bool) {
+        self.groups.retain(|group, _| has_members(group));
+        self.groups.values_mut().for_each(|state| *state = SubscriptionState::Requested(Vec::new()));
         self.requested = self.groups.keys().cloned().collect();
-        self.up = true;
+        self.online = true;
     }
 
-    /// How many groups it knows.
-    pub(crate) fn len(&self) -> usize {
+    /// Returns the number of groups in the table.
+    pub(super) fn len(&self) -> usize {
         self.groups.len()
     }
 }
