@@ -171,13 +171,13 @@ async fn the_reason_why_redis_refuses_links_is_logged_once() {
     proxy.set(Links::All, Mode::Refuse);
     redis.does::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
     proxy.set(Links::All, Mode::Pass);
-    for what in ["Redis cannot be reached: ", "the other nodes cannot be heard: "] {
+    for what in ["Redis cannot be reached: ", "messages of other nodes cannot be received: "] {
         let told = || log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
         until(what, async || told() > 0).await;
         sleep(Duration::from_secs(2)).await;
         assert_eq!(told(), 1, "{what}");
     }
-    let lost = log.lines_with("the link that hears the other nodes is lost: Redis");
+    let lost = log.lines_with("the subscriber connection to Redis is lost: Redis");
     assert!(!lost.is_empty(), "it says why");
     drop(two);
 }
