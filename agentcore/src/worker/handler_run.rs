@@ -1,4 +1,4 @@
-//! One run of a handler or a hook: measured, watched, and caught.
+//! One run of a handler or a hook: its time is measured, the watchdog sees it, and its panic is caught.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::metrics::{Kind, Meter};
 use crate::panic::{Panic, poll_catching_panic};
 
-/// Counts one run of the application's code, from its first poll to its end; being dropped is an end too.
+/// Measures one run of the application's code, from its first poll until it finishes or this is dropped.
 #[derive(Debug)]
 pub(crate) struct HandlerRun<'m> {
     meter: &'m Meter,
@@ -17,12 +17,12 @@ pub(crate) struct HandlerRun<'m> {
 }
 
 impl<'m> HandlerRun<'m> {
-    /// A run that has not begun.
+    /// Creates a run that has not begun.
     pub(crate) fn new(meter: &'m Meter, kind: Kind) -> Self {
         Self { meter, kind, started: None }
     }
 
-    /// Polls once. After a panic the future must not be polled again, only dropped.
+    /// Polls `future` once. After a panic it must not be polled again, only dropped.
     pub(crate) fn poll<F: Future + ?Sized>(
         &mut self,
         future: Pin<&mut F>,

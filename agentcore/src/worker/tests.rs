@@ -11,9 +11,9 @@ use crate::message::Codec;
 use crate::metrics::Meter;
 use crate::registry::{Connection, OutboxLimits, Sink};
 
-/// What the writer had in hand may be lost: nobody may go on as if nothing had been.
+/// The bytes that the writer was writing may be lost, so no connection may continue unaware of that.
 #[tokio::test]
-async fn a_writer_that_panics_tells_its_connections_to_come_back_and_goes_on() {
+async fn a_writer_that_panics_asks_its_connections_to_reconnect_and_restarts() {
     let outbox = OutboxLimits { max_bytes: 1 << 20, write_timeout: Duration::from_secs(1) };
     let settings = ShardSettings { outbox, heartbeat: None };
     let (supervisor, runtime) = (Supervisor::new(), Handle::current());
@@ -35,6 +35,6 @@ async fn a_writer_that_panics_tells_its_connections_to_come_back_and_goes_on() {
     assert!(matches!(&closing, Closing::Frame(reason) if reason.code == CloseCode::Restart), "{closing:?}");
     shard.finish(ada.slot(), Some(bytes::Bytes::from_static(b"the last frame")));
     let portion = tokio::time::timeout(Duration::from_secs(10), written.recv()).await.unwrap();
-    assert_eq!(portion.unwrap().concat(), b"the last frame", "it writes again");
+    assert_eq!(portion.unwrap().concat(), b"the last frame", "the restarted writer writes");
     assert_eq!(supervisor.restarts(), [("writer.0".into(), 1)]);
 }
