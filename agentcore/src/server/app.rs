@@ -1,16 +1,17 @@
-//! The application that can be served.
+//! An application that is ready to be served.
 
 use std::sync::Arc;
 
 use axum::Router;
 
 use super::http::accept;
-use super::http::state::AppState;
+use super::http::app_state::AppState;
+use super::http::signals::ShutdownSignals;
 use crate::error::Result;
 use crate::manager::ConnectionManager;
 use crate::schema::Catalogue;
 
-/// An application that is ready to serve.
+/// An application that is ready to be served.
 #[derive(Debug)]
 pub struct App {
     pub(super) state: Arc<AppState>,
@@ -19,48 +20,48 @@ pub struct App {
 }
 
 impl App {
-    /// Sends, joins and counts; see [`ConnectionManager`].
+    /// Returns the manager, which sends, joins and counts.
     #[must_use]
     pub fn manager(&self) -> ConnectionManager {
         self.state.manager().clone()
     }
 
-    /// What the consumers receive and send.
+    /// Returns the catalogue of the messages that the consumers receive and send.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// The router, for an axum server of one's own. That server accepts, and closes the connections it knows, which the
-    /// upgraded ones are not: [`ConnectionManager::shutdown`] ends those.
+    /// Returns the router, for an axum server of your own. That server accepts connections and closes the ones it knows.
+    /// It does not know upgraded connections: end those with [`ConnectionManager::shutdown`].
     ///
-    /// That server must say where each connection comes from, as the extension `ConnectInfo<SocketAddr>` of its requests:
+    /// The server must record the peer of each connection, as the request extension `ConnectInfo<SocketAddr>`:
     /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
-    /// no address, and `MAX_CONNECTIONS_PER_IP` no effect.
+    /// no address, and `MAX_CONNECTIONS_PER_IP` has no effect.
     ///
-    /// It answers unknown paths with `NOT_FOUND`; [`Router::reset_fallback`] takes that off, to merge it into a router with
-    /// a fallback of its own.
+    /// The router answers unknown paths with `NOT_FOUND`. To merge it into a router with its own fallback, remove this
+    /// one with [`Router::reset_fallback`].
     pub fn into_router(self) -> Router {
         self.router
     }
 
-    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM, then ends as
-    /// [`ConnectionManager::shutdown`] says; a second signal ends it at once.
+    /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM, then ends as [`ConnectionManager::shutdown`]
+    /// describes. A second signal ends the node at once.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When it cannot listen on the address.
     pub async fn serve(self) -> Result<()> {
         let manager = self.state.manager();
         let settings = manager.settings();
         let listener = match accept::listen((settings.host, settings.port).into()) {
             Ok(listener) => listener,
             Err(error) => {
-                // It is a node already: the others would wait for its answers until its lease ends.
+                // The backend has started, so other nodes would wait for this node's answers until its lease ends.
                 manager.shutdown().await;
                 return Err(error);
             }
         };
-        let mut signals = accept::ShutdownSignals::listen();
+        let mut signals = ShutdownSignals::listen();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let again = async {
             signals.next().await;
@@ -73,14 +74,14 @@ impl App {
         tokio::select! {
             served = self.serve_on(listener, stopped) => served,
             () = again => {
-                tracing::warn!("a second signal: the node ends at once, whoever is still connected");
+                tracing::warn!("second signal: the node ends at once and drops its remaining connections");
                 Ok(())
             }
         }
     }
 
-    /// Serves on a listener until `stop` ends, then as [`ConnectionManager::shutdown`] says. The listener stays open until
-    /// that is over: new requests for an upgrade are answered with 503, all others as ever.
+    /// Serves on a listener until `stop` completes, then ends as [`ConnectionManager::shutdown`] describes. Until it has
+    /// ended, the listener stays open: requests for an upgrade are answered with 503, all others as before.
     ///
     /// # Errors
     /// When the listener has no address.

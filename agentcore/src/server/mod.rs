@@ -1,16 +1,18 @@
-//! The application: what the builder collects, how it starts, serves and stops.
+//! The application: the builder, HTTP, and the sessions of upgraded connections.
 
 mod app;
 mod authentication;
 mod builder;
+mod catalogue;
+mod checks;
 mod http;
 mod run;
 mod session;
 
 pub use app::App;
 pub use builder::AgentCore;
+pub use http::app_state::State;
 pub use http::extract;
-pub use http::state::State;
 #[cfg(feature = "test-util")]
-pub(crate) use http::{accept::speak_alone, test_credentials::TestCredentials};
+pub(crate) use http::{TestCredentials, serve_stream};
 pub use run::run_main;

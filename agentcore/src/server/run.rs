@@ -1,4 +1,4 @@
-//! What `#[agentcore::main]` runs.
+//! The program that `#[agentcore::main]` generates.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -6,19 +6,19 @@ use std::process::ExitCode;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Runs an application to its end: the tokio runtime, the log, and an error as one line with exit code 2.
-#[expect(clippy::print_stderr, reason = "the last word of a program that could not start")]
+/// Runs `main` on a new tokio runtime with the log installed. An error is printed on one line, with exit code 2.
+#[expect(clippy::print_stderr, reason = "the log may not show why a program could not start")]
 pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the tokio runtime cannot be made: {error}");
+            eprintln!("error: cannot create the tokio runtime: {error}");
             return ExitCode::from(2);
         }
     };
     install_log();
     let outcome = runtime.block_on(main).into_result();
-    // Tasks that block, such as a read of stdin, are not waited for.
+    // Blocking tasks, such as a read of stdin, are not awaited.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,14 +29,14 @@ pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
     }
 }
 
-/// What an async `main` may return.
+/// A type that an async `main` may return.
 #[diagnostic::on_unimplemented(
     message = "an `#[agentcore::main]` cannot return `{Self}`",
     label = "not `()` or a `Result<(), E>`",
     note = "return `()` or `Result<(), E>` with an `E` that becomes an `agentcore::Error`"
 )]
 pub trait MainReturn {
-    /// The error, if there is one.
+    /// Returns the value of `main` as a result.
     ///
     /// # Errors
     /// The error that `main` returned.
@@ -55,9 +55,9 @@ impl<E: Into<Error>> MainReturn for Result<(), E> {
     }
 }
 
-/// Logs to stderr from `LOG_LEVEL` on, unless a subscriber is there already.
+/// Installs a log to stderr with the level `LOG_LEVEL`, unless a subscriber is installed already.
 fn install_log() {
-    // A bad setting is told by `from_env`; until then the default holds.
+    // `from_env` reports an invalid setting; until then the default level applies.
     let level = Settings::from_env().unwrap_or_default().log_level;
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::pipe::Pipe;
 use crate::error::ErrorResponse;
-use crate::server::speak_alone;
+use crate::server::serve_stream;
 
 /// Sends one request over a stream of its own.
 ///
@@ -23,7 +23,7 @@ pub(super) async fn ask(
     request: Request<Body>,
 ) -> Result<Response<Incoming>, String> {
     let (ours, theirs) = Pipe::new();
-    tokio::spawn(speak_alone(theirs, peer, router));
+    tokio::spawn(serve_stream(theirs, peer, router));
     let opened = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await;
     let (mut requests, connection) = opened.map_err(|error| error.to_string())?;
     tokio::spawn(connection.with_upgrades());

@@ -1,45 +1,29 @@
-//! The accept loop, and the end of a server.
+//! Listening, accepting, and the graceful end of a server.
 
-use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::{Request, StatusCode};
-use axum::response::IntoResponse;
-use hyper::body::Incoming;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tower_service::Service;
 
-use super::state::AppState;
+use super::app_state::AppState;
+use super::serve_connection::{HttpConnections, serve_connection};
 use crate::error::{Error, Result};
-use crate::panic::{Panic, catch_panic};
 
-/// How many connections may wait to be accepted.
+/// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// How long a client may take for its request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the path and query of a request may be, in bytes.
-const MAX_TARGET: usize = 8 * 1024;
-/// How much of a request's line and headers is kept until they are complete, in bytes; to more, and to more than 100
-/// headers, hyper answers 431.
-const MAX_HEADERS: usize = 64 * 1024;
-/// How long a connection that has not asked for anything may still do so when the node is about to end.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// Shortest and longest pause after a failed accept; the pause doubles with each failure.
+const MIN_PAUSE: Duration = Duration::from_millis(5);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Listens, or says why not.
+/// Listens on `address`.
+///
+/// # Errors
+/// When the address is in use or does not exist; the text names the setting to change.
 pub(in crate::server) fn listen(address: SocketAddr) -> Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -60,47 +44,8 @@ pub(in crate::server) fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// The signals that end the process: Ctrl-C, and SIGTERM where there is one.
-pub(in crate::server) struct ShutdownSignals {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
-}
-
-impl ShutdownSignals {
-    /// Listens from now on, so that none is missed between two calls of [`next`](Self::next).
-    pub(in crate::server) fn listen() -> Self {
-        Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
-        }
-    }
-
-    /// The next one.
-    pub(in crate::server) async fn next(&mut self) {
-        let interrupt = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        #[cfg(unix)]
-        let terminate = async {
-            match &mut self.terminate {
-                Some(signal) => {
-                    signal.recv().await;
-                }
-                None => std::future::pending().await,
-            }
-        };
-        #[cfg(not(unix))]
-        let terminate = std::future::pending::<()>();
-        tokio::select! {
-            () = interrupt => {}
-            () = terminate => {}
-        }
-    }
-}
-
-/// Accepts until `stop` ends, then drains the node; while that takes, new connections hear 503.
+/// Accepts connections until `stop` completes, then drains the node. During the drain, new connections are answered
+/// with 503.
 pub(in crate::server) async fn serve(
     state: Arc<AppState>,
     router: Router,
@@ -128,13 +73,13 @@ pub(in crate::server) async fn serve(
     Ok(())
 }
 
-/// The one line of output, which scripts wait for. Nobody may be left to read it.
+/// Prints the one line of output, which scripts wait for. A closed stdout is ignored.
 fn announce(address: SocketAddr) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
 }
 
-/// A connection is a file descriptor: the soft limit is raised to the hard one.
+/// Raises the soft limit of open files to the hard one, because each connection needs a file descriptor.
 fn raise_file_limit(max_total_connections: usize) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < max_total_connections as u64 => tracing::warn!(
@@ -147,96 +92,30 @@ fn raise_file_limit(max_total_connections: usize) {
     }
 }
 
-/// The HTTP connections that were accepted: each is told to end after the request it is at, and waited for.
-#[derive(Default, Clone)]
-struct HttpConnections {
-    connections: TaskTracker,
-    /// The requests whose handler runs.
-    requests: TaskTracker,
-    stopping: CancellationToken,
-}
-
 async fn accept(listener: &TcpListener, router: &Router, http: &HttpConnections) {
-    let mut pause = Duration::from_millis(5);
+    let mut pause = MIN_PAUSE;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                pause = Duration::from_millis(5);
+                pause = MIN_PAUSE;
                 let _ = socket.set_nodelay(true);
-                http.connections.spawn(speak_http(socket, peer, router.clone(), http.clone()));
+                http.connections.spawn(serve_connection(socket, peer, router.clone(), http.clone()));
             }
-            // The client went away again: nothing to wait for.
-            Err(error) if is_of_one_connection(&error) => {}
+            // The client closed before it was accepted, so the next one need not wait.
+            Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
-                // Out of file descriptors, most likely: those that end make room.
-                tracing::error!(%error, "accepting failed; trying again");
+                // Usually the process is out of file descriptors, until other connections end.
+                tracing::error!(%error, "accepting a connection failed; trying again");
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
+                pause = (pause * 2).min(MAX_PAUSE);
             }
         }
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     )
-}
-
-/// Serves one connection that was not accepted here: a stream of a test.
-#[cfg(feature = "test-util")]
-pub(crate) async fn speak_alone<S>(stream: S, peer: SocketAddr, router: Router)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    speak_http(stream, peer, router, HttpConnections::default()).await;
-}
-
-async fn speak_http<S>(socket: S, peer: SocketAddr, router: Router, http: HttpConnections)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let asked = CancellationToken::new();
-    let (requests, first) = (http.requests.clone(), asked.clone());
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        let mut router = router.clone();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let running = requests.token();
-        first.cancel();
-        async move {
-            if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET) {
-                return Ok(too_long().into_response());
-            }
-            let answer = catch_panic(router.call(request.map(Body::new))).await;
-            drop(running);
-            Ok::<_, Infallible>(match answer {
-                Ok(response) => response.unwrap_or_else(|never| match never {}),
-                Err(Panic(text)) => Error::internal(format!("an HTTP handler panicked: {text}")).into_response(),
-            })
-        }
-    });
-    let mut builder = Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
-    let stopping = async {
-        http.stopping.cancelled().await;
-        // Told to end before its first request, it would end without an answer, and nobody would hear why.
-        let _ = tokio::time::timeout(FIRST_REQUEST, asked.cancelled()).await;
-    };
-    let served = tokio::select! {
-        served = serving.as_mut() => served,
-        () = stopping => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended early");
-    }
-}
-
-fn too_long() -> Error {
-    Error::validation(format!("the path and query of a request have at most {MAX_TARGET} bytes"))
-        .with_status(StatusCode::URI_TOO_LONG)
 }

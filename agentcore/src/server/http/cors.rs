@@ -1,4 +1,4 @@
-//! Which pages may call the application's own routes: the origins that may connect, as browsers are told by CORS.
+//! CORS for the application's own routes: pages of the origins that may connect may also call them.
 
 use axum::Router;
 use axum::http::HeaderValue;
@@ -6,16 +6,17 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::settings::AllowedOrigins;
 
-/// What is wrong with the settings together, if anything is.
+/// Returns the problem of credentials that are allowed for every origin.
 pub(in crate::server) fn contradiction(allowed: &AllowedOrigins, credentials: bool) -> Option<String> {
     (credentials && allowed.is_any()).then(|| {
-        "`.allow_credentials()` and ALLOWED_ORIGINS=* do not go together: every page could act as its visitor; list the \
-         origins, such as ALLOWED_ORIGINS=https://example.com"
+        "`.allow_credentials()` and ALLOWED_ORIGINS=* contradict each other: every page could act as its visitor; list \
+         the origins, such as ALLOWED_ORIGINS=https://example.com"
             .to_owned()
     })
 }
 
-/// Adds the headers of CORS. Without listed origins there are none: only pages of the server itself may call.
+/// Adds the CORS headers for the origins of `ALLOWED_ORIGINS`. Without listed origins, only pages of the server itself
+/// may call the routes.
 pub(in crate::server) fn layer(routes: Router, allowed: &AllowedOrigins, credentials: bool) -> Router {
     if allowed.is_same() {
         return routes;

@@ -1,5 +1,7 @@
-//! Who asks to come in: the page's origin, the client's address, its identity. All before the upgrade.
+//! Identifies the requester of an upgrade: the page's origin, the client's address, the user. All of it happens before
+//! the upgrade.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,127 +10,136 @@ use axum::extract::RawPathParams;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::address::address;
-use super::state::AppState;
+use super::address::client_address;
 use super::test_credentials;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, PendingSession, UpgradeRequest};
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
+use crate::manager::ConnectionManager;
 use crate::metrics::Bound;
 use crate::server::authentication::authenticate;
+use crate::state::States;
 
-/// Who may come in, and what was logged of those who may not.
+/// Identifies requesters with the application's authenticator, and limits the log lines about refused ones.
 #[derive(Default)]
 pub(in crate::server) struct Identification {
     authenticator: Option<Arc<dyn AnyAuthenticator>>,
-    origins: LogThrottle,
-    refusals: LogThrottle,
-    /// The log has said that addresses are unknown.
-    addressless: AtomicBool,
+    origin_log: LogThrottle,
+    refusal_log: LogThrottle,
+    /// The log has reported that client addresses are unknown.
+    missing_address_logged: AtomicBool,
 }
 
 impl Identification {
     pub(in crate::server) fn new(authenticator: Option<Arc<dyn AnyAuthenticator>>) -> Self {
         Self { authenticator, ..Self::default() }
     }
-}
 
-/// Finds out who asks, and builds the consumer.
-///
-/// # Errors
-/// The refusal: 403 for a page of another origin, what the authenticator says, 403 for a path that names another user
-/// than it does, 400 for a path or a query that cannot be parsed.
-pub(in crate::server) async fn identify(
-    state: &AppState,
-    mount: Mount,
-    parts: &mut Parts,
-) -> Result<(Box<dyn PendingSession>, Access)> {
-    check_origin(state, &parts.headers)?;
-    let ip = address(state.manager().settings(), parts);
-    if ip.is_none() {
-        note_missing_address(state);
+    /// Identifies the requester, and builds the consumer from the request.
+    ///
+    /// # Errors
+    /// 403 for a page of another origin, the authenticator's refusal, 403 for a path that names another user than the
+    /// authenticator, 400 for a path or a query that cannot be parsed.
+    pub(super) async fn identify(
+        &self,
+        manager: &ConnectionManager,
+        states: &States,
+        mount: Mount,
+        parts: &mut Parts,
+    ) -> Result<(Box<dyn PendingSession>, Access)> {
+        self.check_origin(manager, &parts.headers)?;
+        let ip = self.client_address(manager, parts);
+        let authenticated = match (test_credentials::identity(parts), &self.authenticator) {
+            (Some(identity), _) => Some(identity.checked().map_err(|error| self.refused(manager, error))?),
+            (None, Some(authenticator)) => Some(self.authenticate(manager, &**authenticator, parts).await?),
+            (None, None) => None,
+        };
+        let path = path_parameters(parts).await?;
+        let query: Vec<(String, String)> =
+            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let consumer = mount.open(&UpgradeRequest::new(&path, &query, states))?;
+        let identity = match (authenticated, consumer.user()) {
+            (Some(identity), Some(user)) if identity.user() != user => {
+                let error = Error::authorization("the request names another user than its credentials do");
+                return Err(self.refused(manager, error));
+            }
+            (Some(identity), _) => identity,
+            (None, Some(user)) if user.as_str().starts_with(ANONYMOUS) => {
+                return Err(Error::validation(format!("a user id must not start with `{ANONYMOUS}`")));
+            }
+            (None, Some(user)) => Identity::new(user.clone()),
+            (None, None) => Identity::anonymous()?,
+        };
+        test_credentials::record_user(parts, identity.user());
+        let access = Access::new(identity, ip);
+        let access = match &self.authenticator {
+            Some(authenticator) => access.with_renewal(Renewal::new(authenticator.clone())),
+            None => access,
+        };
+        Ok((consumer, access))
     }
-    let authenticated = match (test_credentials::shown(parts), &state.identification().authenticator) {
-        (Some(identity), _) => Some(identity.checked().map_err(|error| refused(state, error))?),
-        (None, Some(authenticator)) => Some(run_authenticator(state, &**authenticator, parts).await?),
-        (None, None) => None,
-    };
-    let path = path_of(parts).await?;
-    let query: Vec<(String, String)> =
-        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let prepared = mount.open(&UpgradeRequest::new(&path, &query, state.states()))?;
-    let identity = match (authenticated, prepared.user()) {
-        (Some(identity), Some(user)) if identity.user() != user => {
-            let error = Error::authorization("the request names another user than its credentials do");
-            return Err(refused(state, error));
-        }
-        (Some(identity), _) => identity,
-        (None, Some(user)) if user.as_str().starts_with(ANONYMOUS) => {
-            return Err(Error::validation(format!("a user id must not start with `{ANONYMOUS}`")));
-        }
-        (None, Some(user)) => Identity::new(user.clone()),
-        (None, None) => Identity::anonymous()?,
-    };
-    test_credentials::stamp(parts, identity.user());
-    let access = Access::new(identity, ip);
-    let access = match &state.identification().authenticator {
-        Some(authenticator) => access.with_renewal(Renewal::new(authenticator.clone())),
-        None => access,
-    };
-    Ok((prepared, access))
-}
 
-/// A browser says which page connects; whoever says nothing is no browser, and no page can make it connect.
-fn check_origin(state: &AppState, headers: &HeaderMap) -> Result<()> {
-    let mut origins = headers.get_all(header::ORIGIN).into_iter();
-    let Some(origin) = origins.next() else { return Ok(()) };
-    let origin = if origins.next().is_some() { "" } else { text(Some(origin)) };
-    let mut hosts = headers.get_all(header::HOST).into_iter();
-    let host = text(hosts.next().filter(|_| hosts.next().is_none()));
-    let allowed = &state.manager().settings().allowed_origins;
-    if allowed.allows(origin, host) {
-        return Ok(());
+    /// Refuses pages of other origins. Browsers always send the origin, so a request without one comes from no page.
+    fn check_origin(&self, manager: &ConnectionManager, headers: &HeaderMap) -> Result<()> {
+        let mut origins = headers.get_all(header::ORIGIN).into_iter();
+        let Some(origin) = origins.next() else { return Ok(()) };
+        let origin = if origins.next().is_some() { "" } else { text(Some(origin)) };
+        let mut hosts = headers.get_all(header::HOST).into_iter();
+        let host = text(hosts.next().filter(|_| hosts.next().is_none()));
+        let allowed = &manager.settings().allowed_origins;
+        if allowed.allows(origin, host) {
+            return Ok(());
+        }
+        manager.metrics().refused(Bound::Origin);
+        if let Some(suppressed) = self.origin_log.permit() {
+            tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
+        }
+        Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
     }
-    state.manager().metrics().refused(Bound::Origin);
-    if let Some(suppressed) = state.identification().origins.permit() {
-        tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
+
+    /// Returns the client's address. Logs once that addresses are unknown, if a limit depends on them.
+    fn client_address(&self, manager: &ConnectionManager, parts: &Parts) -> Option<IpAddr> {
+        let address = client_address(manager.settings(), parts);
+        if address.is_none()
+            && manager.settings().max_connections_per_ip > 0
+            && !self.missing_address_logged.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                "the server that runs the router does not pass client addresses on, so MAX_CONNECTIONS_PER_IP has no \
+                 effect; serve `router.into_make_service_with_connect_info::<SocketAddr>()`"
+            );
+        }
+        address
     }
-    Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
+
+    async fn authenticate(
+        &self,
+        manager: &ConnectionManager,
+        authenticator: &dyn AnyAuthenticator,
+        parts: &Parts,
+    ) -> Result<Identity> {
+        let limit = manager.settings().ws_handler_timeout;
+        let identity = authenticate(limit, async { authenticator.authenticate(parts).await }).await;
+        identity.and_then(Identity::checked).map_err(|error| self.refused(manager, error))
+    }
+
+    /// Counts and logs a refusal.
+    fn refused(&self, manager: &ConnectionManager, error: Error) -> Error {
+        manager.metrics().refused(Bound::Identity);
+        if let Some(suppressed) = self.refusal_log.permit() {
+            let error_id = error.id();
+            tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");
+        }
+        error
+    }
 }
 
 fn text(value: Option<&HeaderValue>) -> &str {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Says once that addresses are not known, where that matters.
-fn note_missing_address(state: &AppState) {
-    let matters = state.manager().settings().max_connections_per_ip > 0;
-    if matters && !state.identification().addressless.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "the server that runs the router hands no addresses on, so MAX_CONNECTIONS_PER_IP has no effect; serve \
-             `router.into_make_service_with_connect_info::<SocketAddr>()`"
-        );
-    }
-}
-
-async fn run_authenticator(state: &AppState, authenticator: &dyn AnyAuthenticator, parts: &Parts) -> Result<Identity> {
-    let limit = state.manager().settings().ws_handler_timeout;
-    let identity = authenticate(limit, async { authenticator.authenticate(parts).await }).await;
-    identity.and_then(Identity::checked).map_err(|error| refused(state, error))
-}
-
-/// Notes a refusal.
-fn refused(state: &AppState, error: Error) -> Error {
-    state.manager().metrics().refused(Bound::Identity);
-    if let Some(suppressed) = state.identification().refusals.permit() {
-        let error_id = error.id();
-        tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");
-    }
-    error
-}
-
-async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>> {
+async fn path_parameters(parts: &mut Parts) -> Result<Vec<(String, String)>> {
     let params = parts
         .extract::<RawPathParams>()
         .await

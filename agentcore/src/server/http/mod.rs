@@ -1,12 +1,18 @@
-//! Everything a client or a REST handler sees over plain HTTP: accepting, routing, identifying the requester, the upgrade.
+//! HTTP: accepting connections, routing, identifying requesters, and the upgrade to a WebSocket session.
 
 pub(super) mod accept;
-pub(super) mod address;
+mod address;
+pub(super) mod app_state;
 pub(super) mod cors;
 pub mod extract;
 pub(super) mod identify;
+mod response;
 pub(super) mod routing;
-pub(super) mod state;
+mod serve_connection;
+pub(super) mod signals;
 pub(super) mod status;
-pub(super) mod test_credentials;
-pub(super) mod upgrade;
+mod test_credentials;
+mod upgrade;
+
+#[cfg(feature = "test-util")]
+pub(crate) use {serve_connection::serve_stream, test_credentials::TestCredentials};

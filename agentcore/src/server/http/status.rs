@@ -10,17 +10,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
-use super::state::{AppState, respond};
+use super::app_state::AppState;
+use super::response::json_response;
 #[cfg(feature = "metrics")]
 use crate::metrics::Format;
 use crate::supervise::TaskStatus;
 
-/// The paths that are ours.
+/// The paths that the framework takes for itself.
 pub(in crate::server) const STATUS_PATHS: &[&str] =
     if cfg!(feature = "metrics") { &["/health", "/ready", "/metrics"] } else { &["/health", "/ready"] };
 
-/// Adds the routes.
-pub(in crate::server) fn routes(router: Router, state: &Arc<AppState>) -> Router {
+/// Adds the status routes to `router`.
+pub(super) fn add_routes(router: Router, state: &Arc<AppState>) -> Router {
     let (for_health, for_ready) = (state.clone(), state.clone());
     let router = router
         .route("/health", get(async move || health(&for_health)))
@@ -33,7 +34,8 @@ pub(in crate::server) fn routes(router: Router, state: &Arc<AppState>) -> Router
     router
 }
 
-/// The process lives: always 200, so that nobody ends it for a background task that is being started again.
+/// Reports the background tasks. Always answers 200, so that no orchestrator kills a process because one of its
+/// background tasks restarts.
 fn health(state: &AppState) -> Response {
     #[derive(Serialize)]
     struct HealthBody<'a> {
@@ -44,10 +46,10 @@ fn health(state: &AppState) -> Response {
     let manager = state.manager();
     let supervisor = manager.supervisor();
     let status = if supervisor.is_sound() { "ok" } else { "degraded" };
-    respond(StatusCode::OK, &HealthBody { status, node: manager.node().as_str(), tasks: supervisor.tasks() })
+    json_response(StatusCode::OK, &HealthBody { status, node: manager.node().as_str(), tasks: supervisor.tasks() })
 }
 
-/// New connections are welcome: 200, or 503 from the beginning of a stop on.
+/// Answers 200 while the node accepts connections, and 503 once it drains.
 fn ready(state: &AppState) -> Response {
     if state.manager().is_draining() {
         return state.manager().restarting().into_response();
@@ -56,7 +58,7 @@ fn ready(state: &AppState) -> Response {
     struct ReadyBody {
         status: &'static str,
     }
-    respond(StatusCode::OK, &ReadyBody { status: "ready" })
+    json_response(StatusCode::OK, &ReadyBody { status: "ready" })
 }
 
 /// Serves the metrics in the text format of Prometheus, or in OpenMetrics if the `Accept` header asks for it.

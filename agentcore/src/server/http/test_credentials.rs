@@ -1,51 +1,51 @@
-//! What a client of the test kit brings along with its request: who it is. Without the kit there are no tickets, and
-//! never any that came over a network: they are extensions of a request, not bytes of it.
+//! Credentials that a client of the test kit attaches to its request. They are extensions of the request and not bytes
+//! of it, so they cannot arrive over a network; without the feature `test-util` they do not exist.
 
 use axum::http::request::Parts;
 
 use crate::auth::Identity;
 use crate::id::UserId;
 
-/// A client of a test.
+/// The credentials of one test client.
 #[cfg(feature = "test-util")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestCredentials {
     identity: Option<Identity>,
-    /// Written here, read by the client when it is in.
+    /// Set when the request is accepted, and read by the test client afterwards.
     user: std::sync::Arc<std::sync::OnceLock<UserId>>,
 }
 
 #[cfg(feature = "test-util")]
 impl TestCredentials {
-    /// With an identity, no authenticator is asked.
+    /// Creates credentials. With an identity, the authenticator is skipped.
     pub(crate) fn new(identity: Option<Identity>) -> Self {
         Self { identity, ..Self::default() }
     }
 
-    /// As whom the client was let in.
+    /// Returns the user as whom the client was accepted.
     pub(crate) fn user(&self) -> Option<&UserId> {
         self.user.get()
     }
 }
 
-/// The identity that a test_credentials names.
+/// Returns the identity that the request's credentials name.
 #[cfg(feature = "test-util")]
-pub(in crate::server) fn shown(request: &Parts) -> Option<Identity> {
+pub(super) fn identity(request: &Parts) -> Option<Identity> {
     request.extensions.get::<TestCredentials>()?.identity.clone()
 }
 
-/// Tells a client of a test as whom it is let in.
+/// Records the user as whom the test client is accepted.
 #[cfg(feature = "test-util")]
-pub(in crate::server) fn stamp(request: &Parts, user: &UserId) {
-    if let Some(test_credentials) = request.extensions.get::<TestCredentials>() {
-        let _ = test_credentials.user.set(user.clone());
+pub(super) fn record_user(request: &Parts, user: &UserId) {
+    if let Some(credentials) = request.extensions.get::<TestCredentials>() {
+        let _ = credentials.user.set(user.clone());
     }
 }
 
 #[cfg(not(feature = "test-util"))]
-pub(in crate::server) fn shown(_: &Parts) -> Option<Identity> {
+pub(super) fn identity(_: &Parts) -> Option<Identity> {
     None
 }
 
 #[cfg(not(feature = "test-util"))]
-pub(in crate::server) fn stamp(_: &Parts, _: &UserId) {}
+pub(super) fn record_user(_: &Parts, _: &UserId) {}

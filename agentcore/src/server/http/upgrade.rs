@@ -1,4 +1,4 @@
-//! From an HTTP request to a connection on its worker.
+//! The upgrade of an HTTP request to a WebSocket session on a worker.
 
 use std::sync::Arc;
 
@@ -6,13 +6,12 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::identify::identify;
-use super::state::AppState;
+use super::app_state::AppState;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
 use crate::message::Codec;
 use crate::metrics::Bound;
-use crate::server::session::{Arrival, Socket, serve};
+use crate::server::session::{Arrival, UpgradedSocket, serve};
 use crate::wire;
 
 /// Answers a request for a consumer's path: 101, or the refusal.
@@ -27,7 +26,7 @@ pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request
         Err(refusal) => return refuse(refusal.status, refusal.message),
     };
     let (mut parts, body) = request.into_parts();
-    let (consumer, access) = match identify(&state, mount, &mut parts).await {
+    let (consumer, access) = match state.identification().identify(&manager, state.states(), mount, &mut parts).await {
         Ok(identified) => identified,
         Err(error) => return error.into_response(),
     };
@@ -45,7 +44,7 @@ pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request
     tokio::spawn(async move {
         // If the client has gone meanwhile, its admission is released here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-        let Ok(socket) = Socket::of(upgraded) else { return };
+        let Ok(socket) = UpgradedSocket::of(upgraded) else { return };
         let Some(runtime) = shard.runtime().cloned() else { return };
         runtime.spawn(serve(Box::new(Arrival {
             socket,

@@ -1,6 +1,6 @@
-//! What a message costs in allocations, from its text to the encoded reply in the outbox.
+//! The allocations of one message, from its bytes to the encoded reply in the outbox.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends so")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::abuse::AbuseMonitor;
 use super::in_flight::poll_once;
+use super::reader::{MessageReader, ReadItem};
 use super::request::{Dispatched, RequestCx, dispatch};
+use super::socket::{ByteStream, SocketReader};
 use crate::auth::{Access, Identity};
 use crate::backend::MemoryBackend;
 use crate::consumer::{Mount, Session, UpgradeRequest};
@@ -18,6 +20,7 @@ use crate::metrics::Labels;
 use crate::middleware::{Chain, Incoming, Middleware, Next, Pipeline, Reply};
 use crate::registry::{Connection, Sink};
 use crate::state::States;
+use crate::wire::{Decoder, DecoderLimits};
 use crate::worker::HandlerRun;
 use crate::{Result, Settings, UserId, consumer, message};
 
@@ -45,7 +48,7 @@ impl Talk {
     }
 }
 
-/// Passes everything, and is counted as a chain.
+/// Passes every message on unchanged.
 struct Passes;
 
 impl Middleware for Passes {
@@ -69,7 +72,7 @@ impl Bench {
         let manager = ConnectionManager::start(Arc::new(settings), backend, Labels::default()).await.unwrap();
         let shard = manager.registry().least_loaded().unwrap().clone();
         let access = Access::new(Identity::new(UserId::new("ada").unwrap()), None);
-        // Nobody takes what is written: it stays in the outbox.
+        // The receiver is dropped, so all frames stay in the outbox.
         let (sink, _) = tokio::sync::mpsc::channel(1);
         let connection = manager.open(access, &shard, Default::default(), Sink::Stream(sink), 0);
         let states = States::default();
@@ -97,11 +100,10 @@ impl Bench {
         in_flight.answer(&mut self.abuse, connection, output).unwrap();
     }
 
-    /// The allocations of one message, once everything has its size.
+    /// Returns the allocations of one message, once all buffers have grown to their size.
     fn allocations(&mut self, chain: Option<&dyn Pipeline>) -> u64 {
-        let text = format!(r#"{{"type":"say","data":{{"text":"{}","number":7}},"ref":12345}}"#, "x".repeat(44));
-        assert_eq!(text.len(), 100);
-        // A power of two and one more: the outbox has room again.
+        let text = message();
+        // One more than a power of two, so that the outbox has just grown.
         for _ in 0..65 {
             self.handle(&text, chain);
         }
@@ -110,25 +112,50 @@ impl Bench {
                 self.handle(&text, chain);
             }
         });
-        assert_eq!(measured.count_total % 10, 0, "the same for each: {measured:?}");
+        assert_eq!(measured.count_total % 10, 0, "each message allocates the same: {measured:?}");
         measured.count_total / 10
     }
 }
 
-/// The payload has one field that allocates.
+/// A message of 100 bytes.
+fn message() -> String {
+    let text = format!(r#"{{"type":"say","data":{{"text":"{}","number":7}},"ref":12345}}"#, "x".repeat(44));
+    assert_eq!(text.len(), 100);
+    text
+}
+
+/// Allocations of the payload: one field is a `String`.
 const FIELDS: u64 = 1;
 
 #[tokio::test]
 async fn without_a_chain_the_framework_allocates_twice_for_a_message() {
     let mut bench = Bench::new().await;
-    // The future of the handler, and the reply.
+    // The handler's future, and the reply.
     assert_eq!(bench.allocations(None) - FIELDS, 2);
 }
 
 #[tokio::test]
-async fn a_chain_costs_a_copy_of_the_data_and_a_future_however_long_it_is() {
+async fn a_chain_of_any_length_costs_a_copy_of_the_data_and_a_future() {
     let mut bench = Bench::new().await;
     assert_eq!(bench.allocations(Some(&Passes)) - FIELDS, 4);
     let longer = Chain::new() >> Passes >> None::<Passes> >> Passes >> Passes;
     assert_eq!(bench.allocations(Some(&longer)) - FIELDS, 4);
+}
+
+#[tokio::test]
+async fn a_message_that_arrived_in_one_piece_is_decoded_without_an_allocation() {
+    let bench = Bench::new().await;
+    // A final text frame of 100 bytes with the mask 0.
+    let frame = [&[0x81, 0x80 | 100, 0, 0, 0, 0], message().as_bytes()].concat();
+    let stream: Box<dyn ByteStream> = Box::new(tokio::io::duplex(1).0);
+    let decoder = Decoder::new(DecoderLimits { max_message: 100, max_frames: 1 });
+    let mut reader = MessageReader::new(SocketReader::Stream(tokio::io::split(stream).0), decoder, frame.repeat(10));
+    let mut abuse = AbuseMonitor::default();
+    let mut messages = 0;
+    let measured = allocation_counter::measure(|| {
+        while let Some(ReadItem::Message(Input::Text(text))) = reader.next(&bench.connection, &mut abuse) {
+            messages += usize::from(text.len() == 100);
+        }
+    });
+    assert_eq!((messages, measured.count_total), (10, 0));
 }

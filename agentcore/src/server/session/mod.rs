@@ -23,5 +23,5 @@ mod state;
 mod welcome;
 
 pub(super) use run::serve;
-pub(super) use socket::Socket;
+pub(super) use socket::UpgradedSocket;
 pub(super) use state::Arrival;

@@ -1,4 +1,4 @@
-//! What the framework itself sends to a client.
+//! Sending the framework's own frames: replies, pongs and errors.
 //!
 //! These functions run on the connection's own worker, where its shard is changed directly: no queue can be full.
 

@@ -16,7 +16,7 @@ use super::buffer::ReadBuffer;
 use crate::registry::Sink;
 
 /// An upgraded connection on its way to its worker, with the bytes that hyper has read already.
-pub(in crate::server) enum Socket {
+pub(in crate::server) enum UpgradedSocket {
     /// A bare TCP socket, detached from the runtime that served HTTP.
     Tcp(std::net::TcpStream, Bytes),
     /// Any other stream: TLS, or a stream of a test.
@@ -31,7 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 /// A callback that receives the result of each write to a stream.
 pub(super) type OnWritten = Box<dyn FnMut(io::Result<()>) + Send>;
 
-impl Socket {
+impl UpgradedSocket {
     /// Takes the stream out of an HTTP upgrade.
     ///
     /// # Errors
@@ -89,8 +89,8 @@ impl SocketReader {
     }
 }
 
-fn tcp(io: TokioIo<TcpStream>, read: Bytes) -> io::Result<Socket> {
+fn tcp(io: TokioIo<TcpStream>, read: Bytes) -> io::Result<UpgradedSocket> {
     let socket = io.into_inner();
     socket.set_nodelay(true)?;
-    Ok(Socket::Tcp(socket.into_std()?, read))
+    Ok(UpgradedSocket::Tcp(socket.into_std()?, read))
 }

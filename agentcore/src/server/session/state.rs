@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::abuse::AbuseMonitor;
 use super::reader::MessageReader;
 use super::renewal;
-use super::socket::Socket;
+use super::socket::UpgradedSocket;
 use super::welcome::send_welcome;
 use crate::auth::Access;
 use crate::consumer::{PendingSession, Session};
@@ -21,7 +21,7 @@ const MAX_FRAMES: u32 = 16_384;
 
 /// An upgraded connection that has reached its worker.
 pub(in crate::server) struct Arrival {
-    pub(in crate::server) socket: Socket,
+    pub(in crate::server) socket: UpgradedSocket,
     pub(in crate::server) consumer: Box<dyn PendingSession>,
     /// The number of the mounted consumer type, for the metrics.
     pub(in crate::server) consumer_number: usize,

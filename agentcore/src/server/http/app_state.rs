@@ -1,21 +1,19 @@
-//! What HTTP sees: the state parts of the application, its states, and errors as responses.
+//! The parts of an application that all of its routes share, and its states in REST handlers.
 
 use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::{HeaderValue, StatusCode, header, request::Parts};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use axum::http::request::Parts;
 
 use super::identify::Identification;
-use crate::error::{Error, ErrorResponse};
+use crate::error::Error;
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
 use crate::state::States;
 
-/// What all routes of an application share.
-pub(crate) struct AppState {
+/// The shared parts of an application, an extension of every request.
+pub(in crate::server) struct AppState {
     manager: ConnectionManager,
     states: States,
     chain: Option<Arc<dyn Pipeline>>,
@@ -42,23 +40,21 @@ impl AppState {
         &self.manager
     }
 
-    pub(in crate::server) fn states(&self) -> &States {
+    pub(super) fn states(&self) -> &States {
         &self.states
     }
 
-    /// What messages pass before their handlers.
-    pub(in crate::server) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
+    /// Returns the middleware chain; `None` when messages go straight to their handlers.
+    pub(super) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
         self.chain.as_ref()
     }
 
-    /// Who may come in.
-    pub(in crate::server) fn identification(&self) -> &Identification {
+    pub(super) fn identification(&self) -> &Identification {
         &self.identification
     }
 }
 
-/// A state of the application in a REST handler: every value that `.state(..)` was given, and the
-/// [`ConnectionManager`].
+/// A state of the application in a REST handler: any value that `.state(..)` was given, or the [`ConnectionManager`].
 ///
 /// ```
 /// use agentcore::{ConnectionManager, State, axum::Router, axum::routing::get};
@@ -84,31 +80,4 @@ where
             Error::internal(format!("no state of type `{}` was given to the application", std::any::type_name::<T>()))
         })
     }
-}
-
-/// An error as an HTTP response: `{"error": {..}}` with its [`status`](Error::status).
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct ErrorBody<'a> {
-            error: ErrorResponse<'a>,
-        }
-        self.log();
-        let mut response = respond(self.status(), &ErrorBody { error: ErrorResponse::new(&self, None) });
-        if self.status() == StatusCode::UNAUTHORIZED {
-            // Asked for by RFC 9110 15.5.2.
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(after) = self.retry_after() {
-            let seconds = after.as_secs_f64().ceil();
-            if let Ok(value) = HeaderValue::try_from(format!("{seconds}")) {
-                response.headers_mut().insert(header::RETRY_AFTER, value);
-            }
-        }
-        response
-    }
-}
-
-pub(in crate::server) fn respond(status: StatusCode, body: &impl Serialize) -> Response {
-    (status, axum::Json(body)).into_response()
 }
