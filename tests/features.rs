@@ -37,7 +37,11 @@ fn without_the_feature_url_the_rule_is_an_error_that_names_it() {
     let checked = cargo(&folder.0, &["build", "--offline"]);
     let said = errors(&checked);
     assert!(!checked.status.success());
-    assert_eq!(said.matches("\nerror").count() + usize::from(said.starts_with("error")), 2, "one, and cargo's own: {said}");
+    assert_eq!(
+        said.matches("\nerror").count() + usize::from(said.starts_with("error")),
+        2,
+        "one, and cargo's own: {said}"
+    );
     assert!(said.contains("`#[validate(url)]` needs the feature `url` of the crate `agentcore`"), "{said}");
 }
 
@@ -51,7 +55,8 @@ fn the_smallest_application_consists_of_few_packages() {
     assert!(packages.len() > 50, "{packages:?}");
     assert!(packages.len() <= MAX_PACKAGES, "{} packages: {packages:?}", packages.len());
     let left_out = ["redis ", "prometheus-client ", "url ", "h2 "];
-    let found: Vec<_> = packages.iter().filter(|package| left_out.iter().any(|name| package.starts_with(name))).collect();
+    let found: Vec<_> =
+        packages.iter().filter(|package| left_out.iter().any(|name| package.starts_with(name))).collect();
     assert!(found.is_empty(), "{found:?}");
 }
 
