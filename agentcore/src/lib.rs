@@ -37,9 +37,10 @@
 //! The names that most programs use are at the root of this crate and in [`prelude`]; each module has the rest of its
 //! subject.
 //!
-//! - [`message`](mod@message): [`#[message]`](macro@message) makes a struct a message, with serde, validation rules and a JSON Schema.
-//! - [`consumer`](mod@consumer): [`#[consumer]`](macro@consumer) makes a struct serve connections, [`on`] marks its handlers, and each
-//!   handler gets a [`Context`].
+//! - [`message`](mod@message): [`#[message]`](macro@message) makes a struct a message, with serde, validation rules and
+//!   a JSON Schema.
+//! - [`consumer`](mod@consumer): [`#[consumer]`](macro@consumer) makes a struct serve connections, [`on`] marks its
+//!   handlers, and each handler gets a [`Context`].
 //! - [`manager`]: the [`ConnectionManager`] sends, joins, counts and disconnects from anywhere in a program.
 //! - [`middleware`]: a chain around the handlers that logs, checks, limits, changes, answers or refuses messages.
 //! - [`AgentCore`] builds an application and serves it; [`extract`] and [`State`] are for its REST handlers.

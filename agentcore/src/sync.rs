@@ -1,13 +1,26 @@
-//! The lock that the model checker can replace: `std`'s in a build for use, shuttle's with feature `model`.
+//! Locks that the model checker can replace: those of `std`, or those of shuttle with feature `model`.
 
 #[cfg(not(feature = "model"))]
-pub(crate) use std::sync::{Mutex, MutexGuard};
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 #[cfg(feature = "model")]
-pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Locks, also after a panic of another holder: user code never runs under a lock of ours, and what is guarded is
-/// changed in steps that leave it whole.
+use std::sync::PoisonError;
+
+/// Locks a mutex, even after another holder panicked.
+///
+/// No application code runs under the framework's locks, and every change under one leaves the guarded value valid.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading, as [`lock`] does.
+pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing, as [`lock`] does.
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

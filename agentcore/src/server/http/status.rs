@@ -45,7 +45,7 @@ fn health(state: &AppState) -> Response {
     }
     let manager = state.manager();
     let supervisor = manager.supervisor();
-    let status = if supervisor.is_sound() { "ok" } else { "degraded" };
+    let status = if supervisor.is_healthy() { "ok" } else { "degraded" };
     json_response(StatusCode::OK, &HealthBody { status, node: manager.node().as_str(), tasks: supervisor.tasks() })
 }
 
@@ -66,6 +66,6 @@ fn ready(state: &AppState) -> Response {
 fn metrics(state: &AppState, headers: &HeaderMap) -> Response {
     let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
     let manager = state.manager();
-    let text = manager.metrics().render(manager.gauges(), format);
+    let text = manager.metrics().render(manager.node_metrics(), format);
     ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
 }
