@@ -54,7 +54,7 @@ async fn held(server: &Server, consumer: &str, handler: &str) -> u64 {
 
 fn says(lines: &[String], handler: &str) {
     assert_eq!(lines.len(), 1, "once: {lines:?}");
-    for part in ["WARN", "holds its worker", "consumer=\"Sleeper\"", handler, "held_ms=", "spawn_blocking"] {
+    for part in ["WARN", "blocks its worker", "consumer=\"Sleeper\"", handler, "held_ms=", "spawn_blocking"] {
         assert!(lines[0].contains(part), "`{part}` is not in {}", lines[0]);
     }
 }

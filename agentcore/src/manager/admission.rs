@@ -14,7 +14,7 @@ use crate::backend::{Admission, Backend, Refused};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 use crate::message::Codec;
-use crate::metrics::Bound;
+use crate::metrics::RefusalReason;
 use crate::registry::{Connection, GroupPermit, Shard, Sink};
 use crate::settings::Settings;
 
@@ -113,11 +113,11 @@ impl ManagerInner {
     /// Counts a refusal, and says what the client hears of it.
     fn refuse(&self, refused: Refused) -> Error {
         self.metrics.refused(match refused {
-            Refused::Total => Bound::Total,
-            Refused::User => Bound::User,
-            Refused::Ip => Bound::Ip,
-            Refused::Groups => Bound::Groups,
-            Refused::Backend(_) => Bound::Backend,
+            Refused::Total => RefusalReason::Total,
+            Refused::User => RefusalReason::User,
+            Refused::Ip => RefusalReason::Ip,
+            Refused::Groups => RefusalReason::Groups,
+            Refused::Backend(_) => RefusalReason::Backend,
         });
         self.limit(refused)
     }

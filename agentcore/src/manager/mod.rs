@@ -29,9 +29,9 @@ use crate::backend::{AdmissionLimits, Backend, Node, RateCheck, RateRequest};
 use crate::error::{Error, Result};
 use crate::id::{ConnectionId, GroupName, NodeId, UserId};
 use crate::message::Recipient;
-#[cfg(feature = "metrics")]
-use crate::metrics::{Gauges, Outgoing};
 use crate::metrics::{Labels, Metrics, Watchdog};
+#[cfg(feature = "metrics")]
+use crate::metrics::{NodeMetrics, OutboxMetrics};
 use crate::panic::catch_panic;
 use crate::registry::{ConnectionRegistry, Heartbeat, OutboxLimits, ShardSettings};
 use crate::settings::Settings;
@@ -131,15 +131,15 @@ impl ConnectionManager {
 
     /// What this node holds, for the figures.
     #[cfg(feature = "metrics")]
-    pub(crate) fn gauges(&self) -> Gauges {
+    pub(crate) fn node_metrics(&self) -> NodeMetrics {
         let registry = self.registry();
-        Gauges {
+        NodeMetrics {
             node: self.inner.node.to_string(),
             connections: registry.connection_count(),
             users: registry.user_count(),
             groups: registry.directory().len(),
             draining: self.is_draining(),
-            outgoing: outgoing(&registry.stats()),
+            outboxes: outbox_metrics(&registry.stats()),
             backend: self.inner.backend.events(),
         }
     }
@@ -198,9 +198,9 @@ impl ConnectionManager {
 
 /// What the shards have counted, under the names of the figures.
 #[cfg(feature = "metrics")]
-fn outgoing(tally: &crate::registry::ShardStats) -> Outgoing {
+fn outbox_metrics(tally: &crate::registry::ShardStats) -> OutboxMetrics {
     let by_type = tally.by_type().map(|(name, sent)| (name.to_owned(), sent.messages, sent.bytes));
-    Outgoing {
+    OutboxMetrics {
         outbox_bytes: tally.outbox_bytes,
         sent: by_type.collect(),
         dropped: vec![

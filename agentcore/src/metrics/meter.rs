@@ -1,37 +1,32 @@
-//! What a connection counts with: it knows its worker and its consumer.
+//! Counts what happens on one connection.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Metrics;
-use super::cells::Cells;
-use super::labels::{Slot, Slots};
+use super::labels::{ConsumerSeries, SeriesIndex};
+use super::node::Metrics;
+use super::watchdog::BLOCKING;
+use super::worker::WorkerMetrics;
 use crate::error::{Error, ErrorCategory};
 
-/// The counts of one connection's messages, on the worker where it lives.
+/// Counts the messages of one connection with the counters of its worker and its consumer.
 #[derive(Clone)]
 pub(crate) struct Meter {
     metrics: Arc<Metrics>,
-    cells: Arc<Cells>,
-    slots: Slots,
+    worker: Arc<WorkerMetrics>,
+    series: ConsumerSeries,
 }
 
-impl fmt::Debug for Meter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meter").field("slots", &self.slots).finish_non_exhaustive()
-    }
-}
-
-/// What came in, or what runs.
+/// A kind of message, or a kind of application code that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A message for the handler with this number.
+pub(crate) enum Activity {
+    /// A message for the handler with this index.
     Handler(usize),
-    /// A message that no handler takes.
+    /// A message without a handler.
     Unknown,
-    /// The application's `ping`.
+    /// The message `ping`.
     Ping,
     /// A fresh token.
     Renewal,
@@ -41,51 +36,57 @@ pub(crate) enum Kind {
     Disconnect,
 }
 
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter").field("series", &self.series).finish_non_exhaustive()
+    }
+}
+
 impl Metrics {
-    /// For a connection on the worker with this index, served by the consumer with this number. What does not exist
-    /// counts with the last one that does.
+    /// Returns the meter of a connection on the worker at index `worker`, served by the consumer at index `consumer`.
+    /// An index out of range counts with the last worker.
     pub(crate) fn meter(self: &Arc<Self>, worker: u16, consumer: usize) -> Meter {
-        let cells = self.workers.get(usize::from(worker)).or(self.workers.last()).cloned();
-        Meter { metrics: self.clone(), cells: cells.unwrap_or_default(), slots: self.labels.consumer(consumer) }
+        let worker = self.workers.get(usize::from(worker)).or(self.workers.last()).cloned();
+        Meter { metrics: self.clone(), worker: worker.unwrap_or_default(), series: self.labels.consumer(consumer) }
     }
 }
 
 impl Meter {
-    /// One that nobody reads.
+    /// Creates a meter whose counts are not reported anywhere.
     #[cfg(test)]
-    pub(crate) fn alone() -> Self {
+    pub(crate) fn detached() -> Self {
         Arc::new(Metrics::new(super::Labels::default(), 1, crate::supervise::Supervisor::new())).meter(0, 0)
     }
 
-    /// The connection was opened.
+    /// Counts the opening of the connection.
     pub(crate) fn opened(&self) {
         self.metrics.connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A message came in.
-    pub(crate) fn received(&self, kind: Kind, bytes: usize) {
-        self.cells.received(self.slot(kind), bytes);
+    /// Counts a received message.
+    pub(crate) fn received(&self, activity: Activity, bytes: usize) {
+        self.worker.received(self.index(activity), bytes);
     }
 
-    /// A handler or a hook has ended, however it did.
-    pub(crate) fn handled(&self, kind: Kind, took: Duration) {
-        self.cells.handled(self.slot(kind), took);
+    /// Counts a run of a handler or a hook, whether it returned, panicked or was dropped.
+    pub(crate) fn handled(&self, activity: Activity, duration: Duration) {
+        self.worker.handled(self.index(activity), duration);
     }
 
-    /// A poll of the application's code begins; the watchdog looks at it from here on.
-    pub(crate) fn enter(&self, kind: Kind) {
-        self.cells.enter(self.slot(kind));
+    /// Records that a poll of application code begins; the watchdog observes it until [`leave`](Self::leave).
+    pub(crate) fn enter(&self, activity: Activity) {
+        self.worker.enter(self.index(activity));
     }
 
-    /// The poll has ended.
-    pub(crate) fn leave(&self, kind: Kind, took: Duration) {
-        let turn = self.cells.leave();
-        if took > super::TOO_LONG {
-            self.metrics.held(&self.cells, turn, self.slot(kind), took);
+    /// Records that the poll has ended after `duration`.
+    pub(crate) fn leave(&self, activity: Activity, duration: Duration) {
+        let poll = self.worker.leave();
+        if duration > BLOCKING {
+            self.metrics.blocked(&self.worker, poll, self.index(activity), duration);
         }
     }
 
-    /// An error was told to the client.
+    /// Counts an error that was sent to the client.
     pub(crate) fn error(&self, error: &Error) {
         self.metrics.error(error.code());
         if error.category() == ErrorCategory::RateLimit {
@@ -93,14 +94,14 @@ impl Meter {
         }
     }
 
-    fn slot(&self, kind: Kind) -> Slot {
-        match kind {
-            Kind::Handler(number) => self.slots.handler(number),
-            Kind::Unknown => self.slots.unknown(),
-            Kind::Ping => self.slots.ping(),
-            Kind::Renewal => self.slots.renewal(),
-            Kind::Connect => self.slots.connect(),
-            Kind::Disconnect => self.slots.disconnect(),
+    fn index(&self, activity: Activity) -> SeriesIndex {
+        match activity {
+            Activity::Handler(index) => self.series.handler(index),
+            Activity::Unknown => self.series.unknown(),
+            Activity::Ping => self.series.ping(),
+            Activity::Renewal => self.series.renewal(),
+            Activity::Connect => self.series.connect(),
+            Activity::Disconnect => self.series.disconnect(),
         }
     }
 }

@@ -1,42 +1,23 @@
-//! Who holds a worker: a handler that computes or blocks instead of awaiting keeps everybody else there waiting.
+//! Finds handlers that block their worker, by computing or by a blocking call, and so delay its other connections.
 //!
-//! A worker measures each poll itself, which is exact and late. A thread looks at all workers, so that a handler that
-//! never comes back is named too. Both count a turn once.
+//! A worker measures each poll itself, which is exact but comes after the fact. A thread observes all workers, so a
+//! handler that never returns is reported too. A poll is counted once.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use super::Metrics;
-use super::cells::{Cells, Turn};
-use super::labels::Slot;
+use super::labels::SeriesIndex;
+use super::node::Metrics;
+use super::worker::{HandlerPoll, WorkerMetrics};
 
-/// How long a handler may hold its worker.
-pub(super) const TOO_LONG: Duration = Duration::from_millis(100);
-/// How often the thread looks.
+/// The duration from which a poll of a handler counts as blocking.
+pub(super) const BLOCKING: Duration = Duration::from_millis(100);
+/// The interval at which the thread observes the workers.
 const TICK: Duration = Duration::from_millis(50);
 
-impl Metrics {
-    /// A turn has held its worker for `time`, and may go on.
-    pub(super) fn held(&self, cells: &Cells, turn: Turn, slot: Slot, time: Duration) {
-        let Some(labels) = self.labels.received.get(usize::from(slot.0)) else { return };
-        if cells.held(turn, slot)
-            && let Some(suppressed) = self.held_lines.permit_key(&slot.0)
-        {
-            tracing::warn!(
-                suppressed,
-                consumer = labels.consumer,
-                handler = labels.method,
-                held_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
-                "a handler holds its worker: everybody else there waits; move what blocks or computes to \
-                 `tokio::task::spawn_blocking`"
-            );
-        }
-    }
-}
-
-/// The thread that looks at all workers of a node, until this is dropped.
+/// The thread that observes all workers of a node. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     _stop: Sender<()>,
@@ -46,17 +27,17 @@ impl Watchdog {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there can be no more threads.
+    /// The operating system cannot create a thread.
     pub(crate) fn start(metrics: Arc<Metrics>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        // What it says goes to the log of who starts the node.
+        // The thread logs to the subscriber of the caller, which may not be the global one.
         let log = tracing::dispatcher::get_default(Clone::clone);
         std::thread::Builder::new().name("agentcore-watch".to_owned()).spawn(move || {
             let _log = tracing::dispatcher::set_default(&log);
-            let mut seen: Vec<_> = metrics.workers.iter().map(|cells| (cells.turn(), Instant::now())).collect();
+            let mut seen: Vec<_> = metrics.workers.iter().map(|worker| (worker.poll(), Instant::now())).collect();
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                for (cells, seen) in metrics.workers.iter().zip(&mut seen) {
-                    look(&metrics, cells, seen);
+                for (worker, seen) in metrics.workers.iter().zip(&mut seen) {
+                    observe(&metrics, worker, seen);
                 }
             }
         })?;
@@ -64,17 +45,36 @@ impl Watchdog {
     }
 }
 
-/// Compares a worker's turn with what it was, and since when.
-fn look(metrics: &Metrics, cells: &Cells, seen: &mut (Turn, Instant)) {
-    let (turn, now) = (cells.turn(), Instant::now());
-    if turn != seen.0 {
-        *seen = (turn, now);
+/// Compares the current poll of a worker with the last one seen and the time when it was first seen.
+fn observe(metrics: &Metrics, worker: &WorkerMetrics, seen: &mut (HandlerPoll, Instant)) {
+    let (poll, now) = (worker.poll(), Instant::now());
+    if poll != seen.0 {
+        *seen = (poll, now);
         return;
     }
-    let time = now.duration_since(seen.1);
-    if let Some(slot) = turn.slot()
-        && time > TOO_LONG
+    let duration = now.duration_since(seen.1);
+    if let Some(series) = poll.series()
+        && duration > BLOCKING
     {
-        metrics.held(cells, turn, slot, time);
+        metrics.blocked(worker, poll, series, duration);
+    }
+}
+
+impl Metrics {
+    /// Counts and logs a poll that blocks its worker, and may still run.
+    pub(super) fn blocked(&self, worker: &WorkerMetrics, poll: HandlerPoll, series: SeriesIndex, duration: Duration) {
+        let Some(labels) = self.labels.received.get(usize::from(series.0)) else { return };
+        if worker.blocked(poll, series)
+            && let Some(suppressed) = self.blocked_log.permit_key(&series.0)
+        {
+            tracing::warn!(
+                suppressed,
+                consumer = labels.consumer,
+                handler = labels.method,
+                held_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                "a handler blocks its worker and delays its other connections; move blocking or computing code to \
+                 `tokio::task::spawn_blocking`"
+            );
+        }
     }
 }

@@ -21,7 +21,7 @@ async fn a_writer_that_panics_asks_its_connections_to_reconnect_and_restarts() {
     let (sender, mut written) = mpsc::channel(1);
     let access = Access::new(Identity::new(UserId::new("ada").unwrap()), None);
     let id = ConnectionId { incarnation: 1, serial: 1 };
-    let ada = Connection::open(id, access, Codec::Json, &shard, Sink::Stream(sender), Meter::alone());
+    let ada = Connection::open(id, access, Codec::Json, &shard, Sink::Stream(sender), Meter::detached());
     let broken = Arc::new(AtomicBool::new(true));
     start_writer(&shard, &runtime, &supervisor, move |shard| {
         let broken = broken.clone();

@@ -41,7 +41,7 @@ impl Model {
         let id = self.registry.next_id();
         let shard = self.registry.shard(shard).unwrap();
         let access = Access::new(Identity::new(UserId::new("alice").unwrap()), None);
-        let connection = Connection::open(id, access, Codec::Json, shard, Sink::Stream(sender), Meter::alone());
+        let connection = Connection::open(id, access, Codec::Json, shard, Sink::Stream(sender), Meter::detached());
         self.registry.register(&connection);
         (connection, portions)
     }

@@ -17,7 +17,7 @@ use crate::consumer::{Mount, PendingSession, UpgradeRequest};
 use crate::error::{Error, Result};
 use crate::log_throttle::LogThrottle;
 use crate::manager::ConnectionManager;
-use crate::metrics::Bound;
+use crate::metrics::RefusalReason;
 use crate::server::authentication::authenticate;
 use crate::state::States;
 
@@ -91,7 +91,7 @@ impl Identification {
         if allowed.allows(origin, host) {
             return Ok(());
         }
-        manager.metrics().refused(Bound::Origin);
+        manager.metrics().refused(RefusalReason::Origin);
         if let Some(suppressed) = self.origin_log.permit() {
             tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
         }
@@ -126,7 +126,7 @@ impl Identification {
 
     /// Counts and logs a refusal.
     fn refused(&self, manager: &ConnectionManager, error: Error) -> Error {
-        manager.metrics().refused(Bound::Identity);
+        manager.metrics().refused(RefusalReason::Identity);
         if let Some(suppressed) = self.refusal_log.permit() {
             let error_id = error.id();
             tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");

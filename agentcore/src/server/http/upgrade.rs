@@ -10,7 +10,7 @@ use super::app_state::AppState;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
 use crate::message::Codec;
-use crate::metrics::Bound;
+use crate::metrics::RefusalReason;
 use crate::server::session::{Arrival, UpgradedSocket, serve};
 use crate::wire;
 
@@ -18,7 +18,7 @@ use crate::wire;
 pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request) -> Response {
     let manager = state.manager().clone();
     if manager.is_draining() {
-        manager.metrics().refused(Bound::Stopping);
+        manager.metrics().refused(RefusalReason::Stopping);
         return manager.restarting().into_response();
     }
     let accepted = match wire::accept(&request, &Codec::SUBPROTOCOLS) {
