@@ -1,6 +1,6 @@
-//! Names and numbers that identify things: connections, nodes, users and groups.
+//! Identifiers of users, groups, nodes and connections.
 //!
-//! A name is checked once, when it is made; from then on it is a cheap clone of shared text.
+//! A name is validated once, when it is created. A clone of it is cheap: clones share their text.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -9,33 +9,33 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Says what is wrong with a user id, a group name or a node id.
+/// The error of an invalid user id, group name or node id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The name has no characters.
     #[error("a {kind} must not be empty")]
     Empty {
-        /// What was being named.
+        /// The kind of name, such as "group name".
         kind: &'static str,
     },
-    /// The name is longer than its bound.
-    #[error("a {kind} has at most {max} bytes, this one has {len}")]
+    /// The name is too long.
+    #[error("a {kind} must have at most {max} bytes, but this one has {len}")]
     TooLong {
-        /// What was being named.
+        /// The kind of name, such as "group name".
         kind: &'static str,
-        /// The bound in bytes.
+        /// The longest length, in bytes.
         max: usize,
-        /// The length that was given, in bytes.
+        /// The length of the name, in bytes.
         len: usize,
     },
     /// The name contains a control character.
-    #[error("a {kind} has no control characters, this one has U+{code:04X} at byte {at}")]
+    #[error("a {kind} must not contain control characters, but this one has U+{code:04X} at byte {at}")]
     ControlCharacter {
-        /// What was being named.
+        /// The kind of name, such as "group name".
         kind: &'static str,
         /// The first control character.
         code: u32,
-        /// Its position in bytes.
+        /// Its offset in bytes.
         at: usize,
     },
 }
@@ -60,20 +60,20 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The longest name that is accepted, in bytes of UTF-8.
+            /// The longest name, in bytes of UTF-8.
             pub const MAX_BYTES: usize = $max;
 
-            /// Checks `name` and takes it over.
+            /// Validates `name`.
             ///
             /// # Errors
-            /// [`NameError`] when it is empty, too long, or has a control character.
+            /// [`NameError`] if the name is empty, too long, or contains a control character.
             pub fn new(name: impl AsRef<str>) -> Result<Self, NameError> {
                 let name = name.as_ref();
                 check($kind, $max, name)?;
                 Ok(Self(name.into()))
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -175,35 +175,35 @@ macro_rules! name {
 }
 
 name! {
-    /// Who a connection belongs to: 1 to 64 bytes of UTF-8 without control characters.
+    /// The user that a connection belongs to: 1 to 64 bytes of UTF-8 without control characters.
     ///
-    /// A user may have many connections, on many nodes.
+    /// A user may have several connections, on several nodes.
     UserId, "user id", 64
 }
 
 name! {
-    /// A group of connections that receive the same messages: 1 to 128 bytes of UTF-8 without control characters.
+    /// The name of a group, whose members receive the same messages: 1 to 128 bytes of UTF-8 without control characters.
     GroupName, "group name", 128
 }
 
 name! {
-    /// One server process: 1 to 64 bytes of UTF-8 without control characters.
+    /// The name of a node, a process that serves connections: 1 to 64 bytes of UTF-8 without control characters.
     NodeId, "node id", 64
 }
 
 impl NodeId {
-    /// A name that no other node has.
+    /// Generates a unique name.
     pub(crate) fn generate() -> Self {
         Self(format!("node-{}", uuid::Uuid::new_v4().simple()).into())
     }
 }
 
-/// One connection, unique over all nodes and restarts.
+/// The id of a connection, unique across nodes and restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId {
-    /// Random for each start of a node, so that an id from before a restart names nothing.
+    /// A random number for each start of a node, so an id from before a restart never matches a connection.
     pub(crate) incarnation: u64,
-    /// Counts the connections of the node.
+    /// The number of the connection within the incarnation.
     pub(crate) serial: u64,
 }
 
@@ -213,16 +213,16 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// Says that a text is not a connection id.
+/// The error of a text that is not a connection id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a connection id is two hexadecimal numbers with a dash between them")]
+#[error("a connection id must be two hexadecimal numbers with a dash between them")]
 pub struct ConnectionIdError;
 
 impl FromStr for ConnectionId {
     type Err = ConnectionIdError;
     fn from_str(text: &str) -> Result<Self, ConnectionIdError> {
         let (incarnation, serial) = text.split_once('-').ok_or(ConnectionIdError)?;
-        // A sign is not a digit, although the parser below would take it.
+        // `from_str_radix` would accept a sign.
         let number = |part: &str| match part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             true => u64::from_str_radix(part, 16).map_err(|_| ConnectionIdError),
             false => Err(ConnectionIdError),
@@ -259,7 +259,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_is_kept_as_it_is_or_refused(text in ".{0,200}") {
+        fn a_name_is_kept_unchanged_or_rejected(text in ".{0,200}") {
             let fits = !text.is_empty() && text.len() <= 128 && !text.chars().any(char::is_control);
             match GroupName::new(&text) {
                 Ok(name) => { prop_assert!(fits); prop_assert_eq!(name.as_str(), text.as_str()); }
@@ -268,7 +268,7 @@ mod tests {
         }
 
         #[test]
-        fn a_connection_id_survives_its_text(incarnation: u64, serial: u64) {
+        fn a_connection_id_parses_from_its_text(incarnation: u64, serial: u64) {
             let id = ConnectionId { incarnation, serial };
             prop_assert_eq!(id.to_string().parse::<ConnectionId>(), Ok(id));
         }

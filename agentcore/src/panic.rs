@@ -1,4 +1,4 @@
-//! A panic in a user's code ends that code, not the worker.
+//! Catches panics of application code, so they end that code and not the worker.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-/// A caught panic and what it said.
+/// The message of a caught panic.
 #[derive(Debug)]
 pub(crate) struct Panic(pub(crate) String);
 
@@ -15,7 +15,7 @@ pub(crate) fn poll_catching_panic<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Panic>> {
-    // What the future was changing is dropped with it: nobody sees it half done.
+    // The future is not used again after a panic, so a value that it left inconsistent cannot be observed.
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
         Ok(Poll::Pending) => Poll::Pending,
@@ -23,15 +23,15 @@ pub(crate) fn poll_catching_panic<F: Future + ?Sized>(
     }
 }
 
-/// Runs a future to its end or its panic.
+/// Runs a future until it completes or panics.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|cx| poll_catching_panic(future.as_mut(), cx)).await
 }
 
-/// Runs a function to its end or its panic.
+/// Runs a function until it returns or panics.
 pub(crate) fn catch_panic_sync<T>(call: impl FnOnce() -> T) -> Result<T, Panic> {
-    // As in `poll_catching_panic`: what a panic leaves half done is not used again.
+    // As in `poll_catching_panic`, what the function changed is not used again after a panic.
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panic(text(&*panic)))
 }
 
@@ -39,6 +39,6 @@ fn text(panic: &(dyn Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),
-        _ => "a panic without a text".to_owned(),
+        _ => "a panic without a message".to_owned(),
     }
 }

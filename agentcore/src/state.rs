@@ -1,17 +1,17 @@
-//! The application's states, by their type.
+//! The application's state values, by type.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 
-/// One value of each type that `.state(..)` was given.
+/// The values given to `AgentCore::state`, one for each type.
 #[derive(Default)]
 pub(crate) struct States {
     values: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
 }
 
 impl States {
-    /// Keeps `value`; false when there is one of its type already.
+    /// Stores `value`. Returns false if a value of its type was stored before.
     pub(crate) fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) -> bool {
         let entry = (std::any::type_name::<T>(), Box::new(value) as Box<dyn Any + Send + Sync>);
         self.values.insert(TypeId::of::<T>(), entry).is_none()
@@ -25,7 +25,7 @@ impl States {
         self.values.contains_key(&type_id)
     }
 
-    /// The names of the types, sorted, for errors.
+    /// Returns the sorted names of the types, for error texts.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.values.values().map(|(name, _)| *name).collect();
         names.sort_unstable();

@@ -1,4 +1,4 @@
-//! The time on the wire.
+//! Timestamps as they are written on the wire.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,30 +6,30 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment in UTC, written as RFC 3339 with milliseconds: `2026-01-31T12:00:00.000Z`.
+/// A point in time in UTC, written as RFC 3339 with milliseconds: `2026-01-31T12:00:00.000Z`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
-    /// The wall clock of this machine.
+    /// Reads the wall clock of this machine.
     #[must_use]
     pub fn now() -> Self {
         Self(jiff::Timestamp::now())
     }
 
-    /// Seconds since 1970.
+    /// Returns the seconds since 1970.
     #[cfg(feature = "metrics")]
     pub(crate) fn seconds(self) -> f64 {
         self.0.as_millisecond() as f64 / 1000.0
     }
 
-    /// The moment so much earlier; at most the earliest that can be written.
+    /// Returns the time `duration` earlier, or the earliest time that can be represented.
     #[must_use]
     pub fn before(self, duration: std::time::Duration) -> Self {
         Self(self.0.checked_sub(duration).unwrap_or(jiff::Timestamp::MIN))
     }
 
-    /// The moment so much later; at most the latest that can be written.
+    /// Returns the time `duration` later, or the latest time that can be represented.
     #[must_use]
     pub fn after(self, duration: std::time::Duration) -> Self {
         Self(self.0.checked_add(duration).unwrap_or(jiff::Timestamp::MAX))
@@ -48,9 +48,9 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Says that a text is no RFC 3339 date and time.
+/// The error of a text that is not an RFC 3339 date and time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no RFC 3339 date and time such as 2026-01-31T12:00:00.000Z")]
+#[error("`{text}` is not an RFC 3339 date and time such as 2026-01-31T12:00:00.000Z")]
 pub struct TimestampError {
     text: String,
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_written_with_milliseconds_in_utc() -> Result<(), TimestampError> {
+    fn a_timestamp_is_written_in_utc_with_milliseconds() -> Result<(), TimestampError> {
         for (given, written) in [
             ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000Z"),
             ("2026-01-31T13:00:00.1239+01:00", "2026-01-31T12:00:00.123Z"),

@@ -1,15 +1,16 @@
-//! Which pages may open connections.
+//! The origins whose pages may open connections.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The value of `ALLOWED_ORIGINS`: `*`, or origins separated by commas, such as `https://example.com`. When it is not
-/// set, a page may connect to the server that it was loaded from.
+/// The value of `ALLOWED_ORIGINS`: `*`, or a comma-separated list of origins such as `https://example.com`.
+///
+/// By default a page may connect only to the server that it was loaded from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedOrigins(Allowed);
+pub struct AllowedOrigins(OriginPolicy);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-enum Allowed {
+enum OriginPolicy {
     /// The origin of the request's `Host`.
     #[default]
     Same,
@@ -17,14 +18,14 @@ enum Allowed {
     Any,
 }
 
-/// Says which entry of a list is no origin.
+/// The error of a list with an entry that is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`*`, or a comma-separated list of origins such as https://example.com, without a path; {entry:?} is none")]
+#[error("`*`, or a comma-separated list of origins such as https://example.com, without a path; {entry:?} is not an origin")]
 pub struct AllowedOriginsError {
     entry: String,
 }
 
-/// Scheme, host and port (RFC 6454 4); the port that goes without saying is filled in.
+/// Scheme, host and port (RFC 6454 4). The default port of the scheme is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Origin {
     scheme: String,
@@ -39,22 +40,22 @@ impl FromStr for AllowedOrigins {
         let entries: Vec<_> = list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
         match *entries {
             [] => return Ok(Self::default()),
-            ["*"] => return Ok(Self(Allowed::Any)),
+            ["*"] => return Ok(Self(OriginPolicy::Any)),
             _ => {}
         }
         let origin = |entry: &&str| {
             Origin::parse(entry).ok_or_else(|| AllowedOriginsError { entry: entry.chars().take(64).collect() })
         };
-        entries.iter().map(origin).collect::<Result<_, _>>().map(|listed| Self(Allowed::Listed(listed)))
+        entries.iter().map(origin).collect::<Result<_, _>>().map(|listed| Self(OriginPolicy::Listed(listed)))
     }
 }
 
 impl fmt::Display for AllowedOrigins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Allowed::Same => f.write_str("the server's own"),
-            Allowed::Any => f.write_str("*"),
-            Allowed::Listed(listed) => {
+            OriginPolicy::Same => f.write_str("the server's own"),
+            OriginPolicy::Any => f.write_str("*"),
+            OriginPolicy::Listed(listed) => {
                 let listed: Vec<_> = listed.iter().map(ToString::to_string).collect();
                 f.write_str(&listed.join(", "))
             }
@@ -63,49 +64,49 @@ impl fmt::Display for AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// Whether a page of `origin`, the value of the request's `Origin`, may connect to `host`, the value of its `Host`.
+    /// Returns whether a page may connect, by the `Origin` and the `Host` of its request.
     #[must_use]
     pub fn allows(&self, origin: &str, host: &str) -> bool {
         match &self.0 {
-            Allowed::Any => true,
-            // A page in a sandbox or a file says `null`: that is nobody's origin.
-            Allowed::Listed(listed) => Origin::parse(origin).is_some_and(|origin| listed.contains(&origin)),
-            Allowed::Same => Origin::parse(origin).is_some_and(|origin| origin.is_of(host)),
+            OriginPolicy::Any => true,
+            // A sandboxed page or a local file sends `null`, which is not a valid origin.
+            OriginPolicy::Listed(listed) => Origin::parse(origin).is_some_and(|origin| listed.contains(&origin)),
+            OriginPolicy::Same => Origin::parse(origin).is_some_and(|origin| origin.matches_host(host)),
         }
     }
 
-    /// Whether every page may connect: `*`.
+    /// Returns whether every page may connect (`*`).
     #[must_use]
     pub fn is_any(&self) -> bool {
-        self.0 == Allowed::Any
+        self.0 == OriginPolicy::Any
     }
 
-    /// Whether only pages of the server itself may connect: nothing is set.
+    /// Returns whether only pages of the server itself may connect, which is the default.
     #[must_use]
     pub fn is_same(&self) -> bool {
-        self.0 == Allowed::Same
+        self.0 == OriginPolicy::Same
     }
 }
 
 impl Origin {
-    /// Reads `scheme://host` or `scheme://host:port` and nothing else.
+    /// Parses `scheme://host` or `scheme://host:port`, and nothing more.
     fn parse(text: &str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let mut letters = scheme.bytes();
-        let begins = letters.next()?.is_ascii_alphabetic();
-        if !begins || !letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+        let starts_with_letter = letters.next()?.is_ascii_alphabetic();
+        if !starts_with_letter || !letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
             return None;
         }
         let scheme = scheme.to_ascii_lowercase();
-        let (host, port) = authority_of(authority)?;
+        let (host, port) = split_authority(authority)?;
         let mut origin = Self { scheme, host, port };
         origin.port = origin.port.or(origin.default_port());
         Some(origin)
     }
 
-    /// Whether `host`, as a request names it, is this origin's: the port that goes without saying is the scheme's.
-    fn is_of(&self, host: &str) -> bool {
-        authority_of(host).is_some_and(|(host, port)| host == self.host && port.or(self.default_port()) == self.port)
+    /// Returns whether `host`, the `Host` of a request, is this origin's; a missing port is the default of the scheme.
+    fn matches_host(&self, host: &str) -> bool {
+        split_authority(host).is_some_and(|(host, port)| host == self.host && port.or(self.default_port()) == self.port)
     }
 
     fn default_port(&self) -> Option<u16> {
@@ -127,20 +128,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Splits `host` or `host:port`; letters become lower case.
-fn authority_of(text: &str) -> Option<(String, Option<u16>)> {
+/// Splits `host` or `host:port`, and converts the host to lower case.
+fn split_authority(text: &str) -> Option<(String, Option<u16>)> {
     // The colons of an IPv6 address are inside brackets.
     let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
     let (host, port) = text.split_at_checked(end)?;
-    let sound = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let valid = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
     };
-    if host.is_empty() || !sound {
+    if host.is_empty() || !valid {
         return None;
     }
     let port = match port.strip_prefix(':') {
-        // A sign is not a digit, although the parser would take it.
+        // `parse` would accept a sign.
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
         None if port.is_empty() => None,
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn unless_said_a_page_may_connect_to_its_own_server() {
+    fn by_default_a_page_may_connect_to_its_own_server_only() {
         for (origin, host, expected) in [
             ("http://localhost:8000", "localhost:8000", true),
             ("https://example.com", "example.com", true),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_origin_is_compared_in_scheme_host_and_port() {
+    fn a_listed_origin_is_compared_by_scheme_host_and_port() {
         let listed = "https://example.com, http://localhost:3000,capacitor://localhost";
         for (origin, expected) in [
             ("https://example.com", true),
@@ -203,7 +204,7 @@ mod tests {
             ("https://example.com:+443", false),
             ("https://example.com:", false),
             ("null", false),
-            // The server's own origin is not listed.
+            // A list replaces the default, so the server's own origin is not allowed.
             ("https://api.example.com", false),
         ] {
             assert_eq!(allows(listed, origin, "api.example.com"), expected, "{origin:?}");
@@ -212,16 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_none_is_named() {
+    fn the_error_names_the_invalid_entry() {
         for bad in ["https://a.com/", "a.com", "https://a.com, *", "https://*.a.com", "https://münchen.de", "null"] {
             let error = bad.parse::<AllowedOrigins>().unwrap_err().to_string();
-            assert!(error.contains("is none"), "{error}");
+            assert!(error.contains("is not an origin"), "{error}");
         }
     }
 
     proptest! {
         #[test]
-        fn nothing_that_is_not_the_same_text_is_the_same_origin(origin in "\\PC{0,40}", host in "[a-z]{1,8}\\.[a-z]{2,3}") {
+        fn an_origin_that_differs_from_the_host_is_refused(origin in "\\PC{0,40}", host in "[a-z]{1,8}\\.[a-z]{2,3}") {
             let allowed = AllowedOrigins::default();
             if allowed.allows(&origin, &host) {
                 let rest = origin.to_ascii_lowercase();
@@ -231,7 +232,7 @@ mod tests {
         }
 
         #[test]
-        fn a_listed_origin_survives_its_text(host in "[a-z0-9]{1,8}(\\.[a-z]{2,3})?", port: Option<u16>, tls: bool) {
+        fn a_listed_origin_parses_from_its_text(host in "[a-z0-9]{1,8}(\\.[a-z]{2,3})?", port: Option<u16>, tls: bool) {
             let scheme = if tls { "https" } else { "http" };
             let origin = port.map_or(format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}"));
             let allowed: AllowedOrigins = origin.parse().unwrap();

@@ -1,4 +1,4 @@
-//! Whose word counts about where a client comes from.
+//! The proxies whose `X-Forwarded-For` header is trusted.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The value of `TRUSTED_PROXIES`: addresses and networks, separated by commas, such as `10.0.0.0/8, ::1`.
+/// The value of `TRUSTED_PROXIES`: a comma-separated list of addresses and networks, such as `10.0.0.0/8, ::1`.
 ///
-/// A request that comes from one of them is taken for the client that its `X-Forwarded-For` names; anybody else's header
-/// is ignored.
+/// For a request from one of them, the client's address comes from `X-Forwarded-For`. The header of any other peer is
+/// ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// Says which entry of a list is no address and no network.
+/// The error of a list with an entry that is neither an address nor a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a comma-separated list of IP addresses and networks such as 10.0.0.0/8; {entry:?} is none")]
+#[error("a comma-separated list of IP addresses and networks such as 10.0.0.0/8; {entry:?} is neither")]
 pub struct TrustedProxiesError {
     entry: String,
 }
@@ -43,21 +43,23 @@ impl fmt::Display for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Whether it is one of them.
+    /// Returns whether `address` is a trusted proxy.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Where a client comes from whose connection was accepted from `peer`, by the entries of its `X-Forwarded-For`, first
-    /// to last: each proxy has appended whom it heard from, so the last one that is no proxy of ours counts. What stands
-    /// before it is the client's own word.
+    /// Returns the address of a client whose connection was accepted from `peer`, by its `X-Forwarded-For` headers in
+    /// order.
+    ///
+    /// Each proxy appends the address of its peer, so the last entry that is not a trusted proxy is the client. Entries
+    /// before it are written by the client and cannot be trusted.
     pub(crate) fn client<'h>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>) -> IpAddr {
         let mut client = peer.to_canonical();
         let mut hops = forwarded.flat_map(|header| header.split(',')).rev();
         while self.contains(client) {
-            // An entry that is no address ends the chain: nobody vouches for what stands before it.
+            // An entry that is not an address ends the chain: entries before it cannot be trusted.
             match hops.next().and_then(address_of) {
                 Some(hop) => client = hop,
                 None => break,
@@ -67,7 +69,7 @@ impl TrustedProxies {
     }
 }
 
-/// The address of an entry, which may have a port.
+/// Parses an entry, which may have a port.
 fn address_of(entry: &str) -> Option<IpAddr> {
     let entry = entry.trim();
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
@@ -88,22 +90,22 @@ mod tests {
     }
 
     #[test]
-    fn the_last_address_that_is_no_trusted_proxy_counts() {
+    fn the_client_is_the_last_address_that_is_not_a_trusted_proxy() {
         for (trusted, peer, forwarded, expected) in [
-            // Nobody is trusted, or not this one: the header is the client's own word.
+            // The peer is not trusted, so the header is ignored.
             ("", "203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),
             ("10.0.0.0/8", "203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
             ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1"], "198.51.100.1"),
-            // A client may write whatever it likes in front.
+            // A client may send a header of its own, which proxies append to.
             ("10.0.0.0/8", "10.1.2.3", &["1.1.1.1, 10.9.9.9, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.0/8", "10.1.2.3", &["1.1.1.1", "198.51.100.1,10.4.4.4"], "198.51.100.1"),
-            // Only proxies: the first one is as far as anybody saw.
+            // All entries are proxies: the first one is the farthest known address.
             ("10.0.0.0/8", "10.1.2.3", &["10.5.5.5, 10.4.4.4"], "10.5.5.5"),
             ("10.0.0.0/8", "10.1.2.3", &[], "10.1.2.3"),
-            // What is no address ends the chain.
+            // An entry that is not an address ends the chain.
             ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1, unknown, 10.4.4.4"], "10.4.4.4"),
             ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1,,"], "10.1.2.3"),
-            // Ports, IPv6, and IPv4 in its clothes.
+            // Ports, IPv6, and IPv4-mapped IPv6 addresses.
             ("10.1.2.3", "10.1.2.3", &["198.51.100.1:5555"], "198.51.100.1"),
             ("::1", "::1", &["[2001:db8::7]:443"], "2001:db8::7"),
             ("::1", "::1", &["[2001:db8::7]"], "2001:db8::7"),
@@ -114,22 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_none_is_named() {
+    fn the_error_names_the_invalid_entry() {
         let error = "10.0.0.0/8, 10.0.0.0/40".parse::<TrustedProxies>().unwrap_err().to_string();
         assert!(error.contains("\"10.0.0.0/40\""), "{error}");
         assert!("proxy.example.com".parse::<TrustedProxies>().is_err());
     }
 
     proptest! {
-        /// Whatever a client writes into the header, its proxy's own entry counts.
+        /// Whatever a client sends in the header, the entry of the proxy decides.
         #[test]
-        fn nobody_can_write_the_address_of_another(forged in ".{0,60}", own: [u8; 4]) {
+        fn a_client_cannot_forge_its_address(forged in ".{0,60}", own: [u8; 4]) {
             let own = IpAddr::from(own);
             let trusted: TrustedProxies = "10.0.0.0/8".parse().unwrap();
             prop_assume!(!trusted.contains(own));
             let appended = format!("{forged}, {own}");
             prop_assert_eq!(trusted.client(IpAddr::from([10, 0, 0, 1]), [appended.as_str()].into_iter()), own);
-            // From outside the header changes nothing.
+            // Without a proxy the header has no effect.
             prop_assert_eq!(trusted.client(own, [forged.as_str()].into_iter()), own);
         }
     }

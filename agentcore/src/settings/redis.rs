@@ -1,15 +1,17 @@
-//! Where Redis is, and what the keys of an application begin with.
+//! The address of the Redis server, and the prefix of its keys.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// The value of `REDIS_URL`: `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS (feature
-/// `redis-tls`). It has no query: other programs read options there, which would mean nothing here. It may have a password,
-/// so it is never shown whole.
+/// `redis-tls`).
+///
+/// A query is rejected, since options there would have no effect. `Display` and `Debug` leave out the user and the
+/// password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
-/// Says that a text is no URL of a Redis.
+/// The error of a text that is not a Redis URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("redis://[user[:password]@]host[:port][/database], or rediss:// for TLS, and no query")]
 pub struct RedisUrlError;
@@ -29,7 +31,7 @@ impl FromStr for RedisUrl {
 }
 
 impl RedisUrl {
-    /// The whole URL, with its password.
+    /// Returns the whole URL, including the password.
     #[must_use]
     pub fn secret(&self) -> &str {
         &self.0
@@ -37,7 +39,7 @@ impl RedisUrl {
 }
 
 impl fmt::Display for RedisUrl {
-    /// The host, the port and the database.
+    /// Writes the scheme, the host, the port and the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(without_secret(&self.0).as_deref().unwrap_or("redis://"))
     }
@@ -61,7 +63,7 @@ fn without_secret(text: &str) -> Option<String> {
     Some(format!("{}://{host}:{}{}", url.scheme(), url.port().unwrap_or(6379), url.path()))
 }
 
-/// As above. Nothing connects without the feature `redis`, so only the scheme is checked.
+/// Returns the URL without user and password; `None` if it is not valid. Nothing connects without the feature `redis`, so only the scheme is checked.
 #[cfg(not(feature = "redis"))]
 fn without_secret(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
@@ -69,12 +71,12 @@ fn without_secret(text: &str) -> Option<String> {
     matches!(scheme, "redis" | "rediss").then(|| format!("{scheme}://{address}"))
 }
 
-/// The value of `REDIS_CHANNEL_PREFIX`: what all keys and channels begin with. Applications with different prefixes share
-/// nothing in one Redis.
+/// The value of `REDIS_CHANNEL_PREFIX`: the prefix of all keys and channels. Applications with different prefixes can
+/// use one Redis server without sharing anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisPrefix(String);
 
-/// Says that a text cannot be a prefix.
+/// The error of an invalid prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("1 to 64 ASCII letters, digits, `:`, `-`, `_` and `.`, such as ws:")]
 pub struct RedisPrefixError;
@@ -89,14 +91,14 @@ impl FromStr for RedisPrefix {
     type Err = RedisPrefixError;
 
     fn from_str(text: &str) -> Result<Self, RedisPrefixError> {
-        let is_good = (1..=64).contains(&text.len())
+        let is_valid = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte));
-        if is_good { Ok(Self(text.to_owned())) } else { Err(RedisPrefixError) }
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(RedisPrefixError) }
     }
 }
 
 impl RedisPrefix {
-    /// The prefix as text.
+    /// Returns the prefix as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_has_nothing_that_means_something_in_a_key() {
+    fn a_prefix_with_special_characters_is_rejected() {
         for good in ["ws:", "app-1.chat_2:", "x"] {
             assert!(good.parse::<RedisPrefix>().is_ok(), "{good}");
         }
