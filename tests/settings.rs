@@ -181,7 +181,7 @@ fn an_application_reads_its_own_settings_in_the_same_way() {
     assert!(!env.flag("SHOP_OPEN", true));
     assert_eq!(env.get("SHOP_NAME"), None, "an empty value counts as not set");
     assert_eq!(env.number("SHOP_LIMIT", 3, 1, 9), 3);
-    env.refuse("SHOP_KEY", "..", "at least 32 characters");
+    env.reject("SHOP_KEY", "..", "at least 32 characters");
     let told = env.finish(()).expect_err("two are bad").to_string();
     let lines = ["invalid settings", "SHOP_LIMIT=\"many\": must be a whole number from 1 to 9"];
     let last = "SHOP_KEY=\"..\": must be at least 32 characters";

@@ -126,7 +126,7 @@ impl Same {
 
 #[tokio::test]
 #[should_panic(
-    expected = r#"bob: expected `said` {"text":"hi","user_id":"alice"}, as asked for, but `said` {"text":"hi","user_id":"bob"} came"#
+    expected = r#"bob: expected `said` {"text":"hi","user_id":"alice"}, as given, but `said` {"text":"hi","user_id":"bob"} came"#
 )]
 async fn another_broadcast() {
     let (_app, mut alice, mut bob) = two().await;
@@ -152,7 +152,7 @@ async fn a_client_that_reads_nothing_expects_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "worker threads have clocks of their own")]
+#[should_panic(expected = "worker threads have their own clocks")]
 async fn workers_under_a_paused_clock() {
     TestApp::start_with_workers(AgentCore::new(Settings::default()), 1).await;
 }

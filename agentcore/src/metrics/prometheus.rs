@@ -117,7 +117,7 @@ impl Metrics {
                 "messages_dropped",
                 "Messages dropped from outboxes, by overflow policy",
                 "policy",
-                { outboxes.dropped.into_iter().map(|(policy, count)| (policy.to_owned(), count)) },
+                outboxes.dropped.into_iter().map(|(policy, count)| (policy.to_owned(), count)),
             ),
             MetricFamily::labeled("backend_events", "Faults between the nodes, by kind", "event", {
                 node.backend.into_iter().map(|(event, count)| (event.to_owned(), count))

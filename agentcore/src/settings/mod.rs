@@ -191,12 +191,7 @@ impl Settings {
                 10_000_000,
             ),
             max_total_connections: env.number("MAX_TOTAL_CONNECTIONS", default.max_total_connections, 1, 10_000_000),
-            max_connections_per_ip: env.number(
-                "MAX_CONNECTIONS_PER_IP",
-                default.max_connections_per_ip,
-                0,
-                10_000_000,
-            ),
+            max_connections_per_ip: env.number("MAX_CONNECTIONS_PER_IP", default.max_connections_per_ip, 0, 10_000_000),
             max_total_groups: env.number("MAX_TOTAL_GROUPS", default.max_total_groups, 1, 1_000_000_000),
             allowed_origins: env.value("ALLOWED_ORIGINS", default.allowed_origins),
             trusted_proxies: env.value("TRUSTED_PROXIES", default.trusted_proxies),
@@ -218,7 +213,8 @@ impl Settings {
         };
         if settings.ws_enable_heartbeat && settings.ws_heartbeat_timeout < settings.ws_heartbeat_interval {
             let timeout = settings.ws_heartbeat_timeout.as_secs_f64().to_string();
-            let minimum = format!("at least WS_HEARTBEAT_INTERVAL ({} s)", settings.ws_heartbeat_interval.as_secs_f64());
+            let minimum =
+                format!("at least WS_HEARTBEAT_INTERVAL ({} s)", settings.ws_heartbeat_interval.as_secs_f64());
             env.reject("WS_HEARTBEAT_TIMEOUT", &timeout, minimum);
         }
         env.finish(settings)

@@ -20,7 +20,9 @@ enum OriginPolicy {
 
 /// The error of a list with an entry that is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`*`, or a comma-separated list of origins such as https://example.com, without a path; {entry:?} is not an origin")]
+#[error(
+    "`*`, or a comma-separated list of origins such as https://example.com, without a path; {entry:?} is not an origin"
+)]
 pub struct AllowedOriginsError {
     entry: String,
 }

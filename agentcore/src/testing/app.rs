@@ -1,43 +1,35 @@
-//! An application under test.
+//! An application under test, and its lifetime.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use axum::Router;
-use axum::http::Method;
 
+use super::call_site::CallSite;
 use super::clock::is_paused;
-use super::connecting::Connecting;
-use super::failing::Place;
-use super::request::TestRequest;
-use super::socket::Socket;
+use super::socket::ClientSocket;
 use crate::error::Result;
 use crate::id::UserId;
 use crate::manager::ConnectionManager;
 use crate::server::AgentCore;
+use crate::sync::{Mutex, lock};
 
-/// An application that runs inside of a test, without a port: its clients reach it through streams in memory, and
-/// everything else is what a client of a real server meets.
+/// An application that runs inside a test, without a port.
 ///
-/// A cheap clone, so that tasks of a test can connect on their own.
+/// Clients reach it through in-memory streams. Everything above the network is that of a real server. A clone is the same
+/// application, so tasks of a test can connect clients too.
 #[derive(Clone)]
-pub struct TestApp(Arc<Inner>);
+pub struct TestApp(Arc<RunningApp>);
 
-struct Inner {
+struct RunningApp {
     router: Router,
     manager: ConnectionManager,
-    /// The clients that were connected, in order.
-    clients: Mutex<Vec<(UserId, Weak<Socket>)>>,
-    /// The port that the next client comes from.
+    /// The connected clients, in order.
+    clients: Mutex<Vec<(UserId, Weak<ClientSocket>)>>,
+    /// The port of the next client's address.
     port: AtomicU16,
-}
-
-impl Inner {
-    fn clients(&self) -> MutexGuard<'_, Vec<(UserId, Weak<Socket>)>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for TestApp {
@@ -47,126 +39,88 @@ impl fmt::Debug for TestApp {
 }
 
 impl TestApp {
-    /// Starts an application on the runtime of the test, whatever its setting `WORKERS` says: one shard, one clock, which
+    /// Starts an application on the runtime of the test, with `WORKERS=0`: it has one shard and the clock of the test, which
     /// may be paused.
     ///
     /// # Panics
-    /// When the application cannot be built, with what [`AgentCore::build`] says.
+    /// The application cannot be built; the message is that of [`AgentCore::build`].
     #[track_caller]
     pub fn start(app: AgentCore) -> impl Future<Output = Self> + Send {
         Self::start_with_workers(app, 0)
     }
 
-    /// Starts an application with worker threads, as a server has them. Their clocks cannot be paused.
+    /// Starts an application with worker threads, as a server has. Their clocks cannot be paused.
     ///
     /// # Panics
-    /// As [`start`](Self::start), and for workers under a paused clock.
+    /// The application cannot be built, or the clock is paused and `workers` is not 0.
     #[track_caller]
     pub fn start_with_workers(app: AgentCore, workers: usize) -> impl Future<Output = Self> + Send {
-        let place = Place::here("the application");
+        let site = CallSite::here("the application");
         async move {
             if workers > 0 && is_paused() {
-                place.fail("worker threads have clocks of their own; under a paused clock, use `TestApp::start`");
+                site.fail("worker threads have their own clocks; with a paused clock, use `TestApp::start`");
             }
             match Self::try_start(app, workers).await {
                 Ok(app) => app,
-                Err(error) => place.fail(format_args!("it does not start: {}", error.message())),
+                Err(error) => site.fail(format_args!("it does not start: {}", error.message())),
             }
         }
     }
 
-    /// Starts an application, or says why it does not start.
+    /// Starts an application, or returns the error of its start.
     ///
     /// # Errors
-    /// As [`AgentCore::build`].
+    /// Those of [`AgentCore::build`].
     pub async fn try_start(mut app: AgentCore, workers: usize) -> Result<Self> {
         app.settings_mut().workers = workers;
         let app = app.build().await?;
         let manager = app.manager();
-        let inner =
-            Inner { router: app.into_router(), manager, clients: Mutex::default(), port: AtomicU16::new(40_000) };
-        Ok(Self(Arc::new(inner)))
+        let running =
+            RunningApp { router: app.into_router(), manager, clients: Mutex::default(), port: AtomicU16::new(40_000) };
+        Ok(Self(Arc::new(running)))
     }
 
-    /// Its connection manager: what a REST handler or a task of the application would send with.
+    /// Returns the connection manager of the application.
     #[must_use]
     pub fn manager(&self) -> &ConnectionManager {
         &self.0.manager
     }
 
-    /// Connects to `path`; the returned builder is awaited:
+    /// Waits until everything that clients have sent is handled, and its results have reached them.
     ///
-    /// ```no_run
-    /// # async fn test(app: agentcore::testing::TestApp) {
-    /// use agentcore::Codec;
-    ///
-    /// let alice = app.connect("/ws/alice").await;
-    /// let bob = app.connect("/ws/bob").codec(Codec::MessagePack).header("origin", "https://chat.test").await;
-    /// let refused = app.connect("/ws/anon-x").refused().await;
-    /// assert_eq!(refused.status(), 400);
-    /// # }
-    /// ```
-    ///
-    /// Who the client is, the application decides: by its `Authenticator`, or by the field marked `#[user]`.
-    #[track_caller]
-    pub fn connect(&self, path: impl Into<String>) -> Connecting {
-        Connecting::new(self.clone(), path.into())
-    }
-
-    /// Connects to `path` as `user`, without asking the application's `Authenticator`, if it has one. Claims are added with
-    /// [`Connecting::claim`].
-    #[track_caller]
-    pub fn connect_as(&self, user: impl Into<String>, path: impl Into<String>) -> Connecting {
-        self.connect(path).user(user)
-    }
-
-    /// Asks for `path` over HTTP with GET; the returned builder is awaited.
-    #[track_caller]
-    pub fn get(&self, path: impl Into<String>) -> TestRequest {
-        self.request(Method::GET, path)
-    }
-
-    /// Asks for `path` over HTTP with any method; the returned builder is awaited.
-    #[track_caller]
-    pub fn request(&self, method: Method, path: impl Into<String>) -> TestRequest {
-        TestRequest::new(self.clone(), method, path.into())
-    }
-
-    /// Waits until everything that clients have sent is handled, and what came of it has reached them.
-    ///
-    /// Exact, by round trips: a connection handles its messages one after the other. What tasks of the application do by
-    /// themselves is not waited for, and neither are clients that were stalled.
+    /// The wait is exact: a connection handles its messages in order, so round trips show when it is done. It covers
+    /// neither background tasks of the application nor stalled clients.
     ///
     /// # Panics
-    /// When a handler does not end.
+    /// A handler does not end.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> + Send {
-        let place = Place::here("the application");
+        let site = CallSite::here("the application");
         async move {
-            // The second round is for those whose first was over before the last handler was.
-            self.settle_all(&place).await;
-            self.settle_all(&place).await;
+            // The second round covers clients that another client's handler sent to after their first round trip.
+            self.settle_all(&site).await;
+            self.settle_all(&site).await;
         }
     }
 
-    /// One round trip for each client that is open and reads.
-    pub(super) async fn settle_all(&self, place: &Place) {
+    /// Makes one round trip for each open client that is not stalled.
+    pub(super) async fn settle_all(&self, site: &CallSite) {
         let clients: Vec<_> = {
-            let mut clients = self.0.clients();
+            let mut clients = lock(&self.0.clients);
             clients.retain(|(_, client)| client.strong_count() > 0);
             clients.iter().filter_map(|(user, client)| Some((user.clone(), client.upgrade()?))).collect()
         };
         let pings = clients.into_iter().map(|(user, client)| async move {
-            // A client that reads nothing hears no pong.
-            let answering = async { client.state().stalled || client.settle().await };
-            let what = || format!("a handler of {user} has not ended");
-            place.within(what, answering).await;
+            // A stalled client would not read the pong.
+            let settled = async { client.state().stalled || client.settle().await };
+            let problem = || format!("a handler of {user} has not ended");
+            site.within(problem, settled).await;
         });
         futures_util::future::join_all(pings).await;
     }
 
-    /// Ends the application as a server ends that is told to stop: connections are closed with 1012 and their
-    /// `#[on(disconnect)]` has run when this returns, after `SHUTDOWN_TIMEOUT` at the latest.
+    /// Shuts the application down gracefully, as a server does on SIGTERM. When this returns, connections are closed with
+    /// 1012 and their `#[on(disconnect)]` has run. It takes at most `SHUTDOWN_TIMEOUT`.
     pub async fn stop(&self) {
         self.0.manager.shutdown().await;
     }
@@ -175,12 +129,12 @@ impl TestApp {
         self.0.router.clone()
     }
 
-    /// Where the next client comes from.
+    /// Returns the address of the next client.
     pub(super) fn next_address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0.port.fetch_add(1, Ordering::Relaxed)).into()
     }
 
-    pub(super) fn add(&self, user: UserId, client: &Arc<Socket>) {
-        self.0.clients().push((user, Arc::downgrade(client)));
+    pub(super) fn add(&self, user: UserId, client: &Arc<ClientSocket>) {
+        lock(&self.0.clients).push((user, Arc::downgrade(client)));
     }
 }

@@ -1,4 +1,4 @@
-//! A connected client: what it sends, and how it behaves.
+//! A connected client, and how its connection behaves.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::app::TestApp;
-use super::expect::Closed;
-use super::failing::Place;
-use super::socket::Socket;
+use super::call_site::CallSite;
+use super::received::Closed;
+use super::socket::ClientSocket;
 use crate::id::UserId;
 use crate::message::Codec;
 
 /// A client that is connected to a [`TestApp`].
 ///
-/// It reads all the time, and keeps what comes until the test asks for it, in order. Dropping it loses its socket without a
-/// close frame, as a cable that is pulled does; [`close`](Self::close) says goodbye.
+/// It reads all the time, and keeps received messages in order until the test asks for them. Dropping it ends the
+/// connection without a close frame, as when a cable is pulled; [`close`](Self::close) sends one.
 ///
-/// Whatever it waits for must come within 20 s, or within an hour of a paused clock; else the test fails, with the line of the
+/// An expectation must be met within 20 s, or within an hour of a paused clock. Otherwise the test fails with the line of the
 /// test, the user, what was expected and what came instead.
 pub struct TestClient {
     pub(super) app: TestApp,
-    pub(super) socket: Arc<Socket>,
+    pub(super) socket: Arc<ClientSocket>,
     user: UserId,
     headers: HeaderMap,
     welcome: Option<Value>,
@@ -34,11 +34,11 @@ pub struct TestClient {
 impl fmt::Debug for TestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.socket.state();
-        let waiting: Vec<_> = state.inbox.iter().map(ToString::to_string).collect();
+        let inbox: Vec<_> = state.inbox.iter().map(ToString::to_string).collect();
         f.debug_struct("TestClient")
             .field("user", &self.user)
             .field("codec", &self.socket.codec)
-            .field("waiting", &waiting)
+            .field("inbox", &inbox)
             .field("end", &state.end)
             .finish_non_exhaustive()
     }
@@ -51,64 +51,64 @@ impl Drop for TestClient {
 }
 
 impl TestClient {
-    pub(super) fn new(app: TestApp, socket: Arc<Socket>, user: UserId, headers: HeaderMap) -> Self {
+    pub(super) fn new(app: TestApp, socket: Arc<ClientSocket>, user: UserId, headers: HeaderMap) -> Self {
         Self { app, socket, user, headers, welcome: None, last_ref: 0 }
     }
 
-    /// Takes the welcome, the first message of a client that offered a subprotocol.
-    pub(super) async fn take_welcome(&mut self, place: &Place) {
-        self.welcome = Some(self.take_kind(place, "agentcore.welcome").await.data);
+    /// Receives the welcome, the first message of a client that offered a subprotocol.
+    pub(super) async fn take_welcome(&mut self, site: &CallSite) {
+        self.welcome = Some(self.take_kind(site, "agentcore.welcome").await.data);
     }
 
-    /// Where a panic stands, and whose it is.
+    /// Returns the caller's line, for failures of this client.
     #[track_caller]
-    pub(super) fn here(&self) -> Place {
-        Place::here(self.user.as_str())
+    pub(super) fn here(&self) -> CallSite {
+        CallSite::here(self.user.as_str())
     }
 
-    /// As whom the application has let it in.
+    /// Returns the user that the application identified.
     #[must_use]
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// The format it speaks.
+    /// Returns the codec of the connection.
     #[must_use]
     pub fn codec(&self) -> Codec {
         self.socket.codec
     }
 
-    /// The headers of the application's answer to the handshake.
+    /// Returns the headers of the handshake response.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The data of `agentcore.welcome`; `None` for a client that offered no subprotocol.
+    /// Returns the data of `agentcore.welcome`, or `None` for a client that offered no subprotocol.
     #[must_use]
     pub fn welcome(&self) -> Option<&Value> {
         self.welcome.as_ref()
     }
 
-    /// Waits until all that this client has sent is handled, and what was on its way to it then has come.
+    /// Waits until everything that this client has sent is handled, and the messages sent to it until then have arrived.
     ///
-    /// Exact, by a round trip: messages of a connection are handled one after the other. It ends at once when the
-    /// connection has.
+    /// The wait is exact: a connection handles its messages in order, so one round trip shows when it is done. It ends
+    /// early if the connection ends.
     ///
     /// # Panics
-    /// When a handler does not end, and for a client that was stalled.
+    /// A handler does not end, or this client is stalled.
     #[track_caller]
     pub fn settle(&mut self) -> impl Future<Output = ()> + Send {
-        let place = self.here();
-        async move { self.settle_at(&place).await }
+        let site = self.here();
+        async move { self.settle_at(&site).await }
     }
 
-    pub(super) async fn settle_at(&self, place: &Place) {
-        self.must_read(place);
-        place.within(|| "a handler has not ended".to_owned(), self.socket.settle()).await;
+    pub(super) async fn settle_at(&self, site: &CallSite) {
+        self.must_read(site);
+        site.within(|| "a handler has not ended".to_owned(), self.socket.settle()).await;
     }
 
-    /// Throws away what has come, and will come, of this type.
+    /// Discards the messages of this type that have arrived, and those that arrive later.
     pub fn ignore(&mut self, kind: impl Into<String>) {
         let kind = kind.into();
         let mut state = self.socket.state();
@@ -116,8 +116,8 @@ impl TestClient {
         state.ignored.insert(kind);
     }
 
-    /// Reads nothing from now on: the stream fills, then what the application keeps for this client, and then the
-    /// message's `overflow` policy decides. Some 80 KiB fit before the latter, beside `WS_MAX_OUTBOX_BYTES`.
+    /// Stops reading. Messages then fill the stream and the outbox of the connection, and after that the `overflow` policy
+    /// of each message decides. Streams and buffers hold about 80 KiB in addition to `WS_MAX_OUTBOX_BYTES`.
     pub fn stall(&mut self) {
         self.socket.stall(true);
     }
@@ -127,19 +127,19 @@ impl TestClient {
         self.socket.stall(false);
     }
 
-    /// Says goodbye with this code, and waits for the application's own close frame.
+    /// Sends a close frame with `code`, and returns the close frame of the application.
     ///
     /// # Panics
-    /// When it does not come.
+    /// No close frame comes.
     #[track_caller]
     pub fn close(&mut self, code: u16) -> impl Future<Output = Closed> + Send {
-        let place = self.here();
+        let site = self.here();
         let frame = CloseFrame { code: code.into(), reason: "".into() };
-        let sending = self.put(place.clone(), "a close frame".to_owned(), Frame::Close(Some(frame)));
+        let sending = self.send_frame_at(site.clone(), "a close frame".to_owned(), Frame::Close(Some(frame)));
         async move {
-            self.must_read(&place);
+            self.must_read(&site);
             sending.await;
-            self.end(&place, "expected an answer to the close frame").await
+            self.close_frame(&site, "expected an answer to the close frame").await
         }
     }
 }

@@ -1,23 +1,23 @@
-//! The clock of a test: how long it waits, and how it keeps a paused clock from running on.
+//! The clock of a test: how long expectations wait, and how to keep a paused clock from advancing.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most that anything may take before a test fails: generous, so that a busy machine changes nothing.
+/// The real time after which an unmet expectation fails: long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The same for a paused clock, which jumps to its next timer whenever nothing else is left to do: longer than most timers
-/// that a test waits for, and over at once. Not a day: every tick of the heartbeat on the way is run.
+/// The time of a paused clock after which an unmet expectation fails. A paused clock jumps to the next timer when all
+/// tasks are idle, so this passes quickly; a longer time would run more heartbeats on the way.
 const PAUSED_PATIENCE: Duration = Duration::from_secs(3600);
 
-/// How long to wait for what must come.
+/// Returns the time after which an unmet expectation fails.
 pub(super) fn patience() -> Duration {
     if is_paused() { PAUSED_PATIENCE } else { PATIENCE }
 }
 
-/// Whether tokio's clock is paused: it then stands apart from the machine's.
+/// Returns whether tokio's clock is paused, and therefore differs from the clock of the machine.
 pub(super) fn is_paused() -> bool {
     let before = std::time::Instant::now();
     let shown = Instant::now().into_std();
@@ -25,15 +25,15 @@ pub(super) fn is_paused() -> bool {
     shown < before || after < shown
 }
 
-/// Keeps a paused clock from running by itself while the guard lives: time moves only by
-/// [`tokio::time::advance`](crate::tokio::time::advance).
+/// Keeps a paused clock from advancing by itself while the guard lives. Only
+/// [`tokio::time::advance`](crate::tokio::time::advance) moves it then.
 ///
-/// A paused clock jumps to the next timer as soon as every task of the runtime waits, for nothing but timers as tokio
-/// sees it. When a handler waits for a thread of the application's own, one with a database for example, the jump would
-/// end its deadline before the thread could answer. Work of `spawn_blocking` needs no guard: tokio knows of it.
+/// A paused clock jumps to the next timer as soon as every task of the runtime waits. tokio does not know about threads of
+/// the application's own, such as one for a database: when a handler waits for such a thread, the jump would reach the
+/// handler's deadline before the thread answers. Work of `spawn_blocking` needs no guard, since tokio tracks it.
 ///
-/// The guard holds for 20 s of real time at most, so that an expectation which is not met still fails. It has no effect on
-/// a clock that is not paused, or of a runtime with several threads.
+/// The guard holds for at most 20 s of real time, so that an unmet expectation still fails. It has no effect on a clock that
+/// is not paused, or on a runtime with several threads.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +44,7 @@ pub(super) fn is_paused() -> bool {
 /// let start = tokio::time::Instant::now();
 /// let (answer, answered) = tokio::sync::oneshot::channel();
 /// std::thread::spawn(move || answer.send("from the database"));
-/// // Not cut short by the timer, which is the only one there is.
+/// // The guard keeps the clock from jumping to the timeout, which is the only timer.
 /// assert!(tokio::time::timeout(Duration::from_secs(1), answered).await.is_ok());
 /// tokio::time::advance(Duration::from_secs(3)).await;
 /// assert_eq!(start.elapsed(), Duration::from_secs(3));
@@ -52,7 +52,7 @@ pub(super) fn is_paused() -> bool {
 /// ```
 ///
 /// # Panics
-/// Outside of a tokio runtime.
+/// Outside a tokio runtime.
 #[must_use = "the clock is held while the guard lives"]
 pub fn hold_clock() -> ClockGuard {
     let (release, released) = mpsc::channel::<()>();
@@ -66,6 +66,6 @@ pub fn hold_clock() -> ClockGuard {
 /// Holds a paused clock; see [`hold_clock`].
 #[derive(Debug)]
 pub struct ClockGuard {
-    /// Dropping it ends the blocking task.
+    /// Ends the blocking task when it is dropped.
     _release: mpsc::Sender<()>,
 }

@@ -1,247 +1,233 @@
-//! What a client expects.
+//! Expectations of a client about the messages it receives and the end of its connection.
 
+use super::call_site::{CallSite, shortened};
 use super::client::TestClient;
-use super::failing::{Place, shown};
-use super::received::Received;
-use super::socket::{End, State};
+use super::received::{Closed, Received};
+use super::socket::{ConnectionEnd, SocketState};
 use crate::error::ErrorResponse;
 use crate::message::Message;
 
-/// The close frame with which a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Closed {
-    /// Its code; 1005 for a frame without one.
-    pub code: u16,
-    /// Its reason. One of this framework is JSON with `code`, `error_id` and perhaps `retry_after_ms`.
-    pub reason: String,
-}
-
-impl Closed {
-    /// The error code in the reason, such as `SLOW_CONSUMER`; `None` when there is none.
-    #[must_use]
-    pub fn error_code(&self) -> Option<String> {
-        let reason: serde_json::Value = serde_json::from_str(&self.reason).ok()?;
-        Some(reason.get("code")?.as_str()?.to_owned())
-    }
-}
-
-/// What comes next.
-enum Next {
+/// The next event of a connection.
+enum NextEvent {
     Message(Received),
     End(String),
 }
 
 impl TestClient {
-    /// The next message, of any type.
+    /// Returns the next message, of any type.
     ///
     /// # Panics
-    /// When none comes.
+    /// No message comes.
     #[track_caller]
-    #[expect(clippy::should_implement_trait, reason = "what a test asks for, in the word for it; it is no iterator")]
+    #[expect(clippy::should_implement_trait, reason = "the usual word for it; a client is not an iterator")]
     pub fn next(&mut self) -> impl Future<Output = Received> + Send {
-        let place = self.here();
-        async move { self.take(&place, "a message").await }
+        let site = self.here();
+        async move { self.take(&site, "a message").await }
     }
 
-    /// The next message, if one has come already. Others may be on their way.
+    /// Returns the next message if it has arrived already. Others may still be on their way.
     pub fn try_next(&mut self) -> Option<Received> {
         self.socket.state().inbox.pop_front()
     }
 
-    /// The next message, which must be an `M`.
+    /// Returns the next message, which must be an `M`.
     ///
     /// # Panics
-    /// When another message comes, or none, or the connection ends.
+    /// Another message comes, or none, or the connection ends.
     #[track_caller]
     pub fn expect<M: Message>(&mut self) -> impl Future<Output = M> + Send {
-        let place = self.here();
+        let site = self.here();
         async move {
-            let received = self.take_kind(&place, M::TYPE).await;
-            decoded(&place, &received)
+            let received = self.take_kind(&site, M::TYPE).await;
+            decoded(&site, &received)
         }
     }
 
-    /// The next message, which must have this type: for those that are no Rust type of the test, such as
+    /// Returns the next message, which must have this message type. For messages without a Rust type, such as
     /// `agentcore.resync`.
     ///
     /// # Panics
-    /// As [`expect`](Self::expect).
+    /// As for [`expect`](Self::expect).
     #[track_caller]
     pub fn expect_type(&mut self, kind: &str) -> impl Future<Output = Received> + Send {
-        let place = self.here();
-        async move { self.take_kind(&place, kind).await }
+        let site = self.here();
+        async move { self.take_kind(&site, kind).await }
     }
 
-    /// The next message, which must be an error with this code.
+    /// Returns the next message, which must be an error with this code.
     ///
     /// # Panics
-    /// When another message comes, or none, or the connection ends.
+    /// Another message comes, or none, or the connection ends.
     #[track_caller]
     pub fn expect_error(&mut self, code: &str) -> impl Future<Output = ErrorResponse<'static>> + Send {
-        let place = self.here();
+        let site = self.here();
         async move {
             let expected = format!("the error {code}");
-            let received = self.take(&place, &expected).await;
+            let received = self.take(&site, &expected).await;
             let error = (received.kind == "error").then(|| received.decode::<ErrorResponse<'static>>());
             match error {
                 Some(Ok(error)) if error.code == code => error,
-                _ => self.instead(&place, &expected, &received),
+                _ => self.fail_unexpected(&site, &expected, &received),
             }
         }
     }
 
-    /// The next `M`, over messages of other types; those are kept.
+    /// Returns the next `M`, and keeps messages of other types that arrived before it.
     ///
     /// # Panics
-    /// When none comes.
+    /// No `M` comes.
     #[track_caller]
     pub fn next_of<M: Message>(&mut self) -> impl Future<Output = M> + Send {
-        let place = self.here();
+        let site = self.here();
         async move {
             let expected = format!("`{}`", M::TYPE);
-            let found = self.find(&place, &expected, |state| {
+            let found = self.find(&site, &expected, |state| {
                 let at = state.inbox.iter().position(|received| received.kind == M::TYPE)?;
                 state.inbox.remove(at)
             });
             match found.await {
-                Next::Message(received) => decoded(&place, &received),
-                Next::End(ended) => place.fail(format_args!("expected {expected}, but {ended}")),
+                NextEvent::Message(received) => decoded(&site, &received),
+                NextEvent::End(ended) => site.fail(format_args!("expected {expected}, but {ended}")),
             }
         }
     }
 
-    /// Makes sure that nothing is there that was not looked at, and nothing on its way.
+    /// Asserts that no message is unread or on its way.
     ///
-    /// Exact, without waiting for a time: all that clients of the application have sent is handled first (see
-    /// [`TestApp::settle`](super::TestApp::settle)), then a round trip shows what came of it.
+    /// This is exact and does not wait for a fixed time: it first waits until everything that clients of the application
+    /// have sent is handled (see [`TestApp::settle`](super::TestApp::settle)), then makes a round trip.
     ///
     /// # Panics
-    /// When there is something, and when a handler does not end. Also when the connection has ended.
+    /// A message is there, a handler does not end, or the connection has ended.
     #[track_caller]
     pub fn expect_nothing(&mut self) -> impl Future<Output = ()> + Send {
-        let place = self.here();
+        let site = self.here();
         async move {
-            self.must_read(&place);
-            // The others' handlers first: what they send to this client is before the pong of its own round trip.
-            self.app.settle_all(&place).await;
-            self.settle_at(&place).await;
+            self.must_read(&site);
+            // First the handlers of all clients: what they send to this client then precedes its own pong.
+            self.app.settle_all(&site).await;
+            self.settle_at(&site).await;
             let state = self.socket.state();
             if let Some(received) = state.inbox.front() {
-                let more = waiting(state.inbox.iter().skip(1));
-                place.fail(format_args!("expected nothing, but {received} came{more}"));
+                let more = unread(state.inbox.iter().skip(1));
+                site.fail(format_args!("expected nothing, but {received} came{more}"));
             }
             if state.end.is_some() {
-                place.fail(format_args!("expected nothing, but {}", state.ended()));
+                site.fail(format_args!("expected nothing, but {}", state.ended()));
             }
         }
     }
 
-    /// The end of the connection, which must come next, with a close frame of this code.
+    /// Returns the close frame, which must come next and have this code.
     ///
     /// # Panics
-    /// When a message comes, or another end, or none.
+    /// A message comes first, the connection ends otherwise, or it stays open.
     #[track_caller]
     pub fn expect_close(&mut self, code: u16) -> impl Future<Output = Closed> + Send {
-        let place = self.here();
+        let site = self.here();
         async move {
             let expected = format!("expected a close with {code}");
-            let what = format!("a close with {code}");
-            let found = self.find(&place, &what, |state| state.inbox.pop_front());
-            if let Next::Message(received) = found.await {
-                place.fail(format_args!("{expected}, but {received} came"));
+            let close = format!("a close with {code}");
+            let found = self.find(&site, &close, |state| state.inbox.pop_front());
+            if let NextEvent::Message(received) = found.await {
+                site.fail(format_args!("{expected}, but {received} came"));
             }
-            let closed = self.end(&place, &expected).await;
+            let closed = self.close_frame(&site, &expected).await;
             if closed.code != code {
-                place.fail(format_args!("{expected}, but it was {} {}", closed.code, closed.reason));
+                site.fail(format_args!("{expected}, but it was {} {}", closed.code, closed.reason));
             }
             closed
         }
     }
 
-    /// Whether the connection has ended, as far as this client has seen.
+    /// Returns whether this client has seen the end of the connection.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.socket.state().end.is_some()
     }
 
-    /// The close frame, whatever came before.
-    pub(super) async fn end(&self, place: &Place, expected: &str) -> Closed {
+    /// Waits for the close frame, whatever messages come before it.
+    pub(super) async fn close_frame(&self, site: &CallSite, expected: &str) -> Closed {
         let ended = self.socket.wait(|state| state.end.clone());
-        match place.within(|| format!("{expected}, but the connection stays open"), ended).await {
-            End::Closed(code, reason) => Closed { code, reason },
-            End::Lost(why) => place.fail(format_args!("{expected}, but the connection was lost: {why}")),
+        match site.within(|| format!("{expected}, but the connection stays open"), ended).await {
+            ConnectionEnd::Closed(code, reason) => Closed { code, reason },
+            ConnectionEnd::Lost(why) => site.fail(format_args!("{expected}, but the connection was lost: {why}")),
         }
     }
 
-    /// The next message of this type, which must come next.
-    pub(super) async fn take_kind(&self, place: &Place, kind: &str) -> Received {
+    /// Returns the next message, which must have this message type.
+    pub(super) async fn take_kind(&self, site: &CallSite, kind: &str) -> Received {
         let expected = format!("`{kind}`");
-        let received = self.take(place, &expected).await;
+        let received = self.take(site, &expected).await;
         if received.kind != kind {
-            self.instead(place, &expected, &received);
+            self.fail_unexpected(site, &expected, &received);
         }
         received
     }
 
-    /// The next message.
-    pub(super) async fn take(&self, place: &Place, expected: &str) -> Received {
-        match self.find(place, expected, |state| state.inbox.pop_front()).await {
-            Next::Message(received) => received,
-            Next::End(ended) => place.fail(format_args!("expected {expected}, but {ended}")),
+    /// Returns the next message.
+    pub(super) async fn take(&self, site: &CallSite, expected: &str) -> Received {
+        match self.find(site, expected, |state| state.inbox.pop_front()).await {
+            NextEvent::Message(received) => received,
+            NextEvent::End(ended) => site.fail(format_args!("expected {expected}, but {ended}")),
         }
     }
 
-    async fn find(&self, place: &Place, expected: &str, mut find: impl FnMut(&mut State) -> Option<Received>) -> Next {
+    async fn find(
+        &self,
+        site: &CallSite,
+        expected: &str,
+        mut find: impl FnMut(&mut SocketState) -> Option<Received>,
+    ) -> NextEvent {
         let found = self.socket.wait(|state| match find(state) {
-            Some(received) => Some(Next::Message(received)),
-            // A client that reads nothing would wait in vain.
-            None if state.stalled => Some(Next::End("it was stalled, and nothing more had come before".to_owned())),
-            None => state.end.is_some().then(|| Next::End(state.ended())),
+            Some(received) => Some(NextEvent::Message(received)),
+            // A stalled client would wait in vain.
+            None if state.stalled => Some(NextEvent::End("it was stalled before that, and reads nothing".to_owned())),
+            None => state.end.is_some().then(|| NextEvent::End(state.ended())),
         });
-        let what = || {
+        let problem = || {
             let state = self.socket.state();
             match state.inbox.len() {
                 0 => format!("expected {expected}, but nothing came"),
-                _ => format!("expected {expected}, but only {} came", kinds(state.inbox.iter())),
+                _ => format!("expected {expected}, but only {} came", types_of(state.inbox.iter())),
             }
         };
-        place.within(what, found).await
+        site.within(problem, found).await
     }
 
-    /// Fails: something else came.
-    fn instead(&self, place: &Place, expected: &str, received: &Received) -> ! {
-        let more = waiting(self.socket.state().inbox.iter());
-        place.fail(format_args!("expected {expected}, but {received} came{more}"))
+    /// Fails because another message came.
+    fn fail_unexpected(&self, site: &CallSite, expected: &str, received: &Received) -> ! {
+        let more = unread(self.socket.state().inbox.iter());
+        site.fail(format_args!("expected {expected}, but {received} came{more}"))
     }
 
-    pub(super) fn must_read(&self, place: &Place) {
+    pub(super) fn must_read(&self, site: &CallSite) {
         if self.socket.state().stalled {
-            place.fail("it was stalled and reads nothing; `resume()` it first");
+            site.fail("it was stalled and reads nothing; `resume()` it first");
         }
     }
 }
 
-fn decoded<M: Message>(place: &Place, received: &Received) -> M {
+fn decoded<M: Message>(site: &CallSite, received: &Received) -> M {
     match received.decode() {
         Ok(message) => message,
         Err(why) => {
             let expected = std::any::type_name::<M>();
-            place.fail(format_args!("expected `{}` as a `{expected}`, but {why}: {received}", M::TYPE))
+            site.fail(format_args!("expected `{}` as a `{expected}`, but {why}: {received}", M::TYPE))
         }
     }
 }
 
-/// What waits behind a message that is told of.
-fn waiting<'a>(messages: impl ExactSizeIterator<Item = &'a Received>) -> String {
+/// Lists the unread messages behind one that a failure shows.
+fn unread<'a>(messages: impl ExactSizeIterator<Item = &'a Received>) -> String {
     match messages.len() {
         0 => String::new(),
-        _ => format!("; behind it: {}", kinds(messages)),
+        _ => format!("; behind it: {}", types_of(messages)),
     }
 }
 
-/// The types of messages, for people.
+/// Lists message types for a failure.
 fn kinds<'a>(messages: impl Iterator<Item = &'a Received>) -> String {
-    let kinds: Vec<_> = messages.map(|received| format!("`{}`", received.kind)).collect();
-    shown(&kinds.join(", "))
+    let types: Vec<_> = messages.map(|received| format!("`{}`", received.kind)).collect();
+    shortened(&types.join(", "))
 }

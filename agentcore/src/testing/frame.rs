@@ -1,10 +1,10 @@
-//! Frames as a client writes them, sound or not.
+//! WebSocket frames as a client writes them, including invalid ones.
 
-/// One masked frame (RFC 6455 5.2). The key is of no use against proxies here, so it is always the same.
-pub(super) fn masked(last: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+/// Builds one masked frame (RFC 6455 5.2). The masking key is constant, since no proxy has to be protected here.
+pub(super) fn masked(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
     const MASKED: u8 = 0x80;
-    let mut frame = vec![u8::from(last) << 7 | opcode];
+    let mut frame = vec![u8::from(fin) << 7 | opcode];
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short @ 0..=125), _) => frame.push(MASKED | short),
         (_, Ok(medium)) => {

@@ -1,22 +1,21 @@
 #![doc = include_str!("../docs/testing.md")]
-#![expect(clippy::panic, reason = "an expectation that is not met ends its test")]
+#![expect(clippy::panic, reason = "a failed expectation ends its test")]
 
 mod app;
-mod asking;
 mod broadcast;
+mod call_site;
 mod client;
 mod clock;
 mod connecting;
-mod dial;
 mod expect;
-mod failing;
 mod frame;
+mod http;
 mod pipe;
 mod received;
 #[cfg(feature = "redis")]
 mod redis;
-mod request;
-mod sending;
+mod reply;
+mod send;
 mod socket;
 
 pub use app::TestApp;
@@ -24,9 +23,7 @@ pub use broadcast::{assert_broadcast, expect_broadcast};
 pub use client::TestClient;
 pub use clock::{ClockGuard, hold_clock};
 pub use connecting::Connecting;
-pub use dial::TestResponse;
-pub use expect::Closed;
-pub use received::Received;
+pub use http::{TestRequest, TestResponse};
+pub use received::{Closed, Received};
 #[cfg(feature = "redis")]
 pub use redis::StubRedis;
-pub use request::TestRequest;

@@ -1,4 +1,4 @@
-//! A client's end of a stream in memory, which breaks as a socket does.
+//! The client's end of an in-memory stream that breaks as a socket does.
 
 use std::io;
 use std::pin::Pin;
@@ -6,25 +6,27 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// How much a stream holds each way: little, so that a client which reads nothing is soon noticed.
+/// The capacity of a stream in each direction, in bytes: small, so that a stalled client fills it quickly.
 const CAPACITY: usize = 8 * 1024;
 
-/// Writing to a peer that is gone succeeds, as it does at first on a socket: an error would hide what is still to be read,
-/// which may be a close frame.
+/// The client's end of an in-memory stream.
+///
+/// A write after the peer is gone succeeds, as on a socket at first. An error would hide data that is still to be read,
+/// such as a close frame.
 #[derive(Debug)]
 pub(super) struct Pipe(DuplexStream);
 
 impl Pipe {
-    /// The client's end, and the application's.
+    /// Creates a stream, and returns the client's end and the application's end.
     pub(super) fn new() -> (Self, DuplexStream) {
-        let (ours, theirs) = tokio::io::duplex(CAPACITY);
-        (Self(ours), theirs)
+        let (client, server) = tokio::io::duplex(CAPACITY);
+        (Self(client), server)
     }
 }
 
 impl AsyncRead for Pipe {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
     }
 }
 

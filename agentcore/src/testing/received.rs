@@ -1,4 +1,4 @@
-//! A message as a client of a test received it, and the envelope it sends.
+//! What a client receives, and the envelopes it sends.
 
 use std::fmt;
 
@@ -6,24 +6,43 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::failing::shown;
+use super::call_site::shortened;
 use crate::message::Codec;
 
-/// A message that came from the server.
+/// A message from the application.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Received {
-    /// The message type: `type` of the envelope.
+    /// The message type, `type` of the envelope.
     pub kind: String,
-    /// Which request it answers: `ref` of the envelope.
+    /// The request that it answers, `ref` of the envelope.
     pub reference: Option<u64>,
-    /// The data, in the form of JSON whatever the codec is; `null` when there is none.
+    /// The data as JSON, whatever the codec; `null` if there is none.
     pub data: Value,
 }
 
-/// The envelope (see the wire protocol).
+/// The close frame that ended a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The close code; 1005 for a frame without one.
+    pub code: u16,
+    /// The reason. Reasons of this framework are JSON with `code`, `error_id` and sometimes `retry_after_ms`.
+    pub reason: String,
+}
+
+impl Closed {
+    /// Returns the error code in the reason, such as `SLOW_CONSUMER`, if there is one.
+    #[must_use]
+    pub fn error_code(&self) -> Option<String> {
+        let reason: serde_json::Value = serde_json::from_str(&self.reason).ok()?;
+        Some(reason.get("code")?.as_str()?.to_owned())
+    }
+}
+
+/// An envelope from the application.
 #[derive(Deserialize)]
-struct Incoming {
+struct ReceivedEnvelope {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default, rename = "ref")]
@@ -32,8 +51,9 @@ struct Incoming {
     data: Value,
 }
 
+/// An envelope to the application.
 #[derive(Serialize)]
-struct Outgoing<'a, T> {
+struct SentEnvelope<'a, T> {
     #[serde(rename = "type")]
     kind: &'a str,
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -43,66 +63,66 @@ struct Outgoing<'a, T> {
 }
 
 impl Received {
-    /// The data as `T`.
+    /// Decodes the data as `T`.
     ///
     /// # Errors
-    /// Why they do not fit.
+    /// The data do not match `T`.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, String> {
         serde_json::from_value(self.data.clone()).map_err(|error| error.to_string())
     }
 
-    pub(super) fn of_text(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map(Incoming::into).map_err(|error| format!("{error}: {}", shown(text)))
+    pub(super) fn from_text(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map(ReceivedEnvelope::into).map_err(|error| format!("{error}: {}", shortened(text)))
     }
 
-    pub(super) fn of_binary(bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn from_binary(bytes: &[u8]) -> Result<Self, String> {
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
         let mut json = Vec::new();
         let mut writer = serde_json::Serializer::new(&mut json);
         serde_transcode::transcode(&mut reader, &mut writer).map_err(|error| format!("{error}: {bytes:02x?}"))?;
-        Self::of_text(&String::from_utf8_lossy(&json))
+        Self::from_text(&String::from_utf8_lossy(&json))
     }
 }
 
-impl From<Incoming> for Received {
-    fn from(incoming: Incoming) -> Self {
-        let Incoming { kind, reference, data } = incoming;
+impl From<ReceivedEnvelope> for Received {
+    fn from(envelope: ReceivedEnvelope) -> Self {
+        let ReceivedEnvelope { kind, reference, data } = envelope;
         Self { kind, reference, data }
     }
 }
 
-/// As in a panic: the type, the `ref`, and the data in JSON.
+/// Writes the type, the `ref`, and the data as JSON, for failures of a test.
 impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.kind)?;
         if let Some(reference) = self.reference {
             write!(f, " (ref {reference})")?;
         }
-        write!(f, " {}", shown(&self.data.to_string()))
+        write!(f, " {}", shortened(&self.data.to_string()))
     }
 }
 
-/// What a client sends.
-pub(super) enum Packed {
+/// The payload of a frame.
+pub(super) enum EncodedEnvelope {
     Text(String),
     Binary(Vec<u8>),
 }
 
-/// Writes an envelope as the codec wants it.
-pub(super) fn pack<T: Serialize>(
+/// Encodes an envelope.
+pub(super) fn encode<T: Serialize>(
     codec: Codec,
     kind: &str,
     reference: Option<u64>,
     data: Option<&T>,
-) -> Result<Packed, String> {
-    let envelope = Outgoing { kind, reference, data };
+) -> Result<EncodedEnvelope, String> {
+    let envelope = SentEnvelope { kind, reference, data };
     match codec {
-        Codec::Json => serde_json::to_string(&envelope).map(Packed::Text).map_err(|error| error.to_string()),
+        Codec::Json => serde_json::to_string(&envelope).map(EncodedEnvelope::Text).map_err(|error| error.to_string()),
         Codec::MessagePack => {
             let mut bytes = Vec::new();
             let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
             envelope.serialize(&mut writer).map_err(|error| error.to_string())?;
-            Ok(Packed::Binary(bytes))
+            Ok(EncodedEnvelope::Binary(bytes))
         }
     }
 }

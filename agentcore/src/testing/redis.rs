@@ -1,15 +1,16 @@
-//! Several nodes in one test, without a Redis.
+//! Several nodes in one test, without a Redis server.
 
 use std::time::Duration;
 
 use crate::backend::{RedisBackend, Stub};
 
-/// So long is the lease of a node.
+/// The lease of a node.
 const LEASE: Duration = Duration::from_secs(10);
 
-/// A Redis in the process: nodes with backends of one such are one cluster, on tokio's clock, and fail at will.
+/// An in-process substitute for a Redis server, with faults on demand.
 ///
-/// It stands in the place of the server only: all that the Redis backend does above that, it does.
+/// Nodes with backends of one stub form a cluster, on the clock of the test. Only the server is replaced: all code of the
+/// Redis backend above it is the real one.
 ///
 /// # Examples
 /// ```
@@ -41,39 +42,40 @@ impl Default for StubRedis {
 }
 
 impl StubRedis {
-    /// An empty one.
+    /// Creates a stub without data.
     #[must_use]
     pub fn new() -> Self {
         Self(Stub::new(LEASE))
     }
 
-    /// One node's backend.
+    /// Returns a backend for one node.
     #[must_use]
     pub fn backend(&self) -> RedisBackend {
         RedisBackend::stubbed(&self.0, LEASE)
     }
 
-    /// It is gone: links die, and every call fails after a second, until it is back. It keeps what it has.
+    /// Makes the server unreachable while `down` is true: connections break, and every command fails after a second. Its
+    /// data stay.
     pub fn set_down(&self, down: bool) {
         self.0.set_down(down);
     }
 
-    /// It neither answers nor closes anything, until it goes on.
+    /// Makes the server hang while `hangs` is true: it neither answers nor closes connections.
     pub fn set_hang(&self, hangs: bool) {
         self.0.set_hang(hangs);
     }
 
-    /// It forgets all it has, as FLUSHALL does.
+    /// Deletes all data, as FLUSHALL does.
     pub fn lose_everything(&self) {
         self.0.lose_everything();
     }
 
-    /// The links on which nodes hear each other end.
+    /// Breaks the subscriber connections of all nodes.
     pub fn cut_subscriptions(&self) {
         self.0.cut_subscriptions();
     }
 
-    /// The next message between nodes reaches nobody.
+    /// Loses the next message between nodes.
     pub fn drop_next_publish(&self) {
         self.0.drop_next_publish();
     }

@@ -1,13 +1,13 @@
-//! A client's end of a connection, and what has come through it.
+//! A client's end of a connection, and the messages it has received.
 //!
-//! A task reads all the time, as a real client does: a test that looks at its messages late must not look like a client
-//! that reads nothing. [`Socket::stall`] makes it one.
+//! A task reads all the time, as a real client does, so a test that looks at its messages late does not stall the
+//! connection. [`ClientSocket::stall`] does.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
@@ -20,68 +20,70 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::received::{Packed, Received, pack};
+use super::received::{EncodedEnvelope, Received, encode};
 use crate::message::Codec;
+use crate::sync::{Mutex, MutexGuard, lock};
 
-/// How much is read at once: little, so that a client which stops reading has not read ahead.
-const READ: usize = 4096;
+/// The size of the read buffer in bytes: small, so that a stalled client has not read far ahead.
+const READ_BUFFER: usize = 4096;
 
-/// References of the kit's own pings; those of requests begin at 1.
-const PINGS: u64 = 1 << 40;
+/// The first `ref` of pings that [`ClientSocket::settle`] sends; those of requests begin at 1.
+const FIRST_PING_REF: u64 = 1 << 40;
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+type ClientStream = WebSocketStream<TokioIo<Upgraded>>;
 
-/// The end of a connection, as its client saw it.
+/// The end of a connection as its client saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// A close frame came: its code, 1005 for none, and its reason.
+pub(super) enum ConnectionEnd {
+    /// A close frame came, with its code (1005 for none) and its reason.
     Closed(u16, String),
-    /// The stream ended without one.
+    /// The stream ended without a close frame.
     Lost(String),
 }
 
-/// One client's connection; its handle, its reading task and whoever waits for all clients share it.
-pub(super) struct Socket {
-    state: Mutex<State>,
-    /// Something has come, or the connection has ended.
+/// The connection of one client, shared by its `TestClient`, its reading task and `TestApp::settle`.
+pub(super) struct ClientSocket {
+    state: Mutex<SocketState>,
+    /// Notified when a message has arrived or the connection has ended.
     changed: Notify,
-    /// Whoever writes, one at a time: the stream wakes one only.
+    /// Held while writing, since the stream wakes only one writer.
     writing: tokio::sync::Mutex<()>,
     pub(super) codec: Codec,
 }
 
-pub(super) struct State {
-    /// `None` when it has ended, or the client was dropped.
-    stream: Option<Stream>,
-    /// What has come and was not looked at.
+pub(super) struct SocketState {
+    /// `None` after the end of the connection, or when the client was dropped.
+    stream: Option<ClientStream>,
+    /// Messages that have arrived and are unread.
     pub(super) inbox: VecDeque<Received>,
-    /// How it ended.
-    pub(super) end: Option<End>,
+    /// The end of the connection, once it has ended.
+    pub(super) end: Option<ConnectionEnd>,
     pub(super) stalled: bool,
-    /// Types that are thrown away.
+    /// Message types that are discarded.
     pub(super) ignored: HashSet<String>,
     /// Wakes the reading task.
     reader: Option<Waker>,
     last_ping: u64,
-    /// Pings of the kit that wait for their pong.
+    /// The `ref` of pings without a pong so far.
     unanswered: HashSet<u64>,
-    /// Payloads of pong frames that came.
+    /// The payloads of pong frames that have arrived.
     pub(super) pongs: VecDeque<Bytes>,
 }
 
-impl Socket {
-    /// Takes an upgraded stream and reads it from now on.
+impl ClientSocket {
+    /// Takes an upgraded stream and starts to read it.
     pub(super) async fn open(upgraded: Upgraded, codec: Codec) -> Arc<Self> {
-        let config = WebSocketConfig::default().read_buffer_size(READ).max_message_size(None).max_frame_size(None);
+        let config =
+            WebSocketConfig::default().read_buffer_size(READ_BUFFER).max_message_size(None).max_frame_size(None);
         let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, Some(config)).await;
-        let state = State {
+        let state = SocketState {
             stream: Some(stream),
             inbox: VecDeque::new(),
             end: None,
             stalled: false,
             ignored: HashSet::new(),
             reader: None,
-            last_ping: PINGS,
+            last_ping: FIRST_PING_REF,
             unanswered: HashSet::new(),
             pongs: VecDeque::new(),
         };
@@ -93,37 +95,37 @@ impl Socket {
         socket
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, SocketState> {
+        lock(&self.state)
     }
 
-    /// Loses the socket, as when a cable is pulled: no close frame.
+    /// Ends the connection without a close frame, as when a cable is pulled.
     pub(super) fn lose(&self) {
         let mut state = self.state();
         drop(state.stream.take());
-        state.end.get_or_insert_with(|| End::Lost("this client was dropped".to_owned()));
+        state.end.get_or_insert_with(|| ConnectionEnd::Lost("this client was dropped".to_owned()));
         self.wake(&mut state);
     }
 
-    /// Reads no more from now on, or again.
+    /// Stops or resumes reading.
     pub(super) fn stall(&self, stalled: bool) {
         let mut state = self.state();
         state.stalled = stalled;
         self.wake(&mut state);
     }
 
-    fn wake(&self, state: &mut State) {
+    fn wake(&self, state: &mut SocketState) {
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
         self.changed.notify_waiters();
     }
 
-    /// Looks at what has come, again whenever more does, until `find` finds something.
-    pub(super) async fn wait<T>(&self, mut find: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Calls `find` now and after each change, until it returns something.
+    pub(super) async fn wait<T>(&self, mut find: impl FnMut(&mut SocketState) -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
-            // Before the look: what comes in between is not missed.
+            // Registered before the look, so that no change in between is missed.
             changed.as_mut().enable();
             if let Some(found) = find(&mut self.state()) {
                 return found;
@@ -132,8 +134,8 @@ impl Socket {
         }
     }
 
-    /// Sends a ping of the application and waits for its answer, which comes after all that was on its way before: whether
-    /// it came. It does not when the connection ends.
+    /// Sends a `ping` message and waits for its pong, which arrives after everything sent before it. Returns false if the
+    /// connection ends instead.
     pub(super) async fn settle(&self) -> bool {
         let reference = {
             let mut state = self.state();
@@ -142,7 +144,7 @@ impl Socket {
             state.unanswered.insert(reference);
             reference
         };
-        let Ok(ping) = pack::<()>(self.codec, "ping", Some(reference), None) else { return false };
+        let Ok(ping) = encode::<()>(self.codec, "ping", Some(reference), None) else { return false };
         if self.send(ping.into()).await.is_err() {
             return false;
         }
@@ -155,12 +157,12 @@ impl Socket {
         .await
     }
 
-    /// Sends a message; returns when all of it is in the stream.
+    /// Sends a message, and returns when all of it is in the stream.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// The connection has ended.
     pub(super) async fn send(&self, message: Message) -> Result<(), String> {
-        let _alone = self.writing.lock().await;
+        let _writing = self.writing.lock().await;
         let mut message = Some(message);
         poll_fn(|cx| {
             let mut state = self.state();
@@ -176,12 +178,12 @@ impl Socket {
         .await
     }
 
-    /// Writes bytes as they are, past the WebSocket protocol.
+    /// Writes raw bytes, without WebSocket framing.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// The connection has ended.
     pub(super) async fn write(&self, mut bytes: &[u8]) -> Result<(), String> {
-        let _alone = self.writing.lock().await;
+        let _writing = self.writing.lock().await;
         poll_fn(|cx| {
             let mut state = self.state();
             let Some(stream) = &mut state.stream else { return Poll::Ready(Err(state.ended())) };
@@ -196,7 +198,7 @@ impl Socket {
         .await
     }
 
-    /// Takes what comes, until the stream ends.
+    /// Receives messages until the stream ends.
     fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         loop {
@@ -206,7 +208,7 @@ impl Socket {
             }
             let Some(stream) = &mut state.stream else { return Poll::Ready(()) };
             match ready!(stream.poll_next_unpin(cx)) {
-                Some(Ok(message)) => state.take(message),
+                Some(Ok(message)) => state.receive(message),
                 Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) | None => state.lost("the stream ended"),
                 Some(Err(error)) => state.lost(&error.to_string()),
             }
@@ -215,16 +217,16 @@ impl Socket {
     }
 }
 
-impl State {
-    fn take(&mut self, message: Message) {
+impl SocketState {
+    fn receive(&mut self, message: Message) {
         let received = match message {
-            Message::Text(text) => Received::of_text(&text),
-            Message::Binary(bytes) => Received::of_binary(&bytes),
+            Message::Text(text) => Received::from_text(&text),
+            Message::Binary(bytes) => Received::from_binary(&bytes),
             Message::Pong(payload) => return self.pongs.push_back(payload),
             Message::Ping(_) | Message::Frame(_) => return,
             Message::Close(frame) => {
                 let (code, reason) = frame.map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
-                self.end.get_or_insert(End::Closed(code, reason));
+                self.end.get_or_insert(ConnectionEnd::Closed(code, reason));
                 return;
             }
         };
@@ -233,30 +235,30 @@ impl State {
                 if received.kind == "pong" && received.reference.is_some_and(|it| self.unanswered.remove(&it)) => {}
             Ok(received) if self.ignored.contains(&received.kind) => {}
             Ok(received) => self.inbox.push_back(received),
-            Err(why) => self.lost(&format!("a message that is no envelope came: {why}")),
+            Err(why) => self.lost(&format!("a message without a valid envelope came: {why}")),
         }
     }
 
     fn lost(&mut self, why: &str) {
         self.stream = None;
-        self.end.get_or_insert_with(|| End::Lost(why.to_owned()));
+        self.end.get_or_insert_with(|| ConnectionEnd::Lost(why.to_owned()));
     }
 
-    /// The end, for people.
+    /// Describes the end of the connection for a failure.
     pub(super) fn ended(&self) -> String {
         match &self.end {
             None => "the connection is open".to_owned(),
-            Some(End::Closed(code, reason)) => format!("the connection was closed with {code} {reason}"),
-            Some(End::Lost(why)) => format!("the connection was lost: {why}"),
+            Some(ConnectionEnd::Closed(code, reason)) => format!("the connection was closed with {code} {reason}"),
+            Some(ConnectionEnd::Lost(why)) => format!("the connection was lost: {why}"),
         }
     }
 }
 
-impl From<Packed> for Message {
-    fn from(packed: Packed) -> Self {
-        match packed {
-            Packed::Text(text) => Self::text(text),
-            Packed::Binary(bytes) => Self::binary(bytes),
+impl From<EncodedEnvelope> for Message {
+    fn from(envelope: EncodedEnvelope) -> Self {
+        match envelope {
+            EncodedEnvelope::Text(text) => Self::text(text),
+            EncodedEnvelope::Binary(bytes) => Self::binary(bytes),
         }
     }
 }
