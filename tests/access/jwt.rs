@@ -49,7 +49,7 @@ async fn a_token_identifies_its_user_and_claims_until_it_expires() {
     let left = ada.ask("agentcore.auth", json!({ "token": fresh })).await["data"]["expires_in_ms"].clone();
     assert!((998_000..=1_000_000).contains(&left.as_u64().expect("a number")), "{left}");
     assert_eq!(who(&mut ada).await["role"], "guest");
-    assert_eq!(refusal(&server, "/ws", &[]).await.1["message"], "a token is needed");
+    assert_eq!(refusal(&server, "/ws", &[]).await.1["message"], "a token is required");
     let gone = sign(&json!({ "sub": "ada", "exp": now() - 1 }));
     let (status, error) = refusal(&server, &format!("/ws?token={gone}"), &[]).await;
     assert_eq!((status, &error["message"]), (401, &json!("the token has expired")));

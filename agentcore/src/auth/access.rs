@@ -1,18 +1,19 @@
-//! What is known of a connection's peer since its upgrade: where it comes from, and who it is now.
+//! The address and the current identity of a connection's client.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Identity, Renewal};
+use super::identity::Identity;
+use super::renewal::Renewal;
 use crate::sync::{Mutex, lock};
 
-/// Who is at the other end of a connection.
+/// The client of a connection.
 #[derive(Debug)]
 pub(crate) struct Access {
     ip: Option<IpAddr>,
-    /// Replaced when the client shows a fresh token.
+    /// Replaced when the client sends a fresh token.
     identity: Mutex<Identity>,
-    /// `None` where nobody authenticates: then there is nothing to renew.
+    /// `None` without an authenticator, since there is no token to renew.
     renewal: Option<Arc<Renewal>>,
 }
 
@@ -21,7 +22,7 @@ impl Access {
         Self { ip, identity: Mutex::new(identity), renewal: None }
     }
 
-    /// Lets the client show fresh tokens.
+    /// Lets the client send fresh tokens.
     pub(crate) fn with_renewal(mut self, renewal: Renewal) -> Self {
         self.renewal = Some(Arc::new(renewal));
         self

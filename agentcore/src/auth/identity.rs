@@ -1,4 +1,4 @@
-//! Who a client is, what was said of it, and for how long that holds.
+//! The identity of a client: its user, claims and expiry.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,123 +12,125 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 
-/// How long a client has for a fresh token, unless its identity says otherwise.
+/// The default time that a client has for sending a fresh token after its identity has expired.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Who a client is: its user, claims of any kind, and when that ends.
+/// The identity of a client: its user, claims of any type, and its expiry.
 ///
-/// A cheap clone. An [`Authenticator`](super::Authenticator) makes it; `cx.identity()` shows it.
+/// An [`Authenticator`](super::Authenticator) creates it, and `cx.identity()` returns it. A clone is cheap.
 ///
 /// ```
 /// # use agentcore::{Identity, UserId, Result};
 /// # fn main() -> Result<()> {
 /// let identity = Identity::new(UserId::new("ada")?).with_claim("admin", true)?;
 /// assert_eq!(identity.claim::<bool>("admin"), Some(true));
-/// assert_eq!(identity.claim::<String>("admin"), None, "it is no text");
+/// assert_eq!(identity.claim::<String>("admin"), None, "the claim is not a text");
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Identity {
     user: UserId,
-    /// `None` for an identity that is only a user: most are, where nobody authenticates.
-    more: Option<Arc<More>>,
+    /// `None` for an identity with a user only, which is common without an authenticator.
+    grant: Option<Arc<Grant>>,
 }
 
+/// The parts of an identity besides its user.
 #[derive(Clone)]
-struct More {
+struct Grant {
     claims: BTreeMap<String, Value>,
     expires_at: Option<SystemTime>,
     grace: Duration,
 }
 
-impl Default for More {
+impl Default for Grant {
     fn default() -> Self {
         Self { claims: BTreeMap::new(), expires_at: None, grace: GRACE }
     }
 }
 
 impl Identity {
-    /// The identity of `user`, without claims and without an end.
+    /// Creates the identity of `user`, without claims and without expiry.
     #[must_use]
     pub fn new(user: UserId) -> Self {
-        Self { user, more: None }
+        Self { user, grant: None }
     }
 
-    /// Adds a claim; one of the same name is replaced.
+    /// Adds a claim, replacing one with the same name.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the value cannot be written as JSON.
+    /// `INTERNAL_ERROR` if the value cannot be written as JSON.
     pub fn with_claim(mut self, name: impl Into<String>, value: impl Serialize) -> Result<Self> {
         let value = serde_json::to_value(value).map_err(Error::internal)?;
-        self.more().claims.insert(name.into(), value);
+        self.grant_mut().claims.insert(name.into(), value);
         Ok(self)
     }
 
     /// Adds every field of a struct, or every entry of a map, as a claim.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when `claims` cannot be written as a JSON object.
+    /// `INTERNAL_ERROR` if `claims` cannot be written as a JSON object.
     pub fn with_claims(mut self, claims: impl Serialize) -> Result<Self> {
         match serde_json::to_value(claims).map_err(Error::internal)? {
-            Value::Object(claims) => self.more().claims.extend(claims),
-            _ => return Err(Error::internal("claims are the fields of a struct or the entries of a map")),
+            Value::Object(claims) => self.grant_mut().claims.extend(claims),
+            _ => return Err(Error::internal("claims must be the fields of a struct or the entries of a map")),
         }
         Ok(self)
     }
 
-    /// Says when the identity ends, by the wall clock. From then on the client has the grace for a fresh token.
+    /// Sets the time at which the identity expires, by the wall clock. The client then has the grace period to send a fresh
+    /// token.
     #[must_use]
     pub fn with_expires_at(mut self, at: SystemTime) -> Self {
-        self.more().expires_at = Some(at);
+        self.grant_mut().expires_at = Some(at);
         self
     }
 
-    /// Says how long the client has for a fresh token after the end: 30 s unless said, and none with zero.
+    /// Sets the grace period: the time after the expiry in which the client may send a fresh token. The default is 30 s.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.more().grace = grace;
+        self.grant_mut().grace = grace;
         self
     }
 
-    fn more(&mut self) -> &mut More {
-        Arc::make_mut(self.more.get_or_insert_default())
+    fn grant_mut(&mut self) -> &mut Grant {
+        Arc::make_mut(self.grant.get_or_insert_default())
     }
 
-    /// Whose identity it is.
+    /// Returns the user.
     #[must_use]
     pub fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// A claim; `None` when there is none of that name, or it has another type.
+    /// Returns a claim, or `None` if there is no claim of that name and type.
     #[must_use]
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        T::deserialize(self.more.as_ref()?.claims.get(name)?).ok()
+        T::deserialize(self.grant.as_ref()?.claims.get(name)?).ok()
     }
 
-    /// When it ends; `None` for never.
+    /// Returns the time at which the identity expires, or `None` if it does not expire.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.more.as_ref()?.expires_at
+        self.grant.as_ref()?.expires_at
     }
 
-    /// How long the client has for a fresh token after the end.
+    /// Returns the grace period after the expiry.
     #[must_use]
     pub fn grace(&self) -> Duration {
-        self.more.as_ref().map_or(GRACE, |more| more.grace)
+        self.grant.as_ref().map_or(GRACE, |grant| grant.grace)
     }
 
-    /// How long it still holds: `None` for ever, zero when it has ended.
+    /// Returns the time until the identity expires: `None` if it does not, zero if it has.
     pub(crate) fn remaining(&self) -> Option<Duration> {
         self.expires_at().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default())
     }
 }
 
-/// The names of the claims and not their values: those may be secrets.
+/// Shows the names of the claims but not their values, which may be secrets.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let claims: Vec<_> = self.more.iter().flat_map(|more| more.claims.keys()).collect();
+        let claims: Vec<_> = self.grant.iter().flat_map(|grant| grant.claims.keys()).collect();
         f.debug_struct("Identity")
             .field("user", &self.user)
             .field("claims", &claims)

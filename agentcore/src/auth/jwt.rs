@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519) as an authenticator.
+//! An authenticator for JSON Web Tokens (RFC 7519).
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -13,19 +13,19 @@ use super::{Authenticator, Identity, token};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 
-/// The shortest secret of HS256, in bytes (RFC 7518 3.2).
+/// The minimum length of an HS256 secret, in bytes (RFC 7518 3.2).
 const MIN_SECRET: usize = 32;
-/// What a client hears of a token that does not hold for a reason that helps to forge one.
-const NOT_VALID: &str = "the token is not valid";
-/// A secret of fewer different bytes was not made by chance.
-const MIN_DIFFERENT: usize = 8;
+/// The message for an invalid token. It gives no reason, since that could help to forge one.
+const INVALID_TOKEN: &str = "the token is not valid";
+/// The minimum number of distinct bytes in a secret. A random secret has more.
+const MIN_DISTINCT: usize = 8;
 
-/// Takes the user from a signed token; every claim of it is one of the [`Identity`].
+/// Authenticates clients by a signed token. The claims of the token become the claims of the [`Identity`].
 ///
-/// A token is looked for as [`token`](fn@super::token) says. It must be signed with the one algorithm that the authenticator
-/// was made for, whatever its header says; it must have an `exp`, at which the identity ends; an `nbf` is kept. With
-/// [`audience`](Self::audience) and [`issuer`](Self::issuer) it must name them; without, one that has an `aud` is for
-/// somebody else and is refused.
+/// [`token`](fn@super::token) finds the token in the request. It must be signed with the algorithm of this authenticator; the
+/// `alg` of its header is not trusted. It must have an `exp`, at which the identity expires, and an `nbf` is respected.
+/// With [`audience`](Self::audience) or [`issuer`](Self::issuer), the token must have that `aud` or `iss`. Without an audience, a
+/// token with an `aud` is refused, since it is intended for another service.
 ///
 /// ```
 /// # use agentcore::{AgentCore, Settings, Result, auth::JwtAuthenticator};
@@ -50,38 +50,38 @@ impl fmt::Debug for JwtAuthenticator {
 }
 
 impl JwtAuthenticator {
-    /// Tokens signed with HMAC-SHA256 and a shared secret.
+    /// Accepts tokens signed with HMAC-SHA256 and a shared secret.
     ///
     /// # Errors
-    /// `CANNOT_START` when the secret has fewer than 32 bytes, or fewer than 8 different ones.
+    /// `CANNOT_START` if the secret has fewer than 32 bytes, or fewer than 8 distinct ones.
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self> {
         let secret = secret.as_ref();
-        let mut different = secret.to_vec();
-        different.sort_unstable();
-        different.dedup();
-        if secret.len() < MIN_SECRET || different.len() < MIN_DIFFERENT {
+        let mut distinct = secret.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if secret.len() < MIN_SECRET || distinct.len() < MIN_DISTINCT {
             return Err(Error::start(format!(
-                "the secret for tokens is too weak: it has {} bytes, {} of them different; it must have {MIN_SECRET} or \
-                 more, made by chance, such as those of `openssl rand -hex 32`",
+                "the secret for tokens is too weak: it has {} bytes, {} of them distinct; it must have at least \
+                 {MIN_SECRET} random bytes, for example from `openssl rand -hex 32`",
                 secret.len(),
-                different.len()
+                distinct.len()
             )));
         }
         Ok(Self::new(Algorithm::HS256, DecodingKey::from_secret(secret)))
     }
 
-    /// Tokens signed with RSA and SHA-256: `pem` is the public key.
+    /// Accepts tokens signed with RSA and SHA-256. `pem` is the public key.
     ///
     /// # Errors
-    /// `CANNOT_START` when it is none.
+    /// `CANNOT_START` if `pem` is not an RSA public key.
     pub fn rs256(pem: impl AsRef<[u8]>) -> Result<Self> {
         DecodingKey::from_rsa_pem(pem.as_ref()).map(|key| Self::new(Algorithm::RS256, key)).map_err(bad_key)
     }
 
-    /// Tokens signed with ECDSA on the curve P-256: `pem` is the public key.
+    /// Accepts tokens signed with ECDSA on the curve P-256. `pem` is the public key.
     ///
     /// # Errors
-    /// `CANNOT_START` when it is none.
+    /// `CANNOT_START` if `pem` is not a P-256 public key.
     pub fn es256(pem: impl AsRef<[u8]>) -> Result<Self> {
         DecodingKey::from_ec_pem(pem.as_ref()).map(|key| Self::new(Algorithm::ES256, key)).map_err(bad_key)
     }
@@ -96,7 +96,7 @@ impl JwtAuthenticator {
         Self { key, validation, user_claim: "sub".to_owned(), grace: None }
     }
 
-    /// The token must be for this audience (`aud`).
+    /// Requires this audience (`aud`).
     #[must_use]
     pub fn audience(mut self, audience: &str) -> Self {
         self.validation.set_audience(&[audience]);
@@ -104,7 +104,7 @@ impl JwtAuthenticator {
         self
     }
 
-    /// The token must be of this issuer (`iss`).
+    /// Requires this issuer (`iss`).
     #[must_use]
     pub fn issuer(mut self, issuer: &str) -> Self {
         self.validation.set_issuer(&[issuer]);
@@ -112,37 +112,37 @@ impl JwtAuthenticator {
         self
     }
 
-    /// How far the clocks of issuer and server may differ: 30 s unless said, in whole seconds. The identity ends that much
-    /// after the token's `exp`.
+    /// Sets how far the clocks of the issuer and the server may differ, in whole seconds; the default is 30 s. The identity
+    /// expires that long after the token's `exp`.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.validation.leeway = leeway.as_secs();
         self
     }
 
-    /// The claim that names the user, a text or a whole number: `sub` unless said.
+    /// Sets the claim with the user id, which must be a text or a whole number; the default is `sub`.
     #[must_use]
     pub fn user_claim(mut self, name: impl Into<String>) -> Self {
         self.user_claim = name.into();
         self
     }
 
-    /// How long a client has for a fresh token after the end; see [`Identity::with_grace`].
+    /// Sets the grace period after the expiry; see [`Identity::with_grace`].
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
         self
     }
 
-    /// Whose token it is, for REST handlers too.
+    /// Verifies a token and returns its identity. REST handlers may call this too.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when it does not hold.
+    /// `UNAUTHENTICATED` if the token is invalid.
     pub fn verify(&self, token: &str) -> Result<Identity> {
         let token = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &self.validation).map_err(refused)?;
-        // Extensions that a token says must be understood (RFC 7515 4.1.11); none is here.
+        // No critical extension (RFC 7515 4.1.11) is supported, so a token that requires one is refused.
         if token.header.crit.is_some() {
-            return Err(Error::authentication(NOT_VALID));
+            return Err(Error::authentication(INVALID_TOKEN));
         }
         let claims = token.claims;
         let user = match claims.get(&self.user_claim) {
@@ -153,7 +153,7 @@ impl JwtAuthenticator {
         let user =
             user.ok_or_else(|| Error::authentication(format!("the token names no user in `{}`", self.user_claim)))?;
         let expires = claims.get("exp").and_then(Value::as_f64).unwrap_or_default() + self.validation.leeway as f64;
-        // A time that the clock cannot show is as good as never.
+        // A time beyond the range of the clock means that the token does not expire.
         let expires =
             Duration::try_from_secs_f64(expires).ok().and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
         let mut identity = Identity::new(user).with_claims(claims)?;
@@ -169,7 +169,7 @@ impl JwtAuthenticator {
 
 impl Authenticator for JwtAuthenticator {
     async fn authenticate(&self, request: &Parts) -> Result<Identity> {
-        self.verify(&token(request).ok_or_else(|| Error::authentication("a token is needed"))?)
+        self.verify(&token(request).ok_or_else(|| Error::authentication("a token is required"))?)
     }
 
     async fn refresh(&self, _: &Identity, token: &str) -> Result<Identity> {
@@ -177,16 +177,16 @@ impl Authenticator for JwtAuthenticator {
     }
 }
 
-/// What a client hears of a token that does not hold: nothing that helps to forge one.
+/// Converts the error of an invalid token, without a reason that could help to forge one.
 fn refused(error: JwtError) -> Error {
     let message = match error.kind() {
         ErrorKind::ExpiredSignature => "the token has expired",
         ErrorKind::ImmatureSignature => "the token is not valid yet",
-        _ => NOT_VALID,
+        _ => INVALID_TOKEN,
     };
     Error::authentication(message).with_source(error)
 }
 
 fn bad_key(error: JwtError) -> Error {
-    Error::start("the key for tokens is no public key in PEM").with_source(error)
+    Error::start("the key for tokens is not a public key in PEM format").with_source(error)
 }

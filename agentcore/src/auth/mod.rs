@@ -1,8 +1,7 @@
-//! Who may connect: the [`Authenticator`] trait and its contract, the [`Identity`] it returns, and where a request
-//! carries its token.
+//! Authentication: the [`Authenticator`] trait and its contract, the [`Identity`] it returns, and the token of a request.
 //!
-//! An authenticator is asked before the upgrade, with the request's headers; what it refuses is answered with HTTP and
-//! leaves nothing behind. Origins, addresses and limits are not its work.
+//! An authenticator is called before the upgrade, with the headers of the request. A refused client gets an HTTP response,
+//! and no connection exists then. Origins, addresses and limits are checked elsewhere.
 
 mod access;
 mod identity;
@@ -26,10 +25,10 @@ use axum::http::request::Parts;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 
-/// Users without a name get one with this prefix, which nobody can claim.
+/// The prefix of generated user ids for anonymous users. An authenticator may not return a user with it.
 pub(crate) const ANONYMOUS: &str = "anon-";
 
-/// Decides who a client is, from its request.
+/// Determines the identity of a client from its request.
 ///
 /// ```
 /// use agentcore::axum::http::request::Parts;
@@ -41,71 +40,71 @@ pub(crate) const ANONYMOUS: &str = "anon-";
 ///     async fn authenticate(&self, request: &Parts) -> Result<Identity> {
 ///         match agentcore::auth::token(request).as_deref() {
 ///             Some("secret-of-ada") => Ok(Identity::new(UserId::new("ada")?)),
-///             Some(_) => Err(Error::authentication("the key is not known")),
-///             None => Err(Error::authentication("a key is needed")),
+///             Some(_) => Err(Error::authentication("unknown key")),
+///             None => Err(Error::authentication("a key is required")),
 ///         }
 ///     }
 /// }
 /// ```
 ///
 /// # Contract
-/// - It is asked for each connection, before the upgrade, and has `WS_HANDLER_TIMEOUT`, at most 10 s; a client that is
-///   still waiting then gets 503. A panic is answered with 500 and ends only that request.
-/// - When the consumer has a `#[user]` field too, another user there is refused with 403.
-/// - A user whose id starts with `anon-` is refused with 403: that prefix is for those who have no name.
-/// - An identity that has expired already is refused with 401.
+/// - It is called once for each connection, before the upgrade. Its deadline is `WS_HANDLER_TIMEOUT`, but at most 10 s;
+///   after that the client gets 503. A panic is answered with 500 and ends only that request.
+/// - If the consumer has a `#[user]` field, its value must be the same user; otherwise the client gets 403.
+/// - A user id that starts with `anon-` is refused with 403, since that prefix is reserved for anonymous users.
+/// - An expired identity is refused with 401.
 ///
 /// # Cancel safety
-/// Its futures are dropped when the client goes away or the deadline passes.
+/// The futures are dropped when the client disconnects or the deadline passes.
 pub trait Authenticator: Send + Sync + 'static {
-    /// Finds out who sends `request`.
+    /// Returns the identity of the client that sent `request`.
     ///
     /// # Errors
-    /// The refusal, as the client is to see it: with the HTTP status of its category, 401 for
-    /// [`Error::authentication`] and 403 for [`Error::authorization`], or the one of [`Error::with_status`].
+    /// The error that refuses the client. The HTTP status is that of its category, such as 401 for
+    /// [`Error::authentication`] and 403 for [`Error::authorization`], or that of [`Error::with_status`].
     fn authenticate(&self, request: &Parts) -> impl Future<Output = Result<Identity>> + Send;
 
-    /// Finds out who a connected client is from now on, by a fresh token that it has sent as `agentcore.auth`. It must
-    /// be the same user.
+    /// Returns the new identity of a connected client, which has sent a fresh `token` as `agentcore.auth`. The user must not
+    /// change.
     ///
-    /// Unless an authenticator says otherwise, it knows no tokens and refuses every one.
+    /// The default implementation refuses every token.
     ///
     /// # Errors
-    /// The refusal. One that closes, as [`Error::authentication`] does, ends the connection; after another one the
-    /// client may try again within its grace.
+    /// The error that refuses the token. An error that closes, such as [`Error::authentication`], ends the connection.
+    /// After any other error the client may try again within its grace period.
     fn refresh(&self, identity: &Identity, token: &str) -> impl Future<Output = Result<Identity>> + Send {
         let _ = (identity, token);
-        std::future::ready(Err(Error::authentication("this server takes no fresh tokens; connect again")))
+        std::future::ready(Err(Error::authentication("this server does not accept fresh tokens; connect again")))
     }
 }
 
 /// A boxed future of an identity.
-type Deciding<'a> = Pin<Box<dyn Future<Output = Result<Identity>> + Send + 'a>>;
+type IdentityFuture<'a> = Pin<Box<dyn Future<Output = Result<Identity>> + Send + 'a>>;
 
-/// An authenticator without its type.
+/// An [`Authenticator`] as a trait object.
 pub(crate) trait AnyAuthenticator: Send + Sync {
-    fn authenticate<'a>(&'a self, request: &'a Parts) -> Deciding<'a>;
+    fn authenticate<'a>(&'a self, request: &'a Parts) -> IdentityFuture<'a>;
 
-    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> Deciding<'a>;
+    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> IdentityFuture<'a>;
 }
 
 impl<A: Authenticator> AnyAuthenticator for A {
-    fn authenticate<'a>(&'a self, request: &'a Parts) -> Deciding<'a> {
+    fn authenticate<'a>(&'a self, request: &'a Parts) -> IdentityFuture<'a> {
         Box::pin(Authenticator::authenticate(self, request))
     }
 
-    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> Deciding<'a> {
+    fn refresh<'a>(&'a self, identity: &'a Identity, token: &'a str) -> IdentityFuture<'a> {
         Box::pin(Authenticator::refresh(self, identity, token))
     }
 }
 
 impl Identity {
-    /// A user of its own, for whom nobody has said who it is.
+    /// Creates the identity of an anonymous user, with a generated id.
     pub(crate) fn anonymous() -> Result<Self> {
         Ok(Self::new(UserId::new(format!("{ANONYMOUS}{}", uuid::Uuid::new_v4()))?))
     }
 
-    /// Refuses what no authenticator may say: a name for those without one, and an end that has passed.
+    /// Refuses an identity that an authenticator may not return: a reserved user id, or one that has expired.
     pub(crate) fn checked(self) -> Result<Self> {
         if self.user().as_str().starts_with(ANONYMOUS) {
             return Err(Error::authorization(format!("a user id must not start with `{ANONYMOUS}`")));

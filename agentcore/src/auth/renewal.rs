@@ -1,4 +1,4 @@
-//! What a connection needs to show fresh tokens: whom to ask, and how often it may.
+//! Renewal of a connection's identity with fresh tokens, and its rate limit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ use tokio::time::Instant;
 use super::AnyAuthenticator;
 use crate::sync::{Mutex, lock};
 
-/// So many tokens may be shown in one [`WINDOW`].
-const ATTEMPTS: u32 = 10;
+/// The tokens that a client may send in one [`WINDOW`].
+const MAX_ATTEMPTS: u32 = 10;
+/// The window of the rate limit on tokens.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The renewal of one connection's identity.
+/// Renews the identity of one connection.
 pub(crate) struct Renewal {
     authenticator: Arc<dyn AnyAuthenticator>,
-    /// When the window began, and how many attempts there were since.
+    /// The start of the window, and the attempts since then.
     attempts: Mutex<(Instant, u32)>,
-    /// Held while a token is looked at: one at a time.
+    /// Held while a token is verified, so that tokens are verified one at a time.
     busy: Arc<tokio::sync::Mutex<()>>,
-    /// Told of each change of the identity.
+    /// Notified of each change of the identity.
     renewed: watch::Sender<()>,
-    /// Somebody watches over the identity's end.
+    /// Whether a task watches the expiry of the identity.
     watched: AtomicBool,
 }
 
@@ -49,10 +50,10 @@ impl Renewal {
         &*self.authenticator
     }
 
-    /// Begins an attempt, which lasts as long as the guard.
+    /// Starts an attempt, which lasts until the guard is dropped.
     ///
     /// # Errors
-    /// How long to wait when there were too many, or one is under way.
+    /// The time to wait, if there were too many attempts or another one is in progress.
     pub(crate) fn attempt(&self) -> Result<OwnedMutexGuard<()>, Duration> {
         let attempt = self.busy.clone().try_lock_owned().map_err(|_| Duration::from_secs(1))?;
         let mut attempts = lock(&self.attempts);
@@ -61,30 +62,30 @@ impl Renewal {
         if now >= *since + WINDOW {
             (*since, *count) = (now, 0);
         }
-        if *count >= ATTEMPTS {
+        if *count >= MAX_ATTEMPTS {
             return Err(*since + WINDOW - now);
         }
         *count += 1;
         Ok(attempt)
     }
 
-    /// Waits until no attempt is under way.
+    /// Waits until no attempt is in progress.
     pub(crate) async fn settled(&self) {
         drop(self.busy.lock().await);
     }
 
-    /// Says that the identity was changed.
-    pub(crate) fn tell(&self) {
+    /// Notifies the receivers of [`changes`](Self::changes) that the identity has changed.
+    pub(crate) fn notify(&self) {
         self.renewed.send_replace(());
     }
 
-    /// Hears of changes of the identity.
+    /// Returns a receiver of changes of the identity.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.renewed.subscribe()
     }
 
-    /// True for the first who asks: that one watches over the identity's end.
-    pub(crate) fn takes_watch(&self) -> bool {
+    /// Returns true for the first caller only, which then watches the expiry of the identity.
+    pub(crate) fn claim_watch(&self) -> bool {
         !self.watched.swap(true, Ordering::Relaxed)
     }
 }

@@ -1,25 +1,25 @@
-//! Where a request carries its token.
+//! Finds the token of a request.
 
 use std::borrow::Cow;
 
 use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::request::Parts;
 
-/// A subprotocol that carries a token begins so. It is never the one that is chosen.
+/// The prefix of a subprotocol that carries a token. Such a subprotocol is never selected.
 pub(crate) const SUBPROTOCOL: &str = "agentcore.token.";
 
-/// The token of a request: from the subprotocol `agentcore.token.<token>`, else from `Authorization: Bearer <token>`,
-/// else from `?token=<token>` in the query.
+/// Returns the token of a request: from the subprotocol `agentcore.token.<token>`, else from `Authorization: Bearer
+/// <token>`, else from `?token=<token>` in the query.
 ///
-/// A browser's WebSocket can set the first and the last only. The query is the last choice: proxies write it into
-/// their logs; this crate never does. An empty token is none.
+/// A browser's WebSocket can set only the subprotocol and the query. Prefer the subprotocol: proxies often log queries,
+/// although this crate never does. An empty token counts as missing.
 #[must_use]
 pub fn token(request: &Parts) -> Option<Cow<'_, str>> {
-    let found = of_subprotocol(request).or_else(|| of_authorization(request)).map(Cow::Borrowed);
-    found.or_else(|| of_query(request)).filter(|token| !token.is_empty())
+    let found = from_subprotocol(request).or_else(|| from_authorization(request)).map(Cow::Borrowed);
+    found.or_else(|| from_query(request)).filter(|token| !token.is_empty())
 }
 
-fn of_subprotocol(request: &Parts) -> Option<&str> {
+fn from_subprotocol(request: &Parts) -> Option<&str> {
     let offers = request.headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();
     offers
         .filter_map(|value| value.to_str().ok())
@@ -27,13 +27,13 @@ fn of_subprotocol(request: &Parts) -> Option<&str> {
         .find_map(|offered| offered.trim().strip_prefix(SUBPROTOCOL))
 }
 
-fn of_authorization(request: &Parts) -> Option<&str> {
+fn from_authorization(request: &Parts) -> Option<&str> {
     let (scheme, token) = request.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    // The scheme's name is case-insensitive (RFC 9110 11.1).
+    // The name of the scheme is case-insensitive (RFC 9110 11.1).
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn of_query(request: &Parts) -> Option<Cow<'_, str>> {
+fn from_query(request: &Parts) -> Option<Cow<'_, str>> {
     let query = request.uri.query()?;
     form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, token)| token)
 }
@@ -47,18 +47,18 @@ mod tests {
 
     fn found(uri: &str, headers: &[(&str, &str)]) -> Option<String> {
         let request = headers.iter().fold(Request::get(uri), |request, (name, value)| request.header(*name, *value));
-        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let (parts, ()) = request.body(()).expect("a valid request").into_parts();
         token(&parts).map(|token| token.into_owned())
     }
 
     #[test]
-    fn a_token_is_found_wherever_it_may_stand_and_the_safest_place_wins() {
+    fn the_subprotocol_precedes_the_header_and_the_header_precedes_the_query() {
         let protocol = ("sec-websocket-protocol", "agentcore.v1.json, agentcore.token.a.b-c_d");
         let bearer = ("authorization", "bearer  from-header");
         assert_eq!(found("/ws?token=q%2B1", &[]).as_deref(), Some("q+1"));
         assert_eq!(found("/ws?a=b&token=q", &[bearer]).as_deref(), Some("from-header"));
         assert_eq!(found("/ws?token=q", &[bearer, protocol]).as_deref(), Some("a.b-c_d"));
-        for nothing in [
+        for missing in [
             found("/ws", &[]),
             found("/ws?token=", &[]),
             found("/ws?tokens=x", &[]),
@@ -66,7 +66,7 @@ mod tests {
             found("/ws", &[("authorization", "Bearer")]),
             found("/ws", &[("sec-websocket-protocol", "agentcore.token.")]),
         ] {
-            assert_eq!(nothing, None);
+            assert_eq!(missing, None);
         }
     }
 }

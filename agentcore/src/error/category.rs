@@ -1,4 +1,4 @@
-//! The kinds of error, and what follows from a kind.
+//! The categories of errors, and the severity, HTTP status and close code of each.
 
 use std::fmt;
 
@@ -8,47 +8,47 @@ use serde::{Deserialize, Serialize};
 
 use super::CloseCode;
 
-/// The kind of an error; clients and dashboards group by it.
+/// The category of an error, for clients and dashboards to group by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorCategory {
-    /// The client has not shown who it is.
+    /// The client is not authenticated.
     Authentication,
-    /// The client may not do this.
+    /// The client is not permitted to do this.
     Authorization,
-    /// What the client sent breaks a rule.
+    /// The client sent invalid data.
     Validation,
-    /// The client sent too much.
+    /// The client exceeded a rate limit.
     RateLimit,
-    /// A bound on connections or groups is met, or the connection is gone.
+    /// A limit on connections or groups is reached, or the connection is gone.
     Connection,
     /// The backend or a store did not answer.
     Backend,
-    /// A message could not be sent as it is.
+    /// A valid message cannot be accepted or sent in its current form.
     Message,
-    /// A fault of ours.
+    /// A fault of the server.
     System,
-    /// Something took longer than it may.
+    /// An operation exceeded its deadline.
     Timeout,
 }
 
-/// How bad an error is; `High` and above are logged with the id that the client sees.
+/// The severity of an error. `High` and above are logged with the id that the client sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// A client's mistake.
+    /// A mistake of a client.
     Low,
-    /// Worth counting.
+    /// Worth counting, but not logging.
     Medium,
-    /// Somebody should look at it.
+    /// Needs attention.
     High,
-    /// Somebody must look at it now.
+    /// Needs immediate attention.
     Critical,
 }
 
 impl ErrorCategory {
-    /// How bad an error of this kind is.
+    /// Returns the default severity of the category.
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
@@ -58,7 +58,7 @@ impl ErrorCategory {
         }
     }
 
-    /// The HTTP status of a refused request.
+    /// Returns the default HTTP status of the category.
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::Authentication => StatusCode::UNAUTHORIZED,
@@ -71,7 +71,7 @@ impl ErrorCategory {
         }
     }
 
-    /// Its name, as clients see it.
+    /// Returns the name that clients see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,18 +87,18 @@ impl ErrorCategory {
         }
     }
 
-    /// Whether the client caused it, rather than a fault of ours: those count against the connection.
+    /// Returns whether the client caused the error. Such errors count as abuse of the connection when they are frequent.
     #[must_use]
     pub fn is_of_client(self) -> bool {
         !matches!(self, Self::Backend | Self::System | Self::Timeout)
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns whether the same request may succeed later.
     pub(super) fn retryable(self) -> bool {
         matches!(self, Self::RateLimit | Self::Connection | Self::Backend | Self::Timeout)
     }
 
-    /// Closes the connection by itself: only when nothing that follows could succeed.
+    /// Returns the close code of categories after which no further request can succeed.
     pub(super) fn close_code(self) -> Option<CloseCode> {
         matches!(self, Self::Authentication).then_some(CloseCode::Library(4401))
     }

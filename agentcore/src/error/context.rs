@@ -1,4 +1,4 @@
-//! Under which circumstances an error came about: for the log, never for the client.
+//! The circumstances of an error, for the log and never for the client.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,31 +6,31 @@ use std::fmt;
 use super::{Error, one_line};
 use crate::id::{ConnectionId, UserId};
 
-/// What is known of the circumstances of an [`Error`].
+/// The circumstances of an [`Error`].
 ///
-/// Before an error is logged, the framework fills in the user, the connection and the message type where the application
-/// has not said them.
+/// Before an error is logged, the framework fills in the user, the connection and the message type if the application
+/// has not set them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorContext {
-    /// Whose request it was.
+    /// The user whose request failed.
     pub user: Option<UserId>,
-    /// Over which connection it came.
+    /// The connection of the request.
     pub connection: Option<ConnectionId>,
-    /// The type of the message that was handled.
+    /// The type of the message that was being handled.
     pub message_type: Option<Cow<'static, str>>,
     /// The part of the application that failed, such as `history`.
     pub component: Option<Cow<'static, str>>,
-    /// Whatever else helps to find the cause, in the order in which it was added.
+    /// Further facts that help to find the cause, in the order in which they were added.
     pub metadata: Vec<(Cow<'static, str>, String)>,
 }
 
 impl ErrorContext {
-    /// What an error without a context has.
+    /// The context of errors without one.
     pub(super) const NONE: &'static Self =
         &Self { user: None, connection: None, message_type: None, component: None, metadata: Vec::new() };
 
-    /// Fills in what is not there yet.
+    /// Sets the fields that are not set yet.
     pub(super) fn fill(&mut self, connection: ConnectionId, user: &UserId, message_type: Option<&str>) {
         self.connection.get_or_insert(connection);
         self.user.get_or_insert_with(|| user.clone());
@@ -41,42 +41,42 @@ impl ErrorContext {
 }
 
 impl Error {
-    /// Says whose request it was.
+    /// Sets the user whose request failed.
     #[must_use]
     pub fn with_user(mut self, user: UserId) -> Self {
         self.context_mut().user = Some(user);
         self
     }
 
-    /// Says over which connection it came.
+    /// Sets the connection of the request.
     #[must_use]
     pub fn with_connection(mut self, connection: ConnectionId) -> Self {
         self.context_mut().connection = Some(connection);
         self
     }
 
-    /// Says the type of the message that was handled.
+    /// Sets the type of the message that was being handled.
     #[must_use]
     pub fn with_message_type(mut self, message_type: impl Into<Cow<'static, str>>) -> Self {
         self.context_mut().message_type = Some(message_type.into());
         self
     }
 
-    /// Names the part of the application that failed, such as `history`.
+    /// Sets the part of the application that failed, such as `history`.
     #[must_use]
     pub fn with_component(mut self, component: impl Into<Cow<'static, str>>) -> Self {
         self.context_mut().component = Some(component.into());
         self
     }
 
-    /// Adds a fact that helps to find the cause. The log says it; the client does not see it.
+    /// Adds a fact that helps to find the cause. It is logged, and the client does not see it.
     #[must_use]
     pub fn with_metadata(mut self, key: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         self.context_mut().metadata.push((key.into(), value.to_string()));
         self
     }
 
-    /// The circumstances, as far as they were said.
+    /// Returns the circumstances that are known.
     #[must_use]
     pub fn context(&self) -> &ErrorContext {
         self.0.context.as_deref().unwrap_or(ErrorContext::NONE)
@@ -87,10 +87,10 @@ impl Error {
     }
 }
 
-/// The metadata as one line: `key=value key=value`.
-pub(super) struct Metadata<'a>(pub(super) &'a [(Cow<'static, str>, String)]);
+/// Formats metadata as one line, `key=value key=value`.
+pub(super) struct MetadataLine<'a>(pub(super) &'a [(Cow<'static, str>, String)]);
 
-impl fmt::Display for Metadata<'_> {
+impl fmt::Display for MetadataLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (key, value)) in self.0.iter().enumerate() {
             let space = if at == 0 { "" } else { " " };

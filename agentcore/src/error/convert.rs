@@ -1,7 +1,7 @@
-//! What `?` makes of the errors of others.
+//! Conversions of foreign errors, for `?`.
 //!
-//! Reading a text or a number that somebody sent fails through the client: that is `VALIDATION_FAILED`. Everything that
-//! concerns files, sockets, stored data and tasks is ours: the log says it and the client sees only its id.
+//! An error of parsing a text or a number is the client's, and becomes `VALIDATION_FAILED`. Errors of files, sockets, stored
+//! data and tasks are the server's: they are logged, and the client sees only the error id.
 
 use std::num::{ParseFloatError, ParseIntError, TryFromIntError};
 use std::str::{ParseBoolError, Utf8Error};
@@ -11,8 +11,8 @@ use super::{Error, Result};
 use crate::id::{ConnectionIdError, NameError};
 use crate::time::TimestampError;
 
-/// The client's: the text says nothing but what is wrong with a value.
-macro_rules! of_the_client {
+/// Errors of the client. Their texts describe the invalid value and reveal nothing else.
+macro_rules! client_errors {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {
             fn from(error: $error) -> Self {
@@ -22,7 +22,7 @@ macro_rules! of_the_client {
     )*};
 }
 
-of_the_client!(
+client_errors!(
     NameError,
     ConnectionIdError,
     TimestampError,
@@ -36,8 +36,8 @@ of_the_client!(
     uuid::Error
 );
 
-/// Ours: the client sees the id.
-macro_rules! of_ours {
+/// Errors of the server. The client sees only the error id.
+macro_rules! server_errors {
     ($($error:ty),*) => {$(
         impl From<$error> for Error {
             fn from(error: $error) -> Self {
@@ -47,7 +47,7 @@ macro_rules! of_ours {
     )*};
 }
 
-of_ours!(
+server_errors!(
     std::io::Error,
     serde_json::Error,
     tokio::task::JoinError,
@@ -55,14 +55,14 @@ of_ours!(
     tokio::sync::AcquireError
 );
 
-/// Something took longer than it may: `TIMEOUT`, which the client may try again.
+/// Becomes `TIMEOUT`, which the client may retry.
 impl From<tokio::time::error::Elapsed> for Error {
     fn from(error: tokio::time::error::Elapsed) -> Self {
         Self::timeout("this took too long").with_source(error)
     }
 }
 
-/// An error of this crate comes out of the box as it went in; any other is [`Error::internal`].
+/// Returns a boxed [`Error`] unchanged; any other error becomes [`Error::internal`].
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
     fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
         error.downcast::<Self>().map_or_else(Self::internal, |error| *error)
@@ -75,12 +75,12 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// Turns a foreign error into one that the log sees and the client does not.
+/// Converts a foreign error into one that is logged and hidden from the client.
 pub trait Internal<T> {
-    /// Makes it an [`Error::internal`].
+    /// Converts the error with [`Error::internal`].
     ///
     /// # Errors
-    /// The error itself, wrapped.
+    /// The converted error.
     fn internal(self) -> Result<T>;
 }
 
@@ -92,7 +92,7 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Internal<T> for std::
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends so")]
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
     use super::*;
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_sent_is_theirs_and_what_we_keep_is_ours() {
+    fn parse_errors_are_the_clients_and_other_errors_are_the_servers() {
         assert_eq!(code("x".parse::<u32>()).0, "VALIDATION_FAILED");
         assert_eq!(code("x".parse::<f64>()).0, "VALIDATION_FAILED");
         assert_eq!(code("x".parse::<bool>()).0, "VALIDATION_FAILED");
@@ -111,12 +111,12 @@ mod tests {
         assert_eq!(code(uuid::Uuid::parse_str("x")).0, "VALIDATION_FAILED");
         let (code_, message) = code(std::fs::read("/no/such/file"));
         assert_eq!(code_, "INTERNAL_ERROR");
-        assert!(!message.contains("such"), "nothing of the cause: {message}");
+        assert!(!message.contains("such"), "the cause is hidden: {message}");
         assert_eq!(code(serde_json::from_str::<u32>("secret")).0, "INTERNAL_ERROR");
     }
 
     #[test]
-    fn an_error_of_ours_survives_a_box() {
+    fn a_boxed_error_of_this_crate_is_unchanged() {
         let boxed: Box<dyn std::error::Error + Send + Sync> = Box::new(Error::authorization("not you"));
         assert_eq!(Error::from(boxed).code(), "FORBIDDEN");
         assert_eq!(Error::from(Box::<dyn std::error::Error + Send + Sync>::from("x")).code(), "INTERNAL_ERROR");

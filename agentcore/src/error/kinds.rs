@@ -1,4 +1,4 @@
-//! The errors that have a name: the categories for an application, and what the framework itself says.
+//! Constructors of errors: one for each category, and those of the framework itself.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use super::{CloseCode, Error, ErrorCategory, ErrorDetail, one_line};
 
 impl Error {
-    /// The client has not shown who it is: `UNAUTHENTICATED`, closes with 4401.
+    /// The client is not authenticated: `UNAUTHENTICATED`, closes the connection with 4401.
     pub fn authentication(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Authentication, "UNAUTHENTICATED", message)
     }
 
-    /// The client may not do this: `FORBIDDEN`.
+    /// The client is not permitted to do this: `FORBIDDEN`.
     pub fn authorization(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Authorization, "FORBIDDEN", message)
     }
 
-    /// What the client sent breaks a rule: `VALIDATION_FAILED`.
+    /// The client sent invalid data: `VALIDATION_FAILED`.
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Validation, "VALIDATION_FAILED", message)
     }
 
-    /// One value breaks a rule: `VALIDATION_FAILED` that names the field, as the rules of a message do. An empty field is
-    /// the whole.
+    /// One field is invalid: `VALIDATION_FAILED` with the field in its details, as for the validation rules of a message.
+    /// An empty `field` stands for the whole payload.
     ///
     /// ```
     /// # use agentcore::Error;
@@ -43,56 +43,56 @@ impl Error {
         Self::validation(text).with_details(vec![detail])
     }
 
-    /// The client sent too much: `RATE_LIMIT_EXCEEDED`, to be tried again after `retry_after`.
+    /// The client exceeded a rate limit: `RATE_LIMIT_EXCEEDED`, may be retried after `retry_after`.
     #[must_use]
     pub fn rate_limit(retry_after: Duration) -> Self {
         Self::new(ErrorCategory::RateLimit, "RATE_LIMIT_EXCEEDED", "too many messages; slow down")
             .with_retry_after(retry_after)
     }
 
-    /// A bound on connections or groups is met: `LIMIT_EXCEEDED`.
+    /// A limit on connections or groups is reached: `LIMIT_EXCEEDED`.
     pub fn limit(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Connection, "LIMIT_EXCEEDED", message)
     }
 
-    /// The connection cannot do this now, or is gone: `CONNECTION_ERROR`, to be tried again.
+    /// The connection cannot do this now, or is gone: `CONNECTION_ERROR`, may be retried.
     pub fn connection(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Connection, "CONNECTION_ERROR", message)
     }
 
-    /// A message that obeys its rules cannot be taken as it is: `MESSAGE_ERROR`.
+    /// A valid message cannot be accepted in its current form: `MESSAGE_ERROR`.
     pub fn message_error(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Message, "MESSAGE_ERROR", message)
     }
 
-    /// The backend or a store did not answer: `BACKEND_UNAVAILABLE`, to be tried again.
+    /// The backend or a store did not answer: `BACKEND_UNAVAILABLE`, may be retried after a second.
     pub fn backend(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Backend, "BACKEND_UNAVAILABLE", message).with_retry_after(Duration::from_secs(1))
     }
 
-    /// Something took longer than it may: `TIMEOUT`.
+    /// An operation exceeded its deadline: `TIMEOUT`, may be retried.
     pub fn timeout(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Timeout, "TIMEOUT", message)
     }
 
-    /// A fault of ours that the client may read of: `INTERNAL_ERROR` with this message. What it must not know belongs into
-    /// [`internal`](Self::internal), or [`with_source`](Self::with_source).
+    /// A fault of the server with a message for the client: `INTERNAL_ERROR`. To hide the cause from the client, use
+    /// [`internal`](Self::internal) or [`with_source`](Self::with_source).
     pub fn system(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::System, "INTERNAL_ERROR", message)
     }
 
-    /// A fault of ours: `INTERNAL_ERROR`. The client sees the error id, the log sees `source`.
+    /// A fault of the server: `INTERNAL_ERROR`. `source` is logged, and the client sees only the error id.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(ErrorCategory::System, "INTERNAL_ERROR", "something went wrong on our side").with_source(source)
     }
 
-    /// Nothing was heard of the client for `WS_HEARTBEAT_TIMEOUT`: `HEARTBEAT_LOST`, closes with 4408.
+    /// The client was silent for `WS_HEARTBEAT_TIMEOUT`: `HEARTBEAT_LOST`, closes the connection with 4408.
     pub(crate) fn heartbeat_lost() -> Self {
-        Self::new(ErrorCategory::Connection, "HEARTBEAT_LOST", "nothing was heard of the client for too long")
+        Self::new(ErrorCategory::Connection, "HEARTBEAT_LOST", "the client was silent for too long")
             .with_close(CloseCode::Library(4408))
     }
 
-    /// The client reads too slowly: `SLOW_CONSUMER`, closes with 1013.
+    /// The client reads too slowly: `SLOW_CONSUMER`, closes the connection with 1013.
     pub(crate) fn slow_consumer(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::Connection, "SLOW_CONSUMER", message)
             .with_retry_after(Duration::from_secs(1))
@@ -112,7 +112,7 @@ impl Error {
         Self::new(ErrorCategory::Validation, "UNKNOWN_MESSAGE_TYPE", message)
     }
 
-    /// A start that cannot be made: bad settings, a taken port, a missing state.
+    /// The application cannot start, for example because of an invalid setting, a port in use or a missing state.
     pub(crate) fn start(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCategory::System, "CANNOT_START", message)
     }

@@ -1,16 +1,16 @@
-//! How an error is logged: one event, one line, under the id that the client sees.
+//! Logs an error as one event on one line, with the id that the client sees.
 
-use super::context::Metadata;
+use super::context::MetadataLine;
 use super::{Error, Severity, one_line};
 use crate::id::{ConnectionId, UserId};
 
 impl Error {
-    /// Whether its severity asks for a line in the log.
+    /// Returns whether the severity is high enough to log the error.
     pub(crate) fn is_logged(&self) -> bool {
         self.severity() >= Severity::High
     }
 
-    /// Logs it if its severity asks for it.
+    /// Logs the error if its severity is high enough.
     pub(crate) fn log(&self) {
         self.log_after(0);
     }
@@ -35,7 +35,7 @@ impl Error {
             return;
         }
         let context = self.context();
-        // One event is one line: a user's name, an unknown type and the text of a panic may have more.
+        // Each log event is one line; a message type, a user id or the text of a panic may contain line breaks.
         let text = format!("{self:?}");
         tracing::error!(
             error_id = %self.id(),
@@ -46,7 +46,7 @@ impl Error {
             user = context.user.as_ref().map(|user| tracing::field::display(one_line(user.as_str()))),
             message_type = context.message_type.as_deref().map(|text| tracing::field::display(one_line(text))),
             component = context.component.as_deref().map(|text| tracing::field::display(one_line(text))),
-            metadata = (!context.metadata.is_empty()).then(|| tracing::field::display(Metadata(&context.metadata))),
+            metadata = (!context.metadata.is_empty()).then(|| tracing::field::display(MetadataLine(&context.metadata))),
             suppressed = (suppressed > 0).then_some(suppressed),
             "{}",
             one_line(&text),

@@ -1,4 +1,7 @@
-//! What can go wrong, in one type: a category and a code for clients, a source and an id for the log.
+//! The error type of this crate, with a category and a code for clients, and a source and an id for the log.
+//!
+//! [`Error`] is defined here. The other files add its constructors, its circumstances, its conversions, and the forms in
+//! which clients and the log see it.
 
 mod category;
 mod close;
@@ -28,16 +31,16 @@ use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// The result of everything in this crate that can fail.
+/// A result with [`Error`] as its default error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error with what a client may know (category, code, message, retry hint) and what only the log may (the source).
+/// An error. Clients see its category, code, message and retry hint; only the log has its source.
 ///
-/// A handler makes one with the constructor named after its category, or with `?`: from an own error type through
-/// `impl From<Mine> for agentcore::Error`, from the usual ones of the standard library, serde_json and tokio as they are,
-/// from any other with [`.internal()`](Internal::internal).
+/// Handlers create errors with the constructor of a category, or with `?`. It converts common errors of the standard
+/// library, serde_json and tokio, and an application's own errors through `impl From<MyError> for agentcore::Error`. Any other
+/// error is converted with [`.internal()`](Internal::internal).
 ///
-/// | kind | constructor | code |
+/// | category | constructor | code |
 /// |---|---|---|
 /// | authentication | [`authentication`](Self::authentication) | `UNAUTHENTICATED` |
 /// | authorization | [`authorization`](Self::authorization) | `FORBIDDEN` |
@@ -49,12 +52,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// | system | [`internal`](Self::internal), [`system`](Self::system) | `INTERNAL_ERROR` |
 /// | timeout | [`timeout`](Self::timeout) | `TIMEOUT` |
 ///
-/// A value that a client sent and that cannot be read (a number, a UUID, UTF-8) is `VALIDATION_FAILED`; an
-/// [`std::io::Error`], a [`serde_json::Error`] or a failed task is `INTERNAL_ERROR`, of which the client sees only the id.
+/// `?` converts parse errors (of numbers, UUIDs, UTF-8) to `VALIDATION_FAILED`. It converts [`std::io::Error`],
+/// [`serde_json::Error`] and errors of tasks to `INTERNAL_ERROR`, of which the client sees only the id.
 ///
 /// ```
 /// # use agentcore::prelude::*;
-/// async fn limit_of(text: &str) -> Result<u32> {
+/// async fn parse_limit(text: &str) -> Result<u32> {
 ///     let limit: u32 = text.parse()?;
 ///     if limit > 1000 {
 ///         return Err(Error::invalid_field("limit", "range", "must be 1 to 1000"));
@@ -63,14 +66,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///     Ok(limit)
 /// }
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// assert_eq!(limit_of("many").await.unwrap_err().code(), "VALIDATION_FAILED");
-/// assert_eq!(limit_of("5").await.unwrap_err().code(), "INTERNAL_ERROR");
+/// assert_eq!(parse_limit("many").await.unwrap_err().code(), "VALIDATION_FAILED");
+/// assert_eq!(parse_limit("5").await.unwrap_err().code(), "INTERNAL_ERROR");
 /// # }
 /// # use agentcore::tokio;
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorFields>);
 
-struct Inner {
+struct ErrorFields {
     id: Uuid,
     timestamp: Timestamp,
     category: ErrorCategory,
@@ -87,13 +90,13 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of an application's own, with a code in upper case such as `ROOM_IS_FULL`.
+    /// Creates an error with an application-specific code in upper case, such as `ROOM_IS_FULL`.
     pub fn new(
         category: ErrorCategory,
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorFields {
             id: Uuid::new_v4(),
             timestamp: Timestamp::now(),
             category,
@@ -110,7 +113,7 @@ impl Error {
         }))
     }
 
-    /// Adds the time after which trying again makes sense, and marks the error retryable.
+    /// Sets the time after which a retry makes sense, and marks the error as retryable.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retryable = true;
@@ -118,7 +121,7 @@ impl Error {
         self
     }
 
-    /// Says whether the same request may succeed later, where the category does not say it right.
+    /// Sets whether the same request may succeed later, instead of the default of the category.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
@@ -128,21 +131,21 @@ impl Error {
         self
     }
 
-    /// Says how bad it is, where the category does not say it right: from high on it is logged.
+    /// Sets the severity, instead of the default of the category. Errors of [`Severity::High`] and above are logged.
     #[must_use]
     pub fn with_severity(mut self, severity: Severity) -> Self {
         self.0.severity = severity;
         self
     }
 
-    /// Closes the connection with `code` after the error was sent.
+    /// Closes the connection with `code` after the error is sent.
     #[must_use]
     pub fn with_close(mut self, code: CloseCode) -> Self {
         self.0.close = Some(code);
         self
     }
 
-    /// Answers an HTTP request with this status instead of the one of the category. It changes nothing for a connection.
+    /// Sets the status of an HTTP response, instead of the default of the category. It has no effect on connections.
     ///
     /// ```
     /// # use agentcore::{Error, axum::http::StatusCode, error::ErrorCategory};
@@ -156,100 +159,103 @@ impl Error {
         self
     }
 
-    /// Says it in other words.
+    /// Replaces the message.
     pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
         self.0.message = message.into();
         self
     }
 
-    /// Closes the connection with 1008 if nothing else was said.
+    /// Closes the connection with 1008, unless another close code is set.
     pub(crate) fn with_default_close(mut self) -> Self {
         self.0.close.get_or_insert(CloseCode::Policy);
         self
     }
 
-    /// Adds the cause: the log says it, the client does not see it.
+    /// Sets the cause, which is logged and hidden from the client.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Adds broken rules, each with the field that broke it.
+    /// Sets the broken rules, each with its field.
     #[must_use]
     pub fn with_details(mut self, details: Vec<ErrorDetail>) -> Self {
         self.0.details = details;
         self
     }
 
-    /// What kind of error it is.
+    /// Returns the category.
     #[must_use]
     pub fn category(&self) -> ErrorCategory {
         self.0.category
     }
 
-    /// How bad it is; from high on it is logged with its id.
+    /// Returns the severity. Errors of [`Severity::High`] and above are logged with their id.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.0.severity
     }
 
-    /// The code that clients decide by, such as `FORBIDDEN`.
+    /// Returns the code for programs to act on, such as `FORBIDDEN`.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.0.code
     }
 
-    /// The text for people; never internals.
+    /// Returns the text for people, which never reveals internals.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The id that joins what the client saw with what the log says.
+    /// Returns the id, which the client's error and the log have in common.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.0.id
     }
 
-    /// When it was made.
+    /// Returns the time at which the error was created.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
         self.0.timestamp
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns whether the same request may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// When trying again makes sense.
+    /// Returns the time after which a retry makes sense.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The broken rules.
+    /// Returns the broken rules.
     #[must_use]
     pub fn details(&self) -> &[ErrorDetail] {
         &self.0.details
     }
 
-    /// Whether the connection is closed after this error was sent.
+    /// Returns whether the connection is closed after this error is sent.
     #[must_use]
     pub fn should_disconnect(&self) -> bool {
         self.0.close.is_some()
     }
 
-    /// The status with which it answers an HTTP request: its own, else 401 for authentication, 403 for authorization, 400
-    /// for validation and message, 429 for rate limit, 503 for connection and backend, 504 for timeout, 500 for system.
+    /// Returns the status of an HTTP response.
+    ///
+    /// Unless [`with_status`](Self::with_status) sets it, it is 401 for authentication, 403 for authorization, 400 for
+    /// validation and message, 429 for rate limit, 503 for connection and backend, 504 for timeout and 500 for system.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status.unwrap_or_else(|| self.category().status())
     }
 
-    /// The close code when it is; 1008 stands for an error that has none of its own.
+    /// Returns the code with which the connection is closed; 1008 unless [`with_close`](Self::with_close) or the category
+    /// sets another.
     #[must_use]
     pub fn ws_code(&self) -> CloseCode {
         self.0.close.unwrap_or(CloseCode::Policy)
@@ -262,7 +268,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// One line, as `main` prints it: the message, then what caused it.
+/// Writes the message and the chain of causes on one line, as `main` prints it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;

@@ -1,22 +1,22 @@
-//! Texts of clients in a log or an error: one line, and nothing that moves a cursor or turns the writing direction.
+//! Escapes text from clients for logs and errors, so that it stays on one line and cannot control a terminal.
 
 use std::borrow::Cow;
 
-/// The text with every character escaped that is not plain: controls (line ends and ANSI sequences among them), line and
-/// paragraph separators, and marks of direction.
+/// Escapes control characters (such as line breaks and ANSI sequences), line and paragraph separators, zero-width
+/// characters and marks of text direction.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len() + 16);
+    let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         if is_plain(character) {
-            shown.push(character);
+            escaped.push(character);
         } else {
-            shown.extend(character.escape_default());
+            escaped.extend(character.escape_default());
         }
     }
-    Cow::Owned(shown)
+    Cow::Owned(escaped)
 }
 
 fn is_plain(character: char) -> bool {
@@ -29,15 +29,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_plain_is_escaped_and_the_rest_stays() {
+    fn only_control_and_direction_characters_are_escaped() {
         assert!(matches!(one_line("chat_message \u{1F600} \u{E9}"), Cow::Borrowed(_)));
-        for (text, shown) in [
+        for (text, escaped) in [
             ("a\nb\r", "a\\nb\\r"),
             ("\u{1b}[31m", "\\u{1b}[31m"),
             ("a\u{85}\u{2028}\u{202E}b", "a\\u{85}\\u{2028}\\u{202e}b"),
             ("\u{FEFF}", "\\u{feff}"),
         ] {
-            assert_eq!(one_line(text), shown);
+            assert_eq!(one_line(text), escaped);
         }
     }
 }

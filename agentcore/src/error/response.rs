@@ -1,4 +1,4 @@
-//! The form in which a client sees an error: in an `error` message, and under `error` in HTTP.
+//! An error as a client sees it: in an `error` message, and under `error` in an HTTP response.
 
 use std::borrow::Cow;
 
@@ -9,47 +9,47 @@ use uuid::Uuid;
 use super::{Error, ErrorCategory, Severity, close::millis};
 use crate::time::Timestamp;
 
-/// One broken rule and the field that broke it.
+/// One broken rule and the field that breaks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDetail {
-    /// The path of the field, such as `a.b[2]`; empty for the whole.
+    /// The path of the field, such as `a.b[2]`; empty for the whole payload.
     pub field: String,
     /// The rule, such as `length`, `required` or `type`.
     pub rule: Cow<'static, str>,
-    /// The text for people.
+    /// A text for people.
     pub message: String,
 }
 
 /// The data of an `error` message. A client in Rust reads it as `ErrorResponse<'static>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorResponse<'a> {
-    /// The code that clients decide by.
+    /// The code for programs to act on, such as `FORBIDDEN`.
     pub code: Cow<'a, str>,
-    /// The kind of error.
+    /// The category of the error.
     pub category: ErrorCategory,
-    /// How bad it is.
+    /// The severity of the error.
     pub severity: Severity,
-    /// The text for people.
+    /// A text for people.
     pub message: Cow<'a, str>,
-    /// The id under which the log knows it.
+    /// The id of the error in the log.
     #[schemars(with = "String")]
     pub error_id: Uuid,
-    /// When it came about.
+    /// The time at which the error was created.
     pub timestamp: Timestamp,
     /// Whether the same request may succeed later.
     pub retryable: bool,
-    /// When trying again makes sense.
+    /// The time after which a retry makes sense, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// The type of the message that caused it.
+    /// The type of the message that caused the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_type: Option<Cow<'a, str>>,
-    /// What else is known.
+    /// Further information.
     #[serde(default)]
     pub details: Details<'a>,
 }
 
-/// `details` of an error: an object, so that it can grow.
+/// The `details` of an error. It is an object, so that fields can be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Details<'a> {
@@ -63,7 +63,7 @@ fn is_empty(errors: &[ErrorDetail]) -> bool {
 }
 
 impl<'a> ErrorResponse<'a> {
-    /// What a client may know of `error`, which a message of type `message_type` caused.
+    /// Creates the client's view of `error`, which a message of type `message_type` caused.
     #[must_use]
     pub fn new(error: &'a Error, message_type: Option<&'a str>) -> Self {
         Self {

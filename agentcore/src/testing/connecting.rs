@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::app::TestApp;
+use super::call_site::CallSite;
 use super::client::TestClient;
 use super::http::{TestResponse, add_header, send_request};
 use super::socket::ClientSocket;

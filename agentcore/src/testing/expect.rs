@@ -227,7 +227,7 @@ fn unread<'a>(messages: impl ExactSizeIterator<Item = &'a Received>) -> String {
 }
 
 /// Lists message types for a failure.
-fn kinds<'a>(messages: impl Iterator<Item = &'a Received>) -> String {
+fn types_of<'a>(messages: impl Iterator<Item = &'a Received>) -> String {
     let types: Vec<_> = messages.map(|received| format!("`{}`", received.kind)).collect();
     shortened(&types.join(", "))
 }

@@ -35,7 +35,7 @@ impl Closed {
     /// Returns the error code in the reason, such as `SLOW_CONSUMER`, if there is one.
     #[must_use]
     pub fn error_code(&self) -> Option<String> {
-        let reason: serde_json::Value = serde_json::from_str(&self.reason).ok()?;
+        let reason: Value = serde_json::from_str(&self.reason).ok()?;
         Some(reason.get("code")?.as_str()?.to_owned())
     }
 }

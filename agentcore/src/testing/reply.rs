@@ -115,6 +115,6 @@ impl TestClient {
     }
 }
 
-fn kind_of<M: Message>(_: &M) -> &'static str {
+fn type_of<M: Message>(_: &M) -> &'static str {
     M::TYPE
 }

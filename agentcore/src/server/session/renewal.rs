@@ -20,7 +20,7 @@ pub(super) const TYPE: &str = "agentcore.auth";
 /// runs already. The task outlives renewals.
 pub(super) fn watch_expiry(manager: &ConnectionManager, connection: &Arc<Connection>) {
     let Some(renewal) = connection.access().renewal() else { return };
-    if connection.identity().expires_at().is_some() && renewal.takes_watch() {
+    if connection.identity().expires_at().is_some() && renewal.claim_watch() {
         manager.spawn_for(connection, enforce_expiry(renewal.clone(), connection.clone()));
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn renew(
                 Ok(fresh) => {
                     let remaining = fresh.remaining().map(millis);
                     connection.access().set_identity(fresh);
-                    renewal.tell();
+                    renewal.notify();
                     watch_expiry(&manager, &connection);
                     acknowledge(&connection, request, remaining);
                 }
