@@ -183,8 +183,8 @@ async fn messages_of_unknown_types_are_limited_like_others() {
 #[tokio::test]
 async fn a_limit_that_makes_no_sense_is_an_error_at_start() {
     for (limit, part) in [
-        (RateLimit::per_user(0, MINUTE), "`RateLimit::per_user` lets no message through"),
-        (RateLimit::per_ip(5, Duration::ZERO), "a window without length"),
+        (RateLimit::per_user(0, MINUTE), "`RateLimit::per_user` allows no messages"),
+        (RateLimit::per_ip(5, Duration::ZERO), "an empty window"),
         (RateLimit::per_user(5, MINUTE).and(6, MINUTE), "two limits for the same window"),
         (RateLimit::per_user(5, MINUTE).ceiling(0), "`.ceiling(0)`"),
         (RateLimit::per_user(2, MINUTE), "`export` costs 3 (handler `export` of `Mirror`)"),

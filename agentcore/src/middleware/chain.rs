@@ -1,4 +1,4 @@
-//! Several middlewares as one.
+//! Joins several middlewares into one.
 
 use std::future::Future;
 use std::ops::Shr;
@@ -6,7 +6,7 @@ use std::ops::Shr;
 use super::{Incoming, Middleware, Next, Reply, Start};
 use crate::error::Result;
 
-/// Middlewares in a row, joined with `>>`: the first is the outermost, it sees a message first and its answer last.
+/// A sequence of middlewares, joined with `>>`. The first is the outermost: it sees each message first and its reply last.
 ///
 /// ```
 /// # use agentcore::middleware::{Incoming, Middleware, Next, Reply};
@@ -26,7 +26,7 @@ use crate::error::Result;
 pub struct Chain<M = Passing>(M);
 
 impl Chain {
-    /// A chain of nothing: it costs nothing per message.
+    /// Creates an empty chain, which adds no cost per message.
     pub fn new() -> Self {
         Self(Passing)
     }
@@ -54,7 +54,7 @@ impl<M: Middleware> Middleware for Chain<M> {
     }
 }
 
-/// Passes every message on: where a [`Chain`] begins.
+/// The empty [`Chain`], which passes every message on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Passing;
 
@@ -68,7 +68,7 @@ impl Middleware for Passing {
     }
 }
 
-/// Two middlewares, one around the other.
+/// Two middlewares, the outer around the inner.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stack<O, I> {
     outer: O,
@@ -77,7 +77,7 @@ pub struct Stack<O, I> {
 
 impl<O: Middleware, I: Middleware> Middleware for Stack<O, I> {
     fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> impl Future<Output = Result<Reply>> + Send {
-        self.outer.handle(message, After { inner: &self.inner, next })
+        self.outer.handle(message, ChainRest { inner: &self.inner, next })
     }
 
     fn check(&self, start: &mut Start<'_>) {
@@ -92,12 +92,12 @@ impl<O: Middleware, I: Middleware> Middleware for Stack<O, I> {
 
 /// The inner of two middlewares, then the rest of the chain.
 #[derive(Debug)]
-struct After<'a, I, N> {
+struct ChainRest<'a, I, N> {
     inner: &'a I,
     next: N,
 }
 
-impl<I: Middleware, N: Next> Next for After<'_, I, N> {
+impl<I: Middleware, N: Next> Next for ChainRest<'_, I, N> {
     fn run(self, message: Incoming<'_>) -> impl Future<Output = Result<Reply>> + Send {
         self.inner.handle(message, self.next)
     }

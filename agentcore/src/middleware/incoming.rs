@@ -1,4 +1,4 @@
-//! A message on its way to its handler.
+//! A message on its way through a chain to its handler.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::manager::ConnectionManager;
 use crate::message::{Message, OwnedData, Payload};
 use crate::registry::Connection;
 
-/// One message of a client: the envelope was read, the data was not.
+/// A message from a client, with its envelope decoded and its data not.
 pub struct Incoming<'a> {
     pub(super) manager: &'a ConnectionManager,
     pub(super) connection: &'a Arc<Connection>,
@@ -23,26 +23,25 @@ pub struct Incoming<'a> {
     pub(super) data: OwnedData,
     pub(super) request: ReplyTarget,
     pub(super) bytes: usize,
-    /// Its number in the table, for the consumer.
+    /// The handler and its index in `handlers`.
     pub(super) handler: Option<(usize, &'static Handler)>,
     pub(super) handlers: &'static [Handler],
 }
 
 impl<'a> Incoming<'a> {
-    /// The `type` of the envelope, as the client wrote it: of an unknown one, every character may be there. For the log,
-    /// escape it.
+    /// Returns the message type as the client wrote it. An unknown type may contain any character, so escape it for logs.
     #[must_use]
     pub fn message_type(&self) -> &'a str {
         self.message_type
     }
 
-    /// The `ref` of the envelope: the client waits for an answer.
+    /// Returns the `ref` of the envelope, which a client sends when it waits for a reply.
     #[must_use]
     pub fn reference(&self) -> Option<u64> {
         self.request.reference
     }
 
-    /// The data, not decoded yet.
+    /// Returns the undecoded data.
     #[must_use]
     pub fn data(&self) -> RawData<'_> {
         self.data.raw()
@@ -51,84 +50,86 @@ impl<'a> Incoming<'a> {
     /// Decodes and validates the data.
     ///
     /// # Errors
-    /// `VALIDATION_FAILED` with every broken rule in its details.
+    /// `VALIDATION_FAILED`, with every broken rule in its details.
     pub fn decode<P: Payload>(&self) -> Result<P> {
         self.data().decode()
     }
 
-    /// Puts other data in the place of what the client sent; the handler decodes and validates them as if they had come.
+    /// Replaces the data. The handler decodes and validates them as if the client had sent them.
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the value cannot be encoded.
+    /// `INTERNAL_ERROR` if the value cannot be encoded.
     pub fn set_data<T: Serialize>(&mut self, value: &T) -> Result<()> {
         self.data = self.data.of_same_codec(value).map_err(Error::internal)?;
         Ok(())
     }
 
-    /// Counts the messages of the connection from 1.
+    /// Returns the number of the message on its connection, counted from 1.
     pub(super) fn serial(&self) -> u64 {
         self.request.serial
     }
 
-    /// The size of the whole message as it came, in bytes, envelope included.
+    /// Returns the size of the received message in bytes, including the envelope.
     #[must_use]
     pub fn size(&self) -> usize {
         self.bytes
     }
 
-    /// The handler of the message; `None` for a type that the consumer does not know.
+    /// Returns the handler of the message, or `None` if the consumer has no handler for its type.
     #[must_use]
     pub fn handler(&self) -> Option<&'static Handler> {
         self.handler.map(|(_, handler)| handler)
     }
 
-    /// All handlers of the consumer, in the order of the source.
+    /// Returns all handlers of the consumer, in source order.
     #[must_use]
     pub fn handlers(&self) -> &'static [Handler] {
         self.handlers
     }
 
-    /// The connection it came from.
+    /// Returns the connection of the client.
     #[must_use]
     pub fn connection(&self) -> &'a Connection {
         self.connection
     }
 
-    /// The id of that connection.
+    /// Returns the id of the connection.
     #[must_use]
     pub fn connection_id(&self) -> ConnectionId {
         self.connection.id()
     }
 
-    /// The user of that connection.
+    /// Returns the user of the connection.
     #[must_use]
     pub fn user_id(&self) -> &'a UserId {
         self.connection.user_id()
     }
 
-    /// The address of the client; see [`Connection::ip`].
+    /// Returns the address of the client; see [`Connection::ip`].
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.connection.ip()
     }
 
-    /// Who it is, as far as an authenticator has said.
+    /// Returns the identity of the client.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.connection.identity()
     }
 
-    /// Sends, counts and closes; see [`ConnectionManager`].
+    /// Returns the connection manager, to send, count or disconnect.
     #[must_use]
     pub fn manager(&self) -> &'a ConnectionManager {
         self.manager
     }
 
-    /// Answers the message in the handler's place: a request with a `ref` gets a reply, another one the message under
-    /// its own type. To acknowledge without a message, return [`Reply::default`].
+    /// Creates a reply that answers the message instead of the handler.
+    ///
+    /// A request with a `ref` gets `message` as its reply; otherwise the client gets it under its own message type. To
+    /// acknowledge without a message, return [`Reply::default`].
     ///
     /// # Errors
-    /// `INTERNAL_ERROR` when the message cannot be encoded.
+    /// `INTERNAL_ERROR` if the message cannot be encoded.
     pub fn answer<M: Message>(&self, message: M) -> Result<Reply> {
         message.into_reply(&self.request)
     }
@@ -136,7 +137,7 @@ impl<'a> Incoming<'a> {
 
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Never the data: a debug text ends up in a log.
+        // Leaves out the data, since debug output ends up in logs.
         f.debug_struct("Incoming")
             .field("message_type", &self.message_type)
             .field("reference", &self.reference())

@@ -1,4 +1,4 @@
-//! One event in the log for each message.
+//! Logs one event for each message.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,12 +10,11 @@ use super::{Incoming, Middleware, Next, Reply, Start};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, UserId};
 
-/// Logs each message as one `tracing` event, when it has been handled: its type, connection, user, `ref`, size, outcome
-/// and how long it took. Never the data. The target is `agentcore::messages`.
+/// Logs each message as one `tracing` event when it has been handled, with its type, connection, user, `ref`, size, outcome
+/// and duration, but never its data. The target is `agentcore::messages`.
 ///
-/// The outcome is `ok`, `refused` (a mistake of the client, with its code), `failed` (a fault of ours, with its code),
-/// `dropped` (at the deadline, or with its connection) or `panicked`. What a client can choose is escaped, so an event
-/// is one line.
+/// The outcome is `ok`, `refused` (an error of the client, with its code), `failed` (an error of the server, with its code),
+/// `dropped` (at the deadline, or with the connection) or `panicked`. Text from clients is escaped, so an event is one line.
 ///
 /// ```
 /// use agentcore::middleware::{Chain, Level, Logging};
@@ -24,7 +23,7 @@ use crate::id::{ConnectionId, UserId};
 /// # let _ = chain;
 /// ```
 ///
-/// Put it first: then it sees what the others refuse, too.
+/// Put it first in the chain, so that it also sees messages that other middlewares refuse.
 #[derive(Debug, Clone)]
 #[must_use = "it logs nothing outside a chain"]
 pub struct Logging {
@@ -33,26 +32,26 @@ pub struct Logging {
 }
 
 impl Default for Logging {
-    /// Every message, at `INFO`.
+    /// Logs every message at `INFO`.
     fn default() -> Self {
         Self { level: Level::INFO, one_in: 1 }
     }
 }
 
 impl Logging {
-    /// The level of the events.
+    /// Sets the level of the events.
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// Logs one in so many of the messages that succeed, evenly over all connections; the others always.
+    /// Logs only one in `messages` of the successful messages, spread evenly over all connections. Others are always logged.
     pub fn one_in(mut self, messages: u32) -> Self {
         self.one_in = messages;
         self
     }
 
-    /// Which messages are in the sample depends on their numbers alone: no counter that all workers would share.
+    /// Samples by hashing the numbers of the connection and the message, since a counter would be shared by all workers.
     fn samples(&self, connection: ConnectionId, serial: u64) -> bool {
         let mixed = (connection.serial ^ serial.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> 32).is_multiple_of(self.one_in.max(1).into())
@@ -65,7 +64,7 @@ impl Middleware for Logging {
             Some(handler) => Cow::Borrowed(handler.message_type),
             None => Cow::Owned(one_line(message.message_type()).into_owned()),
         };
-        let mut passage = Passage {
+        let mut record = LogRecord {
             level: self.level,
             message_type,
             connection: message.connection_id(),
@@ -75,21 +74,21 @@ impl Middleware for Logging {
             started: Instant::now(),
             ended: false,
         };
-        let sampled = self.samples(passage.connection, message.serial());
+        let sampled = self.samples(record.connection, message.serial());
         let outcome = next.run(message).await;
-        passage.end(&outcome, sampled);
+        record.end(&outcome, sampled);
         outcome
     }
 
     fn check(&self, start: &mut Start<'_>) {
         if self.one_in == 0 {
-            start.problem("`Logging` has `.one_in(0)`: one in how many messages? 1 is every message");
+            start.problem("`Logging` has `.one_in(0)`; it must be at least 1, which logs every message");
         }
     }
 }
 
-/// A message while it is handled; it is logged when it is dropped, too.
-struct Passage<'a> {
+/// The log event of a message that is being handled. Dropping it before its end logs the message too.
+struct LogRecord<'a> {
     level: Level,
     message_type: Cow<'static, str>,
     connection: ConnectionId,
@@ -100,7 +99,7 @@ struct Passage<'a> {
     ended: bool,
 }
 
-impl Passage<'_> {
+impl LogRecord<'_> {
     fn end(&mut self, outcome: &Result<Reply>, sampled: bool) {
         self.ended = true;
         match outcome {
@@ -112,7 +111,7 @@ impl Passage<'_> {
     }
 
     fn log(&self, outcome: &'static str, error: Option<&Error>) {
-        let took = self.started.elapsed();
+        let duration = self.started.elapsed();
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -126,11 +125,11 @@ impl Passage<'_> {
                     outcome,
                     code = error.map(Error::code),
                     error_id = error.map(|error| tracing::field::display(error.id())),
-                    duration_us = micros(took),
+                    duration_us = micros(duration),
                 )
             };
         }
-        // The level of an event is a constant.
+        // tracing needs the level of an event as a constant.
         match self.level {
             Level::ERROR => event!(Level::ERROR),
             Level::WARN => event!(Level::WARN),
@@ -141,7 +140,7 @@ impl Passage<'_> {
     }
 }
 
-impl Drop for Passage<'_> {
+impl Drop for LogRecord<'_> {
     fn drop(&mut self) {
         if !self.ended {
             self.log(if std::thread::panicking() { "panicked" } else { "dropped" }, None);

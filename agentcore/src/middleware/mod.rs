@@ -11,7 +11,7 @@ mod validation;
 pub use chain::Chain;
 pub use incoming::Incoming;
 pub use logging::Logging;
-pub(crate) use pipeline::{Arrived, Pipeline};
+pub(crate) use pipeline::{Pipeline, PipelineInput};
 pub use rate_limit::RateLimit;
 pub use start::Start;
 pub use validation::Validation;
@@ -25,29 +25,29 @@ use std::sync::Arc;
 
 use crate::error::Result;
 
-/// Stands between the connections and the handlers: it sees every message but `ping`, and what became of it.
+/// A layer between the connections and the handlers. It sees every message except `ping`, and its result.
 ///
-/// It passes the message on with [`Next::run`], changed or not, answers it, or refuses it with an error. One value
-/// serves all connections of a node, on all its workers at once.
+/// It passes a message on with [`Next::run`], changed or not, answers it, or refuses it with an error. One value serves all
+/// connections of a node, on all workers concurrently.
 ///
-/// A panic in it is caught as a handler's is and ends the connection with 1011; the handler's deadline covers the whole
+/// A panic is caught as in a handler, and closes the connection with 1011. The deadline of the handler covers the whole
 /// chain.
 pub trait Middleware: Send + Sync + 'static {
-    /// Handles one message; what it returns is the answer to it.
+    /// Handles one message, and returns its reply.
     ///
     /// # Errors
-    /// Whatever the client is to be told instead of an answer.
+    /// The error that the client gets instead of a reply.
     ///
     /// # Cancel safety
     /// The future is dropped at the deadline of the handler.
     fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> impl Future<Output = Result<Reply>> + Send;
 
-    /// Checks how it was set up, once, when the application starts. What it reports ends the start.
+    /// Checks the configuration of the middleware once, when the application starts. A reported problem prevents the start.
     fn check(&self, start: &mut Start<'_>) {
         let _ = start;
     }
 
-    /// Whether it passes every message on as it is. A chain of nothing else costs nothing.
+    /// Returns whether it passes every message on unchanged. A chain of only such middlewares is skipped.
     fn passes_all(&self) -> bool {
         false
     }
@@ -56,19 +56,19 @@ pub trait Middleware: Send + Sync + 'static {
 /// The rest of the chain, and the handler at its end.
 #[must_use = "a message that is not passed on reaches no handler"]
 pub trait Next: Send {
-    /// Passes the message on; the output is the answer of the handler, or of a middleware further in.
+    /// Passes the message on, and returns the reply of the handler or of an inner middleware.
     ///
     /// # Errors
-    /// That of the handler or of a middleware further in: `VALIDATION_FAILED` for a bad payload, `UNKNOWN_MESSAGE_TYPE`
-    /// when there is no handler.
+    /// Those of the handler and of inner middlewares; `VALIDATION_FAILED` for an invalid payload, and `UNKNOWN_MESSAGE_TYPE`
+    /// without a handler.
     ///
     /// # Cancel safety
-    /// Dropping the future stops the handler at an await. Unless the handler is `cancel_safe` its connection is closed
-    /// with 1011 then, as at a deadline.
+    /// Dropping the future stops the handler at an await. Unless the handler is `cancel_safe`, its connection is then closed
+    /// with 1011, as at a deadline.
     fn run(self, message: Incoming<'_>) -> impl Future<Output = Result<Reply>> + Send;
 }
 
-/// A middleware that is there or not: `None` passes every message on.
+/// An optional middleware: `None` passes every message on.
 impl<M: Middleware> Middleware for Option<M> {
     async fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> Result<Reply> {
         match self {
@@ -88,7 +88,7 @@ impl<M: Middleware> Middleware for Option<M> {
     }
 }
 
-/// A middleware that the application keeps a hand on, to read its counters or change its mind.
+/// A shared middleware, for an application that keeps access to it, for example to read its counters.
 impl<M: Middleware> Middleware for Arc<M> {
     fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> impl Future<Output = Result<Reply>> + Send {
         (**self).handle(message, next)

@@ -1,4 +1,4 @@
-//! A chain without its type, and the handler at its end.
+//! A middleware chain as a trait object, and the handler at its end.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::manager::ConnectionManager;
 use crate::message::OwnedData;
 use crate::registry::Connection;
 
-/// A message that was read: what a chain needs of it beyond the read buffer's life.
-pub(crate) struct Arrived<'a> {
+/// A message as the chain receives it. It owns its data, since the read buffer is reused meanwhile.
+pub(crate) struct PipelineInput<'a> {
     pub(crate) manager: &'a ConnectionManager,
     pub(crate) connection: &'a Arc<Connection>,
     pub(crate) message_type: Cow<'static, str>,
@@ -22,16 +22,16 @@ pub(crate) struct Arrived<'a> {
     pub(crate) handler: Option<(usize, &'static Handler)>,
 }
 
-/// A chain behind an object: consumers found at link time cannot be generic over it.
+/// A middleware chain as a trait object, since consumers that are collected at link time cannot be generic over it.
 pub(crate) trait Pipeline: Send + Sync + 'static {
-    /// Starts the chain, whose end starts the handler.
-    fn start<'s>(&'s self, session: &'s mut dyn Session, arrived: Arrived<'s>) -> HandlerFuture<'s>;
+    /// Runs the chain, which ends with the handler.
+    fn start<'s>(&'s self, session: &'s mut dyn Session, input: PipelineInput<'s>) -> HandlerFuture<'s>;
 }
 
 impl<M: Middleware> Pipeline for M {
-    fn start<'s>(&'s self, session: &'s mut dyn Session, arrived: Arrived<'s>) -> HandlerFuture<'s> {
+    fn start<'s>(&'s self, session: &'s mut dyn Session, input: PipelineInput<'s>) -> HandlerFuture<'s> {
         Box::pin(async move {
-            let Arrived { manager, connection, message_type, data, request, bytes, handler } = arrived;
+            let PipelineInput { manager, connection, message_type, data, request, bytes, handler } = input;
             let handlers = session.handlers();
             let (message_type, running) = (&*message_type, AtomicBool::new(false));
             let message = Incoming { manager, connection, message_type, data, request, bytes, handler, handlers };
@@ -48,19 +48,19 @@ impl<M: Middleware> Pipeline for M {
     }
 }
 
-/// The end of every chain: it decodes the data and runs the handler.
+/// The end of every chain, which decodes the data and runs the handler.
 struct Endpoint<'s> {
     session: &'s mut dyn Session,
-    /// Whether the handler has begun and not ended: who drops it then may leave the consumer half changed.
+    /// Whether the handler runs. Dropping it then may leave the consumer in an inconsistent state.
     running: &'s AtomicBool,
 }
 
 impl Next for Endpoint<'_> {
     async fn run(self, message: Incoming<'_>) -> Result<Reply> {
-        let Some((number, _)) = message.handler else {
+        let Some((index, _)) = message.handler else {
             return Err(Error::unknown_message_type(message.message_type));
         };
-        let future = self.session.dispatch(number, message.request, message.data.raw())?;
+        let future = self.session.dispatch(index, message.request, message.data.raw())?;
         drop(message);
         self.running.store(true, Ordering::Relaxed);
         let output = future.await;

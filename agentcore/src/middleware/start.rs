@@ -1,8 +1,9 @@
-//! The check of a chain, at start.
+//! The check of a chain when the application starts.
 
 use super::Handler;
 
-/// What a middleware is shown when the application starts, and where it reports what is wrong with it.
+/// The start of an application, as [`Middleware::check`](super::Middleware::check) sees it: the handlers of the application,
+/// and a list for problems.
 #[derive(Debug)]
 pub struct Start<'a> {
     consumers: &'a [(&'static str, &'static [Handler])],
@@ -15,25 +16,24 @@ impl<'a> Start<'a> {
         Self { consumers, problems: Vec::new(), limits: 0 }
     }
 
-    /// The handlers of all mounted consumers, each with the name of its consumer.
+    /// Returns the handlers of all mounted consumers, each with the name of its consumer.
     pub fn handlers(&self) -> impl Iterator<Item = (&'static str, &'static Handler)> + 'a {
         self.consumers.iter().flat_map(|(consumer, handlers)| handlers.iter().map(|handler| (*consumer, handler)))
     }
 
-    /// Reports what is wrong and how to mend it; the application does not start then. All problems are told at once, a
-    /// line each.
+    /// Reports a problem, which prevents the start. The error of the start lists all problems, one in each line.
     pub fn problem(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
     }
 
-    /// Numbers the limits of a chain, in its order.
+    /// Returns the index of the next rate limit of the chain.
     pub(super) fn next_limit(&mut self) -> u16 {
         let number = self.limits;
         self.limits = self.limits.saturating_add(1);
         number
     }
 
-    /// Whether the chain limits anything.
+    /// Returns whether the chain has a rate limit.
     pub(crate) fn has_limits(&self) -> bool {
         self.limits > 0
     }

@@ -1,14 +1,13 @@
-//! Bounds on what a message may be, before anything of it is decoded.
+//! Limits the size and depth of messages before their data are decoded.
 
 use std::borrow::Cow;
 
 use super::{Incoming, Middleware, Next, Reply, Start};
 use crate::error::{Error, Result};
 
-/// Refuses messages that are too big or nested too deeply, with `VALIDATION_FAILED`; nothing of them is decoded then.
+/// Refuses messages that are too big or nested too deeply with `VALIDATION_FAILED`, without decoding their data.
 ///
-/// It adds to what holds for every connection, with and without it: `WS_MAX_MESSAGE_SIZE`, the form of the envelope, and
-/// the rules of each payload.
+/// `WS_MAX_MESSAGE_SIZE`, the checks of the envelope and the rules of each payload apply in any case.
 ///
 /// ```
 /// use agentcore::middleware::{Chain, Validation};
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// # Errors at start
-/// A bound of 0, or one for a message type that no consumer of the application handles.
+/// A limit is 0, or is for a message type that no consumer of the application handles.
 #[derive(Debug, Clone)]
 #[must_use = "it checks nothing outside a chain"]
 pub struct Validation {
@@ -28,31 +27,32 @@ pub struct Validation {
     max_data: Vec<(Cow<'static, str>, usize)>,
 }
 
-/// As deep as data may be nested unless it is set.
-const DEPTH: usize = 32;
+/// The default limit on the nesting depth of data.
+const DEFAULT_DEPTH: usize = 32;
 
 impl Default for Validation {
-    /// Data nested up to 32 levels, and no bound on the size beyond that of the connection.
+    /// Allows 32 levels of nesting, and any size that the connection allows.
     fn default() -> Self {
-        Self { max_size: None, max_depth: DEPTH, max_data: Vec::new() }
+        Self { max_size: None, max_depth: DEFAULT_DEPTH, max_data: Vec::new() }
     }
 }
 
 impl Validation {
-    /// The size of a whole message, in bytes, envelope included. Above `WS_MAX_MESSAGE_SIZE` it has no effect: such a
-    /// message closes its connection with 1009 before it is read.
+    /// Limits the size of a whole message in bytes, including the envelope. A limit above `WS_MAX_MESSAGE_SIZE` has no effect:
+    /// a message of that size closes its connection with 1009.
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.max_size = Some(bytes);
         self
     }
 
-    /// The size of the `data` of messages of one type, in bytes.
+    /// Limits the size of the `data` of one message type, in bytes.
     pub fn max_data(mut self, message_type: impl Into<Cow<'static, str>>, bytes: usize) -> Self {
         self.max_data.push((message_type.into(), bytes));
         self
     }
 
-    /// How many objects and arrays may stand in each other in `data`; 32 unless it is set. A payload is decoded up to 127.
+    /// Limits the nesting depth of objects and arrays in `data`; the default is 32. A payload can be decoded up to 127
+    /// levels.
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.max_depth = levels;
         self
@@ -64,8 +64,8 @@ impl Validation {
             return Some(refuse("size", format!("a message has at most {max} bytes, this one has {size}")));
         }
         let (message_type, size) = (message.message_type(), message.data().len());
-        let bound = self.max_data.iter().find(|(bounded, max)| bounded == message_type && size > *max);
-        if let Some((message_type, max)) = bound {
+        let limit = self.max_data.iter().find(|(limited, max)| limited == message_type && size > *max);
+        if let Some((message_type, max)) = limit {
             let text = format!("the data of `{message_type}` have at most {max} bytes, these have {size}");
             return Some(refuse("size", text));
         }
@@ -89,16 +89,16 @@ impl Middleware for Validation {
 
     fn check(&self, start: &mut Start<'_>) {
         if self.max_size == Some(0) || self.max_data.iter().any(|(_, bytes)| *bytes == 0) {
-            start.problem("`Validation` has a size of 0 bytes, which no message has");
+            start.problem("`Validation` has a size limit of 0 bytes, which refuses every message");
         }
         if self.max_depth == 0 {
-            start.problem("`Validation` has `.max_depth(0)`, but data are an object: they have at least 1 level");
+            start.problem("`Validation` has `.max_depth(0)`, but data are an object and so have at least 1 level");
         }
         let known: Vec<_> = start.handlers().map(|(_, handler)| handler.message_type).collect();
         for (message_type, _) in &self.max_data {
             if !known.contains(&&**message_type) {
                 start.problem(format!(
-                    "`Validation` bounds the data of `{message_type}`, but no consumer handles such a message; there are: {}",
+                    "`Validation` limits the data of `{message_type}`, but no consumer handles that message type; handled are: {}",
                     known.join(", ")
                 ));
             }

@@ -1,4 +1,4 @@
-//! What a client receives, and the envelopes it sends.
+//! Messages and close frames that a client receives, and envelopes that it sends.
 
 use std::fmt;
 

@@ -1,25 +1,25 @@
-//! Never more than so many messages in so much time.
+//! Limits the rate of messages.
 
-mod by;
-mod decide;
+mod quotas;
+mod scope;
 
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use by::By;
-use decide::{Cost, Local, Quotas};
+use quotas::{CostFn, LocalRateLimiter, Quotas};
+use scope::RateLimitScope;
 
 use super::{HandlerRateLimit, Incoming, Middleware, Next, Reply, Start};
-use crate::backend::{MessageClass, Quota, RateAlgorithm, RateDecision};
+use crate::backend::{MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateRequest, Subject};
 use crate::error::{Error, Result};
 
-/// Refuses messages of those who send too many: `RATE_LIMIT_EXCEEDED`, with the time after which the message may pass in
-/// `retry_after_ms`. The connection stays open.
+/// Refuses messages above a rate with `RATE_LIMIT_EXCEEDED`; `retry_after_ms` is the time after which the message would pass.
+/// The connection stays open.
 ///
-/// The window slides: no stretch of that length has more messages, wherever it begins. What was refused does not count.
-/// Per user and per address the count is kept by the backend, over all connections and all nodes, so connecting again
-/// changes nothing; while the backend does not answer, each node counts for itself.
+/// The window slides: no interval of its length has more messages than the limit. Refused messages do not count. The backend
+/// keeps the counts per user, per address and per key over all connections and nodes, so a reconnect does not reset them.
+/// While the backend is unavailable, each node counts by itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,46 +36,49 @@ use crate::error::{Error, Result};
 /// # let _ = chain;
 /// ```
 ///
-/// # Message types that differ
-/// A handler says so: `#[on("typing", rate_limit = exempt)]` is not counted among the others but has a ceiling of its own,
-/// ten times the limit unless [`ceiling`](Self::ceiling) says otherwise; `#[on("search", rate_limit = "10/s")]` is counted
-/// by itself, per user or whatever the limit is kept per; `#[on("export", rate_limit = cost(5))]` counts as five messages.
-/// A type that no handler knows is an ordinary one, and `ping` is never limited here.
+/// # Message types with other limits
+/// The attribute of a handler changes the limit of its message type:
+/// - `#[on("typing", rate_limit = exempt)]` is not counted with the others. Its own limit is ten times as high, unless
+///   [`ceiling`](Self::ceiling) sets another factor.
+/// - `#[on("search", rate_limit = "10/s")]` has its own limit, counted in the same scope, such as per user.
+/// - `#[on("export", rate_limit = cost(5))]` counts as five messages.
+///
+/// A message type without a handler counts as an ordinary message. `ping` is never limited here.
 ///
 /// # Errors at start
-/// No messages, no time, a window given twice, or a message that costs more than the limit ever lets through.
+/// The limit is 0 messages, a window is empty or given twice, or a message costs more than the limit.
 #[must_use = "a limit does nothing outside a chain"]
 pub struct RateLimit {
-    by: By,
+    scope: RateLimitScope,
     windows: Vec<(u32, Duration)>,
-    rule: RateAlgorithm,
+    algorithm: RateAlgorithm,
     ceiling: u32,
-    cost: Option<Cost>,
+    cost: Option<CostFn>,
     quotas: OnceLock<Quotas>,
-    local: Local,
+    local: LocalRateLimiter,
 }
 
-/// How often the limit the exempt messages have in the same time, unless it is set.
-const CEILING: u32 = 10;
+/// The default factor by which the limit of exempt messages is higher.
+const DEFAULT_CEILING: u32 = 10;
 
 impl RateLimit {
-    /// At most `messages` of one connection in any `window`.
+    /// Allows `messages` of one connection in any `window`.
     pub fn per_connection(messages: u32, window: Duration) -> Self {
-        Self::new(By::Connection, messages, window)
+        Self::new(RateLimitScope::Connection, messages, window)
     }
 
-    /// At most `messages` of one user in any `window`, over all connections and nodes.
+    /// Allows `messages` of one user in any `window`, over all connections and nodes.
     pub fn per_user(messages: u32, window: Duration) -> Self {
-        Self::new(By::User, messages, window)
+        Self::new(RateLimitScope::User, messages, window)
     }
 
-    /// At most `messages` from one address in any `window`, over all connections and nodes: the address of the client,
-    /// also behind a proxy of `TRUSTED_PROXIES`. Where the server hands no addresses on, it is kept per user.
+    /// Allows `messages` from one client address in any `window`, over all connections and nodes. Proxies in
+    /// `TRUSTED_PROXIES` are taken into account. A client without a known address is limited per user.
     pub fn per_ip(messages: u32, window: Duration) -> Self {
-        Self::new(By::Ip, messages, window)
+        Self::new(RateLimitScope::Ip, messages, window)
     }
 
-    /// At most `messages` of one key in any `window`, over all connections and nodes. A message without a key passes.
+    /// Allows `messages` of one key in any `window`, over all connections and nodes. A message without a key passes.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -89,57 +92,89 @@ impl RateLimit {
     where
         F: Fn(&Incoming<'_>) -> Option<String> + Send + Sync + 'static,
     {
-        Self::new(By::Key(Box::new(key)), messages, window)
+        Self::new(RateLimitScope::Key(Box::new(key)), messages, window)
     }
 
-    fn new(by: By, messages: u32, window: Duration) -> Self {
+    fn new(scope: RateLimitScope, messages: u32, window: Duration) -> Self {
         Self {
-            by,
+            scope,
             windows: vec![(messages, window)],
-            rule: RateAlgorithm::default(),
-            ceiling: CEILING,
+            algorithm: RateAlgorithm::default(),
+            ceiling: DEFAULT_CEILING,
             cost: None,
             quotas: OnceLock::new(),
-            local: Local::default(),
+            local: LocalRateLimiter::default(),
         }
     }
 
-    /// And at most `messages` in any of these windows: a message passes all of them, or is counted in none.
+    /// Adds a window with its own limit. A message must pass all windows, and is otherwise counted in none.
     pub fn and(mut self, messages: u32, window: Duration) -> Self {
         self.windows.push((messages, window));
         self
     }
 
-    /// Counts by the generic cell rate algorithm: all messages at once, then one for each `window / messages`. It
-    /// remembers one moment instead of the time of each message, and lets through up to twice as many in an unlucky
-    /// window.
+    /// Uses the generic cell rate algorithm: a burst of all messages at once, then one for each `window / messages`.
+    ///
+    /// It stores one time instead of one for each message. A window may see up to twice the limit.
     pub fn gcra(mut self) -> Self {
-        self.rule = RateAlgorithm::Gcra;
+        self.algorithm = RateAlgorithm::Gcra;
         self
     }
 
-    /// How many messages a message counts as, for those whose handler says nothing of it; 0 makes it exempt.
+    /// Sets the number of messages that a message counts as, if its handler has no `rate_limit`; 0 makes it exempt.
     pub fn cost(mut self, cost: impl Fn(&Incoming<'_>) -> u32 + Send + Sync + 'static) -> Self {
         self.cost = Some(Box::new(cost));
         self
     }
 
-    /// Lets through that many times the limit of exempt messages in the same time; 10 unless it is set.
+    /// Sets the factor by which the limit of exempt messages is higher; the default is 10.
     pub fn ceiling(mut self, times: u32) -> Self {
         self.ceiling = times;
         self
+    }
+
+    /// Decides on a message, and counts it if it passes.
+    async fn decide(&self, message: &Incoming<'_>) -> RateDecision {
+        let Some(subject) = self.scope.subject(message) else { return RateDecision::Passed };
+        let all = self.quotas();
+        let own;
+        let rate = message.handler().map_or(HandlerRateLimit::Shared, |handler| handler.rate_limit);
+        let (quotas, cost) = match (rate, message.handler()) {
+            (HandlerRateLimit::Exempt, _) => (all.exempt.as_slice(), 1),
+            (HandlerRateLimit::Own { messages, window }, Some(handler)) => {
+                let class = MessageClass::Type(handler.message_type);
+                own = [Quota { limit: all.limit, class, messages, window, algorithm: self.algorithm }];
+                (own.as_slice(), 1)
+            }
+            (HandlerRateLimit::Cost(cost), _) => (all.ordinary.as_slice(), cost),
+            (HandlerRateLimit::Shared | HandlerRateLimit::Own { .. }, _) => {
+                match self.cost.as_ref().map_or(1, |cost| cost(message)) {
+                    0 => (all.exempt.as_slice(), 1),
+                    cost => (all.ordinary.as_slice(), cost),
+                }
+            }
+        };
+        let request = RateRequest { subject: &subject, quotas, cost };
+        if let Subject::Connection(_) = subject {
+            return self.local.decide(&request);
+        }
+        let decision = match message.manager().check_rate(&request) {
+            RateCheck::Done(decision) => decision,
+            RateCheck::Wait(decision) => decision.await,
+        };
+        decision.unwrap_or_else(|error| self.local.decide_without_backend(&request, &error))
     }
 
     fn quotas(&self) -> &Quotas {
         self.quotas.get_or_init(|| self.numbered(0))
     }
 
-    /// The windows as the backend knows them; the number is the same on every node with this chain.
+    /// Returns the quotas of the limit at index `limit` of its chain.
     fn numbered(&self, limit: u16) -> Quotas {
         let quotas = |class, times: u32| {
             let quota = |(messages, window): &(u32, Duration)| {
                 let messages = messages.saturating_mul(times);
-                Quota { limit, class, messages, window: *window, algorithm: self.rule }
+                Quota { limit, class, messages, window: *window, algorithm: self.algorithm }
             };
             self.windows.iter().map(quota).collect()
         };
@@ -151,13 +186,13 @@ impl RateLimit {
     }
 
     fn problems(&self, start: &mut Start<'_>) {
-        let name = self.by.name();
+        let name = self.scope.constructor();
         for (at, (messages, window)) in self.windows.iter().enumerate() {
             if *messages == 0 {
-                start.problem(format!("{name} lets no message through: it must be at least 1 in {window:?}"));
+                start.problem(format!("{name} allows no messages; the limit must be at least 1 in {window:?}"));
             }
             if window.is_zero() {
-                start.problem(format!("{name} has a window without length: {messages} messages in what time?"));
+                start.problem(format!("{name} has an empty window for its {messages} messages"));
             }
             if self.windows.iter().take(at).any(|(_, other)| other == window) {
                 start.problem(format!("{name} has two limits for the same window of {window:?}"));
@@ -165,22 +200,22 @@ impl RateLimit {
         }
         if self.ceiling == 0 {
             start.problem(format!(
-                "{name} has `.ceiling(0)`, so exempt messages never pass; it is how often the limit they have"
+                "{name} has `.ceiling(0)`, so exempt messages never pass; it is the factor by which their limit is higher"
             ));
         }
-        if let By::Key(_) = self.by {
-            // Whether it concerns a type at all, only a message shows.
+        if let RateLimitScope::Key(_) = self.scope {
+            // Only a message shows whether the key applies to its type.
             return;
         }
-        let least = self.windows.iter().map(|(messages, _)| *messages).min().unwrap_or(0);
+        let lowest = self.windows.iter().map(|(messages, _)| *messages).min().unwrap_or(0);
         for (consumer, handler) in start.handlers() {
             if let HandlerRateLimit::Cost(cost) = handler.rate_limit
-                && cost > least
+                && cost > lowest
             {
                 let (message_type, method) = (handler.message_type, handler.method);
                 start.problem(format!(
-                    "`{message_type}` costs {cost} (handler `{method}` of `{consumer}`), and {name} never lets through \
-                     more than {least}"
+                    "`{message_type}` costs {cost} (handler `{method}` of `{consumer}`), but {name} allows only \
+                     {lowest}"
                 ));
             }
         }
@@ -193,14 +228,14 @@ impl Middleware for RateLimit {
             RateDecision::Passed => next.run(message).await,
             RateDecision::Refused { retry_after: Some(after) } => Err(Error::rate_limit(after)),
             RateDecision::Refused { retry_after: None } => Err(Error::rate_limit(Duration::ZERO)
-                .with_message("this message counts for more than is ever let through")
+                .with_message("this message costs more than the rate limit allows")
                 .with_retryable(false)),
         }
     }
 
     fn check(&self, start: &mut Start<'_>) {
         let number = start.next_limit();
-        // Set once: a limit that serves two applications keeps its number.
+        // The number is set once, so a limit that two applications share keeps it.
         self.quotas.get_or_init(|| self.numbered(number));
         self.problems(start);
     }
@@ -209,9 +244,9 @@ impl Middleware for RateLimit {
 impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimit")
-            .field("by", &self.by.name())
+            .field("scope", &self.scope.constructor())
             .field("windows", &self.windows)
-            .field("rule", &self.rule)
+            .field("algorithm", &self.algorithm)
             .field("ceiling", &self.ceiling)
             .finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use crate::error::{CloseCode, Error, one_line};
 use crate::manager::ConnectionManager;
 use crate::message::{Envelope, Input};
 use crate::metrics::Activity;
-use crate::middleware::{Arrived, Pipeline};
+use crate::middleware::{Pipeline, PipelineInput};
 use crate::panic::{Panic, catch_panic_sync};
 use crate::registry::Connection;
 
@@ -91,7 +91,7 @@ fn start<'s>(
         };
         let in_flight = InFlight { request, handler, message_type: message_type.clone() };
         let data = envelope.data.keep();
-        let arrived = Arrived { manager, connection, message_type, data, request, bytes, handler: found };
+        let arrived = PipelineInput { manager, connection, message_type, data, request, bytes, handler: found };
         return Dispatched::Started(chain.start(session, arrived), in_flight, kind);
     }
     let Some((number, handler)) = found else {

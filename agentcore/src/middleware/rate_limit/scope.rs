@@ -1,21 +1,21 @@
-//! Whose messages are counted together.
+//! The scope of a rate limit: which messages are counted together.
 
 use super::super::Incoming;
 use crate::backend::Subject;
 
-/// What a limit is kept per.
-pub(super) enum By {
+/// Selects the messages that a limit counts together.
+pub(super) enum RateLimitScope {
     Connection,
     User,
     Ip,
-    Key(Box<Key>),
+    Key(Box<KeyFn>),
 }
 
-type Key = dyn Fn(&Incoming<'_>) -> Option<String> + Send + Sync;
+type KeyFn = dyn Fn(&Incoming<'_>) -> Option<String> + Send + Sync;
 
-impl By {
-    /// As the application wrote it, for errors.
-    pub(super) fn name(&self) -> &'static str {
+impl RateLimitScope {
+    /// Returns the constructor that the application called, for error texts.
+    pub(super) fn constructor(&self) -> &'static str {
         match self {
             Self::Connection => "`RateLimit::per_connection`",
             Self::User => "`RateLimit::per_user`",
@@ -24,12 +24,12 @@ impl By {
         }
     }
 
-    /// Whose this message is; `None` when it is not counted.
+    /// Returns the subject that the message counts for, or `None` if it is not limited.
     pub(super) fn subject(&self, message: &Incoming<'_>) -> Option<Subject> {
         match self {
             Self::Connection => Some(Subject::Connection(message.connection_id())),
             Self::User => Some(Subject::User(message.user_id().clone())),
-            // Of a client without a known address, the user is the next best thing.
+            // A client without a known address is limited by its user instead.
             Self::Ip => Some(match message.ip() {
                 Some(ip) => Subject::Ip(ip),
                 None => Subject::User(message.user_id().clone()),
