@@ -19,9 +19,9 @@ pub(crate) struct Meter {
     series: ConsumerSeries,
 }
 
-/// A kind of message, or a kind of application code that runs.
+/// A kind of message or of application code that a [`Meter`] counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activity {
+pub(crate) enum Metered {
     /// A message for the handler with this index.
     Handler(usize),
     /// A message without a handler.
@@ -64,25 +64,25 @@ impl Meter {
     }
 
     /// Counts a received message.
-    pub(crate) fn received(&self, activity: Activity, bytes: usize) {
-        self.worker.received(self.index(activity), bytes);
+    pub(crate) fn received(&self, metered: Metered, bytes: usize) {
+        self.worker.received(self.index(metered), bytes);
     }
 
     /// Counts a run of a handler or a hook, whether it returned, panicked or was dropped.
-    pub(crate) fn handled(&self, activity: Activity, duration: Duration) {
-        self.worker.handled(self.index(activity), duration);
+    pub(crate) fn handled(&self, metered: Metered, duration: Duration) {
+        self.worker.handled(self.index(metered), duration);
     }
 
     /// Records that a poll of application code begins; the watchdog observes it until [`leave`](Self::leave).
-    pub(crate) fn enter(&self, activity: Activity) {
-        self.worker.enter(self.index(activity));
+    pub(crate) fn enter(&self, metered: Metered) {
+        self.worker.enter(self.index(metered));
     }
 
     /// Records that the poll has ended after `duration`.
-    pub(crate) fn leave(&self, activity: Activity, duration: Duration) {
+    pub(crate) fn leave(&self, metered: Metered, duration: Duration) {
         let poll = self.worker.leave();
         if duration > BLOCKING {
-            self.metrics.blocked(&self.worker, poll, self.index(activity), duration);
+            self.metrics.blocked(&self.worker, poll, self.index(metered), duration);
         }
     }
 
@@ -94,14 +94,14 @@ impl Meter {
         }
     }
 
-    fn index(&self, activity: Activity) -> SeriesIndex {
-        match activity {
-            Activity::Handler(index) => self.series.handler(index),
-            Activity::Unknown => self.series.unknown(),
-            Activity::Ping => self.series.ping(),
-            Activity::Renewal => self.series.renewal(),
-            Activity::Connect => self.series.connect(),
-            Activity::Disconnect => self.series.disconnect(),
+    fn index(&self, metered: Metered) -> SeriesIndex {
+        match metered {
+            Metered::Handler(index) => self.series.handler(index),
+            Metered::Unknown => self.series.unknown(),
+            Metered::Ping => self.series.ping(),
+            Metered::Renewal => self.series.renewal(),
+            Metered::Connect => self.series.connect(),
+            Metered::Disconnect => self.series.disconnect(),
         }
     }
 }

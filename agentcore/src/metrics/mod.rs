@@ -15,7 +15,7 @@ mod watchdog;
 mod worker;
 
 pub(crate) use labels::{ConsumerTypes, HandlerLabels, Labels};
-pub(crate) use meter::{Activity, Meter};
+pub(crate) use meter::{Meter, Metered};
 pub(crate) use node::{Metrics, RefusalReason};
 #[cfg(feature = "metrics")]
 pub(crate) use prometheus::{Format, NodeMetrics, OutboxMetrics};

@@ -27,8 +27,8 @@ fn the_counters_of_all_workers_are_summed() {
     for worker in [0, 1] {
         let meter = metrics.meter(worker, 0);
         meter.opened();
-        meter.received(Activity::Handler(0), 100);
-        meter.handled(Activity::Handler(0), Duration::from_millis(3));
+        meter.received(Metered::Handler(0), 100);
+        meter.handled(Metered::Handler(0), Duration::from_millis(3));
     }
     let text = text(&metrics);
     assert_line(&text, "agentcore_connections_opened_total 2");
@@ -45,8 +45,8 @@ fn the_counters_of_all_workers_are_summed() {
 fn a_message_type_named_unknown_counts_with_unknown_types() {
     let metrics = Arc::new(Metrics::new(labels(), 1, Supervisor::new()));
     let meter = metrics.meter(0, 0);
-    for activity in [Activity::Handler(1), Activity::Unknown, Activity::Handler(77)] {
-        meter.received(activity, 1);
+    for metered in [Metered::Handler(1), Metered::Unknown, Metered::Handler(77)] {
+        meter.received(metered, 1);
     }
     let sent = ["said", "error", "foreign", "other"].map(|name| (name.to_owned(), 2, 20)).to_vec();
     let outboxes = OutboxMetrics { sent, ..OutboxMetrics::default() };

@@ -184,10 +184,10 @@ impl TestResponse {
     #[track_caller]
     pub fn error(&self) -> ErrorResponse<'static> {
         #[derive(serde::Deserialize)]
-        struct ErrorBody {
+        struct TestErrorBody {
             error: ErrorResponse<'static>,
         }
-        match serde_json::from_slice::<ErrorBody>(&self.body) {
+        match serde_json::from_slice::<TestErrorBody>(&self.body) {
             Ok(body) => body.error,
             Err(error) => self.fail_expecting(&format!("an error of the application ({error})")),
         }

@@ -5,20 +5,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::metrics::{Activity, Meter};
+use crate::metrics::{Metered, Meter};
 use crate::panic::{Panic, poll_catching_panic};
 
 /// Measures one run of the application's code, from its first poll until it finishes or this is dropped.
 #[derive(Debug)]
 pub(crate) struct HandlerRun<'m> {
     meter: &'m Meter,
-    kind: Activity,
+    kind: Metered,
     started: Option<Instant>,
 }
 
 impl<'m> HandlerRun<'m> {
     /// Creates a run that has not begun.
-    pub(crate) fn new(meter: &'m Meter, kind: Activity) -> Self {
+    pub(crate) fn new(meter: &'m Meter, kind: Metered) -> Self {
         Self { meter, kind, started: None }
     }
 

@@ -12,7 +12,7 @@ use super::reader::MessageReader;
 use super::state::SessionState;
 use crate::error::CloseReason;
 use crate::manager::Admitted;
-use crate::metrics::Activity;
+use crate::metrics::Metered;
 use crate::registry::{Closing, Urgent};
 use crate::wire::close_frame;
 use crate::worker::HandlerRun;
@@ -105,7 +105,7 @@ async fn disconnect(state: &mut SessionState, reason: CloseReason, peer_close: &
         let _ = peer_close.poll(reader, cx);
         last_call.as_mut().poll(cx)
     };
-    let run = HandlerRun::new(connection.meter(), Activity::Disconnect);
+    let run = HandlerRun::new(connection.meter(), Metered::Disconnect);
     if let Err(mut error) = run_hook(manager, future, run, meanwhile).await {
         error.log_of(connection.id(), connection.user_id(), None, 0);
     }

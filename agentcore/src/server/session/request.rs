@@ -11,7 +11,7 @@ use crate::consumer::{HandlerFuture, ReplyTarget, Session};
 use crate::error::{CloseCode, Error, one_line};
 use crate::manager::ConnectionManager;
 use crate::message::{Envelope, Input};
-use crate::metrics::Activity;
+use crate::metrics::Metered;
 use crate::middleware::{Pipeline, PipelineInput};
 use crate::panic::{Panic, catch_panic_sync};
 use crate::registry::Connection;
@@ -29,8 +29,8 @@ pub(super) struct RequestCx<'s> {
 pub(super) enum Dispatched<'s> {
     /// It is answered already: a ping, or a message that was refused.
     Answered,
-    /// Its handler was started. The [`Activity`] is the label under which the metrics count the handler.
-    Started(HandlerFuture<'s>, InFlight, Activity),
+    /// Its handler was started. The [`Metered`] is the label under which the metrics count the handler.
+    Started(HandlerFuture<'s>, InFlight, Metered),
     /// It was refused with an error that ends the connection.
     Failed(Error),
 }
@@ -49,20 +49,20 @@ pub(super) fn dispatch<'s>(
     let envelope = match Envelope::parse(message) {
         Ok(envelope) => envelope,
         Err(error) => {
-            meter.received(Activity::Unknown, bytes);
+            meter.received(Metered::Unknown, bytes);
             return refuse(abuse, connection, error, None, None);
         }
     };
     let request = ReplyTarget { reference: envelope.reference, serial, codec: connection.codec() };
     if envelope.message_type == "ping" {
-        meter.received(Activity::Ping, bytes);
+        meter.received(Metered::Ping, bytes);
         send_pong(connection, request.reference);
         return abuse.count_ping(connection).map_or_else(Dispatched::Failed, |()| Dispatched::Answered);
     }
     if envelope.message_type == renewal::TYPE
         && let Some(renewal) = connection.access().renewal()
     {
-        meter.received(Activity::Renewal, bytes);
+        meter.received(Metered::Renewal, bytes);
         return match renewal::renew(cx.manager, connection, renewal, request, envelope.data) {
             Ok(()) => Dispatched::Answered,
             Err(error) => refuse(abuse, connection, error, request.reference, Some(renewal::TYPE)),
@@ -81,7 +81,7 @@ fn start<'s>(
 ) -> Dispatched<'s> {
     let RequestCx { session, chain, connection, manager } = cx;
     let found = session.find(&envelope.message_type);
-    let kind = found.map_or(Activity::Unknown, |(number, _)| Activity::Handler(number));
+    let kind = found.map_or(Metered::Unknown, |(number, _)| Metered::Handler(number));
     connection.meter().received(kind, bytes);
     if let Some(chain) = chain {
         let handler = found.map(|(_, handler)| handler);

@@ -15,7 +15,7 @@ use super::request::{Dispatched, RequestCx, dispatch};
 use super::state::{Arrival, SessionState};
 use crate::consumer::Reply;
 use crate::manager::ConnectionManager;
-use crate::metrics::Activity;
+use crate::metrics::Metered;
 use crate::registry::{Closing, Connection};
 use crate::worker::HandlerRun;
 
@@ -42,7 +42,7 @@ async fn connect(state: &mut SessionState) -> Result<(), SessionEnd> {
     }
     let Some(future) = session.connect() else { return Ok(()) };
     let meanwhile = attend(connection, ReadAhead::new(reader, abuse, connection));
-    match run_hook(manager, future, HandlerRun::new(connection.meter(), Activity::Connect), meanwhile).await {
+    match run_hook(manager, future, HandlerRun::new(connection.meter(), Metered::Connect), meanwhile).await {
         Ok(Reply(frame)) => {
             if let Some(frame) = frame {
                 send(connection, frame);
