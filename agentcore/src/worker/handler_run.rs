@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::metrics::{Metered, Meter};
+use crate::metrics::{Meter, Metered};
 use crate::panic::{Panic, poll_catching_panic};
 
 /// Measures one run of the application's code, from its first poll until it finishes or this is dropped.
