@@ -2,7 +2,7 @@
 
 use crate::consumer::{MessageEntry, Mount};
 use crate::message::Description;
-use crate::metrics::{ConsumerTypes, Labels, Named};
+use crate::metrics::{ConsumerTypes, HandlerLabels, Labels};
 use crate::schema::{Catalogue, Direction};
 
 /// Builds the catalogue of the messages that the mounted consumers receive and send.
@@ -44,7 +44,7 @@ pub(super) fn metric_labels(mounts: &[Mount], catalogue: &Catalogue) -> Labels {
             handlers: mount
                 .handlers
                 .iter()
-                .map(|handler| Named { message_type: handler.message_type, method: handler.method })
+                .map(|handler| HandlerLabels { message_type: handler.message_type, method: handler.method })
                 .collect(),
         })
         .collect();

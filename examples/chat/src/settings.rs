@@ -42,11 +42,11 @@ impl ChatSettings {
             tokens: env.get("CHAT_SECRET").and_then(|secret| {
                 let tokens = Tokens::new(&secret);
                 // The secret itself stays out of the terminal.
-                tokens.map_err(|error| env.refuse("CHAT_SECRET", "..", format!("better: {error}"))).ok()
+                tokens.map_err(|error| env.reject("CHAT_SECRET", "..", format!("better: {error}"))).ok()
             }),
             demo_tokens: env.flag("CHAT_DEMO_TOKENS", false),
             publish_key: env.get("CHAT_PUBLISH_KEY").and_then(|key| {
-                PublishKey::new(&key).map_err(|error| env.refuse("CHAT_PUBLISH_KEY", "..", error)).ok()
+                PublishKey::new(&key).map_err(|error| env.reject("CHAT_PUBLISH_KEY", "..", error)).ok()
             }),
         };
         env.finish(settings)
@@ -68,11 +68,11 @@ fn place(env: &mut Env<'_>) -> Place {
         match address {
             Ok(address) => return Place::Redis(Box::new(address)),
             // The URL itself stays out of the terminal: it may have a password.
-            Err(error) => env.refuse("REDIS_URL", "..", error),
+            Err(error) => env.reject("REDIS_URL", "..", error),
         }
     } else if db == ":memory:" && env.get("BACKEND_TYPE").is_some_and(|backend| backend.eq_ignore_ascii_case("redis")) {
         // Nodes with a store each would disagree on who may enter a private room.
-        env.refuse("CHAT_DB", &db, "a file that all nodes have, with BACKEND_TYPE=redis; or set CHAT_STORE=redis");
+        env.reject("CHAT_DB", &db, "a file that all nodes have, with BACKEND_TYPE=redis; or set CHAT_STORE=redis");
     }
     Place::Sqlite(db.into())
 }
