@@ -1,28 +1,32 @@
-//! The chat over WebSocket: each connection is one `Chat`, each message type one method.
+//! The chat over WebSocket: each connection is one [`Chat`], each message type one method.
 //!
-//! A method that returns a message answers with it. An error is answered too: `?` is all that it takes. What more than
-//! one method needs is in `rooms`.
+//! A method that returns a message replies with it, and an error that it returns is sent to the client. The rules about
+//! rooms are in `rooms`.
 
 use std::time::Duration;
 
 use agentcore::prelude::*;
 
 use crate::messages::{
-    CreateRoom, GetMessageHistory, Invite, Invited, MessageHistory, RoomCreated, RoomInfo, RoomJoined, RoomLeft,
-    RoomRef, RoomUsers, RoomsList, Said, Say, UserJoinedRoom, UserLeftRoom, UserTypingStart, UserTypingStop, Welcome,
-    Whisper, WhisperSent, Whispered,
+    ChatMessage, CreateRoom, GetMessageHistory, Invite, Invited, MessageHistory, PrivateMessage, PrivateMessageSent,
+    RoomCreated, RoomInfo, RoomJoined, RoomLeft, RoomRef, RoomUsers, RoomsList, SendChatMessage, SendPrivateMessage,
+    UserJoinedRoom, UserLeftRoom, UserTypingStart, UserTypingStop, Welcome,
 };
 use crate::names::{ChatUser, username};
-use crate::store::{Creation, Draft, Store};
+use crate::rooms;
+use crate::store::{Creation, NewMessage, Room, Store};
 
-/// So long the other nodes have to say whether a private message has arrived.
-const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
+/// How long the other nodes have to confirm the delivery of a private message.
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Messages of the history that a client receives on joining.
+const HISTORY_ON_JOIN: u32 = 50;
 
 #[consumer(
     path = "/ws/{user_id}",
     sends(
         Welcome,
-        Said,
+        ChatMessage,
         RoomJoined,
         RoomCreated,
         RoomInfo,
@@ -32,14 +36,14 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(500);
         UserTypingStart,
         UserTypingStop,
         Invited,
-        Whispered
+        PrivateMessage
     )
 )]
 pub(crate) struct Chat {
     #[path("user_id")]
     #[user]
     pub(crate) user: ChatUser,
-    /// The name that others see; known from `hello` on.
+    /// The name that others see; set by `connected`.
     pub(crate) username: String,
     #[state]
     pub(crate) store: Store,
@@ -48,46 +52,51 @@ pub(crate) struct Chat {
 #[consumer]
 impl Chat {
     #[on(connect)]
-    async fn hello(&mut self, cx: &Context<Self>) -> Result<()> {
+    async fn connected(&mut self, cx: &Context<Self>) -> Result<()> {
         self.username = username(&cx.identity()).unwrap_or_else(|| self.user.id().to_string());
         let (user_id, username) = (self.user.id().clone(), self.username.clone());
-        // Without a store there is no chat: who comes now is asked to come again.
-        let remembered = self.store.remember_user(user_id.as_str(), &username).await;
-        remembered.map_err(|error| Error::from(error).with_close(CloseCode::Again))?;
+        // The chat does not work without its store: the client is asked to reconnect later.
+        let saved = self.store.save_user(user_id.as_str(), &username).await;
+        saved.map_err(|error| Error::from(error).with_close(CloseCode::Again))?;
         let message = format!("Welcome to the chat, {username}!");
         cx.send(&Welcome { message, user_id, username, timestamp: Timestamp::now() }).await
     }
 
     #[on("chat_message")]
-    async fn say(&mut self, cx: &Context<Self>, Say { room, text }: Say) -> Result<()> {
+    async fn chat_message(&mut self, cx: &Context<Self>, request: SendChatMessage) -> Result<()> {
+        let SendChatMessage { room, text } = request;
         if !cx.is_in(&room) {
             return Err(Error::authorization("join the room first"));
         }
         let (user_id, username) = (self.user.id().to_string(), self.username.clone());
-        // Stored first: what anybody has seen is still there after a restart.
-        let message = self.store.append(Draft { room, user_id, username, text }).await?;
-        let said = Said::from(message);
-        cx.group(&said.room).send(&said).await
+        // Stored before it is sent: a message that anyone has seen survives a restart.
+        let stored = self.store.append_message(NewMessage { room, user_id, username, text }).await?;
+        let message = ChatMessage::from(stored);
+        cx.group(&message.room).send(&message).await
     }
 
     #[on("private_message")]
-    async fn whisper(&mut self, cx: &Context<Self>, Whisper { target_user_id, text }: Whisper) -> Result<WhisperSent> {
-        let (from_user_id, from_username) = (self.user.id().clone(), self.username.clone());
-        let whispered =
-            Whispered { from_user_id, from_username, to_user_id: target_user_id, text, timestamp: Timestamp::now() };
-        let sent = cx.user(&whispered.to_user_id).send_confirmed(&whispered, CONFIRMED_WITHIN).await?;
-        Ok(WhisperSent { delivered: sent.delivered, complete: sent.complete })
+    async fn private_message(&mut self, cx: &Context<Self>, request: SendPrivateMessage) -> Result<PrivateMessageSent> {
+        let message = PrivateMessage {
+            from_user_id: self.user.id().clone(),
+            from_username: self.username.clone(),
+            to_user_id: request.target_user_id,
+            text: request.text,
+            timestamp: Timestamp::now(),
+        };
+        let sent = cx.user(&message.to_user_id).send_confirmed(&message, CONFIRMATION_TIMEOUT).await?;
+        Ok(PrivateMessageSent { delivered: sent.delivered, complete: sent.complete })
     }
 
     #[on("join_room")]
     async fn join_room(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
-        let room = self.find_or_create(cx, &room).await?;
+        let room = rooms::find_or_create(&self.store, cx.manager(), self.user.id(), &room).await?;
         self.join(cx, room).await
     }
 
     #[on("create_room")]
     async fn create_room(&mut self, cx: &Context<Self>, CreateRoom { room_name, is_public }: CreateRoom) -> Result<()> {
-        match self.create(cx, &room_name, is_public).await? {
+        match rooms::create(&self.store, cx.manager(), self.user.id(), &room_name, is_public).await? {
             Creation::Exists(room) => self.join(cx, room).await,
             Creation::Created(room) => {
                 self.enter(cx, &room.name).await?;
@@ -98,7 +107,7 @@ impl Chat {
 
     #[on("leave_room")]
     async fn leave_room(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<RoomLeft> {
-        // The others hear what was said at `join_present`.
+        // The others receive the `UserLeftRoom` that `enter` has registered.
         if cx.leave(&room).await? {
             Ok(RoomLeft { room })
         } else {
@@ -108,15 +117,15 @@ impl Chat {
 
     #[on("invite")]
     async fn invite(&mut self, cx: &Context<Self>, Invite { room, user_id }: Invite) -> Result<Invited> {
-        self.must_be_private(&room).await?;
-        // Admitted first: who follows the invitation at once is let in.
+        rooms::check_may_invite(&self.store, &room, self.user.id()).await?;
+        // Admitted before the invitation is sent, so that the user can join as soon as it arrives.
         self.store.admit(&room, &user_id).await?;
         let invited = Invited { room, from_user_id: self.user.id().clone() };
         cx.user(user_id).send(&invited).await?;
         Ok(invited)
     }
 
-    // Everybody who types sends these all the time, and no one is harmed when one is lost.
+    // Typing clients send these messages often, and a lost one does no harm.
 
     #[on("typing_start", rate_limit = exempt)]
     async fn typing_start(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
@@ -124,8 +133,8 @@ impl Chat {
             return Ok(());
         }
         let (user_id, username) = (self.user.id().clone(), self.username.clone());
-        let typing = UserTypingStart { room, user_id, username };
-        cx.group(&typing.room).except_user(self.user.id()).send(&typing).await
+        let started = UserTypingStart { room, user_id, username };
+        cx.group(&started.room).except_user(self.user.id()).send(&started).await
     }
 
     #[on("typing_stop", rate_limit = exempt)]
@@ -140,23 +149,49 @@ impl Chat {
 
     #[on("list_rooms", rate_limit = exempt)]
     async fn list_rooms(&mut self, cx: &Context<Self>) -> Result<RoomsList> {
-        self.visible_rooms(cx.manager()).await
+        rooms::list_rooms(&self.store, cx.manager(), self.user.id()).await
     }
 
     #[on("get_room_users", rate_limit = exempt)]
     async fn get_room_users(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<RoomUsers> {
-        self.may_look_into(&room).await?;
-        self.users_of(cx.manager(), room).await
+        rooms::check_may_read(&self.store, &room, self.user.id()).await?;
+        rooms::list_users(&self.store, cx.manager(), room).await
     }
 
     #[on("get_message_history", rate_limit = exempt)]
-    async fn get_message_history(&mut self, asked: GetMessageHistory) -> Result<MessageHistory> {
-        let GetMessageHistory { room, limit, after } = asked;
-        self.may_look_into(&room).await?;
+    async fn get_message_history(&mut self, request: GetMessageHistory) -> Result<MessageHistory> {
+        let GetMessageHistory { room, limit, after } = request;
+        rooms::check_may_read(&self.store, &room, self.user.id()).await?;
         let messages = match after {
-            Some(id) => self.store.after(&room, &id, limit).await?,
-            None => self.store.recent(&room, limit).await?,
+            Some(id) => self.store.messages_after(&room, &id, limit).await?,
+            None => self.store.recent_messages(&room, limit).await?,
         };
-        Ok(MessageHistory { room, messages: messages.into_iter().map(Said::from).collect() })
+        Ok(MessageHistory { room, messages: messages.into_iter().map(ChatMessage::from).collect() })
+    }
+}
+
+impl Chat {
+    /// Joins a room and replies; then sends the room's details and its recent messages.
+    async fn join(&self, cx: &Context<Self>, room: Room) -> Result<()> {
+        rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
+        self.enter(cx, &room.name).await?;
+        cx.reply(&RoomJoined { room: room.name.clone(), is_public: room.is_public }).await?;
+        let user_count = cx.manager().present_count(&room.name).await?;
+        let Room { name, created_by, is_public, .. } = room;
+        cx.send(&RoomInfo { room: name.clone(), user_count, created_by, is_public }).await?;
+        // Read after joining: a message of this moment may arrive twice, but none is missing.
+        let messages = self.store.recent_messages(&name, HISTORY_ON_JOIN).await?;
+        let messages = messages.into_iter().map(ChatMessage::from).collect();
+        cx.send(&MessageHistory { room: name, messages }).await
+    }
+
+    /// Adds the connection to the room's group. The others are notified of the user's first connection in the room and
+    /// of the end of the last one.
+    async fn enter(&self, cx: &Context<Self>, room: &str) -> Result<()> {
+        let (room, user_id, username) = (room.to_owned(), self.user.id().clone(), self.username.clone());
+        let left = UserLeftRoom { room: room.clone(), user_id: user_id.clone(), username: username.clone() };
+        let joined = UserJoinedRoom { room, user_id, username, timestamp: Timestamp::now() };
+        cx.join_present(&joined.room, &joined, &left).await?;
+        Ok(())
     }
 }

@@ -1,17 +1,17 @@
-//! What clients are told when the store does not do as asked.
+//! Conversion of the store's errors into errors for clients.
 
 use agentcore::Error;
 use agentcore::error::ErrorCategory;
 
 use crate::store::StoreError;
 
-/// With this, `?` turns a store's error into an answer; its cause goes to the log.
+/// Lets `?` turn a store's error into an error for the client; the cause goes to the log only.
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let (text, is_retryable) = (error.to_string(), error.is_retryable());
         match error {
             StoreError::NoSuchRoom(room) => no_such_room(&room),
-            // Only the start opens a store; it tells this on the terminal.
+            // A store is opened only at the start, which prints this error on the terminal.
             StoreError::Open { source, .. } => {
                 Self::new(ErrorCategory::System, "CANNOT_START", text).with_source(source)
             }
@@ -23,7 +23,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// The room that was asked for is not there.
+/// Returns the error for a request that names an unknown room.
 pub(crate) fn no_such_room(room: &str) -> Error {
     Error::new(ErrorCategory::Validation, "NO_SUCH_ROOM", format!("there is no room `{room}`"))
 }

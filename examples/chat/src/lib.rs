@@ -1,7 +1,7 @@
 //! A chat: rooms, private messages, history, and a page to use it with.
 //!
-//! `cargo run --release -p chat`, then open <http://127.0.0.1:8000> in two windows. Read on in `consumer`, which says
-//! what happens to a message; `messages` are the messages themselves.
+//! Run `cargo run --release -p chat` and open <http://127.0.0.1:8000> in two windows. Start reading in `consumer`, which
+//! handles the messages that `messages` defines.
 
 mod auth;
 mod consumer;
@@ -22,16 +22,16 @@ use consumer::Chat;
 use http::{demo_tokens, page, publish, rest};
 use settings::ChatSettings;
 
-/// The whole application, on the settings of the environment or `.env`.
+/// Builds the application from the settings of the environment or `.env`.
 ///
 /// # Errors
-/// Bad settings, a line each; a store that cannot be opened.
+/// Invalid settings, one line each; a store that cannot be opened.
 pub async fn from_env() -> Result<AgentCore> {
     let settings = ChatSettings::load()?;
     application(AgentCore::from_env()?, settings).await
 }
 
-/// The whole application, on the settings of its server and its own.
+/// Builds the application from a server and the chat's own settings.
 async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore> {
     let store = settings.store.open().await?;
     let chain = Chain::new()
@@ -49,15 +49,17 @@ async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore
         Some(key) => app.state(key).routes(publish::routes()),
         None => app,
     };
-    Ok(with_users(app, settings))
+    Ok(with_authentication(app, settings))
 }
 
-/// Who the users are: those whose tokens say so or, without a secret, whoever they say they are.
-fn with_users(app: AgentCore, settings: ChatSettings) -> AgentCore {
+/// Requires a token of every user; without a secret, any client may be any user.
+fn with_authentication(app: AgentCore, settings: ChatSettings) -> AgentCore {
     let Some(tokens) = settings.tokens else {
-        tracing::warn!("open mode: whoever opens /ws/alice is alice; this is for trying out. CHAT_SECRET ends it");
+        tracing::warn!(
+            "open mode: any client that opens /ws/alice is alice. This is for trying out; set CHAT_SECRET to require tokens"
+        );
         if settings.demo_tokens {
-            tracing::warn!("CHAT_DEMO_TOKENS does nothing without CHAT_SECRET: there are no tokens to hand out");
+            tracing::warn!("CHAT_DEMO_TOKENS has no effect without CHAT_SECRET");
         }
         return app;
     };
@@ -65,6 +67,6 @@ fn with_users(app: AgentCore, settings: ChatSettings) -> AgentCore {
     if !settings.demo_tokens {
         return app;
     }
-    tracing::warn!("CHAT_DEMO_TOKENS: /api/token makes anybody whoever they ask to be; this is for trying out");
+    tracing::warn!("CHAT_DEMO_TOKENS: /api/token gives anyone a token for any user. This is for trying out");
     app.state(tokens).routes(demo_tokens::routes())
 }

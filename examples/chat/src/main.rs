@@ -1,8 +1,8 @@
-//! The program: the chat of `lib.rs`, on the settings of the environment.
+//! Runs the chat of `lib.rs` with the settings of the environment.
 
 use agentcore::Result;
 
-// A message is a few short-lived allocations on each of many threads.
+// Messages are short-lived allocations on many threads, which this allocator handles well.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

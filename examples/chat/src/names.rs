@@ -1,4 +1,4 @@
-//! How users and rooms may be called. Both rules are stricter than the framework's.
+//! Rules for the names of users and rooms; both are stricter than the framework's.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use agentcore::{Identity, UserId};
 
 /// The user of a connection: 1 to 64 ASCII letters, digits, `_`, `-` and `.`.
 ///
-/// It is parsed from the path, so whoever has another name is refused before there is a connection.
+/// It is parsed from the path, so a client with another name is refused before the upgrade.
 #[derive(Clone, Debug)]
 pub(crate) struct ChatUser(UserId);
 
@@ -34,7 +34,7 @@ impl AsUserId for ChatUser {
     }
 }
 
-/// Checks the characters of a user's id; how many there may be stands in the messages.
+/// Checks the characters of a user's id; the messages check its length.
 pub(crate) fn user_name(name: &str) -> Result<(), &'static str> {
     if name.chars().all(is_name_character) {
         Ok(())
@@ -43,14 +43,14 @@ pub(crate) fn user_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The name that others see, if the user's token has one that can be shown in a line.
+/// Returns the name in the user's token, if it has one that can be shown on one line.
 pub(crate) fn username(identity: &Identity) -> Option<String> {
     let name: String = identity.claim("name")?;
-    let is_shown = !name.trim().is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
-    is_shown.then_some(name)
+    let can_be_shown = !name.trim().is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
+    can_be_shown.then_some(name)
 }
 
-/// Checks the characters of a room's name; how many there may be stands in the messages.
+/// Checks the characters of a room's name; the messages check its length.
 pub(crate) fn room_name(name: &str) -> Result<(), &'static str> {
     if !name.chars().all(|c| c == ' ' || is_name_character(c)) {
         return Err("must consist of ASCII letters, digits, spaces, `_`, `-` and `.`");
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_has_letters_digits_and_three_signs() {
+    fn a_user_id_has_letters_digits_and_three_special_characters() {
         for good in ["a", "alice", "Alice_B-2.c", &"x".repeat(64)] {
             assert_eq!(good.parse::<ChatUser>().map(|user| user.id().to_string()), Ok(good.to_owned()));
         }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_may_have_spaces_inside() {
+    fn a_room_name_has_spaces_only_inside() {
         for good in ["lobby", "Tea room", "v1.2_x-y", "a  b"] {
             assert_eq!(room_name(good), Ok(()), "{good:?}");
         }

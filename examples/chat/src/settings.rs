@@ -1,48 +1,47 @@
-//! The chat's own settings; those of the server are the framework's (`HOST`, `PORT`, ..).
+//! The chat's own settings. The framework reads those of the server (`HOST`, `PORT`, ..).
 
 use std::time::Duration;
 
 use agentcore::settings::RedisUrl;
 use agentcore::{Env, Result};
 
-use crate::auth::Tokens;
-use crate::http::publish::PublishKey;
-use crate::store::{Place, redis};
+use crate::auth::{PublishKey, Tokens};
+use crate::store::{RedisAddress, StoreLocation};
 
-/// What can be set through the environment or `.env`.
+/// Settings from the environment or `.env`.
 pub(crate) struct ChatSettings {
-    /// `CHAT_STORE` (`sqlite`): in the file `CHAT_DB` (`chat.db`), or in Redis, where `REDIS_URL` and
-    /// `REDIS_CHANNEL_PREFIX` say.
-    pub(crate) store: Place,
-    /// `CHAT_RATE_MESSAGES` (30) in `CHAT_RATE_SECONDS` (60): how much a user may send.
+    /// `CHAT_STORE` (`sqlite`): the file `CHAT_DB` (`chat.db`), or Redis with `REDIS_URL` and `REDIS_CHANNEL_PREFIX`.
+    pub(crate) store: StoreLocation,
+    /// `CHAT_RATE_MESSAGES` (30): messages that a user may send in the window.
     pub(crate) rate_messages: u32,
+    /// `CHAT_RATE_SECONDS` (60): length of the window.
     pub(crate) rate_window: Duration,
-    /// `CHAT_SECRET` (none): with it users need a token; without it, everybody is who they say they are.
+    /// `CHAT_SECRET` (none): users need a token that is signed with it; without it, any client may be any user.
     pub(crate) tokens: Option<Tokens>,
-    /// `CHAT_DEMO_TOKENS` (off): whoever asks for a token gets it.
+    /// `CHAT_DEMO_TOKENS` (false): anyone can get a token for any user.
     pub(crate) demo_tokens: bool,
-    /// `CHAT_PUBLISH_KEY` (none): with it, other programs may send messages to those who are connected.
+    /// `CHAT_PUBLISH_KEY` (none): other programs that have it may send messages to connected clients.
     pub(crate) publish_key: Option<PublishKey>,
 }
 
 impl ChatSettings {
-    /// Reads them.
+    /// Reads the settings.
     ///
     /// # Errors
-    /// All that are bad, a line each.
+    /// All invalid settings, one line each.
     pub(crate) fn load() -> Result<Self> {
         Self::read(Env::load()?)
     }
 
     fn read(mut env: Env<'_>) -> Result<Self> {
         let settings = Self {
-            store: place(&mut env),
+            store: store_location(&mut env),
             rate_messages: env.number("CHAT_RATE_MESSAGES", 30, 1, 100_000),
             rate_window: env.seconds("CHAT_RATE_SECONDS", Duration::from_secs(60), 1, 86_400),
             tokens: env.get("CHAT_SECRET").and_then(|secret| {
                 let tokens = Tokens::new(&secret);
-                // The secret itself stays out of the terminal.
-                tokens.map_err(|error| env.reject("CHAT_SECRET", "..", format!("better: {error}"))).ok()
+                // The error must not print the secret.
+                tokens.map_err(|error| env.reject("CHAT_SECRET", "..", format!("stronger: {error}"))).ok()
             }),
             demo_tokens: env.flag("CHAT_DEMO_TOKENS", false),
             publish_key: env.get("CHAT_PUBLISH_KEY").and_then(|key| {
@@ -52,29 +51,33 @@ impl ChatSettings {
         env.finish(settings)
     }
 
-    /// How many times the limit the exempt messages have: typing and lists are free, a flood of them is not. About 1,000
-    /// in the same time, which no page comes near.
+    /// Returns the limit of exempt messages, as a multiple of the rate limit. It allows about 1,000 messages in the window,
+    /// far more than a page sends, and stops a flood.
     pub(crate) fn exempt_ceiling(&self) -> u32 {
         (1000 / self.rate_messages).max(10)
     }
 }
 
-fn place(env: &mut Env<'_>) -> Place {
+fn store_location(env: &mut Env<'_>) -> StoreLocation {
     let db = env.get("CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
     if env.one_of("CHAT_STORE", false, &[("sqlite", false), ("redis", true)]) {
         let url = env.get("REDIS_URL").map_or_else(|| Ok(RedisUrl::default()), |url| url.parse());
         let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
-        let address = url.map_err(|error| error.to_string()).and_then(|url| redis::Address::new(&url, &prefix));
+        let address = url.map_err(|error| error.to_string()).and_then(|url| RedisAddress::new(&url, &prefix));
         match address {
-            Ok(address) => return Place::Redis(Box::new(address)),
-            // The URL itself stays out of the terminal: it may have a password.
+            Ok(address) => return StoreLocation::Redis(Box::new(address)),
+            // The error must not print the URL, which may have a password.
             Err(error) => env.reject("REDIS_URL", "..", error),
         }
     } else if db == ":memory:" && env.get("BACKEND_TYPE").is_some_and(|backend| backend.eq_ignore_ascii_case("redis")) {
-        // Nodes with a store each would disagree on who may enter a private room.
-        env.reject("CHAT_DB", &db, "a file that all nodes have, with BACKEND_TYPE=redis; or set CHAT_STORE=redis");
+        // Nodes with separate stores would disagree on who may enter a private room.
+        env.reject(
+            "CHAT_DB",
+            &db,
+            "a file that all nodes share, because BACKEND_TYPE is redis; or set CHAT_STORE=redis",
+        );
     }
-    Place::Sqlite(db.into())
+    StoreLocation::Sqlite(db.into())
 }
 
 #[cfg(test)]
@@ -87,19 +90,19 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_share_a_backend_share_a_store() {
+    fn nodes_that_share_a_backend_must_share_a_store() {
         let backend = ("BACKEND_TYPE", "redis");
         let refused = read(&[backend, ("CHAT_DB", ":memory:")]).err().unwrap_or_default();
-        assert!(refused.contains("CHAT_DB=\":memory:\": must be a file that all nodes have"), "{refused}");
-        for good in [&[backend][..], &[backend, ("CHAT_DB", "a.db")], &[("CHAT_DB", ":memory:")]] {
-            assert!(matches!(read(good), Ok(ChatSettings { store: Place::Sqlite(_), .. })), "{good:?}");
+        assert!(refused.contains("CHAT_DB=\":memory:\": must be a file that all nodes share"), "{refused}");
+        for valid in [&[backend][..], &[backend, ("CHAT_DB", "a.db")], &[("CHAT_DB", ":memory:")]] {
+            assert!(matches!(read(valid), Ok(ChatSettings { store: StoreLocation::Sqlite(_), .. })), "{valid:?}");
         }
         let in_redis = read(&[backend, ("CHAT_STORE", "redis"), ("CHAT_DB", ":memory:")]);
-        assert!(matches!(in_redis, Ok(ChatSettings { store: Place::Redis(_), .. })));
+        assert!(matches!(in_redis, Ok(ChatSettings { store: StoreLocation::Redis(_), .. })));
     }
 
     #[test]
-    fn a_url_is_refused_without_its_password() {
+    fn an_invalid_url_is_refused_and_its_password_is_not_shown() {
         let url = ("REDIS_URL", "http://ada:hunter2@localhost");
         let refused = read(&[("CHAT_STORE", "redis"), url]).err().unwrap_or_default();
         assert!(refused.contains("REDIS_URL=\"..\": must be redis://["), "{refused}");

@@ -1,5 +1,7 @@
-//! Who a client is.
+//! Who a client is, and whether another program may publish.
 
+mod publish_key;
 mod tokens;
 
-pub(crate) use tokens::{LIFETIME, Tokens};
+pub(crate) use publish_key::PublishKey;
+pub(crate) use tokens::{TOKEN_LIFETIME, Tokens};

@@ -1,4 +1,4 @@
-//! Tokens say who one is, signed with a secret that only the server knows.
+//! Tokens that prove who a user is, signed with a secret of the server.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,19 +8,19 @@ use agentcore::axum::http::request::Parts;
 use agentcore::{Authenticator, Identity, Internal, Result, UserId, message};
 use jsonwebtoken::{EncodingKey, Header, encode};
 
-/// How long a token is good for.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
+/// Lifetime of an issued token.
+pub(crate) const TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// Reads tokens, and makes them for trying out; a cheap clone.
+/// Verifies tokens, and issues them for trying out; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Tokens(Arc<Inner>);
+pub(crate) struct Tokens(Arc<Keys>);
 
-struct Inner {
-    reader: JwtAuthenticator,
-    key: EncodingKey,
+struct Keys {
+    verifier: JwtAuthenticator,
+    signing_key: EncodingKey,
 }
 
-/// What a token says. A login of one's own may add `name`: what others see instead of the id.
+/// The claims of an issued token. A token of another issuer may also have `name`, which others see instead of the id.
 #[message]
 struct Claims {
     sub: UserId,
@@ -28,31 +28,31 @@ struct Claims {
 }
 
 impl Tokens {
-    /// Tokens of this secret.
+    /// Prepares the keys of this secret.
     ///
     /// # Errors
-    /// When the secret could be guessed.
+    /// If the secret is so short that it could be guessed.
     pub(crate) fn new(secret: &str) -> Result<Self> {
-        // Made and read by the same clock: an hour is an hour.
-        let reader = JwtAuthenticator::hs256(secret)?.leeway(Duration::ZERO);
-        Ok(Self(Arc::new(Inner { reader, key: EncodingKey::from_secret(secret.as_bytes()) })))
+        // The same clock issues and verifies, so expiry needs no leeway.
+        let verifier = JwtAuthenticator::hs256(secret)?.leeway(Duration::ZERO);
+        Ok(Self(Arc::new(Keys { verifier, signing_key: EncodingKey::from_secret(secret.as_bytes()) })))
     }
 
-    /// A token for this user: whoever gets it is the user.
+    /// Issues a token for this user.
     pub(crate) fn issue(&self, user: &UserId) -> Result<String> {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).internal()?;
-        let claims = Claims { sub: user.clone(), exp: (since_1970 + LIFETIME).as_secs() };
-        encode(&Header::default(), &claims, &self.0.key).internal()
+        let claims = Claims { sub: user.clone(), exp: (since_1970 + TOKEN_LIFETIME).as_secs() };
+        encode(&Header::default(), &claims, &self.0.signing_key).internal()
     }
 }
 
-/// The framework asks this before each upgrade, and again when a client sends a fresh token.
+/// The framework calls this before each upgrade, and again when a client sends a new token.
 impl Authenticator for Tokens {
     async fn authenticate(&self, request: &Parts) -> Result<Identity> {
-        self.0.reader.authenticate(request).await
+        self.0.verifier.authenticate(request).await
     }
 
     async fn refresh(&self, identity: &Identity, token: &str) -> Result<Identity> {
-        self.0.reader.refresh(identity, token).await
+        self.0.verifier.refresh(identity, token).await
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens for everybody: for trying out how a chat with tokens works, and for nothing else.
+//! `GET /api/token`: issues a token for any user to anyone, to try out a chat that requires tokens.
 
 use std::collections::HashMap;
 
@@ -12,34 +12,38 @@ use agentcore::error::ErrorDetail;
 use agentcore::prelude::*;
 
 use super::headers;
-use crate::auth::{LIFETIME, Tokens};
+use crate::auth::{TOKEN_LIFETIME, Tokens};
 use crate::names::ChatUser;
 
-/// The route that hands out tokens.
 pub(crate) fn routes() -> Router {
-    Router::new().route("/api/token", get(token)).layer(map_response(unkept)).layer(map_response(headers::secure))
+    Router::new()
+        .route("/api/token", get(token))
+        .layer(map_response(forbid_caching))
+        .layer(map_response(headers::add_security_headers))
 }
 
-/// Who one is from now on.
 #[message]
-struct Issued {
+struct IssuedToken {
     token: String,
     user_id: UserId,
     expires_at: Timestamp,
 }
 
-async fn token(State(tokens): State<Tokens>, Query(query): Query<HashMap<String, String>>) -> Result<Json<Issued>> {
+async fn token(
+    State(tokens): State<Tokens>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Json<IssuedToken>> {
     let user: ChatUser = query.get("user_id").map_or("", String::as_str).parse().map_err(|rule: &str| {
         let details =
             vec![ErrorDetail { field: "user_id".to_owned(), rule: "user_id".into(), message: rule.to_owned() }];
         Error::validation(format!("`user_id` {rule}")).with_details(details)
     })?;
     let user_id = user.id().clone();
-    Ok(Json(Issued { token: tokens.issue(&user_id)?, user_id, expires_at: Timestamp::now().after(LIFETIME) }))
+    let expires_at = Timestamp::now().after(TOKEN_LIFETIME);
+    Ok(Json(IssuedToken { token: tokens.issue(&user_id)?, user_id, expires_at }))
 }
 
-/// A token is nothing for a cache.
-async fn unkept(mut response: Response) -> Response {
+async fn forbid_caching(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -1,4 +1,4 @@
-//! HTTP routes beside the WebSocket.
+//! HTTP routes beside the WebSocket: the page, REST endpoints, publishing, and demo tokens.
 
 pub(crate) mod demo_tokens;
 mod headers;

@@ -1,4 +1,4 @@
-//! The page: plain files, compiled into the program.
+//! The page at `/`: static files, compiled into the program.
 
 use agentcore::axum::Router;
 use agentcore::axum::http::header::CONTENT_TYPE;
@@ -12,6 +12,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The path, content type and content of each file.
 const FILES: [(&str, &str, &str); 19] = [
     ("/", HTML, include_str!("../../static/index.html")),
     ("/chat.css", CSS, include_str!("../../static/chat.css")),
@@ -34,10 +35,10 @@ const FILES: [(&str, &str, &str); 19] = [
     ("/view.js", SCRIPT, include_str!("../../static/view.js")),
 ];
 
-/// A route for each file.
+/// Returns a route for each file.
 pub(crate) fn routes() -> Router {
     let serve = |router: Router, (path, content_type, text)| {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, content_type)], text) }))
     };
-    FILES.into_iter().fold(Router::new(), serve).layer(map_response(headers::secure))
+    FILES.into_iter().fold(Router::new(), serve).layer(map_response(headers::add_security_headers))
 }

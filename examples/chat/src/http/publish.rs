@@ -1,14 +1,12 @@
-//! `POST /api/publish`: another program sends a message to those who are connected, with a key.
+//! `POST /api/publish`: another program sends a message to connected clients.
 //!
-//! The message is handed over as it is and kept nowhere; its type may be one that this program does not know.
+//! The message is passed on unchanged and not stored. Its type may be unknown to this program.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use agentcore::axum::body::Bytes;
 use agentcore::axum::extract::DefaultBodyLimit;
 use agentcore::axum::extract::rejection::BytesRejection;
-use agentcore::axum::http::header::AUTHORIZATION;
 use agentcore::axum::http::{HeaderMap, StatusCode};
 use agentcore::axum::middleware::map_response;
 use agentcore::axum::routing::post;
@@ -16,53 +14,25 @@ use agentcore::axum::{Json, Router};
 use agentcore::prelude::*;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use subtle::ConstantTimeEq;
 
 use super::headers;
+use crate::auth::PublishKey;
 use crate::names::{ChatUser, room_name};
 
-/// The longest body, in bytes: some lines for people, no files.
+/// Maximum length of a body, in bytes: enough for text messages.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The shortest key, in bytes.
-const MIN_KEY: usize = 32;
-
-/// Who knows it may publish; a cheap clone.
-#[derive(Clone)]
-pub(crate) struct PublishKey(Arc<str>);
-
-impl PublishKey {
-    /// # Errors
-    /// What is wrong with a key that could be guessed, without the key.
-    pub(crate) fn new(key: &str) -> Result<Self, String> {
-        // Others cannot be written into the header.
-        if key.len() < MIN_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(format!("{MIN_KEY} or more visible ASCII characters, such as those of `openssl rand -hex 32`"));
-        }
-        Ok(Self(key.into()))
-    }
-
-    /// Whether a request shows this key; how long that takes says nothing of how much of it was right.
-    fn is_shown_in(&self, headers: &HeaderMap) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
-        // The scheme's name is case-insensitive (RFC 9110 11.1).
-        shown.is_some_and(|(scheme, key)| {
-            scheme.eq_ignore_ascii_case("bearer") && key.trim().as_bytes().ct_eq(self.0.as_bytes()).into()
-        })
-    }
-}
-
-/// The route for those who have the key; the key is a state of the application.
+/// Returns the route; the application must have a [`PublishKey`] as its state.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/api/publish", post(publish))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(map_response(headers::secure))
+        .layer(map_response(headers::add_security_headers))
 }
 
-/// The message is on its way to everybody it is for; nobody may be there to get it.
+/// The message is on its way; this does not say that any client is there to receive it.
 #[message]
-struct HandedOver {
+struct Accepted {
     ok: bool,
 }
 
@@ -71,37 +41,37 @@ async fn publish(
     State(manager): State<ConnectionManager>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<HandedOver>)> {
-    if !key.is_shown_in(&headers) {
+) -> Result<(StatusCode, Json<Accepted>)> {
+    if !key.matches(&headers) {
         return Err(Error::authentication("`Authorization: Bearer <key>` must have the key of CHAT_PUBLISH_KEY"));
     }
-    let body = body.map_err(|refused| Error::validation(refused.body_text()).with_status(refused.status()))?;
-    let Publication { to, message_type, data } = Publication::read(&body)?;
+    let body = body.map_err(|rejection| Error::validation(rejection.body_text()).with_status(rejection.status()))?;
+    let Publication { to, message_type, data } = Publication::parse(&body)?;
     let to = match to {
-        Audience::Group(room) => manager.group(room),
-        Audience::User(user) => manager.user(user),
-        Audience::Everyone => manager.everyone(),
+        Recipient::Group(room) => manager.group(room),
+        Recipient::User(user) => manager.user(user),
+        Recipient::Everyone => manager.everyone(),
     };
     to.send_raw(&message_type, &data).await?;
-    Ok((StatusCode::ACCEPTED, Json(HandedOver { ok: true })))
+    Ok((StatusCode::ACCEPTED, Json(Accepted { ok: true })))
 }
 
-/// A body that can be sent, as far as the chat's rules go; those for types are the framework's.
+/// A body that keeps the chat's rules. The framework checks the message type when it is sent.
 struct Publication {
-    to: Audience,
+    to: Recipient,
     message_type: String,
     data: Box<RawValue>,
 }
 
-enum Audience {
+enum Recipient {
     Group(String),
     User(UserId),
     Everyone,
 }
 
 impl Publication {
-    fn read(body: &[u8]) -> Result<Self> {
-        // The data are passed on as they are: a number that no type of this program holds stays what it is.
+    fn parse(body: &[u8]) -> Result<Self> {
+        // Raw values keep the data as it is, including numbers that no Rust type can hold.
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(|error| {
             Error::invalid_field(
                 "",
@@ -113,25 +83,21 @@ impl Publication {
             |name: &str| fields.remove(name).ok_or_else(|| Error::invalid_field(name, "required", "is missing"));
         let (to, message_type, data) = (take("to")?, take("type")?, take("data")?);
         if let Some(other) = fields.keys().next() {
-            return Err(Error::invalid_field(
-                other,
-                "unknown",
-                "is no field of this: they are `to`, `type` and `data`",
-            ));
+            return Err(Error::invalid_field(other, "unknown", "is unknown: the fields are `to`, `type` and `data`"));
         }
         let message_type = serde_json::from_str(message_type.get());
-        let message_type = message_type.map_err(|_other| Error::invalid_field("type", "type", "must be a text"))?;
-        Ok(Self { to: Audience::read(to.get())?, message_type, data })
+        let message_type = message_type.map_err(|_| Error::invalid_field("type", "type", "must be a string"))?;
+        Ok(Self { to: Recipient::parse(to.get())?, message_type, data })
     }
 }
 
-impl Audience {
-    fn read(to: &str) -> Result<Self> {
-        let form = || {
+impl Recipient {
+    fn parse(to: &str) -> Result<Self> {
+        let malformed = || {
             let forms = r#"must be {"group": "lobby"}, {"user": "alice"} or "everyone""#;
             Error::invalid_field("to", "form", forms)
         };
-        let to: Value = serde_json::from_str(to).map_err(|_too_deep| form())?;
+        let to: Value = serde_json::from_str(to).map_err(|_nested_too_deep| malformed())?;
         if to == "everyone" {
             return Ok(Self::Everyone);
         }
@@ -150,7 +116,7 @@ impl Audience {
                     name.parse().map_err(|rule: &str| Error::invalid_field("to.user", "name", rule))?;
                 Ok(Self::User(user.id().clone()))
             }
-            _ => Err(form()),
+            _ => Err(malformed()),
         }
     }
 }

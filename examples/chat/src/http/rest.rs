@@ -1,4 +1,4 @@
-//! The chat over HTTP: the history of a room, and how the server does.
+//! REST endpoints: the history of a room, and the status of this node.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,22 +18,26 @@ use agentcore::tokio::sync::Semaphore;
 use super::headers;
 use crate::auth::Tokens;
 use crate::errors::no_such_room;
-use crate::messages::Said;
+use crate::messages::ChatMessage;
 use crate::store::Store;
 
-/// The routes under `/api`.
+/// Maximum number of histories that are read at the same time. A page of 1,000 messages takes some megabytes, and many
+/// of them at once must not delay the chat.
+static HISTORY_READS: Semaphore = Semaphore::const_new(16);
+
+/// Returns the routes under `/api`.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/api/rooms/{room}/messages", get(messages))
         .route("/api/status", get(status))
-        .layer(map_response(headers::secure))
+        .layer(map_response(headers::add_security_headers))
 }
 
 /// The last messages of a room, oldest first.
 #[message]
 struct RoomMessages {
     room: String,
-    messages: Vec<Said>,
+    messages: Vec<ChatMessage>,
     count: usize,
 }
 
@@ -44,40 +48,36 @@ async fn messages(
     Query(query): Query<HashMap<String, String>>,
     request: Parts,
 ) -> Result<Json<RoomMessages>> {
-    // What is no text is no room's name.
+    // A path that is not UTF-8 names no room, and neither does this character.
     let name = name.map_or_else(|_| "\u{fffd}".to_owned(), |Path(name)| name);
-    let limit = limit(query.get("limit"))?;
-    let _place = HISTORIES.try_acquire().map_err(|_all_taken| busy())?;
+    let limit = parse_limit(query.get("limit"))?;
+    let _permit = HISTORY_READS.try_acquire().map_err(|_none_free| busy())?;
     let room = store.room(&name).await?.ok_or_else(|| no_such_room(&name).with_status(StatusCode::NOT_FOUND))?;
     if !room.is_public {
-        must_be_member(&store, tokens, &room.name, &request).await?;
+        check_member(&store, tokens, &room.name, &request).await?;
     }
-    let messages: Vec<_> = store.recent(&name, limit).await?.into_iter().map(Said::from).collect();
+    let messages: Vec<_> = store.recent_messages(&name, limit).await?.into_iter().map(ChatMessage::from).collect();
     Ok(Json(RoomMessages { room: name, count: messages.len(), messages }))
 }
 
-/// Over HTTP nobody has joined: a member is whoever the room admits, and the token says who that is.
-async fn must_be_member(store: &Store, tokens: Option<Tokens>, room: &str, request: &Parts) -> Result<()> {
+/// Checks that the request's token belongs to a user whom the room admits. A request over HTTP has joined no room.
+async fn check_member(store: &Store, tokens: Option<Tokens>, room: &str, request: &Parts) -> Result<()> {
     let tokens = tokens.ok_or_else(|| {
-        Error::authorization("the messages of a private room are for its members, and without CHAT_SECRET there is no way to be known as one")
+        Error::authorization("only members may read the messages of a private room, and a server without CHAT_SECRET cannot verify members")
     })?;
     let identity = tokens.authenticate(request).await?;
     if store.may_enter(room, identity.user().as_str()).await? {
         return Ok(());
     }
-    Err(Error::authorization("the messages of a private room are for its members"))
+    Err(Error::authorization("only members may read the messages of a private room"))
 }
 
-/// So many histories are read at once. A page of 1,000 messages is some megabytes, and whoever asks for many at once must
-/// not delay those who chat.
-static HISTORIES: Semaphore = Semaphore::const_new(16);
-
 fn busy() -> Error {
-    let text = "too many histories are being read at the moment";
+    let text = "too many histories are being read at the same time";
     Error::new(ErrorCategory::RateLimit, "TOO_MANY_REQUESTS", text).with_retry_after(Duration::from_secs(1))
 }
 
-fn limit(text: Option<&String>) -> Result<u32> {
+fn parse_limit(text: Option<&String>) -> Result<u32> {
     let Some(text) = text else { return Ok(50) };
     match text.parse() {
         Ok(limit) if (1..=1000).contains(&limit) => Ok(limit),
@@ -85,7 +85,7 @@ fn limit(text: Option<&String>) -> Result<u32> {
     }
 }
 
-/// What this node holds.
+/// The state of this node.
 #[message]
 struct Status {
     status: String,

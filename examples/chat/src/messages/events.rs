@@ -1,4 +1,4 @@
-//! What the chat sends.
+//! Messages that the chat sends.
 
 use agentcore::prelude::*;
 
@@ -13,9 +13,9 @@ pub(crate) struct Welcome {
     pub(crate) timestamp: Timestamp,
 }
 
-/// A line for everybody in the room, as it is stored. Clients sort by `id` and show each once.
+/// A message to a room, as it is stored. Clients sort messages by `id` and show each one once.
 #[message("chat_message")]
-pub(crate) struct Said {
+pub(crate) struct ChatMessage {
     pub(crate) id: String,
     pub(crate) room: String,
     pub(crate) user_id: String,
@@ -24,34 +24,34 @@ pub(crate) struct Said {
     pub(crate) timestamp: String,
 }
 
-impl From<store::Message> for Said {
-    fn from(message: store::Message) -> Self {
-        let store::Message { id, room, user_id, username, text, timestamp } = message;
+impl From<store::StoredMessage> for ChatMessage {
+    fn from(message: store::StoredMessage) -> Self {
+        let store::StoredMessage { id, room, user_id, username, text, timestamp } = message;
         Self { id, room, user_id, username, text, timestamp }
     }
 }
 
-/// The client is in the room now.
+/// Confirms that the client has joined the room.
 #[message("room_joined")]
 pub(crate) struct RoomJoined {
     pub(crate) room: String,
     pub(crate) is_public: bool,
 }
 
-/// The room is new, and the client is in it.
+/// Confirms that the room was created and that the client has joined it.
 #[message("room_created")]
 pub(crate) struct RoomCreated {
     pub(crate) room: String,
     pub(crate) is_public: bool,
 }
 
-/// The client is in the room no more.
+/// Confirms that the client has left the room, or says that the room no longer exists.
 #[message("room_left")]
 pub(crate) struct RoomLeft {
     pub(crate) room: String,
 }
 
-/// What there is to know of a room that was joined.
+/// Details of a room that the client has joined.
 #[message("room_info")]
 pub(crate) struct RoomInfo {
     pub(crate) room: String,
@@ -64,10 +64,10 @@ pub(crate) struct RoomInfo {
 #[message("message_history")]
 pub(crate) struct MessageHistory {
     pub(crate) room: String,
-    pub(crate) messages: Vec<Said>,
+    pub(crate) messages: Vec<ChatMessage>,
 }
 
-/// For the others: somebody came.
+/// Notifies the other members that a user has joined.
 #[message("user_joined_room")]
 pub(crate) struct UserJoinedRoom {
     pub(crate) room: String,
@@ -76,7 +76,7 @@ pub(crate) struct UserJoinedRoom {
     pub(crate) timestamp: Timestamp,
 }
 
-/// For the others: somebody went.
+/// Notifies the other members that a user has left.
 #[message("user_left_room")]
 pub(crate) struct UserLeftRoom {
     pub(crate) room: String,
@@ -84,7 +84,7 @@ pub(crate) struct UserLeftRoom {
     pub(crate) username: String,
 }
 
-/// For the others: somebody is writing.
+/// Notifies the other members that a user is typing.
 #[message("user_typing_start")]
 pub(crate) struct UserTypingStart {
     pub(crate) room: String,
@@ -92,7 +92,7 @@ pub(crate) struct UserTypingStart {
     pub(crate) username: String,
 }
 
-/// For the others: somebody has stopped writing.
+/// Notifies the other members that a user has stopped typing.
 #[message("user_typing_stop")]
 pub(crate) struct UserTypingStop {
     pub(crate) room: String,
@@ -100,9 +100,9 @@ pub(crate) struct UserTypingStop {
     pub(crate) username: String,
 }
 
-/// A line for its receiver's eyes only.
+/// A message from one user to another.
 #[message("private_message")]
-pub(crate) struct Whispered {
+pub(crate) struct PrivateMessage {
     pub(crate) from_user_id: UserId,
     pub(crate) from_username: String,
     pub(crate) to_user_id: String,
@@ -110,14 +110,14 @@ pub(crate) struct Whispered {
     pub(crate) timestamp: Timestamp,
 }
 
-/// For the sender of a private message: how many connections took it, and whether every node told so in time.
+/// Tells the sender of a private message how many connections received it, and whether every node has answered in time.
 #[message("private_message_sent")]
-pub(crate) struct WhisperSent {
+pub(crate) struct PrivateMessageSent {
     pub(crate) delivered: usize,
     pub(crate) complete: bool,
 }
 
-/// The private room is open to whom this is sent to, and to whom it answers.
+/// Notifies a user of an invitation to a private room, and confirms it to the member who sent it.
 #[message("invited")]
 pub(crate) struct Invited {
     pub(crate) room: String,
@@ -130,7 +130,7 @@ pub(crate) struct RoomsList {
     pub(crate) rooms: Vec<ListedRoom>,
 }
 
-/// A room in a list.
+/// A room in the list of rooms.
 #[message]
 pub(crate) struct ListedRoom {
     pub(crate) name: String,
@@ -139,7 +139,7 @@ pub(crate) struct ListedRoom {
     pub(crate) is_public: bool,
 }
 
-/// Who is in a room: `total` are there, the first of them are listed.
+/// The users in a room. `total` counts all of them, even if the list is cut.
 #[message("room_users")]
 pub(crate) struct RoomUsers {
     pub(crate) room: String,
@@ -147,7 +147,7 @@ pub(crate) struct RoomUsers {
     pub(crate) total: usize,
 }
 
-/// A user in a list.
+/// A user in the list of a room.
 #[message]
 pub(crate) struct RoomUser {
     pub(crate) user_id: UserId,

@@ -1,5 +1,5 @@
-//! Everything that travels between clients and the chat. The attribute on a struct makes its schema, its checks and its
-//! encoding; the name in it is the message's `type`.
+//! The messages between clients and the chat. The `#[message]` attribute generates the schema, validation and encoding
+//! of a struct; its argument is the message's `type`.
 
 mod events;
 mod requests;

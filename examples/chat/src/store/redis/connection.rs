@@ -1,10 +1,9 @@
-//! The connection to Redis: one for all calls, made when it is needed and given up when it does not answer.
+//! The connection to Redis, shared by all calls: opened by the first call that needs it, dropped when it fails.
 
-use std::error;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{error, fmt};
 
 use agentcore::tokio::runtime::Handle;
 use agentcore::tokio::sync::Mutex;
@@ -15,60 +14,60 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, S
 use super::scripts::LATE;
 use crate::store::StoreError;
 
-/// So long a call takes at most, connecting included.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Within this a script has begun, or does not any more. The rest is for its answer to come.
-const BEGUN_WITHIN: Duration = Duration::from_millis(750);
+/// Maximum duration of a call, including the time to connect.
+const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time in which a script must start; the rest of `CALL_TIMEOUT` is for its answer.
+const SCRIPT_START_TIMEOUT: Duration = Duration::from_millis(750);
 
-/// Calls Redis.
+/// Runs calls on one connection, which it opens as needed.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct LazyConnection {
     client: Client,
-    /// Where the connection lives. A call may come from a worker of the framework, and one that is held by a handler must
-    /// not hold the calls of the others.
+    /// The runtime that drives the connection. Calls come from workers of the framework, and a worker that is blocked by
+    /// a handler must not block the calls of the others.
     runtime: Handle,
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<OpenConnection>>,
 }
 
 #[derive(Clone, Debug)]
-struct Open {
+struct OpenConnection {
     connection: MultiplexedConnection,
-    clock: Clock,
+    clock: RedisClock,
 }
 
-impl Link {
-    /// A link that connects with its first call, from the runtime that this is called on.
+impl LazyConnection {
+    /// Creates a connection that is opened by the first call, on the current runtime.
     pub(super) fn new(client: Client) -> Self {
         Self { client, runtime: Handle::current(), open: Mutex::new(None) }
     }
 
-    /// Does `work` on the connection. A connection that fails is given up: the next call makes a new one.
+    /// Runs `work` on the connection. A connection that fails is dropped, and the next call opens a new one.
     pub(super) async fn call<T, F>(&self, work: impl FnOnce(Call) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut used = None;
-        let done = timeout(PATIENCE, async {
+        let outcome = timeout(CALL_TIMEOUT, async {
             let open = self.open().await?;
             used = Some(open.clock);
-            let deadline = open.clock.at(begun + BEGUN_WITHIN);
+            let deadline = open.clock.at(started + SCRIPT_START_TIMEOUT);
             work(Call { redis: open.connection, deadline }).await
         });
-        let done = done.await;
-        if done.as_ref().map_or(true, |done| done.as_ref().is_err_and(is_of_the_connection))
+        let outcome = outcome.await;
+        if outcome.as_ref().map_or(true, |result| result.as_ref().is_err_and(needs_new_connection))
             && let Some(used) = used
         {
-            self.give_up(used);
+            self.drop_connection(used);
         }
-        match done {
-            Ok(done) => Ok(done?),
+        match outcome {
+            Ok(result) => Ok(result?),
             Err(_elapsed) => Err(StoreError::Unavailable(Arc::new(NoAnswer))),
         }
     }
 
-    async fn open(&self) -> RedisResult<Open> {
-        // Whoever comes meanwhile waits for the same connection, each no longer than its own call may take.
+    async fn open(&self) -> RedisResult<OpenConnection> {
+        // Calls that arrive meanwhile wait for the same connection, each within its own timeout.
         let mut open = self.open.lock().await;
         if let Some(open) = &*open {
             return Ok(open.clone());
@@ -79,9 +78,9 @@ impl Link {
         Ok(connected)
     }
 
-    /// Forgets the connection whose clock this is; calls that still use it come to their own ends.
-    fn give_up(&self, used: Clock) {
-        // Who holds the lock for more than a moment has found no connection, and makes one.
+    /// Drops the connection with this clock. Calls that still use it end by themselves.
+    fn drop_connection(&self, used: RedisClock) {
+        // If the lock is held, another call has found no connection and is opening one.
         if let Ok(mut open) = self.open.try_lock()
             && open.as_ref().is_some_and(|open| open.clock == used)
         {
@@ -90,53 +89,54 @@ impl Link {
     }
 }
 
-/// A call that has its connection.
+/// The connection and the deadline of one call.
 pub(super) struct Call {
     pub(super) redis: MultiplexedConnection,
-    /// Until when a script may begin, in milliseconds of Redis' clock.
+    /// Latest time at which a script may start, in milliseconds of Redis' clock.
     pub(super) deadline: u64,
 }
 
-/// What Redis' clock said when the connection was made.
+/// Redis' clock, read when the connection was opened.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Clock {
-    said: Duration,
-    heard: Instant,
+struct RedisClock {
+    time: Duration,
+    received: Instant,
 }
 
-impl Clock {
-    /// What Redis' clock says at a moment, in milliseconds; rather too little than too much.
-    fn at(&self, moment: Instant) -> u64 {
-        // Redis read its clock before the answer was heard, so at this moment it is at least so late there.
-        let then = self.said + moment.saturating_duration_since(self.heard);
-        u64::try_from(then.as_millis()).unwrap_or(u64::MAX)
+impl RedisClock {
+    /// Estimates Redis' clock at `instant`, in milliseconds. The estimate is never ahead of the clock.
+    fn at(&self, instant: Instant) -> u64 {
+        // Redis read its clock before the answer arrived, so its clock is ahead of this sum.
+        let time = self.time + instant.saturating_duration_since(self.received);
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-async fn connect(client: Client) -> RedisResult<Open> {
-    let config =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+async fn connect(client: Client) -> RedisResult<OpenConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CALL_TIMEOUT))
+        .set_response_timeout(Some(CALL_TIMEOUT));
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let (seconds, microseconds): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
-    let said = Duration::from_secs(seconds) + Duration::from_micros(microseconds);
-    Ok(Open { connection, clock: Clock { said, heard: Instant::now() } })
+    let time = Duration::from_secs(seconds) + Duration::from_micros(microseconds);
+    Ok(OpenConnection { connection, clock: RedisClock { time, received: Instant::now() } })
 }
 
-/// Whether a new connection may help. A script that was late may have been told the time by a clock that was set since.
-fn is_of_the_connection(error: &RedisError) -> bool {
+/// Returns whether a new connection may help. A script may be late because Redis' clock was set since it was read.
+fn needs_new_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || error.is_io_error()
         || error.code() == Some(LATE)
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }
 
-/// The cause when Redis takes too long.
+/// The cause of an error when Redis takes too long.
 #[derive(Debug)]
 struct NoAnswer;
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redis has not answered within {PATIENCE:?}")
+        write!(f, "Redis did not answer within {CALL_TIMEOUT:?}")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which of Redis' errors pass, and which stay.
+//! Tells temporary errors of Redis from permanent ones.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use crate::store::StoreError;
 
 impl From<RedisError> for StoreError {
     fn from(error: RedisError) -> Self {
-        // A fault of this program, or keys that are somebody else's. All the rest is Redis being away, full, or on its
-        // way from one server to another.
-        let stays = matches!(
+        // A bug in this program, or keys of another program. All other errors mean that Redis is unreachable, full, or
+        // failing over to another server.
+        let is_permanent = matches!(
             error.kind(),
             ErrorKind::UnexpectedReturnType | ErrorKind::Client | ErrorKind::Server(ServerErrorKind::ResponseError)
         );
-        let stays = stays || error.code() == Some("WRONGTYPE");
-        if stays { Self::Failed(Arc::new(error)) } else { Self::Unavailable(Arc::new(error)) }
+        let is_permanent = is_permanent || error.code() == Some("WRONGTYPE");
+        if is_permanent { Self::Failed(Arc::new(error)) } else { Self::Unavailable(Arc::new(error)) }
     }
 }
 
-/// Names the room in the one broken rule that a caller can meet.
+/// Converts the error of a script that has found no room.
 pub(super) fn in_room(error: StoreError, room: &str) -> StoreError {
     match &error {
         StoreError::Unavailable(cause) | StoreError::Failed(cause) => {

@@ -1,11 +1,11 @@
-//! The names of the keys. All begin with `<prefix>chat:`; names of rooms and users are percent-encoded in them, so no two
-//! meet in one key, and none gets out of its place.
+//! Names of keys. All begin with `<prefix>chat:`. Names of rooms and users are percent-encoded, so different names have
+//! different keys and cannot contain separators.
 //!
-//! What changes together has one hash tag, the part in braces: a cluster keeps it on one server.
+//! Keys that change together have the same hash tag, the part in braces: a Redis cluster keeps them on one server.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-/// Makes keys.
+/// Builds keys.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     prefix: String,
@@ -16,43 +16,43 @@ impl Keys {
         Self { prefix: format!("{prefix}chat:") }
     }
 
-    /// A text: the form of these keys.
+    /// A string: the version of the keys and their values.
     pub(super) fn version(&self) -> String {
         format!("{}version", self.prefix)
     }
 
-    /// A hash: a room, its name aside.
+    /// A hash: the fields of a room, except its name.
     pub(super) fn room(&self, room: &str) -> String {
         format!("{}{{room:{}}}", self.prefix, encoded(room))
     }
 
-    /// A sorted set: the messages of a room, each its id and then the rest.
+    /// A sorted set: the messages of a room, each as its id, a space, and its other fields as JSON.
     pub(super) fn messages(&self, room: &str) -> String {
         format!("{}:messages", self.room(room))
     }
 
-    /// A set: the users whom a room admits.
+    /// A set: the ids of the users whom a room admits.
     pub(super) fn admitted(&self, room: &str) -> String {
         format!("{}:admitted", self.room(room))
     }
 
-    /// A sorted set: the names of the public rooms, and perhaps of some that did not come to be.
+    /// A sorted set: the names of the public rooms. It may also have names of rooms whose creation failed.
     pub(super) fn public_rooms(&self) -> String {
         format!("{}public", self.prefix)
     }
 
-    /// A sorted set: the names of the rooms that admit a user, and perhaps of some that do not.
+    /// A sorted set: the names of the rooms that admit a user. It may also have names of rooms that do not.
     pub(super) fn rooms_of(&self, user_id: &str) -> String {
         format!("{}{{user:{}}}:rooms", self.prefix, encoded(user_id))
     }
 
-    /// A hash: the name that each user came with last.
+    /// A hash: the current name of each user, by id.
     pub(super) fn usernames(&self) -> String {
         format!("{}usernames", self.prefix)
     }
 }
 
-/// All but letters, digits, `_`, `-` and `.`.
+/// All characters except letters, digits, `_`, `-` and `.`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
 
 fn encoded(name: &str) -> PercentEncode<'_> {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keys_of_a_room_have_one_hash_tag_and_no_name_gets_out_of_it() {
+    fn the_keys_of_a_room_share_a_hash_tag_that_no_name_can_break() {
         let keys = Keys::new("ws:");
         assert_eq!(keys.messages("tea room"), "ws:chat:{room:tea%20room}:messages");
         for name in ["", "}", "{", "a}:admitted", "%7D", "ä", "a:b", "*", "\u{0}"] {

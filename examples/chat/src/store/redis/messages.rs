@@ -1,4 +1,4 @@
-//! The commands about messages.
+//! Commands on messages.
 
 use agentcore::Timestamp;
 use redis::RedisResult;
@@ -8,46 +8,53 @@ use uuid::Uuid;
 use super::connection::Call;
 use super::keys::Keys;
 use super::scripts::APPEND;
-use crate::store::{Draft, Message};
+use crate::store::{NewMessage, StoredMessage};
 
-/// So many messages of a room are kept.
-const KEPT: u32 = 1000;
+/// Number of messages that are kept of a room.
+const MAX_MESSAGES: u32 = 1000;
 
-pub(super) async fn append(mut call: Call, keys: &Keys, draft: &Draft) -> RedisResult<Message> {
-    let Draft { room, user_id, username, text } = draft.clone();
+pub(super) async fn append(mut call: Call, keys: &Keys, message: &NewMessage) -> RedisResult<StoredMessage> {
+    let NewMessage { room, user_id, username, text } = message.clone();
     let timestamp = Timestamp::now().to_string();
     let rest = json!([user_id, username, text, timestamp]).to_string();
     let mut script = APPEND.key(keys.room(&room));
-    script.key(keys.messages(&room)).arg(call.deadline).arg(Uuid::now_v7().to_string()).arg(rest).arg(KEPT);
+    script.key(keys.messages(&room)).arg(call.deadline).arg(Uuid::now_v7().to_string()).arg(rest).arg(MAX_MESSAGES);
     let id = script.invoke_async(&mut call.redis).await?;
-    Ok(Message { id, room, user_id, username, text, timestamp })
+    Ok(StoredMessage { id, room, user_id, username, text, timestamp })
 }
 
-pub(super) async fn recent(mut call: Call, keys: &Keys, room: &str, limit: u32) -> RedisResult<Vec<Message>> {
+pub(super) async fn recent(mut call: Call, keys: &Keys, room: &str, limit: u32) -> RedisResult<Vec<StoredMessage>> {
     if limit == 0 {
-        // Not "from the last to the one before it", which would be all.
+        // The range from -0 to -1 would be the whole set.
         return Ok(Vec::new());
     }
-    let mut ask = redis::cmd("ZRANGE");
-    ask.arg(keys.messages(room)).arg(-i64::from(limit)).arg(-1);
-    messages(room, ask.query_async(&mut call.redis).await?)
+    let mut command = redis::cmd("ZRANGE");
+    command.arg(keys.messages(room)).arg(-i64::from(limit)).arg(-1);
+    messages(room, command.query_async(&mut call.redis).await?)
 }
 
-pub(super) async fn after(mut call: Call, keys: &Keys, room: &str, id: &str, limit: u32) -> RedisResult<Vec<Message>> {
-    let mut ask = redis::cmd("ZRANGEBYLEX");
-    // Behind an id stands a space, and `!` is the next character: this is after the message, and before all later ones.
-    ask.arg(keys.messages(room)).arg(format!("({id}!")).arg("+").arg("LIMIT").arg(0).arg(limit);
-    messages(room, ask.query_async(&mut call.redis).await?)
+pub(super) async fn after(
+    mut call: Call,
+    keys: &Keys,
+    room: &str,
+    id: &str,
+    limit: u32,
+) -> RedisResult<Vec<StoredMessage>> {
+    let mut command = redis::cmd("ZRANGEBYLEX");
+    // A space follows the id in a member. `!` is the next character, so this bound lies between the message and all later
+    // ones.
+    command.arg(keys.messages(room)).arg(format!("({id}!")).arg("+").arg("LIMIT").arg(0).arg(limit);
+    messages(room, command.query_async(&mut call.redis).await?)
 }
 
-fn messages(room: &str, members: Vec<String>) -> RedisResult<Vec<Message>> {
+fn messages(room: &str, members: Vec<String>) -> RedisResult<Vec<StoredMessage>> {
     members.into_iter().map(|member| message(room, &member)).collect()
 }
 
-fn message(room: &str, member: &str) -> RedisResult<Message> {
+fn message(room: &str, member: &str) -> RedisResult<StoredMessage> {
     let parsed = member.split_once(' ').and_then(|(id, rest)| {
         let (user_id, username, text, timestamp) = from_str(rest).ok()?;
-        Some(Message { id: id.to_owned(), room: room.to_owned(), user_id, username, text, timestamp })
+        Some(StoredMessage { id: id.to_owned(), room: room.to_owned(), user_id, username, text, timestamp })
     });
-    parsed.ok_or_else(|| (redis::ErrorKind::UnexpectedReturnType, "a message in a form that is not the chat's").into())
+    parsed.ok_or_else(|| (redis::ErrorKind::UnexpectedReturnType, "a message of unknown form").into())
 }

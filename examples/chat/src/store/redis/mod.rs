@@ -1,25 +1,23 @@
-//! The store in Redis, for all the nodes of any number of machines: rooms, whom they admit, the names of users, and the
-//! last 1,000 messages of each room.
+//! The store in Redis, for nodes on any number of machines: rooms, admissions, names of users, and the last 1,000 messages
+//! of each room.
 //!
-//! How long it keeps them is up to Redis: without persistence they end with it.
+//! Redis' own persistence decides whether the data survives a restart of Redis.
 //!
-//! A call takes a second at most (`link`). One that has failed has stored nothing, also when Redis wakes up later and
-//! still finds the call: scripts begin with a look at the clock (`lua/in_time.lua`). An answer that gets lost on its way
-//! is the exception; nobody can know of it.
+//! A call takes at most one second (`connection`). A call that has failed has stored nothing, even if Redis was blocked and
+//! executes it later: each script checks its caller's deadline first (`lua/check_deadline.lua`). The one exception is a call
+//! that was executed and whose answer was lost.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
-use agentcore::settings::RedisUrl;
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo};
+use redis::Client;
 
-use self::connection::Link;
+use self::connection::LazyConnection;
 use self::error::in_room;
 use self::keys::Keys;
-use super::{Cause, ChatStore, Creation, Draft, Message, Room, StoreError, StoreFuture};
+use super::{Cause, ChatStore, Creation, NewMessage, Room, StoreError, StoreFuture, StoredMessage};
 
+mod address;
 mod connection;
 mod error;
 mod keys;
@@ -28,131 +26,106 @@ mod rooms;
 mod scripts;
 #[cfg(test)]
 mod tests;
+mod users;
 
-/// The form of the keys and their values; a Redis that has another form is refused.
+pub(crate) use self::address::RedisAddress;
+
+/// Version of the keys and their values; a Redis with another version is refused.
 const VERSION: &str = "1";
-
-/// Which Redis, and what its keys begin with.
-#[derive(Clone)]
-pub(crate) struct Address {
-    redis: ConnectionInfo,
-    prefix: String,
-}
-
-impl Address {
-    /// # Errors
-    /// What the URL must be, without the URL: it may have a password.
-    pub(crate) fn new(url: &RedisUrl, prefix: &str) -> Result<Self, String> {
-        let without_tls = "redis://; for rediss:// build with the feature `tokio-rustls-comp` of the crate redis";
-        let redis = url.secret().into_connection_info().map_err(|_| without_tls.to_owned())?;
-        // Each call is a short write that somebody waits for.
-        let redis = redis.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        Ok(Self { redis, prefix: prefix.to_owned() })
-    }
-}
-
-/// Without user and password, for people.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redis://{}/{}", self.redis.addr(), self.redis.redis_settings().db())
-    }
-}
 
 /// A [`ChatStore`] in Redis.
 #[derive(Clone, Debug)]
-pub(crate) struct Redis {
-    link: Arc<Link>,
+pub(crate) struct RedisStore {
+    connection: Arc<LazyConnection>,
     keys: Keys,
 }
 
-impl Redis {
-    /// Connects, and sees to it that what is there is in a form this chat knows.
+impl RedisStore {
+    /// Connects, and checks the version of the keys.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Open`], naming the server: it does not answer, or it was used by a later version of the chat.
-    pub(crate) async fn open(address: &Address) -> Result<Self, StoreError> {
-        // The text alone: what is below one of Redis' errors it says itself.
-        let unopened = |why: String| {
-            let source = Cause::from(Box::<dyn std::error::Error + Send + Sync>::from(why));
-            StoreError::Open { place: address.to_string(), source }
+    /// [`StoreError::Open`] with the server's address: it does not answer, or its keys have another version.
+    pub(crate) async fn open(address: &RedisAddress) -> Result<Self, StoreError> {
+        // Only the text: the `Display` of a Redis error already contains its source.
+        let cannot_open = |reason: String| {
+            let source = Cause::from(Box::<dyn std::error::Error + Send + Sync>::from(reason));
+            StoreError::Open { location: address.to_string(), source }
         };
-        let client = Client::open(address.redis.clone()).map_err(|error| unopened(error.to_string()))?;
-        let store = Self { link: Arc::new(Link::new(client)), keys: Keys::new(&address.prefix) };
+        let client = Client::open(address.connection_info()).map_err(|error| cannot_open(error.to_string()))?;
+        let store = Self { connection: Arc::new(LazyConnection::new(client)), keys: Keys::new(address.prefix()) };
         let key = store.keys.version();
-        let found = store.link.call(async |mut call| {
-            let mut ask = redis::pipe();
-            ask.cmd("SET").arg(&key).arg(VERSION).arg("NX").ignore().cmd("GET").arg(&key);
-            let [version]: [String; 1] = ask.query_async(&mut call.redis).await?;
+        let found = store.connection.call(async |mut call| {
+            let mut commands = redis::pipe();
+            commands.cmd("SET").arg(&key).arg(VERSION).arg("NX").ignore().cmd("GET").arg(&key);
+            let [version]: [String; 1] = commands.query_async(&mut call.redis).await?;
             Ok(version)
         });
         match found.await {
             Ok(version) if version == VERSION => Ok(store),
             Ok(version) => {
-                Err(unopened(format!("its keys are of version {version}, this chat knows version {VERSION}")))
+                Err(cannot_open(format!("its keys have version {version}, this chat supports version {VERSION}")))
             }
-            Err(StoreError::Unavailable(cause) | StoreError::Failed(cause)) => Err(unopened(cause.to_string())),
+            Err(StoreError::Unavailable(cause) | StoreError::Failed(cause)) => Err(cannot_open(cause.to_string())),
             Err(error) => Err(error),
         }
     }
 }
 
-impl ChatStore for Redis {
-    fn append(&self, draft: Draft) -> StoreFuture<'_, Message> {
+impl ChatStore for RedisStore {
+    fn append_message(&self, message: NewMessage) -> StoreFuture<'_, StoredMessage> {
         Box::pin(async move {
-            let appended = self.link.call(|call| messages::append(call, &self.keys, &draft)).await;
-            appended.map_err(|error| in_room(error, &draft.room))
+            let appended = self.connection.call(|call| messages::append(call, &self.keys, &message)).await;
+            appended.map_err(|error| in_room(error, &message.room))
         })
     }
 
-    fn recent(&self, room: &str, limit: u32) -> StoreFuture<'_, Vec<Message>> {
+    fn recent_messages(&self, room: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let room = room.to_owned();
-        Box::pin(async move { self.link.call(|call| messages::recent(call, &self.keys, &room, limit)).await })
+        Box::pin(async move { self.connection.call(|call| messages::recent(call, &self.keys, &room, limit)).await })
     }
 
-    fn after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<Message>> {
+    fn messages_after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let (room, id) = (room.to_owned(), id.to_owned());
-        Box::pin(async move { self.link.call(|call| messages::after(call, &self.keys, &room, &id, limit)).await })
+        Box::pin(async move { self.connection.call(|call| messages::after(call, &self.keys, &room, &id, limit)).await })
     }
 
     fn create_room(&self, name: &str, created_by: &str, is_public: bool) -> StoreFuture<'_, Creation> {
         let (name, created_by) = (name.to_owned(), created_by.to_owned());
-        Box::pin(
-            async move { self.link.call(|call| rooms::create(call, &self.keys, &name, &created_by, is_public)).await },
-        )
+        Box::pin(async move {
+            self.connection.call(|call| rooms::create(call, &self.keys, &name, &created_by, is_public)).await
+        })
     }
 
     fn room(&self, name: &str) -> StoreFuture<'_, Option<Room>> {
         let name = name.to_owned();
-        Box::pin(async move { self.link.call(|call| rooms::find(call, &self.keys, &name)).await })
+        Box::pin(async move { self.connection.call(|call| rooms::find(call, &self.keys, &name)).await })
     }
 
     fn visible_rooms(&self, user_id: &str, limit: u32) -> StoreFuture<'_, Vec<Room>> {
         let user_id = user_id.to_owned();
-        Box::pin(async move { self.link.call(|call| rooms::visible_to(call, &self.keys, &user_id, limit)).await })
+        Box::pin(async move { self.connection.call(|call| rooms::visible_to(call, &self.keys, &user_id, limit)).await })
     }
 
     fn admit(&self, room: &str, user_id: &str) -> StoreFuture<'_, ()> {
         let (room, user_id) = (room.to_owned(), user_id.to_owned());
         Box::pin(async move {
-            let admitted = self.link.call(|call| rooms::admit(call, &self.keys, &room, &user_id)).await;
+            let admitted = self.connection.call(|call| rooms::admit(call, &self.keys, &room, &user_id)).await;
             admitted.map_err(|error| in_room(error, &room))
         })
     }
 
     fn may_enter(&self, room: &str, user_id: &str) -> StoreFuture<'_, bool> {
         let (room, user_id) = (room.to_owned(), user_id.to_owned());
-        Box::pin(async move { self.link.call(|call| rooms::may_enter(call, &self.keys, &room, &user_id)).await })
+        Box::pin(async move { self.connection.call(|call| rooms::may_enter(call, &self.keys, &room, &user_id)).await })
     }
 
-    fn remember_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()> {
+    fn save_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()> {
         let (user_id, username) = (user_id.to_owned(), username.to_owned());
-        Box::pin(
-            async move { self.link.call(|call| rooms::remember_user(call, &self.keys, &user_id, &username)).await },
-        )
+        Box::pin(async move { self.connection.call(|call| users::save(call, &self.keys, &user_id, &username)).await })
     }
 
     fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>> {
-        Box::pin(async move { self.link.call(|call| rooms::usernames(call, &self.keys, user_ids)).await })
+        Box::pin(async move { self.connection.call(|call| users::names(call, &self.keys, user_ids)).await })
     }
 }

@@ -1,9 +1,9 @@
-//! The commands about rooms and users.
+//! Commands on rooms and admissions.
 //!
-//! The lists of rooms stand under other keys than the rooms, perhaps on other servers. A name is therefore put on its list
-//! first, and whoever reads a list asks each room: a room that did not come to be is on a list and nowhere else.
+//! The lists of rooms have other keys than the rooms and may be on other servers of a cluster. So a name is added to its
+//! list first, and readers of a list look up each room: a room whose creation failed is on a list and does not exist.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use agentcore::Timestamp;
 use redis::RedisResult;
@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::scripts::{ADMIT, CREATE_ROOM};
 use crate::store::{Creation, Room};
 
-/// Who created a room, whether it is public, and when; nothing of a room that is not there.
+/// `created_by`, `is_public` and `created_at` of a room; all are missing if the room does not exist.
 type Fields = [Option<String>; 3];
 
 pub(super) async fn create(
@@ -24,8 +24,9 @@ pub(super) async fn create(
     is_public: bool,
 ) -> RedisResult<Creation> {
     let list = if is_public { keys.public_rooms() } else { keys.rooms_of(created_by) };
-    enlist(&mut call, &list, name).await?;
-    let room = Room { name: name.to_owned(), created_by: created_by.to_owned(), is_public, created_at: now() };
+    add_to_list(&mut call, &list, name).await?;
+    let created_at = Timestamp::now().to_string();
+    let room = Room { name: name.to_owned(), created_by: created_by.to_owned(), is_public, created_at };
     let mut script = CREATE_ROOM.key(keys.room(name));
     script.key(keys.admitted(name)).arg(call.deadline).arg(created_by).arg(u8::from(is_public)).arg(&room.created_at);
     let found: Option<Fields> = script.invoke_async(&mut call.redis).await?;
@@ -52,7 +53,8 @@ pub(super) async fn visible_to(mut call: Call, keys: &Keys, user_id: &str, limit
             pages.cmd("ZRANGEBYLEX").arg(list).arg(&from).arg("+").arg("LIMIT").arg(0).arg(wanted);
         }
         let pages: [Vec<String>; 2] = pages.query_async(&mut call.redis).await?;
-        // A page that is full may not be the last: what is behind its end is looked at with its next page.
+        // A full page may not be the last of its list. Names after its end belong to the next round, so that the two
+        // lists stay in order.
         let end = pages.iter().filter(|page| page.len() >= wanted).filter_map(|page| page.last()).min().cloned();
         let names: BTreeSet<_> = pages.into_iter().flatten().collect();
         let names = names.into_iter().filter(|name| end.as_ref().is_none_or(|end| name <= end)).collect();
@@ -65,7 +67,7 @@ pub(super) async fn visible_to(mut call: Call, keys: &Keys, user_id: &str, limit
     }
 }
 
-/// Those of the rooms that are there, and public or open to the user.
+/// Returns the rooms of these names that exist and are public or admit the user.
 async fn only_visible(call: &mut Call, keys: &Keys, user_id: &str, names: Vec<String>) -> RedisResult<Vec<Room>> {
     let (mut fields, mut admissions) = (redis::pipe(), redis::pipe());
     for name in &names {
@@ -82,51 +84,30 @@ async fn only_visible(call: &mut Call, keys: &Keys, user_id: &str, names: Vec<St
 }
 
 pub(super) async fn admit(mut call: Call, keys: &Keys, room: &str, user_id: &str) -> RedisResult<()> {
-    enlist(&mut call, &keys.rooms_of(user_id), room).await?;
+    add_to_list(&mut call, &keys.rooms_of(user_id), room).await?;
     let mut script = ADMIT.key(keys.room(room));
     script.key(keys.admitted(room)).arg(call.deadline).arg(user_id).invoke_async(&mut call.redis).await
 }
 
 pub(super) async fn may_enter(mut call: Call, keys: &Keys, room: &str, user_id: &str) -> RedisResult<bool> {
-    let mut ask = redis::pipe();
-    ask.cmd("HGET").arg(keys.room(room)).arg("is_public");
-    ask.cmd("SISMEMBER").arg(keys.admitted(room)).arg(user_id);
-    let (is_public, admitted): (Option<String>, bool) = ask.query_async(&mut call.redis).await?;
+    let mut commands = redis::pipe();
+    commands.cmd("HGET").arg(keys.room(room)).arg("is_public");
+    commands.cmd("SISMEMBER").arg(keys.admitted(room)).arg(user_id);
+    let (is_public, admitted): (Option<String>, bool) = commands.query_async(&mut call.redis).await?;
     Ok(is_public.is_some_and(|is_public| is_public == "1" || admitted))
 }
 
-pub(super) async fn remember_user(mut call: Call, keys: &Keys, user_id: &str, username: &str) -> RedisResult<()> {
-    redis::cmd("HSET").arg(keys.usernames()).arg(user_id).arg(username).query_async(&mut call.redis).await
-}
-
-pub(super) async fn usernames(
-    mut call: Call,
-    keys: &Keys,
-    user_ids: Vec<String>,
-) -> RedisResult<HashMap<String, String>> {
-    if user_ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut ask = redis::cmd("HMGET");
-    let names: Vec<Option<String>> = ask.arg(keys.usernames()).arg(&user_ids).query_async(&mut call.redis).await?;
-    Ok(user_ids.into_iter().zip(names).filter_map(|(id, name)| Some((id, name?))).collect())
-}
-
-async fn enlist(call: &mut Call, list: &str, name: &str) -> RedisResult<()> {
+async fn add_to_list(call: &mut Call, list: &str, name: &str) -> RedisResult<()> {
     redis::cmd("ZADD").arg(list).arg(0).arg(name).query_async(&mut call.redis).await
 }
 
 fn fields_of(keys: &Keys, name: &str) -> redis::Cmd {
-    let mut ask = redis::cmd("HMGET");
-    ask.arg(keys.room(name)).arg("created_by").arg("is_public").arg("created_at");
-    ask
+    let mut command = redis::cmd("HMGET");
+    command.arg(keys.room(name)).arg("created_by").arg("is_public").arg("created_at");
+    command
 }
 
 fn room_of(name: &str, [created_by, is_public, created_at]: Fields) -> Option<Room> {
     let is_public = is_public? == "1";
     Some(Room { name: name.to_owned(), created_by: created_by?, is_public, created_at: created_at? })
-}
-
-fn now() -> String {
-    Timestamp::now().to_string()
 }

@@ -1,21 +1,21 @@
-//! What has to change in one step, as scripts that Redis runs.
+//! Scripts for changes that must be atomic.
 
 use std::sync::LazyLock;
 
 use redis::Script;
 
-/// A script that writes nothing once nobody waits for it.
-macro_rules! in_time {
+/// Loads a script that writes nothing after its caller's deadline.
+macro_rules! script_with_deadline {
     ($file:literal) => {
         LazyLock::new(|| Script::new(concat!(include_str!("lua/check_deadline.lua"), include_str!($file))))
     };
 }
 
-pub(super) static APPEND: LazyLock<Script> = in_time!("lua/append.lua");
-pub(super) static CREATE_ROOM: LazyLock<Script> = in_time!("lua/create_room.lua");
-pub(super) static ADMIT: LazyLock<Script> = in_time!("lua/admit.lua");
+pub(super) static APPEND: LazyLock<Script> = script_with_deadline!("lua/append.lua");
+pub(super) static CREATE_ROOM: LazyLock<Script> = script_with_deadline!("lua/create_room.lua");
+pub(super) static ADMIT: LazyLock<Script> = script_with_deadline!("lua/admit.lua");
 
-/// The error of a script whose caller has given up.
+/// Error code of a script that runs after its deadline.
 pub(super) const LATE: &str = "LATE";
-/// The error of a script whose room was never created.
+/// Error code of a script whose room does not exist.
 pub(super) const NO_ROOM: &str = "NOROOM";

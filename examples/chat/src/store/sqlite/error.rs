@@ -1,4 +1,4 @@
-//! Which of SQLite's errors pass, and which stay.
+//! Tells SQLite's temporary errors from its permanent ones.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        let may_pass = matches!(
+        let is_temporary = matches!(
             error.sqlite_error_code(),
             Some(
                 ErrorCode::CannotOpen
@@ -17,15 +17,15 @@ impl From<rusqlite::Error> for StoreError {
                     | ErrorCode::DiskFull
                     | ErrorCode::FileLockingProtocolFailed
                     | ErrorCode::OutOfMemory
-                    // A quota that is used up shows as an I/O error.
+                    // An exhausted quota is reported as an I/O error.
                     | ErrorCode::SystemIoFailure
             )
         );
-        if may_pass { Self::Unavailable(Arc::new(error)) } else { Self::Failed(Arc::new(error)) }
+        if is_temporary { Self::Unavailable(Arc::new(error)) } else { Self::Failed(Arc::new(error)) }
     }
 }
 
-/// Names the room in the one broken rule that a caller can meet: a row that points to a room which is not there.
+/// Converts the error of a write that refers to `room`: a violated constraint means that the room does not exist.
 pub(super) fn in_room(room: &str) -> impl FnOnce(rusqlite::Error) -> StoreError {
     move |error| match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => StoreError::NoSuchRoom(room.to_owned()),

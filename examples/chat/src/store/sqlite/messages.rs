@@ -1,20 +1,20 @@
-//! The statements about messages.
+//! Statements on messages.
 
 use agentcore::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
 use super::error::in_room;
-use crate::store::{Draft, Message, StoreError};
+use crate::store::{NewMessage, StoreError, StoredMessage};
 
-pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Message, StoreError> {
-    let message = Message {
+pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<StoredMessage, StoreError> {
+    let message = StoredMessage {
         id: next_id(last_id(db)?).to_string(),
-        room: draft.room.clone(),
-        user_id: draft.user_id.clone(),
-        username: draft.username.clone(),
-        text: draft.text.clone(),
-        timestamp: now(),
+        room: new.room.clone(),
+        user_id: new.user_id.clone(),
+        username: new.username.clone(),
+        text: new.text.clone(),
+        timestamp: Timestamp::now().to_string(),
     };
     let mut insert = db.prepare_cached(
         "INSERT INTO messages (id, room, user_id, username, text, timestamp)
@@ -33,7 +33,7 @@ pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Message, StoreErr
     Ok(message)
 }
 
-pub(super) fn recent(db: &Connection, room: &str, limit: u32) -> Result<Vec<Message>, StoreError> {
+pub(super) fn recent(db: &Connection, room: &str, limit: u32) -> Result<Vec<StoredMessage>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT * FROM (
              SELECT id, room, user_id, username, text, timestamp FROM messages
@@ -44,7 +44,7 @@ pub(super) fn recent(db: &Connection, room: &str, limit: u32) -> Result<Vec<Mess
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result<Vec<Message>, StoreError> {
+pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result<Vec<StoredMessage>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT id, room, user_id, username, text, timestamp FROM messages
          WHERE room = :room AND id > :id ORDER BY id LIMIT :limit",
@@ -53,13 +53,8 @@ pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The present time in the form that clients get.
-pub(super) fn now() -> String {
-    Timestamp::now().to_string()
-}
-
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    Ok(Message {
+fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
+    Ok(StoredMessage {
         id: row.get("id")?,
         room: row.get("room")?,
         user_id: row.get("user_id")?,
@@ -69,13 +64,13 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// The greatest id so far: it is asked inside the writing transaction, so no other node can store one in between.
+/// Reads the greatest id. Called in the writing transaction, so no other node can store a message in between.
 fn last_id(db: &Connection) -> Result<Option<Uuid>, StoreError> {
     let mut select = db.prepare_cached("SELECT max(id) FROM messages")?;
     Ok(select.query_row([], |row| row.get(0).map(|id: Option<String>| id.and_then(|id| id.parse().ok())))?)
 }
 
-/// A new UUIDv7, greater than the last one even if the clock went back since (RFC 9562, 6.2).
+/// Creates a UUIDv7 that is greater than the last one, even if the clock went back (RFC 9562, 6.2).
 fn next_id(last: Option<Uuid>) -> Uuid {
     let id = Uuid::now_v7();
     match last {
@@ -89,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_rise_even_if_the_clock_goes_back() {
+    fn ids_rise_when_the_clock_goes_back() {
         let tomorrow = Uuid::new_v7(uuid::Timestamp::from_unix_time(u64::from(u32::MAX), 0, 0, 0));
         let next = next_id(Some(tomorrow));
         assert!(next > tomorrow);
@@ -99,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn times_have_milliseconds_and_are_utc() {
-        let now = now();
+    fn timestamps_are_utc_with_milliseconds() {
+        let now = Timestamp::now().to_string();
         assert_eq!(now.len(), "2026-01-02T03:04:05.678Z".len(), "{now}");
         assert!(now.ends_with('Z') && now.contains('.'), "{now}");
     }

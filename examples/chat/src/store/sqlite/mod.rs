@@ -1,16 +1,17 @@
-//! The store in one SQLite file, for one process or for all the nodes of a machine.
+//! The store in a SQLite file, for one process or for all nodes of a machine.
 //!
-//! SQLite blocks: every access happens on a thread of its own, never on one that runs futures. One thread writes and
-//! puts all the writes that wait into one transaction (`worker`); another reads, so that a long history delays no message.
-//! A message that is stored survives the end of the process at any moment; one of the last moments before a power cut
-//! may be missing, because waiting for the disk would cost each message some milliseconds.
+//! SQLite calls block, so they run on threads of their own. One thread writes, and combines waiting writes into one
+//! transaction (`worker`); another one reads, so that a long history delays no message.
+//! A stored message survives a crash of the process at any time. A power failure can lose the latest messages: waiting for
+//! the disk would take some milliseconds a message.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use self::worker::Worker;
-use super::{ChatStore, Creation, Draft, Message, Room, StoreError, StoreFuture};
+use super::{ChatStore, Creation, NewMessage, Room, StoreError, StoreFuture, StoredMessage};
 
 mod error;
 mod messages;
@@ -18,26 +19,27 @@ mod rooms;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod users;
 mod worker;
 
-/// A [`ChatStore`] in a SQLite file; dropping the last handle ends its threads.
+/// A [`ChatStore`] in a SQLite file; its threads end when the last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Sqlite {
+pub(crate) struct SqliteStore {
     writer: Worker,
     reader: Worker,
 }
 
-impl Sqlite {
-    /// Opens the file, creating it if it is not there; `:memory:` is a store that ends with the process.
+impl SqliteStore {
+    /// Opens the file, creating it if it is missing; `:memory:` is a store that ends with the process.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Open`], naming the path: the directory is missing, the file is no chat database or a damaged one,
-    /// or it was written by a later version of the chat.
+    /// [`StoreError::Open`] with the path: the directory is missing, or the file is damaged, not a chat database, or of a
+    /// later version of the chat.
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let writer = Worker::start("chat-store-write", path, schema::open).await?;
-        // A second connection to `:memory:` would be a second, empty database.
+        // A second connection to `:memory:` would open a second, empty database.
         let reader = if path == Path::new(":memory:") {
             writer.clone()
         } else {
@@ -61,17 +63,17 @@ impl Sqlite {
     }
 }
 
-impl ChatStore for Sqlite {
-    fn append(&self, draft: Draft) -> StoreFuture<'_, Message> {
-        self.write(move |db| messages::append(db, &draft))
+impl ChatStore for SqliteStore {
+    fn append_message(&self, message: NewMessage) -> StoreFuture<'_, StoredMessage> {
+        self.write(move |db| messages::append(db, &message))
     }
 
-    fn recent(&self, room: &str, limit: u32) -> StoreFuture<'_, Vec<Message>> {
+    fn recent_messages(&self, room: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let room = room.to_owned();
         self.read(move |db| messages::recent(db, &room, limit))
     }
 
-    fn after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<Message>> {
+    fn messages_after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let (room, id) = (room.to_owned(), id.to_owned());
         self.read(move |db| messages::after(db, &room, &id, limit))
     }
@@ -101,12 +103,12 @@ impl ChatStore for Sqlite {
         self.read(move |db| rooms::may_enter(db, &room, &user_id))
     }
 
-    fn remember_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()> {
+    fn save_user(&self, user_id: &str, username: &str) -> StoreFuture<'_, ()> {
         let (user_id, username) = (user_id.to_owned(), username.to_owned());
-        self.write(move |db| rooms::remember_user(db, &user_id, &username))
+        self.write(move |db| users::save(db, &user_id, &username))
     }
 
     fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>> {
-        self.read(move |db| rooms::usernames(db, &user_ids))
+        self.read(move |db| users::names(db, &user_ids))
     }
 }

@@ -1,18 +1,18 @@
-//! The statements about rooms and users.
+//! Statements on rooms and admissions.
 
-use std::collections::HashMap;
-
+use agentcore::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::{error::in_room, messages::now};
+use super::error::in_room;
 use crate::store::{Creation, Room, StoreError};
 
 pub(super) fn create(db: &Connection, name: &str, created_by: &str, is_public: bool) -> Result<Creation, StoreError> {
-    // Writers take turns, so a room that is not there now cannot appear before the insert below.
+    // Write transactions exclude each other, so no other node can insert the room before this one does.
     if let Some(room) = find(db, name)? {
         return Ok(Creation::Exists(room));
     }
-    let room = Room { name: name.to_owned(), created_by: created_by.to_owned(), is_public, created_at: now() };
+    let created_at = Timestamp::now().to_string();
+    let room = Room { name: name.to_owned(), created_by: created_by.to_owned(), is_public, created_at };
     let mut insert = db.prepare_cached(
         "INSERT INTO rooms (name, created_by, is_public, created_at)
          VALUES (:name, :created_by, :is_public, :created_at)",
@@ -34,7 +34,7 @@ pub(super) fn find(db: &Connection, name: &str) -> Result<Option<Room>, StoreErr
 }
 
 pub(super) fn visible_to(db: &Connection, user_id: &str, limit: u32) -> Result<Vec<Room>, StoreError> {
-    // Two halves, each along an index, instead of looking at every private room there is.
+    // Each half of the union uses an index, so private rooms of others are not scanned.
     let mut select = db.prepare_cached(
         "SELECT name, created_by, is_public, created_at FROM rooms WHERE is_public
          UNION
@@ -63,27 +63,6 @@ pub(super) fn may_enter(db: &Connection, room: &str, user_id: &str) -> Result<bo
          )",
     )?;
     Ok(select.query_row(named_params! {":room": room, ":user_id": user_id}, |row| row.get(0))?)
-}
-
-pub(super) fn remember_user(db: &Connection, user_id: &str, username: &str) -> Result<(), StoreError> {
-    let mut upsert = db.prepare_cached(
-        "INSERT INTO users (user_id, username) VALUES (:user_id, :username)
-         ON CONFLICT (user_id) DO UPDATE SET username = excluded.username WHERE username <> excluded.username",
-    )?;
-    upsert.execute(named_params! {":user_id": user_id, ":username": username})?;
-    Ok(())
-}
-
-pub(super) fn usernames(db: &Connection, user_ids: &[String]) -> Result<HashMap<String, String>, StoreError> {
-    // One statement for each, prepared once: it is a look into the primary key.
-    let mut select = db.prepare_cached("SELECT username FROM users WHERE user_id = :user_id")?;
-    let mut names = HashMap::with_capacity(user_ids.len());
-    for user_id in user_ids {
-        if let Some(name) = select.query_row(named_params! {":user_id": user_id}, |row| row.get(0)).optional()? {
-            names.insert(user_id.clone(), name);
-        }
-    }
-    Ok(names)
 }
 
 fn room(row: &Row<'_>) -> rusqlite::Result<Room> {

@@ -1,16 +1,20 @@
-//! The tables, and what has to be true before a connection is used.
+//! The tables, and the checks before a connection is used.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-/// The form of the tables, kept in the file as `user_version`; a file of a later form is refused.
+/// Version of the tables, stored in the file as `user_version`; a file of another version is refused.
 const VERSION: i64 = 1;
 
-/// How long a statement waits for another process to finish its transaction.
+/// How long a statement waits for the transaction of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-// Admissions and messages point to rooms. They do not point to users: one can be admitted before the first visit.
+/// Attempts to switch to a write-ahead log, within `BUSY_TIMEOUT` in all.
+const WAL_ATTEMPTS: u32 = 40;
+
+// Admissions and messages reference rooms, and do not reference users: a user can be admitted before the first connection.
 const TABLES: &str = "
     CREATE TABLE users (
         user_id  TEXT NOT NULL PRIMARY KEY,
@@ -42,12 +46,12 @@ const TABLES: &str = "
     CREATE INDEX messages_of_room ON messages (room, id);
 ";
 
-/// Opens the file for reading and writing, and creates what is missing.
+/// Opens the file for reading and writing, and creates the file and the tables if they are missing.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut db = connect(path)?;
     create_tables(&mut db)?;
     use_write_ahead_log(&db)?;
-    // Reads the whole file once: damage should be met now, not by the first user who scrolls back.
+    // Reads the whole file, so that damage stops the start and not a user's request later.
     let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(OpenError::Damaged(verdict));
@@ -62,7 +66,7 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Why a file cannot be used.
+/// The reason why a file cannot be used.
 #[derive(Debug)]
 pub(super) enum OpenError {
     Sqlite(rusqlite::Error),
@@ -85,26 +89,26 @@ impl std::fmt::Display for OpenError {
             Self::Sqlite(error) => error.fmt(f),
             Self::Damaged(verdict) => write!(f, "the database is damaged: {verdict}"),
             Self::OtherVersion(found) => {
-                write!(f, "its tables are of version {found}, this chat knows version {VERSION}")
+                write!(f, "its tables have version {found}, this chat supports version {VERSION}")
             }
-            Self::NotOurs => f.write_str("it is a database, but not one of the chat"),
+            Self::NotOurs => f.write_str("the file is a database, but not one of the chat"),
         }
     }
 }
 
 fn connect(path: &Path) -> Result<Connection, OpenError> {
-    // Without SQLITE_OPEN_URI a path is a path, whatever it looks like.
+    // Without SQLITE_OPEN_URI, a path that looks like a URI is still a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "foreign_keys", true)?;
-    // With a write-ahead log this is safe against the end of the process, and spares an fsync per transaction.
+    // With a write-ahead log this survives a crash of the process, and saves an fsync per transaction.
     db.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(db)
 }
 
 fn create_tables(db: &mut Connection) -> Result<(), OpenError> {
-    // Immediate: of two nodes that start on one new file, one creates the tables and the other finds them.
+    // An immediate transaction excludes other nodes that start on the same new file: only one creates the tables.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == VERSION {
@@ -123,15 +127,15 @@ fn create_tables(db: &mut Connection) -> Result<(), OpenError> {
     Ok(transaction.commit()?)
 }
 
-/// Readers and the writer do not wait for each other with a write-ahead log. The file keeps this setting.
+/// Switches to a write-ahead log, with which readers and the writer do not block each other. The file keeps this setting.
 fn use_write_ahead_log(db: &Connection) -> rusqlite::Result<()> {
-    let mut tries_left = 40;
+    let mut attempts_left = WAL_ATTEMPTS;
     loop {
-        // The busy timeout does not apply to this change when two processes make it at once.
+        // The busy timeout does not cover two processes that make this change at the same time.
         match db.pragma_update(None, "journal_mode", "WAL") {
-            Err(error) if tries_left > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                tries_left -= 1;
-                std::thread::sleep(BUSY_TIMEOUT / 40);
+            Err(error) if attempts_left > 0 && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                attempts_left -= 1;
+                std::thread::sleep(BUSY_TIMEOUT / WAL_ATTEMPTS);
             }
             result => return result,
         }

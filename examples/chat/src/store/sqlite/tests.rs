@@ -1,57 +1,55 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
 
-use std::{
-    error::Error as _,
-    fs,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::error::Error as _;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use agentcore::tokio;
 use rusqlite::Connection;
 use tests::chat::Folder;
 
-use super::Sqlite;
+use super::SqliteStore;
 use crate::store::ChatStore;
-use crate::store::tests::{say, texts};
+use crate::store::tests::{append, texts};
 
 #[tokio::test]
-async fn a_message_comes_after_one_of_a_node_whose_clock_was_ahead() {
+async fn a_message_sorts_after_an_older_one_of_a_node_whose_clock_is_ahead() {
     let store = with_lobby(":memory:").await;
-    let early = say(&store, "lobby", "from tomorrow").await.unwrap().id;
+    let early = append(&store, "lobby", "from tomorrow").await.unwrap().id;
     let ahead = "7fffffff-ffff-7fff-bfff-000000000000";
     store.write(move |db| Ok(db.execute("UPDATE messages SET id = ?1 WHERE id = ?2", [ahead, &early])?)).await.unwrap();
-    let said = say(&store, "lobby", "now").await.unwrap();
-    assert_eq!(store.after("lobby", ahead, 10).await.unwrap(), [said]);
+    let stored = append(&store, "lobby", "now").await.unwrap();
+    assert_eq!(store.messages_after("lobby", ahead, 10).await.unwrap(), [stored]);
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_every_message_of_the_batch_and_recovers() {
+async fn a_full_disk_fails_every_message_of_the_batch_and_recovers() {
     let folder = Folder::new();
     let store = with_lobby(&file(&folder)).await;
-    let kept = say(&store, "lobby", "kept").await.unwrap();
+    let kept = append(&store, "lobby", "kept").await.unwrap();
     limit_pages(&store, 1).await;
     let large = "x".repeat(200_000);
-    // While the writer is held up both wait, and then get into one transaction.
-    let held = store.write(|_| {
+    // Both writes wait while the writer is blocked, and then share a transaction.
+    let blocked = store.write(|_| {
         std::thread::sleep(Duration::from_millis(20));
         Ok(())
     });
-    let (_, small, large) = tokio::join!(held, say(&store, "lobby", "small"), say(&store, "lobby", &large));
+    let (_, small, large) = tokio::join!(blocked, append(&store, "lobby", "small"), append(&store, "lobby", &large));
     let error = large.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     let mut expected = vec![kept];
-    // On a slow machine the first may be in a transaction of its own; what was confirmed is what is there.
+    // On a slow machine the small one may have a transaction of its own: exactly the confirmed messages are stored.
     expected.extend(small.ok());
-    assert_eq!(store.recent("lobby", 10).await.unwrap(), expected);
+    assert_eq!(store.recent_messages("lobby", 10).await.unwrap(), expected);
 
     limit_pages(&store, u32::MAX - 1).await;
-    expected.push(say(&store, "lobby", "room again").await.unwrap());
-    assert_eq!(store.recent("lobby", 10).await.unwrap(), expected);
+    expected.push(append(&store, "lobby", "room again").await.unwrap());
+    assert_eq!(store.recent_messages("lobby", 10).await.unwrap(), expected);
 }
 
 #[tokio::test]
-async fn a_locked_database_is_a_passing_error() {
+async fn a_locked_database_is_a_retryable_error() {
     let folder = Folder::new();
     let store = with_lobby(&file(&folder)).await;
     let other = Connection::open(file(&folder)).unwrap();
@@ -60,36 +58,36 @@ async fn a_locked_database_is_a_passing_error() {
     let calls = (0..50).map(|_| {
         tokio::spawn({
             let store = store.clone();
-            async move { say(&store, "lobby", "now?").await }
+            async move { append(&store, "lobby", "now?").await }
         })
     });
     for call in calls.collect::<Vec<_>>() {
         let error = call.await.unwrap().unwrap_err();
         assert!(error.is_retryable(), "{error:?}");
     }
-    // Those who wait share the timeouts of 2 s: the first may have one to itself, the rest have the next.
+    // The calls share timeouts of 2 s: the first may wait for one alone, the rest wait for the next.
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
-    say(&store, "lobby", "now!").await.unwrap();
-    assert_eq!(texts(&store.recent("lobby", 10).await.unwrap()), ["now!"]);
+    append(&store, "lobby", "now!").await.unwrap();
+    assert_eq!(texts(&store.recent_messages("lobby", 10).await.unwrap()), ["now!"]);
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_refused_with_its_path() {
+async fn a_file_that_cannot_be_opened_is_refused_with_its_path() {
     let folder = Folder::new();
     let missing = format!("{}/missing/chat.db", folder.path().display());
-    refused(&missing, "unable to open").await;
+    assert_refused(&missing, "unable to open").await;
 
     let text = file(&folder);
     fs::write(&text, "This is a text and no database. ".repeat(100)).unwrap();
-    refused(&text, "not a database").await;
+    assert_refused(&text, "not a database").await;
 
     let other = format!("{}/other.db", folder.path().display());
     let db = Connection::open(&other).unwrap();
     db.execute_batch("CREATE TABLE books (title TEXT)").unwrap();
-    refused(&other, "not one of the chat").await;
+    assert_refused(&other, "not one of the chat").await;
     db.pragma_update(None, "user_version", 99).unwrap();
-    refused(&other, "version 99").await;
+    assert_refused(&other, "version 99").await;
 }
 
 #[tokio::test]
@@ -97,7 +95,7 @@ async fn a_damaged_database_is_refused() {
     let folder = Folder::new();
     let store = with_lobby(&file(&folder)).await;
     for _ in 0..50 {
-        say(&store, "lobby", &"x".repeat(1000)).await.unwrap();
+        append(&store, "lobby", &"x".repeat(1000)).await.unwrap();
     }
     let copy = format!("{}/damaged.db", folder.path().display());
     Connection::open(file(&folder)).unwrap().execute("VACUUM INTO ?1", [&copy]).unwrap();
@@ -106,11 +104,11 @@ async fn a_damaged_database_is_refused() {
         *byte = 0xA5;
     }
     fs::write(&copy, bytes).unwrap();
-    refused(&copy, "damaged").await;
+    assert_refused(&copy, "damaged").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_start_together_on_a_new_file_all_start() {
+async fn nodes_that_start_at_once_on_a_new_file_all_start() {
     for _ in 0..60 {
         let folder = Folder::new();
         let path: Arc<str> = file(&folder).into();
@@ -123,26 +121,26 @@ async fn nodes_that_start_together_on_a_new_file_all_start() {
             })
             .collect();
         for node in nodes {
-            say(&node.await.unwrap(), "lobby", "up").await.unwrap();
+            append(&node.await.unwrap(), "lobby", "up").await.unwrap();
         }
     }
 }
 
-async fn refused(path: &str, why: &str) {
-    let error = Sqlite::open(path).await.unwrap_err();
+async fn assert_refused(path: &str, reason: &str) {
+    let error = SqliteStore::open(path).await.unwrap_err();
     assert!(error.to_string().contains(path), "{error}");
     let cause = error.source().unwrap().to_string();
-    assert!(cause.contains(why), "{cause}");
+    assert!(cause.contains(reason), "{cause}");
 }
 
-async fn with_lobby(path: &str) -> Sqlite {
-    let store = Sqlite::open(path).await.unwrap();
+async fn with_lobby(path: &str) -> SqliteStore {
+    let store = SqliteStore::open(path).await.unwrap();
     store.create_room("lobby", "ada", true).await.unwrap();
     store
 }
 
-async fn limit_pages(store: &Sqlite, pages: u32) {
-    // SQLite does not go below the present size of the file.
+async fn limit_pages(store: &SqliteStore, pages: u32) {
+    // SQLite does not set a limit below the present size of the file.
     store.write(move |db| Ok(db.pragma_update(None, "max_page_count", pages)?)).await.unwrap();
 }
 

@@ -1,12 +1,9 @@
-//! A thread that owns a connection, and how async code hands it work.
+//! A thread that owns a database connection and runs jobs for async code.
 
-use std::{
-    error, fmt, io,
-    path::Path,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{error, fmt, io, thread};
 
 use agentcore::tokio::sync::{mpsc, oneshot};
 use rusqlite::{Connection, TransactionBehavior};
@@ -14,13 +11,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::schema::OpenError;
 use crate::store::StoreError;
 
-/// How many calls may wait; further ones wait to wait, and their clients are not read from meanwhile.
-const QUEUE: usize = 1024;
+/// Capacity of the job queue. Callers wait while it is full, and their clients are not read meanwhile.
+const QUEUE_CAPACITY: usize = 1024;
 
-/// How long a transaction takes in new writes before it is committed.
+/// How long a transaction accepts further writes before it commits.
 const BATCH_TIME: Duration = Duration::from_millis(5);
 
-/// The handle of the thread; when the last clone is dropped, the thread does what was handed to it and ends.
+/// A handle of the thread. When the last clone is dropped, the thread finishes the queued jobs and ends.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
@@ -33,9 +30,9 @@ impl Worker {
         path: &Path,
         open: fn(&Path) -> Result<Connection, OpenError>,
     ) -> Result<Self, StoreError> {
-        let place = path.display().to_string();
+        let location = path.display().to_string();
         let path = path.to_owned();
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (jobs, queue) = mpsc::channel(QUEUE_CAPACITY);
         let (opened, outcome) = oneshot::channel();
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || match open(&path) {
             Ok(db) => {
@@ -43,28 +40,28 @@ impl Worker {
                     run(db, queue);
                 }
             }
-            // Nobody waits for the answer if `start` was dropped.
+            // The receiver is gone if the future of `start` was dropped.
             Err(error) => drop(opened.send(Err(error))),
         });
         match spawned.map(|_detached| outcome) {
             Ok(outcome) => match outcome.await {
                 Ok(Ok(())) => Ok(Self { jobs }),
-                Ok(Err(error)) => Err(StoreError::Open { place, source: Arc::new(error) }),
-                Err(_gone) => Err(StoreError::Open { place, source: Arc::new(Ended) }),
+                Ok(Err(error)) => Err(StoreError::Open { location, source: Arc::new(error) }),
+                Err(_closed) => Err(StoreError::Open { location, source: Arc::new(WorkerEnded) }),
             },
-            Err(error) => Err(StoreError::Open { place, source: Arc::<io::Error>::new(error) }),
+            Err(error) => Err(StoreError::Open { location, source: Arc::<io::Error>::new(error) }),
         }
     }
 
-    /// Runs `work` in a transaction, with other writes; what it returns comes back once all of it is committed.
+    /// Runs `work` in a transaction, possibly with other writes, and returns its result after the commit.
     ///
-    /// Work that returns [`StoreError::NoSuchRoom`] must have changed nothing; any other error undoes the transaction.
+    /// Work that returns [`StoreError::NoSuchRoom`] must have changed nothing. Any other error rolls the transaction back.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, outcome) = oneshot::channel();
-        let job = Job::Write(Box::new(Pending { work, done: None, reply }));
+        let job = Job::Write(Box::new(PendingWrite { work, result: None, reply }));
         self.jobs.send(job).await.map_err(|_closed| ended())?;
         outcome.await.map_err(|_dropped| ended())?
     }
@@ -76,7 +73,7 @@ impl Worker {
     ) -> Result<T, StoreError> {
         let (reply, outcome) = oneshot::channel::<Result<T, StoreError>>();
         let job = Job::Read(Box::new(move |db| {
-            // A caller that has gone needs no answer, and 1,000 rows are not read for it.
+            // A caller that has dropped its future needs no answer, so its rows are not read.
             if !reply.is_closed() {
                 drop(reply.send(work(db)));
             }
@@ -93,22 +90,22 @@ enum Job {
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
-/// A write and the caller who waits for it.
+/// A write with the caller that waits for it.
 trait Write: Send {
-    /// Does the work and keeps its result. An error is for the whole transaction.
+    /// Does the work and keeps its result. An error fails the whole transaction.
     fn run(&mut self, db: &Connection) -> Result<(), StoreError>;
 
-    /// Answers the caller: with the kept result if the transaction was committed, else with why it was not.
+    /// Answers the caller, with the kept result if the transaction was committed, else with its error.
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-struct Pending<T, F> {
+struct PendingWrite<T, F> {
     work: F,
-    done: Option<Result<T, StoreError>>,
+    result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Write for Pending<T, F>
+impl<T, F> Write for PendingWrite<T, F>
 where
     T: Send,
     F: FnMut(&Connection) -> Result<T, StoreError> + Send,
@@ -117,16 +114,16 @@ where
         match (self.work)(db) {
             Err(error) if !matches!(error, StoreError::NoSuchRoom(_)) => Err(error),
             result => {
-                self.done = Some(result);
+                self.result = Some(result);
                 Ok(())
             }
         }
     }
 
     fn settle(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self { done, reply, .. } = *self;
-        let answer = committed.and_then(|()| done.unwrap_or_else(|| Err(ended())));
-        // A caller that has gone is not told.
+        let Self { result, reply, .. } = *self;
+        let answer = committed.and_then(|()| result.unwrap_or_else(|| Err(ended())));
+        // The receiver is gone if the caller dropped its future.
         drop(reply.send(answer));
     }
 }
@@ -152,36 +149,36 @@ fn run(mut db: Connection, mut queue: mpsc::Receiver<Job>) {
 /// The writes of one transaction, in the order of their calls.
 struct Batch {
     writes: Vec<Box<dyn Write>>,
-    /// A read ends the batch, because it must not see what is not committed; it runs next.
+    /// A read from the queue ends the batch and runs after the commit: it must not see uncommitted data.
     read: Option<Read>,
 }
 
 impl Batch {
     fn commit(&mut self, db: &mut Connection, queue: &mut mpsc::Receiver<Job>) -> Result<(), StoreError> {
-        // Immediate: the lock is taken, or waited for, here, and not between two statements.
+        // An immediate transaction takes the lock here and not between two statements.
         let transaction = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(transaction) => transaction,
             Err(error) => {
-                // Whoever waited meanwhile gets the same answer, rather than one timeout after the other.
+                // All waiting writes fail with this error; otherwise each would wait for a timeout of its own.
                 while self.take_next(queue) {}
                 return Err(error.into());
             }
         };
         let begun = Instant::now();
-        let mut done = 0;
-        // Does not wait for more writes: what comes during the commit is in the next batch.
-        while let Some(write) = self.writes.get_mut(done) {
+        let mut executed = 0;
+        // Takes only writes that are already queued; those that arrive during the commit form the next batch.
+        while let Some(write) = self.writes.get_mut(executed) {
             write.run(&transaction)?;
-            done += 1;
+            executed += 1;
             if begun.elapsed() < BATCH_TIME {
                 self.take_next(queue);
             }
         }
-        // Dropping the transaction, here or at the `?` above, undoes it.
+        // A transaction that is dropped, as by the `?` above, is rolled back.
         Ok(transaction.commit()?)
     }
 
-    /// Adds what waits in the queue, one job; false if there is no further write to add.
+    /// Adds one job from the queue; returns false if no further write can be added.
     fn take_next(&mut self, queue: &mut mpsc::Receiver<Job>) -> bool {
         if self.read.is_some() {
             return false;
@@ -195,18 +192,18 @@ impl Batch {
     }
 }
 
-/// The cause when there is nobody to do the work.
+/// The cause of an error when the thread has ended.
 #[derive(Debug)]
-struct Ended;
+struct WorkerEnded;
 
-impl fmt::Display for Ended {
+impl fmt::Display for WorkerEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the thread of the store has ended")
     }
 }
 
-impl error::Error for Ended {}
+impl error::Error for WorkerEnded {}
 
 fn ended() -> StoreError {
-    StoreError::Failed(Arc::new(Ended))
+    StoreError::Failed(Arc::new(WorkerEnded))
 }

@@ -1,4 +1,4 @@
--- KEYS: the room, whom it admits. ARGV: deadline, the user.
+-- KEYS: the room, its admitted users. ARGV: the deadline, the user.
 if redis.call('EXISTS', KEYS[1]) == 0 then
     return redis.error_reply('NOROOM there is no such room')
 end

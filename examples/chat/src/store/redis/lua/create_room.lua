@@ -1,5 +1,5 @@
--- KEYS: the room, whom it admits. ARGV: deadline, created_by, is_public, created_at.
--- Returns the room that has this name already; nothing if it is new.
+-- KEYS: the room, its admitted users. ARGV: the deadline, created_by, is_public, created_at.
+-- Returns the fields of the existing room of this name, or nothing if the room is new.
 local found = redis.call('HMGET', KEYS[1], 'created_by', 'is_public', 'created_at')
 if found[1] then
     return found
