@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use agentcore::settings::{BackendType, TrustedProxies};
 use agentcore::{Env, Settings};
-use tests::chat::{Folder, program, surroundings};
+use tests::chat::{TempFolder, program, set_environment};
 
 fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     Settings::from_values(|name| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
@@ -227,10 +227,10 @@ fn a_value_is_shown_on_one_line_and_cut() {
 }
 
 /// Runs the program in a folder, without this test's environment.
-fn in_folder(folder: &Folder, dot_env: &str) -> Command {
+fn in_folder(folder: &TempFolder, dot_env: &str) -> Command {
     fs::write(folder.path().join(".env"), dot_env).expect("a file");
     let mut command = Command::new(program());
-    surroundings(&mut command, folder.path(), 0);
+    set_environment(&mut command, folder.path(), 0);
     command.env_remove("PORT").stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -275,7 +275,7 @@ fn listens(command: &mut Command) -> String {
 
 #[test]
 fn a_program_with_invalid_settings_lists_all_of_them_and_exits_with_2() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = in_folder(&folder, "WS_HANDLER_TIMEOUT=never\n");
     let (code, said) = refusal(command.env("PORT", "http").env("LOG_LEVEL", "LOUD"));
     assert_eq!(code, Some(2), "{said}");
@@ -286,7 +286,7 @@ fn a_program_with_invalid_settings_lists_all_of_them_and_exits_with_2() {
 
 #[test]
 fn the_environment_overrides_the_file_and_the_file_the_defaults() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = in_folder(&folder, "PORT=http\nSERVER_INSTANCE_ID=from-file\n");
     assert!(listens(command.env("PORT", "0")).starts_with("listening on http://127.0.0.1:"));
     let (code, said) = refusal(&mut in_folder(&folder, "PORT=http\n"));
@@ -300,7 +300,7 @@ fn the_environment_overrides_the_file_and_the_file_the_defaults() {
 
 #[test]
 fn an_unreadable_file_is_an_error_and_a_missing_one_is_not() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let (code, said) = refusal(&mut in_folder(&folder, "PORT 8000\n"));
     assert!(code == Some(2) && said.contains("`.env`"), "{said}");
     let mut command = in_folder(&folder, "");
@@ -310,7 +310,7 @@ fn an_unreadable_file_is_an_error_and_a_missing_one_is_not() {
 
 #[test]
 fn a_value_that_is_not_utf8_is_refused_and_not_ignored() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = in_folder(&folder, "");
     let (code, said) = refusal(command.env("PORT", std::ffi::OsStr::from_bytes(b"80\xFF")));
     assert!(code == Some(2) && said.contains("PORT="), "{said}");
@@ -318,7 +318,7 @@ fn a_value_that_is_not_utf8_is_refused_and_not_ignored() {
 
 #[test]
 fn a_program_listens_on_the_configured_address_and_port_only() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     // A port that was free a moment ago; no other test uses this address.
     let port = TcpListener::bind("127.0.0.2:0").and_then(|free| free.local_addr()).expect("a port").port();
     let mut command = in_folder(&folder, "HOST=127.0.0.2\n");
@@ -351,7 +351,7 @@ fn health(line: &str) -> String {
 
 #[test]
 fn the_configured_number_of_worker_threads_runs() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     for (set, threads) in [("1", 1), ("3", 3), ("0", 0)] {
         let (child, line) = started(in_folder(&folder, "").env("PORT", "0").env("WORKERS", set));
         // One shard per worker, or one on the program's own runtime if there is no worker.
@@ -372,7 +372,7 @@ fn the_log_has_the_configured_level_and_above() {
     // The address is taken, so that the program ends by itself.
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     for (level, shows) in [("ERROR", false), ("warn", true), ("WARNING", true), ("INFO", true), ("TRACE", true)] {
         let (code, said) = refusal(in_folder(&folder, "").env("PORT", &port).env("LOG_LEVEL", level));
         assert_eq!((code, said.contains("open mode")), (Some(2), shows), "LOG_LEVEL={level}: {said}");

@@ -5,7 +5,7 @@ use std::process::Command;
 use agentcore::Settings;
 use agentcore::backend::{Backend, RedisBackend};
 use tests::bare::{Bare, no_limits};
-use tests::chat::Folder;
+use tests::chat::TempFolder;
 use tests::redis::{Redis, free_port};
 
 /// The variable with the address of Redis for the child.
@@ -17,7 +17,7 @@ async fn a_node_accepts_only_tls_servers_that_the_system_trusts() {
     if let Ok(url) = std::env::var(URL) {
         return meet(&url).await;
     }
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     std::fs::write(&cert, certified.cert.pem()).expect("a file");

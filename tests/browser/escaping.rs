@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESK, Page};
 use crate::payloads::PAYLOADS;
@@ -24,7 +24,7 @@ async fn hostile_names_are_refused_by_the_server() {
     let chat = ChatServer::start();
     for some in PAYLOADS.chunks(10) {
         // Too many mistakes would end a connection.
-        let mut eve = Talker::connect(&chat, "eve").await;
+        let mut eve = ChatClient::connect(&chat, "eve").await;
         for payload in some {
             for (kind, data) in [
                 ("join_room", json!({ "room": payload })),
@@ -32,11 +32,11 @@ async fn hostile_names_are_refused_by_the_server() {
                 ("invite", json!({ "room": "lobby", "user_id": payload })),
                 ("private_message", json!({ "target_user_id": payload, "text": "hello" })),
             ] {
-                let error = eve.refused(kind, data).await;
+                let error = eve.request_error(kind, data).await;
                 assert_eq!(error["code"], "VALIDATION_FAILED", "{kind} {payload:?}: {error}");
             }
             let path = format!("/ws/{}", escaped(payload));
-            assert_eq!(chat.ask_for_upgrade(&path).await.status, 400, "{payload:?}");
+            assert_eq!(chat.request_upgrade(&path).await.status, 400, "{payload:?}");
         }
     }
 }
@@ -48,13 +48,13 @@ async fn of_a_hundred_hostile_texts_none_runs() {
     let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
     // Her page is in first: who joins beside somebody hears of it in the middle of the answer.
     page.until("#members .name", &["alice"]).await;
-    let mut eve = Talker::in_room(&chat, "eve", "lobby").await;
+    let mut eve = ChatClient::connect_and_join(&chat, "eve", "lobby").await;
     page.until("#members .name", &["alice", "eve"]).await;
 
     // As they come in, in a room and in private.
     for payload in PAYLOADS {
-        eve.say("chat_message", json!({ "room": "lobby", "text": payload })).await;
-        eve.say("private_message", json!({ "target_user_id": "alice", "text": payload })).await;
+        eve.send("chat_message", json!({ "room": "lobby", "text": payload })).await;
+        eve.send("private_message", json!({ "target_user_id": "alice", "text": payload })).await;
     }
     page.until(MESSAGES, &PAYLOADS).await;
     page.picture("hostile-texts").await;
@@ -76,7 +76,7 @@ async fn of_a_hundred_hostile_texts_none_runs() {
     let mut members = Vec::new();
     for (number, payload) in PAYLOADS.iter().enumerate() {
         let user = format!("user{number}");
-        members.push(Talker::in_room(&chat, &user, "lobby").await);
+        members.push(ChatClient::connect_and_join(&chat, &user, "lobby").await);
         store.execute("UPDATE users SET username = ?1 WHERE user_id = ?2", [payload, user.as_str()]).unwrap();
     }
     page.reload().await;

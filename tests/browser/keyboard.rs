@@ -2,7 +2,7 @@
 
 use fantoccini::key::Key;
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESK, PHONE, Page};
 use crate::{MESSAGES, NOTHING, browsers};
@@ -17,7 +17,7 @@ async fn enter(page: &Page<'_>, text: &str) {
 async fn everything_can_be_done_with_the_keyboard() {
     let Some((driver, _guard)) = browsers().await else { return };
     let chat = ChatServer::start();
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     let page = Page::open(&driver, "alice", DESK, &chat.url("/")).await;
     page.until("#enter", &["Enter"]).await;
     // A name that cannot be is not let in, and the field keeps the focus.

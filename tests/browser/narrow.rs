@@ -1,7 +1,7 @@
 //! The page on a phone: nothing is cut off, and everything can be touched.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::browsers;
 use crate::page::{PHONE, Page};
@@ -44,7 +44,7 @@ async fn nothing_overflows_a_width_of_375_and_every_control_can_be_touched() {
     let Some((driver, _guard)) = browsers().await else { return };
     let mut chat = ChatServer::start();
     let (long_user, long_room) = ("W".repeat(64), "M".repeat(50));
-    let mut other = Talker::connect(&chat, &long_user).await;
+    let mut other = ChatClient::connect(&chat, &long_user).await;
     other.join(&long_room).await;
     other.post(&long_room, &"unbroken".repeat(100)).await;
     other.post(&long_room, "short").await;
@@ -64,7 +64,7 @@ async fn nothing_overflows_a_width_of_375_and_every_control_can_be_touched() {
     page.until("#current-room", &[&long_room]).await;
     page.until("#messages .text", &[&"unbroken".repeat(100), "short"]).await;
     other.expect("user_joined_room").await;
-    other.say("typing_start", json!({ "room": long_room })).await;
+    other.send("typing_start", json!({ "room": long_room })).await;
     page.until("#typing", &[&format!("{long_user} is typing…")]).await;
     fits(&page, "room").await;
     page.pictures("phone-room").await;

@@ -1,7 +1,7 @@
 //! What was missed is fetched: after a restart of the server, and when the server says that something was lost.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESK, PHONE, Page};
 use crate::{MESSAGES, browsers};
@@ -31,8 +31,8 @@ async fn the_page_comes_back_by_itself_after_a_restart_of_the_server() {
     alice.say("Written in the gap").await;
     let problem = "You are offline. Your text is kept; send it again when you are back online.";
     alice.until("#problem", &[problem]).await;
-    chat.start_again();
-    let mut carol = Talker::in_room(&chat, "carol", "lobby").await;
+    chat.restart();
+    let mut carol = ChatClient::connect_and_join(&chat, "carol", "lobby").await;
     carol.post("lobby", "While you were away").await;
     for page in [&alice, &bob] {
         page.until("#state", &["online"]).await;
@@ -86,7 +86,7 @@ async fn a_resync_brings_what_was_lost() {
     let chat = ChatServer::start();
     let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
     page.until("#members .name", &["alice"]).await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     page.until("#members .name", &["alice", "bob"]).await;
     let mut texts = Vec::new();
     for groups in [json!(["lobby"]), Value::Null] {

@@ -1,7 +1,7 @@
 //! Private rooms, on the page.
 
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESK, PHONE, Page};
 use crate::{MEMBERS, MESSAGES, NOTHING, browsers};
@@ -22,8 +22,8 @@ async fn a_private_room_is_entered_by_invitation() {
     alice.say("Nobody else reads this yet").await;
 
     // Others neither see it nor get in.
-    let mut carol = Talker::connect(&chat, "carol").await;
-    let rooms = carol.reply("list_rooms", json!({})).await;
+    let mut carol = ChatClient::connect(&chat, "carol").await;
+    let rooms = carol.request("list_rooms", json!({})).await;
     assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(1), "{rooms}");
     bob.click("#open-rooms").await;
     bob.until("#rooms .name", &["lobby"]).await;

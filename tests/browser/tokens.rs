@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESK, Page};
 use crate::payloads::PAYLOADS;
@@ -70,15 +70,16 @@ async fn of_a_hundred_hostile_names_in_tokens_none_runs() {
     let mut names = Vec::new();
     for (number, payload) in PAYLOADS.iter().enumerate() {
         let (user, name) = (format!("eve{number}"), token(&format!("eve{number}"), payload, 600));
-        let mut eve = Talker::at(&chat, &format!("/ws/{user}?token={name}"), &[]).await.expect("a good token");
+        let mut eve =
+            ChatClient::connect_to(&chat, &format!("/ws/{user}?token={name}"), &[]).await.expect("a good token");
         names.push(eve.welcome["username"].as_str().unwrap().to_owned());
         eve.join("lobby").await;
         eves.push(eve);
     }
     for (eve, payload) in eves.iter_mut().zip(PAYLOADS) {
-        eve.say("chat_message", json!({ "room": "lobby", "text": payload })).await;
-        eve.say("private_message", json!({ "target_user_id": "alice", "text": payload })).await;
-        eve.say("typing_start", json!({ "room": "lobby" })).await;
+        eve.send("chat_message", json!({ "room": "lobby", "text": payload })).await;
+        eve.send("private_message", json!({ "target_user_id": "alice", "text": payload })).await;
+        eve.send("typing_start", json!({ "room": "lobby" })).await;
         page.until_run(
             "return document.querySelector('#messages').lastElementChild?.querySelector('.text').textContent",
             vec![],
@@ -95,9 +96,9 @@ async fn of_a_hundred_hostile_names_in_tokens_none_runs() {
     // Who types, with nobody else typing: the name stands in a sentence.
     page.until("#typing", &[""]).await;
     for (eve, name) in eves.iter_mut().zip(&names).step_by(9) {
-        eve.say("typing_start", json!({ "room": "lobby" })).await;
+        eve.send("typing_start", json!({ "room": "lobby" })).await;
         page.until("#typing", &[&format!("{name} is typing…")]).await;
-        eve.say("typing_stop", json!({ "room": "lobby" })).await;
+        eve.send("typing_stop", json!({ "room": "lobby" })).await;
         page.until("#typing", &[""]).await;
     }
     page.click("#directs [data-key='@eve8']").await;

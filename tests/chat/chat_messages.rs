@@ -1,21 +1,21 @@
 //! Messages to a room, and who may write and read them.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::{is_timestamp, texts};
 
 #[tokio::test]
 async fn a_message_reaches_everybody_in_the_room_and_is_acknowledged() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
-    let mut carol = Talker::in_room(&chat, "carol", "elsewhere").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
+    let mut carol = ChatClient::connect_and_join(&chat, "carol", "elsewhere").await;
     alice.expect("user_joined_room").await;
 
     // The fields that say who one is are the server's.
     let data = json!({ "room": "lobby", "text": "Grüße 🎉 <b>", "user_id": "root", "username": "root" });
-    let (before, reply) = alice.ask("chat_message", data).await;
+    let (before, reply) = alice.request_with_earlier("chat_message", data).await;
     assert_eq!(reply, Value::Null);
     let said = before[0]["data"].clone();
     assert_eq!(before, [json!({ "type": "chat_message", "data": said })]);
@@ -29,31 +29,31 @@ async fn a_message_reaches_everybody_in_the_room_and_is_acknowledged() {
     assert_eq!(bob.expect("chat_message").await, said);
 
     // Without a `ref` there is no reply.
-    alice.say("chat_message", json!({ "room": "lobby", "text": "again" })).await;
+    alice.send("chat_message", json!({ "room": "lobby", "text": "again" })).await;
     let again = alice.expect("chat_message").await;
     assert_eq!(again["text"], "again");
     assert!(again["id"].as_str() > said["id"].as_str(), "ids rise: {said} {again}");
     assert_eq!(bob.expect("chat_message").await, again);
     for talker in [&mut alice, &mut bob, &mut carol] {
-        talker.hears_nothing().await;
+        talker.expect_nothing().await;
     }
 }
 
 #[tokio::test]
 async fn only_members_may_post() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::connect(&chat, "bob").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
     for room in ["lobby", "nowhere"] {
-        let error = bob.refused("chat_message", json!({ "room": room, "text": "let me in" })).await;
+        let error = bob.request_error("chat_message", json!({ "room": room, "text": "let me in" })).await;
         assert_eq!((&error["category"], &error["retryable"]), (&json!("authorization"), &json!(false)), "{error}");
     }
-    bob.say("chat_message", json!({ "room": "lobby", "text": "let me in" })).await;
+    bob.send("chat_message", json!({ "room": "lobby", "text": "let me in" })).await;
     assert_eq!(bob.expect("error").await["code"], "FORBIDDEN");
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
     // "Member" is a connection, not a user.
-    let mut other_alice = Talker::connect(&chat, "alice").await;
-    let error = other_alice.refused("chat_message", json!({ "room": "lobby", "text": "it is me" })).await;
+    let mut other_alice = ChatClient::connect(&chat, "alice").await;
+    let error = other_alice.request_error("chat_message", json!({ "room": "lobby", "text": "it is me" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
     assert_eq!(texts(&bob.join("lobby").await), Vec::<&str>::new(), "nothing was stored");
 }

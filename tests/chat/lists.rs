@@ -1,72 +1,72 @@
 //! What can be asked for: rooms, users, history.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
 async fn rooms_are_listed_by_name_with_how_many_users_are_in_them() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "b").await;
-    let mut again = Talker::in_room(&chat, "alice", "b").await;
-    let mut bob = Talker::in_room(&chat, "bob", "b").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "b").await;
+    let mut again = ChatClient::connect_and_join(&chat, "alice", "b").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "b").await;
     alice.expect("user_joined_room").await;
     bob.join("a").await;
-    bob.reply("leave_room", json!({ "room": "a" })).await;
+    bob.request("leave_room", json!({ "room": "a" })).await;
     let room =
         |name, count, creator| json!({ "name": name, "user_count": count, "created_by": creator, "is_public": true });
     let rooms = json!({ "rooms": [room("a", 0, "bob"), room("b", 2, "alice")] });
-    assert_eq!(alice.reply("list_rooms", Value::Null).await, rooms);
+    assert_eq!(alice.request("list_rooms", Value::Null).await, rooms);
     again.expect("user_joined_room").await;
-    again.say("list_rooms", json!({})).await;
+    again.send("list_rooms", json!({})).await;
     assert_eq!(again.expect("rooms_list").await, rooms);
 }
 
 #[tokio::test]
 async fn the_users_of_a_room_are_listed_each_once() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let again = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
-    let mut carol = Talker::connect(&chat, "carol").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let again = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
+    let mut carol = ChatClient::connect(&chat, "carol").await;
     let user = |name| json!({ "user_id": name, "username": name });
     let users = json!({ "room": "lobby", "users": [user("alice"), user("bob")], "total": 2 });
-    assert_eq!(bob.reply("get_room_users", json!({ "room": "lobby" })).await, users);
-    carol.say("get_room_users", json!({ "room": "lobby" })).await;
+    assert_eq!(bob.request("get_room_users", json!({ "room": "lobby" })).await, users);
+    carol.send("get_room_users", json!({ "room": "lobby" })).await;
     assert_eq!(carol.expect("room_users").await, users);
-    let error = carol.refused("get_room_users", json!({ "room": "nowhere" })).await;
+    let error = carol.request_error("get_room_users", json!({ "room": "nowhere" })).await;
     assert_eq!(error["code"], "NO_SUCH_ROOM", "{error}");
 
     again.close().await;
     alice.expect("user_joined_room").await;
-    alice.reply("leave_room", json!({ "room": "lobby" })).await;
+    alice.request("leave_room", json!({ "room": "lobby" })).await;
     chat.until_connections(3).await;
     let users = json!({ "room": "lobby", "users": [user("bob")], "total": 1 });
-    assert_eq!(carol.reply("get_room_users", json!({ "room": "lobby" })).await, users);
+    assert_eq!(carol.request("get_room_users", json!({ "room": "lobby" })).await, users);
 }
 
 #[tokio::test]
 async fn history_is_read_from_the_end_or_after_a_message() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut said = Vec::new();
     for n in 0..5 {
         said.push(alice.post("lobby", &format!("line {n}")).await);
     }
-    let mut bob = Talker::connect(&chat, "bob").await;
-    let last = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 2 })).await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
+    let last = bob.request("get_message_history", json!({ "room": "lobby", "limit": 2 })).await;
     assert_eq!(last, json!({ "room": "lobby", "messages": said[3..] }));
     let after = json!({ "room": "lobby", "limit": 2, "after": said[1]["id"] });
     let next = json!({ "room": "lobby", "messages": said[2..4] });
-    assert_eq!(bob.reply("get_message_history", after.clone()).await, next);
-    bob.say("get_message_history", after).await;
+    assert_eq!(bob.request("get_message_history", after.clone()).await, next);
+    bob.send("get_message_history", after).await;
     assert_eq!(bob.expect("message_history").await, next);
-    let all = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100, "after": null })).await;
+    let all = bob.request("get_message_history", json!({ "room": "lobby", "limit": 100, "after": null })).await;
     assert_eq!(all["messages"], json!(said));
 
     for limit in [json!(0), json!(101), json!(-1), json!("10"), json!(1.5)] {
-        let error = bob.refused("get_message_history", json!({ "room": "lobby", "limit": limit })).await;
+        let error = bob.request_error("get_message_history", json!({ "room": "lobby", "limit": limit })).await;
         assert_eq!(error["details"]["errors"][0]["field"], "limit", "{error}");
     }
-    let error = bob.refused("get_message_history", json!({ "room": "nowhere", "limit": 1 })).await;
+    let error = bob.request_error("get_message_history", json!({ "room": "nowhere", "limit": 1 })).await;
     assert_eq!(error["code"], "NO_SUCH_ROOM", "{error}");
 }

@@ -1,29 +1,29 @@
 //! What outlives the process, and what happens when nothing can be kept.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::texts;
 
 #[tokio::test]
 async fn rooms_and_messages_outlive_the_process_and_joins_do_not() {
     let mut chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let said = alice.post("lobby", "Remember this").await;
-    alice.reply("create_room", json!({ "room_name": "secret", "is_public": false })).await;
+    alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
     alice.post("secret", "and this").await;
     // As soon as a message is answered it is stored: no time is left to write more.
-    chat.crash_and_start();
+    chat.crash_and_restart();
 
-    let mut alice = Talker::connect(&chat, "alice").await;
-    let error = alice.refused("chat_message", json!({ "room": "lobby", "text": "am I in?" })).await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    let error = alice.request_error("chat_message", json!({ "room": "lobby", "text": "am I in?" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
     assert_eq!(alice.join("lobby").await, [said]);
     assert_eq!(texts(&alice.join("secret").await), ["and this"]);
-    let mut bob = Talker::connect(&chat, "bob").await;
-    let error = bob.refused("join_room", json!({ "room": "secret" })).await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
+    let error = bob.request_error("join_room", json!({ "room": "secret" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
-    let rooms = bob.reply("list_rooms", json!({})).await;
+    let rooms = bob.request("list_rooms", json!({})).await;
     let lobby = json!({ "name": "lobby", "user_count": 1, "created_by": "alice", "is_public": true });
     assert_eq!(rooms, json!({ "rooms": [lobby] }));
 }
@@ -31,13 +31,13 @@ async fn rooms_and_messages_outlive_the_process_and_joins_do_not() {
 #[tokio::test]
 async fn a_message_that_cannot_be_stored_reaches_nobody_and_may_be_tried_again() {
     let chat = ChatServer::with_small_files(600);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
     let text = "x".repeat(4_000);
     let mut stored = 0;
     let error = loop {
-        let (before, answer) = alice.try_to_post("lobby", &text).await;
+        let (before, answer) = alice.try_post("lobby", &text).await;
         if answer["type"] == "error" {
             assert_eq!(before, Vec::<Value>::new(), "a message that is not stored is not sent");
             break answer["data"].clone();
@@ -51,8 +51,8 @@ async fn a_message_that_cannot_be_stored_reaches_nobody_and_may_be_tried_again()
     for _ in 0..stored {
         assert_eq!(bob.expect("chat_message").await["text"], text);
     }
-    bob.hears_nothing().await;
-    let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
+    bob.expect_nothing().await;
+    let history = bob.request("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
     assert_eq!(history["messages"].as_array().unwrap().len(), stored.min(100));
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
 }

@@ -1,16 +1,16 @@
 //! Messages from one user to another.
 
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::is_timestamp;
 
 #[tokio::test]
 async fn a_private_message_reaches_every_connection_of_its_target_and_nobody_else() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bobs = [Talker::connect(&chat, "bob").await, Talker::in_room(&chat, "bob", "lobby").await];
-    let mut carol = Talker::in_room(&chat, "carol", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bobs = [ChatClient::connect(&chat, "bob").await, ChatClient::connect_and_join(&chat, "bob", "lobby").await];
+    let mut carol = ChatClient::connect_and_join(&chat, "carol", "lobby").await;
     for name in ["bob", "carol"] {
         assert_eq!(alice.expect("user_joined_room").await["user_id"], name);
     }
@@ -18,7 +18,7 @@ async fn a_private_message_reaches_every_connection_of_its_target_and_nobody_els
 
     let text = "Just between us: <b>🎉</b>";
     let data = json!({ "target_user_id": "bob", "text": text, "from_user_id": "root" });
-    let sent = alice.reply("private_message", data).await;
+    let sent = alice.request("private_message", data).await;
     assert_eq!(sent, json!({ "delivered": 2, "complete": true }));
     for bob in &mut bobs {
         let message = bob.expect("private_message").await;
@@ -29,44 +29,45 @@ async fn a_private_message_reaches_every_connection_of_its_target_and_nobody_els
         });
         assert_eq!(message, expected, "the sender is who the server knows it to be");
     }
-    alice.say("private_message", json!({ "target_user_id": "bob", "text": "again" })).await;
+    alice.send("private_message", json!({ "target_user_id": "bob", "text": "again" })).await;
     assert_eq!(alice.expect("private_message_sent").await, json!({ "delivered": 2, "complete": true }));
     for bob in &mut bobs {
         assert_eq!(bob.expect("private_message").await["text"], "again");
-        bob.hears_nothing().await;
+        bob.expect_nothing().await;
     }
-    carol.hears_nothing().await;
-    alice.hears_nothing().await;
+    carol.expect_nothing().await;
+    alice.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn who_is_offline_takes_nothing_and_the_sender_is_told() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     let nobody = json!({ "delivered": 0, "complete": true });
     let to_bob = json!({ "target_user_id": "bob", "text": "Are you there?" });
-    assert_eq!(alice.reply("private_message", to_bob.clone()).await, nobody);
-    Talker::connect(&chat, "bob").await.close().await;
+    assert_eq!(alice.request("private_message", to_bob.clone()).await, nobody);
+    ChatClient::connect(&chat, "bob").await.close().await;
     chat.until_connections(1).await;
-    assert_eq!(alice.reply("private_message", to_bob).await, nobody);
+    assert_eq!(alice.request("private_message", to_bob).await, nobody);
     // It was not kept either.
-    Talker::connect(&chat, "bob").await.hears_nothing().await;
+    ChatClient::connect(&chat, "bob").await.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn messages_to_oneself_and_in_both_directions_keep_their_order() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
-    let mut bob = Talker::connect(&chat, "bob").await;
-    let (before, sent) = alice.ask("private_message", json!({ "target_user_id": "alice", "text": "note" })).await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
+    let (before, sent) =
+        alice.request_with_earlier("private_message", json!({ "target_user_id": "alice", "text": "note" })).await;
     assert_eq!((before.len(), &before[0]["data"]["text"], &sent["delivered"]), (1, &json!("note"), &json!(1)));
     for n in 0..20 {
-        alice.say("private_message", json!({ "target_user_id": "bob", "text": n.to_string() })).await;
+        alice.send("private_message", json!({ "target_user_id": "bob", "text": n.to_string() })).await;
     }
     for n in 0..20 {
         assert_eq!(bob.expect("private_message").await["text"], n.to_string());
         assert_eq!(alice.expect("private_message_sent").await["delivered"], 1);
     }
-    bob.reply("private_message", json!({ "target_user_id": "alice", "text": "got all" })).await;
+    bob.request("private_message", json!({ "target_user_id": "alice", "text": "got all" })).await;
     assert_eq!(alice.expect("private_message").await["from_user_id"], "bob");
 }

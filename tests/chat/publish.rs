@@ -1,7 +1,7 @@
 //! Messages of other programs: `POST /api/publish`.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 use tests::http::Answer;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -19,8 +19,8 @@ async fn send(chat: &ChatServer, to: Value, data: Value) {
 #[tokio::test]
 async fn a_published_message_reaches_a_room_a_user_or_everybody() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
-    let mut alice = Talker::in_room(&chat, "alice", "tea room").await;
-    let mut bob = Talker::connect(&chat, "bob").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "tea room").await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
     send(&chat, json!({ "group": "tea room" }), json!({ "n": 1 })).await;
     assert_eq!(alice.next().await, json!({ "type": "notice", "data": { "n": 1 } }));
     send(&chat, json!({ "user": "bob" }), json!({ "n": 2 })).await;
@@ -32,7 +32,7 @@ async fn a_published_message_reaches_a_room_a_user_or_everybody() {
     send(&chat, json!("everyone"), json!({ "n": 3 })).await;
     for talker in [&mut alice, &mut bob] {
         assert_eq!(talker.expect("notice").await, json!({ "n": 3 }));
-        talker.hears_nothing().await;
+        talker.expect_nothing().await;
     }
     // Nobody is there, and that is no mistake.
     send(&chat, json!({ "user": "carol" }), json!({})).await;
@@ -44,7 +44,7 @@ async fn a_published_message_reaches_a_room_a_user_or_everybody() {
 #[tokio::test]
 async fn a_wrong_body_is_refused_with_the_name_of_its_field() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let with = |to: Value, kind: Value, data: Value| json!({ "to": to, "type": kind, "data": data }).to_string();
     let (lobby, notice, data) = (json!({ "group": "lobby" }), json!("notice"), json!({}));
     let mut bodies = vec![
@@ -84,13 +84,13 @@ async fn a_wrong_body_is_refused_with_the_name_of_its_field() {
     let long = with(lobby, notice, json!({ "text": "x".repeat(64 * 1024) }));
     let answer = publish(&chat, &long).await;
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (413, &json!("VALIDATION_FAILED")), "{answer:?}");
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn only_who_has_the_key_publishes() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let body = json!({ "to": "everyone", "type": "notice", "data": {} }).to_string();
     let wrong = KEY.replace('f', "e");
     for header in [
@@ -110,7 +110,7 @@ async fn only_who_has_the_key_publishes() {
     }
     let answer = chat.post(&format!("/api/publish?token={KEY}"), &[], "no body at all").await;
     assert_eq!(answer.status, 401, "an address stands in logs");
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 /// What a chat has without settings: an empty value counts as not set.
 const DEFAULTS: [(&str, &str); 1] = [("CHAT_RATE_MESSAGES", "")];
@@ -11,31 +11,31 @@ const DEFAULTS: [(&str, &str); 1] = [("CHAT_RATE_MESSAGES", "")];
 #[tokio::test]
 async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
     let chat = ChatServer::with(&DEFAULTS);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
     // Joining was the first.
     for n in 2..=30 {
         alice.post("lobby", &n.to_string()).await;
         assert_eq!(bob.expect("chat_message").await["text"], n.to_string());
     }
-    let error = alice.refused("chat_message", json!({ "room": "lobby", "text": "31" })).await;
+    let error = alice.request_error("chat_message", json!({ "room": "lobby", "text": "31" })).await;
     assert_eq!((&error["code"], &error["category"]), (&json!("RATE_LIMIT_EXCEEDED"), &json!("rate_limit")), "{error}");
     assert_eq!(error["retryable"], true, "{error}");
     let wait = error["retry_after_ms"].as_u64().unwrap();
     assert!((1..=60_000).contains(&wait), "{error}");
     // Nobody hears of it, and others are not held up.
-    bob.hears_nothing().await;
+    bob.expect_nothing().await;
     bob.post("lobby", "I may").await;
     alice.expect("chat_message").await;
 
     // It is the user who is limited: neither another connection nor a new one helps.
-    let mut again = Talker::connect(&chat, "alice").await;
-    let error = again.refused("join_room", json!({ "room": "lobby" })).await;
+    let mut again = ChatClient::connect(&chat, "alice").await;
+    let error = again.request_error("join_room", json!({ "room": "lobby" })).await;
     assert_eq!(error["code"], "RATE_LIMIT_EXCEEDED", "{error}");
     again.close().await;
     alice.close().await;
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     for (kind, data) in [
         ("join_room", json!({ "room": "lobby" })),
         ("leave_room", json!({ "room": "lobby" })),
@@ -44,30 +44,30 @@ async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
         ("private_message", json!({ "target_user_id": "bob", "text": "hello" })),
         ("dance", json!({})),
     ] {
-        let error = alice.refused(kind, data).await;
+        let error = alice.request_error(kind, data).await;
         assert_eq!(error["code"], "RATE_LIMIT_EXCEEDED", "{kind}: {error}");
     }
     // What costs nobody anything goes on.
     for _ in 0..40 {
         for kind in ["typing_start", "typing_stop"] {
-            assert_eq!(alice.reply(kind, json!({ "room": "lobby" })).await, Value::Null);
+            assert_eq!(alice.request(kind, json!({ "room": "lobby" })).await, Value::Null);
         }
-        alice.reply("list_rooms", json!({})).await;
-        alice.reply("get_room_users", json!({ "room": "lobby" })).await;
-        alice.reply("get_message_history", json!({ "room": "lobby", "limit": 1 })).await;
-        alice.hears_nothing().await;
+        alice.request("list_rooms", json!({})).await;
+        alice.request("get_room_users", json!({ "room": "lobby" })).await;
+        alice.request("get_message_history", json!({ "room": "lobby", "limit": 1 })).await;
+        alice.expect_nothing().await;
     }
 }
 
 #[tokio::test]
 async fn the_limit_and_its_window_can_be_set_and_who_waits_may_go_on() {
     let chat = ChatServer::with(&[("CHAT_RATE_MESSAGES", "3"), ("CHAT_RATE_SECONDS", "2")]);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut passed = Vec::new();
     // The time of a message lies between those before and after it.
     while passed.len() < 7 {
         let before = Instant::now();
-        let (_, answer) = alice.try_to_post("lobby", "again").await;
+        let (_, answer) = alice.try_post("lobby", "again").await;
         if answer["type"] == "reply" {
             passed.push((before, Instant::now()));
             continue;
@@ -86,9 +86,9 @@ async fn the_limit_and_its_window_can_be_set_and_who_waits_may_go_on() {
 #[tokio::test]
 async fn even_what_is_exempt_has_a_ceiling() {
     let chat = ChatServer::with(&DEFAULTS);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     for _ in 0..1_100 {
-        alice.say("typing_start", json!({ "room": "lobby" })).await;
+        alice.send("typing_start", json!({ "room": "lobby" })).await;
     }
     let error = alice.expect("error").await;
     assert_eq!((&error["code"], &error["message_type"]), (&json!("RATE_LIMIT_EXCEEDED"), &json!("typing_start")));

@@ -1,7 +1,7 @@
 //! The chat with its store in Redis: `CHAT_STORE=redis`.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 use tests::redis::Redis;
 
 use crate::texts;
@@ -14,15 +14,15 @@ fn chat_on(redis: &Redis) -> ChatServer {
 async fn nodes_agree_on_rooms_admissions_and_messages() {
     let Some(redis) = Redis::start() else { return };
     let nodes = [chat_on(&redis), chat_on(&redis)];
-    let mut alice = Talker::connect(&nodes[0], "alice").await;
-    alice.reply("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+    let mut alice = ChatClient::connect(&nodes[0], "alice").await;
+    alice.request("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
     let said = alice.post("tea room", "psst").await;
-    let mut bob = Talker::connect(&nodes[1], "bob").await;
-    let error = bob.refused("join_room", json!({ "room": "tea room" })).await;
+    let mut bob = ChatClient::connect(&nodes[1], "bob").await;
+    let error = bob.request_error("join_room", json!({ "room": "tea room" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
-    alice.reply("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
+    alice.request("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
     assert_eq!(bob.join("tea room").await, [said]);
-    let rooms = bob.reply("list_rooms", json!({})).await;
+    let rooms = bob.request("list_rooms", json!({})).await;
     assert_eq!(rooms["rooms"][0]["created_by"], "alice", "{rooms}");
     assert_eq!(redis.ask(&["EXISTS", "here:chat:{room:tea%20room}:messages"]), ":1");
 }
@@ -31,10 +31,10 @@ async fn nodes_agree_on_rooms_admissions_and_messages() {
 async fn rooms_and_messages_outlive_the_process() {
     let Some(redis) = Redis::start() else { return };
     let mut chat = chat_on(&redis);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     alice.post("lobby", "Remember this").await;
-    chat.crash_and_start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    chat.crash_and_restart();
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     assert_eq!(texts(&alice.join("lobby").await), ["Remember this"]);
     let answer = chat.get("/api/rooms/lobby/messages").await.json();
     assert_eq!(answer["count"], 1, "{answer}");
@@ -44,13 +44,13 @@ async fn rooms_and_messages_outlive_the_process() {
 async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_again() {
     let Some(redis) = Redis::start() else { return };
     let chat = chat_on(&redis);
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
     let before = alice.post("lobby", "before").await;
     assert_eq!(bob.expect("chat_message").await, before);
     redis.freeze();
-    let (heard, answer) = alice.try_to_post("lobby", "lost").await;
+    let (heard, answer) = alice.try_post("lobby", "lost").await;
     assert_eq!((heard, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
     let error = &answer["data"];
     assert_eq!((&error["category"], &error["retryable"]), (&json!("backend"), &json!(true)), "{error}");
@@ -58,14 +58,14 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     assert!(!error.to_string().to_lowercase().contains("redis"), "internals: {error}");
     redis.thaw();
     let kept = loop {
-        let (mut heard, answer) = alice.try_to_post("lobby", "kept").await;
+        let (mut heard, answer) = alice.try_post("lobby", "kept").await;
         if answer["type"] == "reply" {
             break heard.pop().unwrap()["data"].clone();
         }
         assert_eq!(answer["data"]["retryable"], true, "{answer}");
     };
     assert_eq!(bob.expect("chat_message").await, kept);
-    let history = bob.reply("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
+    let history = bob.request("get_message_history", json!({ "room": "lobby", "limit": 100 })).await;
     assert_eq!(history["messages"], json!([before, kept]));
 }
 
@@ -83,10 +83,10 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
     let nodes = two(&redis);
     let mut members = Vec::new();
     for (node, name) in [(0, "alice"), (1, "bob")] {
-        let mut member = Talker::connect(&nodes[node], name).await;
+        let mut member = ChatClient::connect(&nodes[node], name).await;
         if members.is_empty() {
-            member.reply("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
-            member.reply("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
+            member.request("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+            member.request("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
         } else {
             member.join("tea room").await;
         }
@@ -98,8 +98,8 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
         member.expect("agentcore.resync").await;
     }
 
-    let mut carol = Talker::connect(&nodes[1], "carol").await;
-    let joined = carol.reply("join_room", json!({ "room": "tea room" })).await;
+    let mut carol = ChatClient::connect(&nodes[1], "carol").await;
+    let joined = carol.request("join_room", json!({ "room": "tea room" })).await;
     assert_eq!(joined["is_public"], true, "{joined}");
     assert_eq!(carol.expect("room_info").await["user_count"], 1);
     assert_eq!(carol.expect("message_history").await["messages"], json!([]));
@@ -110,10 +110,10 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
             left = member.next().await;
         }
         assert_eq!(left, json!({ "type": "room_left", "data": { "room": "tea room" } }));
-        let error = member.refused("chat_message", json!({ "room": "tea room", "text": "psst" })).await;
+        let error = member.request_error("chat_message", json!({ "room": "tea room", "text": "psst" })).await;
         assert_eq!(error["category"], "authorization", "{error}");
     }
-    carol.hears_nothing().await;
+    carol.expect_nothing().await;
 
     // Whoever wants to may join the new one.
     members[0].join("tea room").await;
@@ -126,14 +126,14 @@ async fn whoever_comes_first_of_many_throws_nobody_out() {
     let nodes = two(&redis);
     let mut talkers = Vec::new();
     for number in 0..20 {
-        talkers.push(Talker::connect(&nodes[number % 2], &format!("u{number}")).await);
+        talkers.push(ChatClient::connect(&nodes[number % 2], &format!("u{number}")).await);
     }
     for talker in &mut talkers {
-        talker.say("join_room", json!({ "room": "lobby" })).await;
+        talker.send("join_room", json!({ "room": "lobby" })).await;
     }
     for talker in &mut talkers {
         while talker.next().await["type"] != "message_history" {}
     }
-    let users = talkers[0].ask("get_room_users", json!({ "room": "lobby" })).await.1;
+    let users = talkers[0].request_with_earlier("get_room_users", json!({ "room": "lobby" })).await.1;
     assert_eq!(users["total"], 20, "{users}");
 }

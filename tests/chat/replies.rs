@@ -1,7 +1,7 @@
 //! Every request, with a `ref` and without one: the same data, as a reply or under its own type.
 
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 /// Leaves out what differs from one message to the next.
 fn without_times(mut data: Value) -> Value {
@@ -42,9 +42,9 @@ fn request(kind: &str, fresh: &str) -> Value {
 }
 
 /// Everything that answers a request: what comes until the server answers a ping that follows it.
-async fn heard(talker: &mut Talker, envelope: Value) -> Vec<Value> {
-    talker.text(envelope.to_string()).await;
-    talker.text(r#"{"type":"ping","ref":999}"#).await;
+async fn heard(talker: &mut ChatClient, envelope: Value) -> Vec<Value> {
+    talker.send_text(envelope.to_string()).await;
+    talker.send_text(r#"{"type":"ping","ref":999}"#).await;
     let mut heard = Vec::new();
     loop {
         match talker.next().await {
@@ -59,9 +59,9 @@ async fn a_request_is_answered_alike_with_a_ref_and_without() {
     for (kind, answer, is_first) in ANSWERS {
         // A chat for each: lists depend on what was asked before.
         let chat = ChatServer::start();
-        let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+        let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
         alice.join("quiet").await;
-        alice.reply("create_room", json!({ "room_name": "secret", "is_public": false })).await;
+        alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
 
         let plain = heard(&mut alice, json!({ "type": kind, "data": request(kind, "fresh") })).await;
         if kind == "leave_room" {
@@ -103,7 +103,7 @@ async fn a_request_is_answered_alike_with_a_ref_and_without() {
 #[tokio::test]
 async fn an_error_has_the_ref_of_its_cause_and_names_its_type() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     for (kind, data, code) in [
         ("chat_message", json!({ "room": "lobby", "text": "x" }), "FORBIDDEN"),
         ("leave_room", json!({ "room": "lobby" }), "FORBIDDEN"),

@@ -1,12 +1,12 @@
 //! The chat over HTTP.
 
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
 async fn history_is_there_over_http_too() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "tea room").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "tea room").await;
     let mut said = Vec::new();
     for n in 0..60 {
         said.push(alice.post("tea room", &format!("line {n}")).await);
@@ -35,9 +35,9 @@ async fn history_is_there_over_http_too() {
 #[tokio::test]
 async fn the_state_of_the_server_can_be_asked_for() {
     let chat = ChatServer::start();
-    let _alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let _again = Talker::in_room(&chat, "alice", "lobby").await;
-    let _bob = Talker::in_room(&chat, "bob", "tea room").await;
+    let _alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let _again = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let _bob = ChatClient::connect_and_join(&chat, "bob", "tea room").await;
     let status = chat.get("/api/status").await.json();
     assert!(status["node"].is_string(), "{status}");
     let expected = json!({

@@ -1,43 +1,43 @@
 //! Joining, leaving and creating rooms, and who sees that.
 
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::{is_timestamp, texts};
 
 #[tokio::test]
 async fn joining_is_answered_first_and_then_shows_the_room_and_what_was_said() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
-    let joined = alice.reply("join_room", json!({ "room": "lobby" })).await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    let joined = alice.request("join_room", json!({ "room": "lobby" })).await;
     assert_eq!(joined, json!({ "room": "lobby", "is_public": true }));
     let info = json!({ "room": "lobby", "user_count": 1, "created_by": "alice", "is_public": true });
     assert_eq!(alice.expect("room_info").await, info);
     assert_eq!(alice.expect("message_history").await, json!({ "room": "lobby", "messages": [] }));
     let said = alice.post("lobby", "first").await;
 
-    let mut bob = Talker::connect(&chat, "bob").await;
-    bob.say("join_room", json!({ "room": "lobby" })).await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
+    bob.send("join_room", json!({ "room": "lobby" })).await;
     assert_eq!(bob.expect("room_joined").await, joined);
     assert_eq!(bob.expect("room_info").await["user_count"], 2);
     assert_eq!(bob.expect("message_history").await, json!({ "room": "lobby", "messages": [said] }));
-    bob.hears_nothing().await;
+    bob.expect_nothing().await;
 
     let arrival = alice.expect("user_joined_room").await;
     assert!(is_timestamp(&arrival["timestamp"]), "{arrival}");
     let expected = json!({ "room": "lobby", "user_id": "bob", "username": "bob", "timestamp": arrival["timestamp"] });
     assert_eq!(arrival, expected);
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn joining_shows_the_last_fifty_messages() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     for n in 0..55 {
         alice.post("lobby", &format!("line {n}")).await;
     }
-    let mut bob = Talker::connect(&chat, "bob").await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
     let expected: Vec<_> = (5..55).map(|n| format!("line {n}")).collect();
     assert_eq!(texts(&bob.join("lobby").await), expected);
 }
@@ -45,8 +45,8 @@ async fn joining_shows_the_last_fifty_messages() {
 #[tokio::test]
 async fn joining_twice_answers_the_same_again_and_tells_nobody() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
     let said = bob.post("lobby", "once").await;
     assert_eq!(bob.join("lobby").await, std::slice::from_ref(&said));
@@ -59,21 +59,21 @@ async fn joining_twice_answers_the_same_again_and_tells_nobody() {
 #[tokio::test]
 async fn leaving_tells_the_others_at_once() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
-    let mut bob = Talker::in_room(&chat, "bob", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
-    assert_eq!(bob.reply("leave_room", json!({ "room": "lobby" })).await, json!({ "room": "lobby" }));
+    assert_eq!(bob.request("leave_room", json!({ "room": "lobby" })).await, json!({ "room": "lobby" }));
     let left = json!({ "room": "lobby", "user_id": "bob", "username": "bob" });
     assert_eq!(alice.expect("user_left_room").await, left);
 
-    let error = bob.refused("leave_room", json!({ "room": "lobby" })).await;
+    let error = bob.request_error("leave_room", json!({ "room": "lobby" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
     alice.post("lobby", "alone").await;
-    bob.hears_nothing().await;
+    bob.expect_nothing().await;
 
     bob.join("lobby").await;
     alice.expect("user_joined_room").await;
-    bob.say("leave_room", json!({ "room": "lobby" })).await;
+    bob.send("leave_room", json!({ "room": "lobby" })).await;
     assert_eq!(bob.expect("room_left").await, json!({ "room": "lobby" }));
     assert_eq!(alice.expect("user_left_room").await, left);
 }
@@ -81,15 +81,15 @@ async fn leaving_tells_the_others_at_once() {
 #[tokio::test]
 async fn a_room_is_created_once_and_then_joined_by_who_asks_for_it() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     let room = json!({ "room_name": "tea room", "is_public": true });
-    let created = alice.reply("create_room", room.clone()).await;
+    let created = alice.request("create_room", room.clone()).await;
     assert_eq!(created, json!({ "room": "tea room", "is_public": true }));
     alice.post("tea room", "Milk or lemon?").await;
 
-    let mut bob = Talker::connect(&chat, "bob").await;
+    let mut bob = ChatClient::connect(&chat, "bob").await;
     // Of an existing room it matters what it is, not what was asked for.
-    bob.say("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
+    bob.send("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
     assert_eq!(bob.expect("room_joined").await, created);
     let info = json!({ "room": "tea room", "user_count": 2, "created_by": "alice", "is_public": true });
     assert_eq!(bob.expect("room_info").await, info);
@@ -97,7 +97,7 @@ async fn a_room_is_created_once_and_then_joined_by_who_asks_for_it() {
     assert_eq!(texts(history["messages"].as_array().unwrap()), ["Milk or lemon?"]);
     assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
 
-    bob.say("create_room", json!({ "room_name": "other", "is_public": true })).await;
+    bob.send("create_room", json!({ "room_name": "other", "is_public": true })).await;
     assert_eq!(bob.expect("room_created").await, json!({ "room": "other", "is_public": true }));
     bob.post("other", "I am in it").await;
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use tests::chat::{ChatServer, Folder, Talker, program, surroundings};
+use tests::chat::{ChatClient, ChatServer, TempFolder, program, set_environment};
 use tests::redis::free_port;
 
 use crate::is_timestamp;
@@ -11,7 +11,7 @@ use crate::is_timestamp;
 #[tokio::test]
 async fn a_client_is_welcomed_by_its_name() {
     let chat = ChatServer::start();
-    let alice = Talker::connect(&chat, "Alice_B-2.c").await;
+    let alice = ChatClient::connect(&chat, "Alice_B-2.c").await;
     assert_eq!(alice.welcome["user_id"], "Alice_B-2.c");
     assert_eq!(alice.welcome["username"], "Alice_B-2.c");
     assert!(alice.welcome["message"].is_string());
@@ -21,10 +21,10 @@ async fn a_client_is_welcomed_by_its_name() {
 #[tokio::test]
 async fn a_ping_is_answered_with_its_ref() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
-    alice.text(r#"{"type":"ping","ref":7}"#).await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    alice.send_text(r#"{"type":"ping","ref":7}"#).await;
     assert_eq!(alice.next().await, json!({ "type": "pong", "ref": 7 }));
-    alice.text(r#"{"type":"ping","data":{}}"#).await;
+    alice.send_text(r#"{"type":"ping","data":{}}"#).await;
     assert_eq!(alice.next().await, json!({ "type": "pong" }));
 }
 
@@ -33,26 +33,26 @@ async fn a_user_id_outside_the_rule_is_refused_before_the_upgrade() {
     let chat = ChatServer::start();
     let (too_long, longest) = ("x".repeat(65), "x".repeat(64));
     for bad in ["a%20b", "a:b", "a%2Fb", "%C3%A4lice", "a%0A", "a%00", "%E2%80%AEa", "a@b", &too_long] {
-        let answer = chat.ask_for_upgrade(&format!("/ws/{bad}")).await;
+        let answer = chat.request_upgrade(&format!("/ws/{bad}")).await;
         assert_eq!(answer.status, 400, "{bad}: {answer:?}");
         let error = &answer.json()["error"];
         assert_eq!(error["code"], "VALIDATION_FAILED", "{bad}: {error}");
         assert_eq!(error["details"]["errors"][0]["field"], "user_id", "{bad}: {error}");
     }
     for good in ["a", "A.b_c-9", &longest] {
-        assert_eq!(chat.ask_for_upgrade(&format!("/ws/{good}")).await.status, 101, "{good}");
+        assert_eq!(chat.request_upgrade(&format!("/ws/{good}")).await.status, 101, "{good}");
     }
 }
 
 #[test]
 fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let missing = folder.path().join("missing").join("chat.db");
     let text = folder.path().join("text.db");
     std::fs::write(&text, "This is a text and no database. ".repeat(100)).unwrap();
     for place in [&missing, &text] {
         let mut command = Command::new(program());
-        surroundings(&mut command, folder.path(), 0);
+        set_environment(&mut command, folder.path(), 0);
         let ended = command.env("CHAT_DB", place).stdout(Stdio::piped()).output().unwrap();
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
         let told = String::from_utf8(ended.stderr).unwrap();
@@ -64,23 +64,23 @@ fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
 
 #[test]
 fn nodes_with_a_store_each_are_refused_at_the_start() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = Command::new(program());
-    surroundings(&mut command, folder.path(), 0);
+    set_environment(&mut command, folder.path(), 0);
     command.env("BACKEND_TYPE", "redis").env("CHAT_DB", ":memory:");
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
     let told = String::from_utf8(ended.stderr).unwrap();
-    assert!(told.contains("CHAT_DB=\":memory:\": must be a file that all nodes have"), "{told}");
+    assert!(told.contains("CHAT_DB=\":memory:\": must be a file that all nodes share"), "{told}");
     assert_eq!(told.trim_end().lines().count(), 2, "{told}");
     assert_eq!(ended.stdout, b"", "it must not listen");
 }
 
 #[test]
 fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = Command::new(program());
-    surroundings(&mut command, folder.path(), 0);
+    set_environment(&mut command, folder.path(), 0);
     let port = free_port();
     command.env("CHAT_STORE", "redis").env("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{port}/3"));
     let ended = command.stdout(Stdio::piped()).output().unwrap();
@@ -97,9 +97,9 @@ fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
 fn the_start_says_that_anybody_can_be_anybody() {
     let chat = ChatServer::start();
     let mut command = Command::new(program());
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     // The address is taken, so this one ends by itself.
-    surroundings(&mut command, folder.path(), chat.port());
+    set_environment(&mut command, folder.path(), chat.port());
     let ended = command.env("LOG_LEVEL", "INFO").output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert!(told.contains("open mode"), "{told}");
@@ -108,9 +108,9 @@ fn the_start_says_that_anybody_can_be_anybody() {
 
 #[test]
 fn bad_settings_are_listed_and_a_secret_is_not_shown() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let mut command = Command::new(program());
-    surroundings(&mut command, folder.path(), 0);
+    set_environment(&mut command, folder.path(), 0);
     // From the file, as the framework reads its own.
     std::fs::write(folder.path().join(".env"), "CHAT_RATE_SECONDS=soon\nCHAT_DEMO_TOKENS=perhaps\n").unwrap();
     command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2").env("CHAT_PUBLISH_KEY", "hunter2");
@@ -135,13 +135,13 @@ fn the_start_warns_of_tokens_for_everybody() {
     let chat = ChatServer::start();
     let secret = "correct horse battery staple, 2 of them";
     for (settings, warning) in [
-        (&[("CHAT_SECRET", secret), ("CHAT_DEMO_TOKENS", "1")][..], Some("/api/token makes anybody")),
+        (&[("CHAT_SECRET", secret), ("CHAT_DEMO_TOKENS", "1")][..], Some("/api/token gives anyone a token")),
         (&[("CHAT_SECRET", secret)], None),
-        (&[("CHAT_DEMO_TOKENS", "1")], Some("does nothing without CHAT_SECRET")),
+        (&[("CHAT_DEMO_TOKENS", "1")], Some("has no effect without CHAT_SECRET")),
     ] {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let mut command = Command::new(program());
-        surroundings(&mut command, folder.path(), chat.port());
+        set_environment(&mut command, folder.path(), chat.port());
         let ended = command.envs(settings.iter().copied()).env("LOG_LEVEL", "WARN").output().unwrap();
         let told = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(told.contains("CHAT_DEMO_TOKENS"), warning.is_some(), "{told}");

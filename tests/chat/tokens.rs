@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::is_timestamp;
 
@@ -27,10 +27,10 @@ fn protocols(token: &str) -> [String; 2] {
     ["agentcore.v1.json".to_owned(), format!("agentcore.token.{token}")]
 }
 
-async fn with_token(chat: &ChatServer, user: &str, token: &str) -> Result<Talker, u16> {
+async fn with_token(chat: &ChatServer, user: &str, token: &str) -> Result<ChatClient, u16> {
     let protocols = protocols(token);
     let protocols: Vec<_> = protocols.iter().map(String::as_str).collect();
-    Talker::at(chat, &format!("/ws/{user}"), &protocols).await.map_err(|refusal| refusal.status)
+    ChatClient::connect_to(chat, &format!("/ws/{user}"), &protocols).await.map_err(|refusal| refusal.status)
 }
 
 #[tokio::test]
@@ -47,13 +47,13 @@ async fn a_token_for_trying_out_lets_its_user_in_and_nobody_else() {
     assert_eq!(alice.protocol.as_deref(), Some("agentcore.v1.json"), "the token is not what was agreed on");
     assert_eq!((&alice.welcome["user_id"], &alice.welcome["username"]), (&json!("alice"), &json!("alice")));
     alice.join("lobby").await;
-    let mut again = Talker::at(&chat, &format!("/ws/alice?token={token}"), &[]).await.unwrap();
+    let mut again = ChatClient::connect_to(&chat, &format!("/ws/alice?token={token}"), &[]).await.unwrap();
     again.join("lobby").await;
     alice.post("lobby", "from the first").await;
     assert_eq!(again.expect("chat_message").await["user_id"], "alice");
 
     assert_eq!(with_token(&chat, "bob", token).await.unwrap_err(), 403);
-    let answer = chat.ask_for_upgrade(&format!("/ws/bob?token={token}")).await;
+    let answer = chat.request_upgrade(&format!("/ws/bob?token={token}")).await;
     assert_eq!((answer.status, &answer.json()["error"]["category"]), (403, &json!("authorization")));
     for bad in ["", "?user_id=", "?user_id=a%20b", "?user_id=%3Cscript%3E"] {
         let answer = chat.get(&format!("/api/token{bad}")).await;
@@ -86,11 +86,11 @@ async fn a_bad_token_is_refused_before_the_upgrade() {
         (token(json!({ "sub": "alice", "exp": in_seconds(60), "nbf": in_seconds(50) })), "not yet"),
     ] {
         assert_eq!(with_token(&chat, "alice", &bad).await.unwrap_err(), 401, "{why}");
-        let answer = chat.ask_for_upgrade(&format!("/ws/alice?token={bad}")).await;
+        let answer = chat.request_upgrade(&format!("/ws/alice?token={bad}")).await;
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("UNAUTHENTICATED")), "{why}");
         assert!(!answer.body.contains(&bad) || bad == "x", "{why}: the token is not repeated");
     }
-    assert_eq!(chat.ask_for_upgrade("/ws/alice").await.status, 401, "none");
+    assert_eq!(chat.request_upgrade("/ws/alice").await.status, 401, "none");
     assert_eq!(chat.get("/api/token?user_id=alice").await.status, 404, "nobody hands them out");
     chat.until_connections(0).await;
 }
@@ -108,15 +108,15 @@ async fn the_name_in_a_token_is_the_name_that_others_see() {
     let said = alice.post("lobby", "hello").await;
     assert_eq!((&said["user_id"], &said["username"]), (&json!("alice"), &json!("Alice Ö. <b>")));
     assert_eq!(bob.expect("chat_message").await, said);
-    alice.say("typing_start", json!({ "room": "lobby" })).await;
+    alice.send("typing_start", json!({ "room": "lobby" })).await;
     assert_eq!(bob.expect("user_typing_start").await["username"], "Alice Ö. <b>");
-    alice.reply("private_message", json!({ "target_user_id": "bob", "text": "psst" })).await;
+    alice.request("private_message", json!({ "target_user_id": "bob", "text": "psst" })).await;
     assert_eq!(bob.expect("private_message").await["from_username"], "Alice Ö. <b>");
     let users = json!([
         { "user_id": "alice", "username": "Alice Ö. <b>" }, { "user_id": "bob", "username": "Bob" },
     ]);
-    assert_eq!(bob.reply("get_room_users", json!({ "room": "lobby" })).await["users"], users);
-    alice.reply("leave_room", json!({ "room": "lobby" })).await;
+    assert_eq!(bob.request("get_room_users", json!({ "room": "lobby" })).await["users"], users);
+    alice.request("leave_room", json!({ "room": "lobby" })).await;
     assert_eq!(bob.expect("user_left_room").await["username"], "Alice Ö. <b>");
     for useless in [json!(""), json!("  "), json!("a\nb"), json!("x".repeat(1_000)), json!(7), json!(null)] {
         let carol = with_token(&chat, "carol", &named("carol", useless.clone())).await.unwrap();
@@ -133,7 +133,7 @@ async fn the_history_of_a_private_room_is_for_its_members() {
     };
     let (alices, bobs) = (of("alice").await, of("bob").await);
     let mut alice = with_token(&chat, "alice", &alices).await.unwrap();
-    alice.reply("create_room", json!({ "room_name": "secret", "is_public": false })).await;
+    alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
     let said = alice.post("secret", "psst").await;
     alice.join("lobby").await;
 
@@ -146,7 +146,7 @@ async fn the_history_of_a_private_room_is_for_its_members() {
     let history = json!({ "room": "secret", "messages": [said], "count": 1 });
     assert_eq!(chat.get_with_token(path, &alices).await.json(), history);
     assert_eq!(chat.get(&format!("{path}?limit=5&token={alices}")).await.json(), history);
-    alice.reply("invite", json!({ "room": "secret", "user_id": "bob" })).await;
+    alice.request("invite", json!({ "room": "secret", "user_id": "bob" })).await;
     assert_eq!(chat.get_with_token(path, &bobs).await.json(), history);
     // Public rooms need none, and of an unknown one there is nothing to protect.
     assert_eq!(chat.get("/api/rooms/lobby/messages").await.status, 200);
@@ -161,10 +161,10 @@ async fn a_token_that_ends_can_be_followed_by_a_fresh_one() {
     let asked = alice.expect("agentcore.auth").await;
     assert!(asked["grace_ms"].as_u64() > Some(0), "{asked}");
     let fresh = token(json!({ "sub": "alice", "exp": in_seconds(60) }));
-    alice.reply("agentcore.auth", json!({ "token": fresh })).await;
+    alice.request("agentcore.auth", json!({ "token": fresh })).await;
     alice.join("lobby").await;
     // That of another user ends the connection.
     let other = token(json!({ "sub": "bob", "exp": in_seconds(60) }));
-    alice.say("agentcore.auth", json!({ "token": other })).await;
-    assert_eq!(alice.closed().await, 4401);
+    alice.send("agentcore.auth", json!({ "token": other })).await;
+    assert_eq!(alice.close_code().await, 4401);
 }

@@ -1,14 +1,14 @@
 //! What breaks a rule is explained.
 
 use serde_json::json;
-use tests::chat::{ChatServer, Talker};
+use tests::chat::{ChatClient, ChatServer};
 
 use crate::is_timestamp;
 
 #[tokio::test]
 async fn a_mistake_is_explained_and_the_connection_stays_open() {
     let chat = ChatServer::start();
-    let mut alice = Talker::in_room(&chat, "alice", "lobby").await;
+    let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let nested = "[".repeat(5_000) + &"]".repeat(5_000);
     let long = json!({ "type": "chat_message", "data": { "room": "lobby", "text": "x".repeat(4_001) } }).to_string();
     for (frame, code, broken) in [
@@ -27,7 +27,7 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
         (r#"{"type":"ping""#, "INVALID_JSON", &[]),
     ] {
         let shown = frame.get(..80).unwrap_or(frame);
-        alice.text(frame).await;
+        alice.send_text(frame).await;
         let message = alice.next().await;
         let error = &message["data"];
         assert_eq!((&message["type"], &error["code"]), (&json!("error"), &json!(code)), "{shown}: {message}");
@@ -41,7 +41,7 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
         let found: Vec<_> = errors.iter().map(|each| (each["field"].as_str(), each["rule"].as_str())).collect();
         let wanted: Vec<_> = broken.iter().map(|(field, rule)| (Some(*field), Some(*rule))).collect();
         assert_eq!(found, wanted, "{shown}: {error}");
-        alice.hears_nothing().await;
+        alice.expect_nothing().await;
     }
     // However deep it goes, and wherever: the server neither falls over nor gives up the connection.
     for frame in [
@@ -51,13 +51,13 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
         format!(r#"{{"type":{nested}}}"#),
         "[".repeat(5_000),
     ] {
-        alice.text(frame).await;
+        alice.send_text(frame).await;
         let error = alice.expect("error").await;
         assert_eq!(error["category"], "validation", "{error}");
         assert!(error["details"].is_object(), "{error}");
-        alice.hears_nothing().await;
+        alice.expect_nothing().await;
     }
-    let error = alice.refused("dance", json!({})).await;
+    let error = alice.request_error("dance", json!({})).await;
     assert_eq!(error["code"], "UNKNOWN_MESSAGE_TYPE", "{error}");
     alice.post("lobby", "still here").await;
 }
@@ -65,7 +65,7 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
 #[tokio::test]
 async fn names_of_rooms_and_texts_have_their_bounds() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     let longest = "x".repeat(50);
     for good in ["a", "Tea room", "v1.2_x-y", "a  b", &longest] {
         alice.join(good).await;
@@ -74,7 +74,7 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
         ["", " a", "a ", " ", "a/b", "a:b", "a*", "{a}", "Zürich", "a\nb", "a\u{0}", "a\u{202e}b", &"x".repeat(51)]
     {
         // Too many mistakes would end a connection.
-        let mut alice = Talker::connect(&chat, "alice").await;
+        let mut alice = ChatClient::connect(&chat, "alice").await;
         for (kind, field, data) in [
             ("join_room", "room", json!({ "room": bad })),
             ("leave_room", "room", json!({ "room": bad })),
@@ -86,7 +86,7 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
             ("typing_start", "room", json!({ "room": bad })),
             ("typing_stop", "room", json!({ "room": bad })),
         ] {
-            let error = alice.refused(kind, data).await;
+            let error = alice.request_error(kind, data).await;
             assert_eq!(error["code"], "VALIDATION_FAILED", "{kind} {bad:?}: {error}");
             assert_eq!(error["details"]["errors"][0]["field"], field, "{kind} {bad:?}: {error}");
         }
@@ -95,27 +95,28 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
     for text in ["x".repeat(4_000), "🎉".repeat(4_000)] {
         assert_eq!(alice.post("a", &text).await["text"], text);
     }
-    let error = alice.refused("chat_message", json!({ "room": "a", "text": "🎉".repeat(4_001) })).await;
+    let error = alice.request_error("chat_message", json!({ "room": "a", "text": "🎉".repeat(4_001) })).await;
     assert_eq!(error["details"]["errors"][0]["rule"], "length", "{error}");
-    let error = alice.refused("private_message", json!({ "target_user_id": "bob", "text": "🎉".repeat(4_001) })).await;
+    let error =
+        alice.request_error("private_message", json!({ "target_user_id": "bob", "text": "🎉".repeat(4_001) })).await;
     assert_eq!(error["details"]["errors"][0]["field"], "text", "{error}");
 }
 
 #[tokio::test]
 async fn names_of_users_have_their_bounds() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
-    alice.reply("create_room", json!({ "room_name": "secret", "is_public": false })).await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
     for good in ["a", "A.b_c-9", &"x".repeat(64)] {
-        alice.reply("invite", json!({ "room": "secret", "user_id": good })).await;
-        alice.reply("private_message", json!({ "target_user_id": good, "text": "hi" })).await;
+        alice.request("invite", json!({ "room": "secret", "user_id": good })).await;
+        alice.request("private_message", json!({ "target_user_id": good, "text": "hi" })).await;
     }
     for bad in ["", " ", "a b", "a/b", "a:b", "älice", "a\n", "a\u{0}", "a\u{202e}b", "<i>", &"x".repeat(65)] {
         for (kind, field, data) in [
             ("invite", "user_id", json!({ "room": "secret", "user_id": bad })),
             ("private_message", "target_user_id", json!({ "target_user_id": bad, "text": "hi" })),
         ] {
-            let error = alice.refused(kind, data).await;
+            let error = alice.request_error(kind, data).await;
             assert_eq!(error["code"], "VALIDATION_FAILED", "{kind} {bad:?}: {error}");
             assert_eq!(error["details"]["errors"][0]["field"], field, "{kind} {bad:?}: {error}");
         }
@@ -125,19 +126,19 @@ async fn names_of_users_have_their_bounds() {
 #[tokio::test]
 async fn a_value_of_the_wrong_kind_is_named_and_shown_in_part_only() {
     let chat = ChatServer::start();
-    let mut alice = Talker::connect(&chat, "alice").await;
+    let mut alice = ChatClient::connect(&chat, "alice").await;
     for data in [json!({ "room": {} }), json!({ "room": ["lobby"] }), json!({ "room": null }), json!({ "room": 7 })] {
-        let error = alice.refused("join_room", data).await;
+        let error = alice.request_error("join_room", data).await;
         assert_eq!(error["details"]["errors"][0]["field"], "room", "{error}");
     }
     let huge = "x".repeat(1_000_000);
     for frame in
         [json!({ "type": huge }), json!({ "type": {} }), json!({ "type": "join_room", "data": { "room": huge } })]
     {
-        alice.text(frame.to_string()).await;
+        alice.send_text(frame.to_string()).await;
         let error = alice.expect("error").await;
         assert_eq!(error["category"], "validation", "{error}");
         assert!(error.to_string().len() < 1_000, "an answer does not carry the mistake back");
     }
-    alice.hears_nothing().await;
+    alice.expect_nothing().await;
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-use tests::chat::{Folder, Talker};
+use tests::chat::{ChatClient, TempFolder};
 use tests::program::built;
 use tests::redis::is_installed;
 use tests::wait::{PATIENCE, until};
@@ -26,12 +26,12 @@ struct Cluster {
     /// The ports of the Redis and of the nodes, and the processes of the nodes.
     ports: Vec<u16>,
     nodes: Vec<String>,
-    _folder: Folder,
+    _folder: TempFolder,
 }
 
 impl Cluster {
     fn start() -> Self {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let mut process = command(folder.path()).spawn().unwrap();
         let (line_read, lines) = mpsc::channel();
         let output = process.stdout.take().unwrap();
@@ -93,17 +93,17 @@ async fn two_nodes_are_one_chat_and_a_signal_ends_all() {
     }
     for name in ["INT", "TERM"] {
         let mut cluster = Cluster::start();
-        let mut alice = Talker::at_port(cluster.ports[1], "/ws/alice", &[]).await.unwrap();
+        let mut alice = ChatClient::connect_to_port(cluster.ports[1], "/ws/alice", &[]).await.unwrap();
         alice.join("lobby").await;
         let said = alice.post("lobby", "is anybody there?").await;
-        let mut bob = Talker::at_port(cluster.ports[2], "/ws/bob", &[]).await.unwrap();
+        let mut bob = ChatClient::connect_to_port(cluster.ports[2], "/ws/bob", &[]).await.unwrap();
         assert_eq!(bob.join("lobby").await, [said]);
         assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
         let said = bob.post("lobby", "hello from the other node").await;
         assert_eq!(alice.expect("chat_message").await, said);
         cluster.signal(name);
         // A node that ends says goodbye, which one that is killed cannot.
-        assert_eq!((alice.closed().await, bob.closed().await), (1012, 1012));
+        assert_eq!((alice.close_code().await, bob.close_code().await), (1012, 1012));
         let (status, told) = cluster.ended().await;
         assert!(status.success(), "{name}: {status}, {told}");
     }
@@ -150,7 +150,7 @@ fn a_node_that_cannot_start_says_why_and_ends_the_rest() {
     if !is_installed() {
         return;
     }
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let ended = command(folder.path()).env("WORKERS", "many").output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{told}");
@@ -160,7 +160,7 @@ fn a_node_that_cannot_start_says_why_and_ends_the_rest() {
 
 #[test]
 fn without_a_redis_it_says_where_to_get_one() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let ended = command(folder.path()).env("PATH", folder.path()).output().unwrap();
     let told = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(2), "{told}");

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::chat::Folder;
+use crate::chat::TempFolder;
 use crate::http::read_answer;
 use crate::transport::Stream;
 use crate::wait::{PATIENCE, soon};
@@ -36,7 +36,7 @@ pub struct Driver {
     process: Child,
     port: u16,
     /// Each browser's profile is a folder of its own in here.
-    profiles: Folder,
+    profiles: TempFolder,
 }
 
 impl Driver {
@@ -46,7 +46,7 @@ impl Driver {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
-        let profiles = Folder::new();
+        let profiles = TempFolder::new();
         let mut command = Command::new(DRIVER);
         // Chromium keeps temporary files, too: they go where all is removed at the end.
         command.arg("--port=0").env("TMPDIR", profiles.path()).stdin(Stdio::null()).stderr(Stdio::null());

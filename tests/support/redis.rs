@@ -10,7 +10,7 @@ use std::{env, thread};
 use agentcore::Settings;
 use agentcore::backend::RedisBackend;
 
-use crate::chat::Folder;
+use crate::chat::TempFolder;
 use crate::wait::PATIENCE;
 
 /// Starts the server behind a shell that kills it when the shell's input ends, which happens however the test's
@@ -25,7 +25,7 @@ pub struct Redis(Arc<Running>);
 struct Running {
     process: Mutex<Process>,
     port: u16,
-    folder: Folder,
+    folder: TempFolder,
     options: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Redis {
         if !is_installed() {
             return None;
         }
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         // Another process may take the port before the server does.
         let started = (0..5).find_map(|_| {
@@ -225,7 +225,7 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn launch(folder: &Folder, port: u16, options: &[String]) -> Option<Process> {
+fn launch(folder: &TempFolder, port: u16, options: &[String]) -> Option<Process> {
     let mut shell = Command::new("sh");
     shell.args(["-c", GUARDED, "redis-server", "--bind", "127.0.0.1", "--port", &port.to_string()]);
     shell.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder.path()).args(options);

@@ -1,4 +1,4 @@
-//! A client of the chat that knows nothing but its protocol.
+//! A client of the chat, written against its protocol only.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -7,159 +7,159 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::ChatServer;
+use super::server::ChatServer;
 use crate::wait::soon;
 
 /// A user's connection to the chat.
 #[derive(Debug)]
-pub struct Talker {
+pub struct ChatClient {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     last_ref: u64,
-    /// The data of the `welcome`.
+    /// The data of the `welcome` message.
     pub welcome: Value,
-    /// The subprotocol that was chosen.
+    /// The subprotocol that the server has chosen.
     pub protocol: Option<String>,
 }
 
-/// A handshake that was refused.
+/// The response to a rejected handshake.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Rejection {
     /// The HTTP status.
     pub status: u16,
-    /// The error object.
+    /// The error object of the body.
     pub error: Value,
 }
 
-impl Talker {
-    /// Connects as `user` and is welcomed.
+impl ChatClient {
+    /// Connects as `user` and reads the welcome.
     ///
     /// # Panics
-    /// When that fails.
+    /// If that fails.
     pub async fn connect(chat: &ChatServer, user: &str) -> Self {
-        Self::at(chat, &format!("/ws/{user}"), &[]).await.expect("the handshake succeeds")
+        Self::connect_to(chat, &format!("/ws/{user}"), &[]).await.expect("the handshake succeeds")
     }
 
-    /// Connects at `path`, offering these subprotocols, and is welcomed, or refused before the upgrade.
-    ///
-    /// # Errors
-    /// What HTTP says instead.
+    /// Connects as `user` and joins `room`.
     ///
     /// # Panics
-    /// When something else goes wrong.
-    pub async fn at(chat: &ChatServer, path: &str, protocols: &[&str]) -> Result<Self, Refusal> {
-        Self::at_port(chat.port(), path, protocols).await
+    /// If that fails.
+    pub async fn connect_and_join(chat: &ChatServer, user: &str, room: &str) -> Self {
+        let mut client = Self::connect(chat, user).await;
+        client.join(room).await;
+        client
     }
 
-    /// As [`at`](Self::at), wherever a chat listens on 127.0.0.1.
+    /// Connects to `path`, offering these subprotocols, and reads the welcome.
     ///
     /// # Errors
-    /// What HTTP says instead.
+    /// The HTTP response, if the server rejects the upgrade.
     ///
     /// # Panics
-    /// When something else goes wrong.
-    pub async fn at_port(port: u16, path: &str, protocols: &[&str]) -> Result<Self, Refusal> {
+    /// If another error occurs.
+    pub async fn connect_to(chat: &ChatServer, path: &str, protocols: &[&str]) -> Result<Self, Rejection> {
+        Self::connect_to_port(chat.port(), path, protocols).await
+    }
+
+    /// As [`connect_to`](Self::connect_to), for any chat on 127.0.0.1.
+    ///
+    /// # Errors
+    /// The HTTP response, if the server rejects the upgrade.
+    ///
+    /// # Panics
+    /// If another error occurs.
+    pub async fn connect_to_port(port: u16, path: &str, protocols: &[&str]) -> Result<Self, Rejection> {
         let url = format!("ws://127.0.0.1:{port}{path}");
         let mut request = url.into_client_request().expect("a request");
         if !protocols.is_empty() {
             let value = protocols.join(", ").parse().expect("a header");
             request.headers_mut().insert("sec-websocket-protocol", value);
         }
-        let (socket, answer) = match soon("a handshake", connect_async(request)).await {
+        let (socket, response) = match soon("a handshake", connect_async(request)).await {
             Ok(opened) => opened,
-            Err(Error::Http(answer)) => {
-                let body = answer.body().clone().unwrap_or_default();
-                return Err(Refusal {
-                    status: answer.status().as_u16(),
+            Err(Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                return Err(Rejection {
+                    status: response.status().as_u16(),
                     error: serde_json::from_slice::<Value>(&body).map_or(Value::Null, |body| body["error"].clone()),
                 });
             }
             Err(error) => panic!("{error}"),
         };
-        let protocol = answer.headers().get("sec-websocket-protocol");
+        let protocol = response.headers().get("sec-websocket-protocol");
         let protocol = protocol.map(|name| name.to_str().expect("a name").to_owned());
-        let mut talker = Self { socket, last_ref: 0, welcome: Value::Null, protocol };
-        if talker.protocol.is_some() {
-            talker.expect("agentcore.welcome").await;
+        let mut client = Self { socket, last_ref: 0, welcome: Value::Null, protocol };
+        if client.protocol.is_some() {
+            client.expect("agentcore.welcome").await;
         }
-        talker.welcome = talker.expect("welcome").await;
-        Ok(talker)
+        client.welcome = client.expect("welcome").await;
+        Ok(client)
     }
 
-    /// Connects as `user` and joins `room`.
+    /// Sends a text frame.
     ///
     /// # Panics
-    /// When that fails.
-    pub async fn in_room(chat: &ChatServer, user: &str, room: &str) -> Self {
-        let mut talker = Self::connect(chat, user).await;
-        talker.join(room).await;
-        talker
-    }
-
-    /// Sends a text as it is.
-    ///
-    /// # Panics
-    /// When the connection is gone.
-    pub async fn text(&mut self, text: impl Into<String>) {
+    /// If the connection is closed.
+    pub async fn send_text(&mut self, text: impl Into<String>) {
         soon("sending", self.socket.send(Message::text(text.into()))).await.expect("the connection is open");
     }
 
     /// Sends a message without a `ref`.
     ///
     /// # Panics
-    /// When the connection is gone.
-    pub async fn say(&mut self, kind: &str, data: Value) {
-        self.text(json!({ "type": kind, "data": data }).to_string()).await;
+    /// If the connection is closed.
+    pub async fn send(&mut self, message_type: &str, data: Value) {
+        self.send_text(json!({ "type": message_type, "data": data }).to_string()).await;
     }
 
-    /// Sends a message with a `ref`, and reads to its answer: the data of the reply, and what came before.
+    /// Sends a message with a `ref`, and returns the data of its reply, which must be the next message.
     ///
     /// # Panics
-    /// When an error is answered.
-    pub async fn ask(&mut self, kind: &str, data: Value) -> (Vec<Value>, Value) {
-        let (before, answer) = self.answered(kind, data).await;
-        assert_eq!(answer["type"], "reply", "{answer}");
-        (before, answer["data"].clone())
-    }
-
-    /// As [`ask`](Self::ask), where the reply comes first.
-    ///
-    /// # Panics
-    /// When something else does.
-    pub async fn reply(&mut self, kind: &str, data: Value) -> Value {
-        let (before, reply) = self.ask(kind, data).await;
-        assert_eq!(before, Vec::<Value>::new());
+    /// If another message or an error arrives first.
+    pub async fn request(&mut self, message_type: &str, data: Value) -> Value {
+        let (earlier, reply) = self.request_with_earlier(message_type, data).await;
+        assert_eq!(earlier, Vec::<Value>::new());
         reply
     }
 
-    /// Sends a message with a `ref` that is refused, and reads the data of the error, which comes first.
+    /// Sends a message with a `ref`, and returns the messages that arrive before its reply, and the data of the reply.
     ///
     /// # Panics
-    /// When it is not refused.
-    pub async fn refused(&mut self, kind: &str, data: Value) -> Value {
-        let (before, answer) = self.answered(kind, data).await;
-        assert_eq!((before, &answer["type"]), (vec![], &json!("error")), "{answer}");
-        assert_eq!(answer["data"]["message_type"], kind, "{answer}");
+    /// If the answer is an error.
+    pub async fn request_with_earlier(&mut self, message_type: &str, data: Value) -> (Vec<Value>, Value) {
+        let (earlier, answer) = self.try_request(message_type, data).await;
+        assert_eq!(answer["type"], "reply", "{answer}");
+        (earlier, answer["data"].clone())
+    }
+
+    /// Sends a message with a `ref`, and returns the data of the error that answers it, which must be the next message.
+    ///
+    /// # Panics
+    /// If the answer is not an error.
+    pub async fn request_error(&mut self, message_type: &str, data: Value) -> Value {
+        let (earlier, answer) = self.try_request(message_type, data).await;
+        assert_eq!((earlier, &answer["type"]), (vec![], &json!("error")), "{answer}");
+        assert_eq!(answer["data"]["message_type"], message_type, "{answer}");
         answer["data"].clone()
     }
 
-    async fn answered(&mut self, kind: &str, data: Value) -> (Vec<Value>, Value) {
+    async fn try_request(&mut self, message_type: &str, data: Value) -> (Vec<Value>, Value) {
         self.last_ref += 1;
         let reference = self.last_ref;
-        self.text(json!({ "type": kind, "data": data, "ref": reference }).to_string()).await;
-        let mut before = Vec::new();
+        self.send_text(json!({ "type": message_type, "data": data, "ref": reference }).to_string()).await;
+        let mut earlier = Vec::new();
         loop {
             let message = self.next().await;
             if message["ref"] == reference {
-                return (before, message);
+                return (earlier, message);
             }
-            before.push(message);
+            earlier.push(message);
         }
     }
 
-    /// The next message.
+    /// Reads the next message.
     ///
     /// # Panics
-    /// When the connection ends.
+    /// If the connection ends.
     pub async fn next(&mut self) -> Value {
         loop {
             match soon("a message", self.socket.next()).await {
@@ -170,61 +170,62 @@ impl Talker {
         }
     }
 
-    /// The data of the next message, which is of this kind.
+    /// Reads the next message, which must have this type, and returns its data.
     ///
     /// # Panics
-    /// When it is of another.
-    pub async fn expect(&mut self, kind: &str) -> Value {
+    /// If it has another type.
+    pub async fn expect(&mut self, message_type: &str) -> Value {
         let message = self.next().await;
-        assert_eq!(message["type"], kind, "{message}");
+        assert_eq!(message["type"], message_type, "{message}");
         message["data"].clone()
     }
 
-    /// Makes sure that nothing has come that was not read.
+    /// Checks with a ping that no message is left to read.
     ///
     /// # Panics
-    /// When something has.
-    pub async fn hears_nothing(&mut self) {
-        self.text(r#"{"type":"ping"}"#).await;
+    /// If a message is.
+    pub async fn expect_nothing(&mut self) {
+        self.send_text(r#"{"type":"ping"}"#).await;
         assert_eq!(self.next().await, json!({ "type": "pong" }));
     }
 
-    /// Joins a room and reads all that answers it; the messages of its history come back.
+    /// Joins a room, reads all answers, and returns the messages of its history.
     ///
     /// # Panics
-    /// When it is refused.
+    /// If the server refuses.
     pub async fn join(&mut self, room: &str) -> Vec<Value> {
-        assert_eq!(self.reply("join_room", json!({ "room": room })).await["room"], room);
+        assert_eq!(self.request("join_room", json!({ "room": room })).await["room"], room);
         assert_eq!(self.expect("room_info").await["room"], room);
         let history = self.expect("message_history").await;
         assert_eq!(history["room"], room);
         history["messages"].as_array().expect("a list").clone()
     }
 
-    /// Posts a line in a room that this connection is in, and reads its own copy.
+    /// Posts a message in a joined room, and returns the data of the client's own copy.
     ///
     /// # Panics
-    /// When it is refused.
+    /// If the server refuses.
     pub async fn post(&mut self, room: &str, text: &str) -> Value {
-        let (before, reply) = self.ask("chat_message", json!({ "room": room, "text": text })).await;
+        let message = json!({ "room": room, "text": text });
+        let (earlier, reply) = self.request_with_earlier("chat_message", message).await;
         assert_eq!(reply, Value::Null);
-        assert_eq!((before.len(), &before[0]["type"]), (1, &json!("chat_message")), "{before:?}");
-        before[0]["data"].clone()
+        assert_eq!((earlier.len(), &earlier[0]["type"]), (1, &json!("chat_message")), "{earlier:?}");
+        earlier[0]["data"].clone()
     }
 
-    /// Posts a line, and reads to the answer, whatever it is: the answer, and what came before.
+    /// Posts a message, and returns the messages that arrive before the answer, and the answer: a reply or an error.
     ///
     /// # Panics
-    /// When there is no answer.
-    pub async fn try_to_post(&mut self, room: &str, text: &str) -> (Vec<Value>, Value) {
-        self.answered("chat_message", json!({ "room": room, "text": text })).await
+    /// If no answer arrives.
+    pub async fn try_post(&mut self, room: &str, text: &str) -> (Vec<Value>, Value) {
+        self.try_request("chat_message", json!({ "room": room, "text": text })).await
     }
 
-    /// Reads to the end: the close code that the server sends.
+    /// Reads until the server closes the connection, and returns its close code.
     ///
     /// # Panics
-    /// When it sends none.
-    pub async fn closed(&mut self) -> u16 {
+    /// If the server sends no close frame.
+    pub async fn close_code(&mut self) -> u16 {
         soon("the end", async {
             loop {
                 match self.socket.next().await {
@@ -237,10 +238,10 @@ impl Talker {
         .await
     }
 
-    /// Closes the connection and waits for the server's end of it.
+    /// Closes the connection and waits until the server has closed it too.
     ///
     /// # Panics
-    /// When that does not come.
+    /// If the server does not.
     pub async fn close(mut self) {
         drop(soon("closing", self.socket.close(None)).await);
         soon("the end", async { while let Some(Ok(_)) = self.socket.next().await {} }).await;

@@ -1,43 +1,43 @@
-//! Folders for the files of a test.
+//! Temporary folders for the files of a test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-/// A new folder, removed with all that is in it when this is dropped.
+/// A new folder; dropping it removes the folder and its content.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct TempFolder(PathBuf);
 
-impl Folder {
-    /// Makes the folder.
+impl TempFolder {
+    /// Creates the folder.
     ///
     /// # Panics
-    /// When the system's folder for such things cannot be written.
+    /// If the system's temporary folder is not writable.
     #[must_use]
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("agentcore-test-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(name);
-        // A process that had this number before may not have come to its end.
+        // An earlier process with this id may have been killed before it removed its folder.
         drop(fs::remove_dir_all(&folder));
         fs::create_dir(&folder).expect("a new folder");
         Self(folder)
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
     }
 }
 
-impl Default for Folder {
+impl Default for TempFolder {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }

@@ -1,9 +1,9 @@
-//! The chat as a process of its own, and a client that knows nothing but its protocol.
+//! The chat as a process, and a client of its protocol.
 
 mod client;
 mod folder;
 mod server;
 
-pub use client::{Refusal, Talker};
-pub use folder::Folder;
-pub use server::{ChatServer, program, surroundings};
+pub use client::{ChatClient, Rejection};
+pub use folder::TempFolder;
+pub use server::{ChatServer, program, set_environment};

@@ -1,4 +1,4 @@
-//! The program of the chat, running.
+//! The chat as a running process.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::Folder;
+use super::folder::TempFolder;
 use crate::http::{Answer, read_answer};
 use crate::program::built;
 use crate::transport::Stream;
 use crate::wait::{PATIENCE, soon, until_equal};
 
-/// The chat's program, built once for each run, in the profile of the tests.
+/// Returns the chat's program, built once a run, in the profile of the tests.
 ///
 /// # Panics
-/// When it cannot be built.
+/// If the build fails.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| built("chat"))
@@ -30,79 +30,79 @@ pub fn program() -> &'static Path {
 pub struct ChatServer {
     process: Child,
     port: u16,
-    folder: Folder,
+    folder: TempFolder,
     settings: Vec<(String, String)>,
 }
 
 impl ChatServer {
-    /// Starts a chat with a new database, on a free port, and without a rate limit that a test would meet.
+    /// Starts a chat with a new database, on a free port, with a rate limit that no test reaches.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// As [`start`](Self::start), with these settings; an empty value is that of a user who sets nothing.
+    /// Starts a chat with these settings. An empty value counts as not set, which restores the program's default.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self::run(Command::new(program()), settings)
     }
 
-    /// Starts a chat that can write no file beyond `blocks` of 512 bytes.
+    /// Starts a chat that cannot write files of more than `blocks` blocks of 512 bytes.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn with_small_files(blocks: u32) -> Self {
         let mut shell = Command::new("sh");
-        // Ignored, the signal leaves an error of the write: the program sees what it would on a full disk.
+        // With the signal ignored, the write returns an error, as on a full disk.
         shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\"")).arg(program());
         Self::run(shell, &[])
     }
 
     fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (process, port) = launch(&mut command, folder.path(), 0, &settings);
         Self { process, port, folder, settings }
     }
 
-    /// Kills the process as a crash would, and starts it again at the same place with the same database.
+    /// Kills the process, as a crash would, and starts it again with the same port and database.
     ///
     /// # Panics
-    /// When it does not start.
-    pub fn crash_and_start(&mut self) {
+    /// If it does not start.
+    pub fn crash_and_restart(&mut self) {
         self.kill();
-        self.start_again();
+        self.restart();
     }
 
-    /// Asks the process to end, as an operator does, and waits for that.
+    /// Sends SIGTERM to the process and waits for its end.
     ///
     /// # Panics
-    /// When it does not end.
+    /// If it does not end.
     pub fn stop(&mut self) -> ExitStatus {
-        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        assert!(told.expect("`kill` runs").success());
-        let begun = std::time::Instant::now();
+        let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(sent.expect("`kill` runs").success());
+        let started = std::time::Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().expect("a child can be waited for") {
                 return status;
             }
-            assert!(begun.elapsed() < PATIENCE, "the chat did not end within {PATIENCE:?}");
+            assert!(started.elapsed() < PATIENCE, "the chat did not end within {PATIENCE:?}");
             thread::sleep(std::time::Duration::from_millis(5));
         }
     }
 
-    /// Starts a chat that has ended, at the same place with the same database.
+    /// Starts a chat that has ended, with the same port and database.
     ///
     /// # Panics
-    /// When it does not start.
-    pub fn start_again(&mut self) {
+    /// If it does not start.
+    pub fn restart(&mut self) {
         (self.process, self.port) = launch(&mut Command::new(program()), self.folder.path(), self.port, &self.settings);
     }
 
@@ -111,54 +111,54 @@ impl ChatServer {
         drop(self.process.wait());
     }
 
-    /// Where it listens, on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The address of `path`, for browsers.
+    /// Returns the URL of `path`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Where its files are.
+    /// Returns the folder of its files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Asks for `path` over HTTP.
+    /// Sends a GET request.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If no response arrives.
     pub async fn get(&self, path: &str) -> Answer {
         self.request(path, "Connection: close").await
     }
 
-    /// Asks for `path` over HTTP, with a token.
+    /// Sends a GET request with a bearer token.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If no response arrives.
     pub async fn get_with_token(&self, path: &str, token: &str) -> Answer {
         self.request(path, &format!("Connection: close\r\nAuthorization: Bearer {token}")).await
     }
 
-    /// Asks for a WebSocket at `path`, and reads what HTTP says to that.
+    /// Requests a WebSocket upgrade and returns the HTTP response.
     ///
     /// # Panics
-    /// When no answer comes.
-    pub async fn ask_for_upgrade(&self, path: &str) -> Answer {
+    /// If no response arrives.
+    pub async fn request_upgrade(&self, path: &str) -> Answer {
         let key = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
         self.request(path, key).await
     }
 
-    /// Posts `body` to `path`, with these header lines.
+    /// Sends a POST request with these header lines.
     ///
     /// # Panics
-    /// When no answer comes.
+    /// If no response arrives.
     pub async fn post(&self, path: &str, headers: &[&str], body: &str) -> Answer {
         let mut lines = vec![format!("Content-Length: {}", body.len()), "Connection: close".to_owned()];
         lines.extend(headers.iter().map(|line| (*line).to_owned()));
@@ -169,21 +169,21 @@ impl ChatServer {
         self.exchange(&format!("GET {path}"), headers, "").await
     }
 
-    async fn exchange(&self, what: &str, headers: &str, body: &str) -> Answer {
+    async fn exchange(&self, request_line: &str, headers: &str, body: &str) -> Answer {
         let stream = soon("a connection", TcpStream::connect(("127.0.0.1", self.port))).await;
         let mut stream: Box<dyn Stream> = Box::new(stream.expect("the chat listens"));
-        let request = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n{body}", self.port);
+        let request = format!("{request_line} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n{body}", self.port);
         soon("sending", stream.write_all(request.as_bytes())).await.expect("the chat reads");
         read_answer(&mut stream, &mut Vec::new()).await
     }
 
-    /// Waits until the chat has so many connections.
+    /// Waits until the chat has `count` connections.
     ///
     /// # Panics
-    /// When it still has another number after a long time.
+    /// If it has another number after [`PATIENCE`].
     pub async fn until_connections(&self, count: u32) {
-        let ask = async || self.get("/api/status").await.json()["connections"].clone();
-        until_equal("connections", json!(count), ask).await;
+        let connections = async || self.get("/api/status").await.json()["connections"].clone();
+        until_equal("connections", json!(count), connections).await;
     }
 }
 
@@ -193,21 +193,21 @@ impl Drop for ChatServer {
     }
 }
 
-/// The surroundings of a chat of a test: nothing but what is set here.
-pub fn surroundings(command: &mut Command, folder: &Path, port: u16) {
+/// Replaces the environment of a chat's command by that of a test.
+pub fn set_environment(command: &mut Command, folder: &Path, port: u16) {
     command.env_clear().env("HOST", "127.0.0.1").env("PORT", port.to_string()).env("LOG_LEVEL", "ERROR");
     command.env("CHAT_RATE_MESSAGES", "100000");
     command.env("CHAT_DB", folder.join("chat.db")).current_dir(folder).stdin(Stdio::null());
 }
 
 fn launch(command: &mut Command, folder: &Path, port: u16, settings: &[(String, String)]) -> (Child, u16) {
-    surroundings(command, folder, port);
+    set_environment(command, folder, port);
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     let mut process = command.stdout(Stdio::piped()).spawn().expect("the chat can be started");
-    let output = process.stdout.take().expect("its output is read here");
+    let output = process.stdout.take().expect("stdout is piped");
     let (line_read, lines) = mpsc::channel();
     thread::spawn(move || {
-        // Reads to the end, so that the chat can always write.
+        // Reads to the end: a full pipe would block the chat.
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             drop(line_read.send(line));
         }
@@ -215,7 +215,7 @@ fn launch(command: &mut Command, folder: &Path, port: u16, settings: &[(String, 
     loop {
         let Ok(line) = lines.recv_timeout(PATIENCE) else {
             drop(process.kill());
-            panic!("the chat does not say where it listens; {:?}", process.wait());
+            panic!("the chat did not print its address: {:?}", process.wait());
         };
         if let Some(address) = line.strip_prefix("listening on http://127.0.0.1:") {
             return (process, address.parse().expect("a port"));

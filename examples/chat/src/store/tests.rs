@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected must fail")]
 
 use agentcore::tokio;
-use tests::chat::Folder;
+use tests::chat::TempFolder;
 use uuid::Uuid;
 
 use super::{ChatStore, Creation, NewMessage, RedisAddress, Store, StoreError, StoreLocation, StoredMessage};
@@ -22,7 +22,7 @@ trait TestLocation {
     }
 }
 
-impl TestLocation for Folder {
+impl TestLocation for TempFolder {
     fn location(&self) -> StoreLocation {
         StoreLocation::Sqlite(self.path().join("chat.db"))
     }
@@ -44,7 +44,7 @@ macro_rules! on_every_store {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
-                run(&Folder::new()).await;
+                run(&TempFolder::new()).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use agentcore::tokio;
 use rusqlite::Connection;
-use tests::chat::Folder;
+use tests::chat::TempFolder;
 
 use super::SqliteStore;
 use crate::store::ChatStore;
@@ -25,7 +25,7 @@ async fn a_message_sorts_after_an_older_one_of_a_node_whose_clock_is_ahead() {
 
 #[tokio::test]
 async fn a_full_disk_fails_every_message_of_the_batch_and_recovers() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let store = with_lobby(&file(&folder)).await;
     let kept = append(&store, "lobby", "kept").await.unwrap();
     limit_pages(&store, 1).await;
@@ -50,7 +50,7 @@ async fn a_full_disk_fails_every_message_of_the_batch_and_recovers() {
 
 #[tokio::test]
 async fn a_locked_database_is_a_retryable_error() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let store = with_lobby(&file(&folder)).await;
     let other = Connection::open(file(&folder)).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -74,7 +74,7 @@ async fn a_locked_database_is_a_retryable_error() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_is_refused_with_its_path() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let missing = format!("{}/missing/chat.db", folder.path().display());
     assert_refused(&missing, "unable to open").await;
 
@@ -92,7 +92,7 @@ async fn a_file_that_cannot_be_opened_is_refused_with_its_path() {
 
 #[tokio::test]
 async fn a_damaged_database_is_refused() {
-    let folder = Folder::new();
+    let folder = TempFolder::new();
     let store = with_lobby(&file(&folder)).await;
     for _ in 0..50 {
         append(&store, "lobby", &"x".repeat(1000)).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_damaged_database_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_at_once_on_a_new_file_all_start() {
     for _ in 0..60 {
-        let folder = Folder::new();
+        let folder = TempFolder::new();
         let path: Arc<str> = file(&folder).into();
         let nodes: Vec<_> = (0..8)
             .map(|_| {
@@ -144,6 +144,6 @@ async fn limit_pages(store: &SqliteStore, pages: u32) {
     store.write(move |db| Ok(db.pragma_update(None, "max_page_count", pages)?)).await.unwrap();
 }
 
-fn file(folder: &Folder) -> String {
+fn file(folder: &TempFolder) -> String {
     folder.path().join("chat.db").display().to_string()
 }
