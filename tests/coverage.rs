@@ -45,7 +45,7 @@ fn begins_test(before: &str, line: &str, name: &str) -> bool {
     let attribute = before.trim_start();
     rest.starts_with("(cluster)")
         || rest.starts_with("(over)")
-        || rest.starts_with("(place)")
+        || rest.starts_with("(location)")
         || rest.starts_with("(redis: TestRedis)")
         || rest.starts_with("(mut redis: TestRedis)")
         || (rest.starts_with('(') && ["#[test]", "#[tokio::test"].iter().any(|test| attribute.starts_with(test)))
