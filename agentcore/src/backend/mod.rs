@@ -102,7 +102,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The limit that is reached, or [`Refused::Backend`]. A refused connection is not counted.
     fn admit<'a>(&'a self, admission: &'a Admission) -> Async<'a, Result<(), Refused>>;
 
-    /// Releases the admission of a connection. A user is online while one of their connections is admitted.
+    /// Releases the admission of a connection.
     fn release(&self, admission: &Admission);
 
     /// Admits a group that is about to get its first member on this node. A successful call is paired with one call of

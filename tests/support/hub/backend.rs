@@ -293,7 +293,12 @@ impl Backend for HubBackend {
             half().await;
             let count = {
                 let state = self.hub.state();
-                let users: HashSet<_> = state.nodes.iter().flat_map(|node| node.users.keys()).collect();
+                // A connection that has ended may not have been released yet.
+                let online = |node: &'_ Member| {
+                    let users = node.users.keys().filter(|user| node.deliver.has_user(user));
+                    users.cloned().collect::<Vec<_>>()
+                };
+                let users: HashSet<_> = state.nodes.iter().flat_map(online).collect();
                 users.len()
             };
             half().await;
@@ -304,7 +309,7 @@ impl Backend for HubBackend {
     fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>> {
         Box::pin(async move {
             half().await;
-            let online = self.hub.state().nodes.iter().any(|node| node.users.contains_key(user));
+            let online = self.hub.state().nodes.iter().any(|node| node.deliver.has_user(user));
             half().await;
             Ok(online)
         })

@@ -39,8 +39,8 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, 
     OutboundMessage::from_external(to, Except::default(), bytes, MAX_EXTERNAL).map_err(|error| describe(&error))
 }
 
-/// Returns the text of an error with the rules that the message breaks.
+/// Returns the rules that the message breaks, or the text of the error if it names none.
 fn describe(error: &Error) -> String {
-    let rules = error.details().iter().map(|detail| format!("; `{}` {}", detail.field, detail.message));
-    std::iter::once(error.to_string()).chain(rules).collect()
+    let rules: Vec<_> = error.details().iter().map(|detail| format!("`{}` {}", detail.field, detail.message)).collect();
+    if rules.is_empty() { error.to_string() } else { rules.join("; ") }
 }

@@ -196,8 +196,8 @@ fn an_external_envelope_is_checked_and_encoded_again() {
 #[test]
 fn an_external_envelope_that_breaks_a_rule_is_refused_with_a_reason() {
     for (channel, text, reason) in [
-        (lobby(), r#"{"type":"agentcore.resync"}"#, "protocol's own"),
-        (lobby(), r#"{"type":"pong"}"#, "protocol's own"),
+        (lobby(), r#"{"type":"agentcore.resync"}"#, "is reserved"),
+        (lobby(), r#"{"type":"pong"}"#, "is reserved"),
         (lobby(), r#"{"type":"Said"}"#, "must be a letter"),
         (lobby(), r#"{"data":{}}"#, "type"),
         (lobby(), r#"{"type":"said","data":[1]}"#, "must be an object"),
