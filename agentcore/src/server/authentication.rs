@@ -22,7 +22,7 @@ pub(super) async fn authenticate(
     match tokio::time::timeout(limit.min(MAX_DURATION), catch_panic(decision)).await {
         Ok(Ok(decided)) => decided,
         Ok(Err(Panic(text))) => Err(Error::internal(format!("the authenticator panicked: {text}"))),
-        Err(_) => Err(Error::timeout("finding out who you are took too long")
+        Err(_) => Err(Error::timeout("authentication took too long")
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .with_retry_after(Duration::from_secs(1))),
     }

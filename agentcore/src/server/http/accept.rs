@@ -46,6 +46,9 @@ pub(in crate::server) fn listen(address: SocketAddr) -> Result<TcpListener> {
 
 /// Accepts connections until `stop` completes, then drains the node. During the drain, new connections are answered
 /// with 503.
+///
+/// # Errors
+/// When the listener has no address.
 pub(in crate::server) async fn serve(
     state: Arc<AppState>,
     router: Router,

@@ -95,7 +95,7 @@ impl Identification {
         if let Some(suppressed) = self.origin_log.permit() {
             tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
         }
-        Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS says which may"))
+        Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS lists the origins that may"))
     }
 
     /// Returns the client's address. Logs once that addresses are unknown, if a limit depends on them.

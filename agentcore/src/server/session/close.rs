@@ -106,7 +106,7 @@ async fn disconnect(state: &mut SessionState, reason: CloseReason, peer_close: &
         last_call.as_mut().poll(cx)
     };
     let run = HandlerRun::new(connection.meter(), Metered::Disconnect);
-    if let Err(mut error) = run_hook(manager, future, run, meanwhile).await {
+    if let Err(mut error) = run_hook(manager, "#[on(disconnect)]", future, run, meanwhile).await {
         error.log_of(connection.id(), connection.user_id(), None, 0);
     }
 }

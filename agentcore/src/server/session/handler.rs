@@ -50,12 +50,13 @@ pub(super) async fn run_handler(
     }
 }
 
-/// Runs `#[on(connect)]` or `#[on(disconnect)]` with the deadline `WS_HANDLER_TIMEOUT`.
+/// Runs `hook`, either `#[on(connect)]` or `#[on(disconnect)]`, with the deadline `WS_HANDLER_TIMEOUT`.
 ///
 /// # Errors
 /// The hook's own error, or an error that closes the connection when the hook panics, times out or is cancelled.
 pub(super) async fn run_hook(
     manager: &ConnectionManager,
+    hook: &str,
     future: HandlerFuture<'_>,
     run: HandlerRun<'_>,
     meanwhile: impl FnMut(&mut Context<'_>) -> Poll<()>,
@@ -63,10 +64,10 @@ pub(super) async fn run_hook(
     match run_handler(future, run, manager.settings().ws_handler_timeout, meanwhile).await {
         Completion::Finished(Ok(output)) => output,
         Completion::Finished(Err(Panic(text))) => {
-            Err(Error::internal(format!("a connection's hook panicked: {text}")).with_close(CloseCode::Error))
+            Err(Error::internal(format!("`{hook}` panicked: {text}")).with_close(CloseCode::Error))
         }
-        Completion::TimedOut => Err(Error::timeout("a connection's hook took too long").with_close(CloseCode::Error)),
-        Completion::Cancelled => Err(manager.cancelled("a connection's hook")),
+        Completion::TimedOut => Err(Error::timeout(format!("`{hook}` took too long")).with_close(CloseCode::Error)),
+        Completion::Cancelled => Err(manager.cancelled(hook)),
     }
 }
 

@@ -157,15 +157,22 @@ impl MessageReader {
             return Poll::Ready(());
         }
         loop {
-            while decodable {
-                match self.buffer.decode(&mut self.decoder) {
-                    Ok(None) => break,
-                    Ok(Some(WireEvent::Close(_))) | Err(_) => return Poll::Ready(()),
-                    Ok(Some(_)) => {}
-                }
+            if decodable && self.discard_until_close() {
+                return Poll::Ready(());
             }
             if ready!(self.poll_fill(cx)) == 0 {
                 return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Discards the bytes that were read; returns whether a close frame or a violation is among them.
+    fn discard_until_close(&mut self) -> bool {
+        loop {
+            match self.buffer.decode(&mut self.decoder) {
+                Ok(None) => return false,
+                Ok(Some(WireEvent::Close(_))) | Err(_) => return true,
+                Ok(Some(_)) => {}
             }
         }
     }

@@ -41,8 +41,9 @@ async fn connect(state: &mut SessionState) -> Result<(), SessionEnd> {
         return Err(SessionEnd::Requested(Closing::Drain));
     }
     let Some(future) = session.connect() else { return Ok(()) };
+    let run = HandlerRun::new(connection.meter(), Metered::Connect);
     let meanwhile = attend(connection, ReadAhead::new(reader, abuse, connection));
-    match run_hook(manager, future, HandlerRun::new(connection.meter(), Metered::Connect), meanwhile).await {
+    match run_hook(manager, "#[on(connect)]", future, run, meanwhile).await {
         Ok(Reply(frame)) => {
             if let Some(frame) = frame {
                 send(connection, frame);
