@@ -95,7 +95,14 @@ mod worker;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use agentcore_macros::{consumer, main, message, on};
+#[doc = include_str!("docs/attributes/consumer.md")]
+pub use agentcore_macros::consumer;
+#[doc = include_str!("docs/attributes/main.md")]
+pub use agentcore_macros::main;
+#[doc = include_str!("docs/attributes/message.md")]
+pub use agentcore_macros::message;
+#[doc = include_str!("docs/attributes/on.md")]
+pub use agentcore_macros::on;
 pub use axum;
 pub use tokio;
 

@@ -9,7 +9,7 @@ use crate::wire::Frame;
 /// A type that a handler may return: `()`, a message, an `Option` of a message, or a `Result` of any of these.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
-    label = "neither `()`, nor a message with a message type, nor an `Option` or `Result` of one",
+    label = "unsupported return type",
     note = "return `()`, a `#[message(\"its_type\")]`, an `Option` of one, or a `Result` of any of these",
     note = "the error of a `Result` must convert into `agentcore::Error`; `.internal()` converts the error of another crate"
 )]

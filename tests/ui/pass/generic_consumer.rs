@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use agentcore::__private::{ConsumerHandlers, ConsumerStruct};
-use agentcore::Consumer;
+use agentcore::consumer::Consumer;
 use agentcore::prelude::*;
 
 trait Store: Clone + Send + Sync + 'static {
