@@ -19,7 +19,8 @@ pub(in super::super) fn consumer_struct(consumer: &ConsumerStruct, errors: &mut 
     for sent in &consumer.sends {
         let text = sent.to_token_stream().to_string();
         if listed.contains(&text) {
-            errors.push(Diagnostic::new(sent, format_args!("`{}` is listed twice in `sends(..)`", source_text(sent))));
+            let error = Diagnostic::new(sent, format_args!("`{}` is listed twice in `sends(..)`", source_text(sent)));
+            errors.push(error.help("remove one of them"));
         }
         listed.push(text);
     }
