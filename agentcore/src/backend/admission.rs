@@ -22,7 +22,7 @@ pub struct AdmissionLimits {
 }
 
 /// A connection that is admitted and later released.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Admission {
     /// The user of the connection.
@@ -80,15 +80,20 @@ impl AdmissionTable {
         if count(&self.users, &admission.user) >= limits.per_user {
             return Err(Refused::User);
         }
-        if let Some(ip) = &admission.ip {
-            if count(&self.ips, ip) >= limits.per_ip {
-                return Err(Refused::Ip);
-            }
-            *self.ips.entry(*ip).or_default() += 1;
+        if admission.ip.is_some_and(|ip| count(&self.ips, &ip) >= limits.per_ip) {
+            return Err(Refused::Ip);
+        }
+        self.force_admit(admission);
+        Ok(())
+    }
+
+    /// Admits a connection, even over the limits.
+    pub(crate) fn force_admit(&mut self, admission: &Admission) {
+        if let Some(ip) = admission.ip {
+            *self.ips.entry(ip).or_default() += 1;
         }
         *self.users.entry(admission.user.clone()).or_default() += 1;
         self.total += 1;
-        Ok(())
     }
 
     /// Releases a connection. It must have been admitted: otherwise one connection too many is admitted later. The counts
@@ -130,6 +135,55 @@ impl AdmissionTable {
     #[must_use]
     pub fn groups(&self) -> usize {
         self.groups
+    }
+}
+
+/// Counts by user and by address, which a node writes to a shared registry.
+#[cfg(feature = "redis")]
+impl AdmissionTable {
+    /// Returns the number of connections of a user.
+    pub(crate) fn of_user(&self, user: &UserId) -> usize {
+        count(&self.users, user)
+    }
+
+    /// Returns the users with connections, and how many each has.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&UserId, usize)> {
+        self.users.iter().map(|(user, count)| (user, *count))
+    }
+
+    /// Returns the addresses with connections, and how many each has.
+    pub(crate) fn ips(&self) -> impl Iterator<Item = (IpAddr, usize)> {
+        self.ips.iter().map(|(ip, count)| (*ip, *count))
+    }
+}
+
+/// The state of one node in the registry of the stub.
+#[cfg(all(feature = "redis", any(test, feature = "test-util")))]
+impl AdmissionTable {
+    /// Sets the total without changing the counts of users and addresses.
+    pub(crate) fn set_total(&mut self, total: usize) {
+        self.total = total;
+    }
+
+    /// Returns the number of connections from an address.
+    pub(crate) fn of_ip(&self, ip: IpAddr) -> usize {
+        count(&self.ips, &ip)
+    }
+
+    /// Sets the number of connections of a user without changing the total.
+    pub(crate) fn set_user(&mut self, user: UserId, count: usize) {
+        match count {
+            0 => self.users.remove(&user),
+            _ => self.users.insert(user, count),
+        };
+    }
+
+    /// Sets the number of connections from an address without changing the total.
+    pub(crate) fn set_ip(&mut self, ip: IpAddr, count: usize) {
+        match count {
+            0 => self.ips.remove(&ip),
+            _ => self.ips.insert(ip, count),
+        };
     }
 }
 

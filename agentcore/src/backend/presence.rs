@@ -42,10 +42,11 @@ pub struct PresenceExit<'a> {
 }
 
 /// The present users of a cluster whose state is in one process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PresenceTable {
+    grace: Duration,
     present: HashMap<(GroupName, UserId), PresentUser>,
-    /// Pending leaves by due time. [`GRACE`] is the same for all, so the earliest is at the front.
+    /// Pending leaves by due time. The grace period is the same for all, so the earliest is at the front.
     leaving: VecDeque<(Instant, GroupName, UserId)>,
     /// Number of users with a connection, for each group that has one.
     counts: HashMap<GroupName, usize>,
@@ -59,7 +60,18 @@ struct PresentUser {
     due: Option<Instant>,
 }
 
+impl Default for PresenceTable {
+    fn default() -> Self {
+        Self::with_grace(GRACE)
+    }
+}
+
 impl PresenceTable {
+    /// Creates an empty table with a grace period other than [`GRACE`].
+    pub(crate) fn with_grace(grace: Duration) -> Self {
+        Self { grace, present: HashMap::new(), leaving: VecDeque::new(), counts: HashMap::new() }
+    }
+
     /// Adds a connection. Returns the join message if it must be sent.
     pub fn enter(&mut self, presence: Presence) -> Option<OutboundMessage> {
         let Presence { group, user, connection, joined, left } = presence;
@@ -93,7 +105,7 @@ impl PresenceTable {
             return None;
         }
         if exit.lost {
-            let due = now + GRACE;
+            let due = now + self.grace;
             entry.due = Some(due);
             self.leaving.push_back((due, key.0, key.1));
             return None;
