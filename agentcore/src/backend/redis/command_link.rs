@@ -1,4 +1,4 @@
-//! The link for commands: opened, watched by PING, opened again; and how soon any link is.
+//! The command connection of a node: checked by PING, and opened again when it is dead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::metrics::FaultCounters;
 use super::reconnect::Reconnect;
 use crate::error::{Error, Result};
 
-/// How often a link is asked whether it still lives; with the second that an answer may take, a dead one is noticed
-/// within three.
+/// Interval of PING on a connection. With the one second that a reply may take, a dead connection is noticed within three.
 pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
-/// The current link, for all who use it.
+
+/// The current command connection, shared by all users of it.
 #[derive(Debug)]
 pub(super) struct CommandLink {
     current: watch::Sender<Option<Arc<dyn Commands>>>,
@@ -32,30 +32,30 @@ impl CommandLink {
         Self { current: watch::Sender::new(Some(first)), suspected: Notify::new() }
     }
 
-    /// The link, while there is one.
+    /// Returns the connection, or `None` while there is none.
     pub(super) fn get(&self) -> Option<Arc<dyn Commands>> {
         self.current.borrow().clone()
     }
 
-    /// As [`get`](Self::get), with the error for who needs one.
+    /// Returns the connection.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE`.
+    /// `BACKEND_UNAVAILABLE` while there is none.
     pub(super) fn get_or_fail(&self) -> Result<Arc<dyn Commands>> {
         self.get().ok_or_else(|| Error::backend("Redis does not answer").with_retry_after(Duration::from_secs(1)))
     }
 
-    /// Sees each change.
+    /// Returns a receiver that observes every change of the connection.
     pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<dyn Commands>>> {
         self.current.subscribe()
     }
 
-    /// Something failed on the link: it is looked at now.
+    /// Requests an immediate check, because a call on the connection failed.
     pub(super) fn suspect(&self) {
         self.suspected.notify_one();
     }
 
-    /// Watches the link, and opens another when it is dead.
+    /// Checks the connection, and opens another one when it is dead.
     pub(super) async fn run(self: Arc<Self>, driver: Arc<dyn Driver>, faults: Arc<FaultCounters>) {
         let mut reconnect = Reconnect::new("Redis cannot be reached");
         loop {
@@ -71,7 +71,7 @@ impl CommandLink {
                 }
             }
             reconnect.back_off(since).await;
-            // One that answers: a Redis that still reads its file takes links, and refuses every command.
+            // Requires a PING reply: a Redis that still loads its data accepts connections and refuses every command.
             let commands = reconnect
                 .connect(|| async {
                     let commands = driver.commands().await?;

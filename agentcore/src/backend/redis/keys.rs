@@ -1,37 +1,37 @@
-//! What keys and channels are called.
+//! Names of keys and channels.
 //!
-//! No two names meet, and none leaves the prefix: what a user chose is percent-encoded, all but the unreserved characters
-//! of RFC 3986 (2.3), so it has no colon, brace or glob character; and every channel is the prefix, a kind, a colon and
-//! one such name. Two applications with different prefixes share nothing, also when one prefix begins with the other.
+//! Names are unique and stay within the prefix. Names that users choose are percent-encoded except for the unreserved
+//! characters of RFC 3986 (2.3), so they contain no colon, brace or glob character. A channel name is the prefix, a kind, a
+//! colon and one such name. Applications with different prefixes share nothing, even if one prefix begins with the other.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::id::GroupName;
 use crate::message::Recipient;
 
-/// The prefix of everything that an application keeps in Redis: `REDIS_CHANNEL_PREFIX`.
+/// The keys and channels of one application in Redis. The prefix is `REDIS_CHANNEL_PREFIX`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyspace {
     prefix: String,
 }
 
-/// What a channel is for.
+/// A channel, by its purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Channel {
     /// Messages to a group.
     Group(GroupName),
-    /// Messages to users; every node hears them.
+    /// Messages to users; every node subscribes to it.
     Users,
     /// Messages to everyone.
     Everyone,
-    /// What nodes say to all nodes.
+    /// Control messages to all nodes.
     Nodes,
-    /// What nodes say to one life of a node, and messages to its connections.
+    /// Control messages to one incarnation of a node, and messages to its connections.
     Node(u64),
 }
 
 impl Channel {
-    /// On which channel a message travels.
+    /// Returns the channel for messages to a recipient.
     pub(crate) fn of(to: &Recipient) -> Self {
         match to {
             Recipient::Group(group) => Self::Group(group.clone()),
@@ -43,22 +43,23 @@ impl Channel {
 }
 
 impl Keyspace {
-    /// Keyspace under a prefix, which the settings have checked.
+    /// Returns the keyspace with a prefix that the settings have validated.
     pub(crate) fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into() }
     }
 
-    /// What all keys begin with that must be changed together. They share a hash tag, and so a slot in a cluster.
-    pub(crate) fn registry(&self) -> String {
+    /// Returns the prefix of all registry keys. They are changed together, so they share a hash tag and thereby a cluster
+    /// slot.
+    pub(crate) fn registry_prefix(&self) -> String {
         format!("{0}{{{0}}}", self.prefix)
     }
 
-    /// What the keys of rate limits begin with; a subject's keys share a hash tag.
-    pub(crate) fn rate(&self, subject: &str) -> String {
+    /// Returns the prefix of the rate limit keys of a subject. They share a hash tag.
+    pub(crate) fn rate_prefix(&self, subject: &str) -> String {
         format!("{}rate:{{{}}}", self.prefix, escaped(subject))
     }
 
-    /// The name of a channel.
+    /// Returns the name of a channel.
     pub(crate) fn channel(&self, channel: &Channel) -> String {
         let prefix = &self.prefix;
         match channel {
@@ -66,18 +67,18 @@ impl Keyspace {
             Channel::Users => format!("{prefix}users:"),
             Channel::Everyone => format!("{prefix}everyone:"),
             Channel::Nodes => format!("{prefix}nodes:"),
-            Channel::Node(origin) => format!("{prefix}node:{origin:016x}"),
+            Channel::Node(incarnation) => format!("{prefix}node:{incarnation:016x}"),
         }
     }
 
-    /// The channel that has a name, if it is one of ours.
-    pub(crate) fn parse(&self, name: &str) -> Option<Channel> {
+    /// Returns the channel with a name, or `None` for a name that [`channel`](Self::channel) does not write.
+    pub(crate) fn parse_channel(&self, name: &str) -> Option<Channel> {
         let (kind, name) = name.strip_prefix(&self.prefix)?.split_once(':')?;
         match (kind, name) {
             ("group", name) => GroupName::new(unescaped(name)?).ok().map(Channel::Group),
             ("node", name) => {
-                let origin = u64::from_str_radix(name, 16).ok()?;
-                (format!("{origin:016x}") == name).then_some(Channel::Node(origin))
+                let incarnation = u64::from_str_radix(name, 16).ok()?;
+                (format!("{incarnation:016x}") == name).then_some(Channel::Node(incarnation))
             }
             ("users", "") => Some(Channel::Users),
             ("everyone", "") => Some(Channel::Everyone),
@@ -87,15 +88,15 @@ impl Keyspace {
     }
 }
 
-/// All but the unreserved characters.
+/// All characters except the unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A name without any character that means something in a key.
+/// Returns a name without characters that have a meaning in keys.
 pub(crate) fn escaped(name: &str) -> String {
     utf8_percent_encode(name, RESERVED).to_string()
 }
 
-/// The name that was escaped; `None` for what [`escaped`] does not write.
+/// Reverses [`escaped`]. Returns `None` for text that it does not write.
 fn unescaped(text: &str) -> Option<String> {
     let name = percent_decode_str(text).decode_utf8().ok()?;
     (escaped(&name) == text).then(|| name.into_owned())
@@ -127,13 +128,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_leads_back_to_its_channel(prefix in prefixes(), channel in channels()) {
-            let names = Keyspace::new(prefix);
-            prop_assert_eq!(names.parse(&names.channel(&channel)), Some(channel));
+        fn parsing_a_channel_name_returns_the_channel(prefix in prefixes(), channel in channels()) {
+            let keyspace = Keyspace::new(prefix);
+            prop_assert_eq!(keyspace.parse_channel(&keyspace.channel(&channel)), Some(channel));
         }
 
         #[test]
-        fn no_two_channels_meet_under_any_two_prefixes(
+        fn two_channels_or_prefixes_never_share_a_name(
             one in (prefixes(), channels()), other in (prefixes(), channels()),
         ) {
             let (first, second) = (Keyspace::new(&*one.0).channel(&one.1), Keyspace::new(&*other.0).channel(&other.1));
@@ -141,16 +142,16 @@ mod tests {
         }
 
         #[test]
-        fn no_channel_has_a_character_that_means_something(channel in channels()) {
+        fn a_channel_name_has_no_special_characters(channel in channels()) {
             let name = Keyspace::new("ws:").channel(&channel);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !b"*?[]\\{}".contains(&byte)), "{}", name);
         }
 
         #[test]
-        fn whatever_a_channel_is_called_reading_it_is_safe(name in "ws:(group|node|nodes|x)?:?.{0,20}") {
-            let names = Keyspace::new("ws:");
-            if let Some(channel) = names.parse(&name) {
-                prop_assert_eq!(names.channel(&channel), name);
+        fn only_names_that_are_written_are_parsed(name in "ws:(group|node|nodes|x)?:?.{0,20}") {
+            let keyspace = Keyspace::new("ws:");
+            if let Some(channel) = keyspace.parse_channel(&name) {
+                prop_assert_eq!(keyspace.channel(&channel), name);
             }
         }
     }

@@ -1,73 +1,75 @@
-//! A backend that serves a node: its parts and tasks, from the start to the end.
+//! A started backend: the parts and tasks of a node, from start to end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
 
 use super::bus::{BusReceiver, BusSender, Control, Subscriptions};
 use super::command_link::CommandLink;
 use super::driver::{Commands, Driver};
 use super::keys::Channel;
-use super::membership::{self, GroupQuota, Peers, RegistryRequest, RegistryWriter};
+use super::membership::{GroupQuota, Peers, PendingWrites, RegistryRequest, RegistryWriter};
 use super::metrics::FaultCounters;
 use super::rate_limit::ClusterRateLimiter;
 use crate::backend::{Async, Deliver, Node};
 use crate::error::{Error, Result};
 use crate::supervise::SupervisedTask;
+use crate::sync::{Mutex, lock};
 
-/// How long it is waited at the end until all is said.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Limit of the time in which a node that ends publishes what is queued.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The parts.
+/// The parts of a node.
 pub(super) struct RedisNode {
-    pub(super) origin: u64,
+    pub(super) incarnation: u64,
     pub(super) deliver: Arc<dyn Deliver>,
     pub(super) link: Arc<CommandLink>,
     pub(super) sender: Arc<BusSender>,
     pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) peers: Arc<Peers>,
-    pub(super) groups: Arc<GroupQuota>,
-    pub(super) rates: ClusterRateLimiter,
+    pub(super) group_quota: Arc<GroupQuota>,
+    pub(super) rate_limiter: ClusterRateLimiter,
     pub(super) faults: Arc<FaultCounters>,
-    pub(super) desk: mpsc::UnboundedSender<RegistryRequest>,
+    pub(super) registry: mpsc::UnboundedSender<RegistryRequest>,
     tasks: Mutex<Vec<SupervisedTask>>,
 }
 
 impl RedisNode {
-    /// Connects, takes a lease, and begins to hear and to be heard.
+    /// Connects, takes a lease, and starts to receive and publish.
     ///
     /// # Errors
-    /// When Redis cannot be reached, or refuses.
-    pub(super) async fn begin(
+    /// When Redis cannot be reached or refuses a command.
+    pub(super) async fn start(
         driver: &Arc<dyn Driver>,
         lease_time: Duration,
         node: Node,
         deliver: Arc<dyn Deliver>,
     ) -> Result<Self> {
-        let origin = node.incarnation;
+        let incarnation = node.incarnation;
         let link = Arc::new(CommandLink::new(driver.commands().await?));
-        let (sender, faults) = (Arc::new(BusSender::new(origin)), Arc::new(FaultCounters::default()));
-        let (peers, groups) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupQuota::default()));
+        let (sender, faults) = (Arc::new(BusSender::new(incarnation)), Arc::new(FaultCounters::default()));
+        let (peers, group_quota) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupQuota::default()));
         let subscriptions = Arc::new(Subscriptions::new(deliver.clone()));
-        let heard = subscriptions.start(&**driver, origin).await?;
+        let subscriber = subscriptions.start(&**driver, incarnation).await?;
 
-        let mut desk = RegistryWriter {
+        let mut writer = RegistryWriter {
             node: node.id,
-            origin,
+            incarnation,
             limits: node.limits,
             lease_time,
             link: link.clone(),
             deliver: deliver.clone(),
             peers: peers.clone(),
-            groups: groups.clone(),
-            state: membership::PendingWrites::default(),
+            quota: group_quota.clone(),
+            pending: PendingWrites::default(),
         };
-        desk.join().await?;
-        let (asks, asked) = mpsc::unbounded_channel();
+        writer.join().await?;
+        let (registry, requests) = mpsc::unbounded_channel();
 
         let receiver = Arc::new(BusReceiver {
-            origin,
+            origin: incarnation,
             deliver: deliver.clone(),
             sender: sender.clone(),
             peers: peers.clone(),
@@ -75,8 +77,8 @@ impl RedisNode {
         });
         let tasks = vec![
             node.supervisor.spawn("redis.registry", {
-                let desk = Arc::new(tokio::sync::Mutex::new((desk, asked)));
-                move || RegistryWriter::run(desk.clone())
+                let writer = Arc::new(tokio::sync::Mutex::new((writer, requests)));
+                move || RegistryWriter::run(writer.clone())
             }),
             node.supervisor.spawn("redis.link", {
                 let (link, driver, faults) = (link.clone(), driver.clone(), faults.clone());
@@ -87,62 +89,67 @@ impl RedisNode {
                 move || sender.clone().run(link.clone())
             }),
             node.supervisor.spawn("redis.hear", {
-                let (subscriptions, driver, first) = (subscriptions.clone(), driver.clone(), Mutex::new(Some(heard)));
+                let (subscriptions, driver) = (subscriptions.clone(), driver.clone());
+                let first = Mutex::new(Some(subscriber));
                 move || {
-                    let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let first = lock(&first).take();
                     subscriptions.clone().run(first, driver.clone(), receiver.clone())
                 }
             }),
         ];
-        let rates = ClusterRateLimiter::new(link.clone(), peers.clone());
+        let rate_limiter = ClusterRateLimiter::new(link.clone(), peers.clone());
         Ok(Self {
-            origin,
+            incarnation,
             deliver,
             link,
             sender,
             subscriptions,
             peers,
-            groups,
-            rates,
+            group_quota,
+            rate_limiter,
             faults,
-            desk: asks,
+            registry,
             tasks: Mutex::new(tasks),
         })
     }
 
-    /// Says what waits, then goodbye, and gives everything back.
-    pub(super) async fn end(&self) {
-        // The last word of this node, after all that waits: whatever it has said before, everybody has heard then. Its lease
-        // ends after that: else whoever looks in between takes it for dead.
-        self.sender.send_control(Channel::Nodes, Control::Goodbye.write(self.origin));
-        let said = async {
+    /// Publishes what is queued, says goodbye, and removes this node from the registry.
+    pub(super) async fn stop(&self) {
+        // The goodbye follows all other messages of this node. The lease is removed after it: a node whose lease is gone
+        // before its goodbye has arrived counts as dead.
+        self.sender.send_control(Channel::Nodes, Control::Goodbye.write(self.incarnation));
+        let flushed = async {
             while !self.sender.is_idle() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5)).await;
             }
         };
-        let _ = tokio::time::timeout(LAST_WORDS, said).await;
+        let _ = timeout(FLUSH_TIMEOUT, flushed).await;
         let (done, left) = oneshot::channel();
-        if self.desk.send(RegistryRequest::Leave(done)).is_ok() {
+        if self.registry.send(RegistryRequest::Leave(done)).is_ok() {
             let _ = left.await;
         }
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
         tasks.iter().for_each(SupervisedTask::stop);
     }
 
-    /// Asks the desk.
+    /// Sends a request to the registry writer, and waits for the reply.
     ///
     /// # Errors
-    /// `BACKEND_UNAVAILABLE` when it is gone, or was started again meanwhile.
-    pub(super) async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> RegistryRequest) -> Result<T> {
-        let (answer, answered) = oneshot::channel();
-        let gone =
+    /// `BACKEND_UNAVAILABLE` when the writer has ended, or restarts after a panic.
+    pub(super) async fn request<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> RegistryRequest) -> Result<T> {
+        let (reply, replied) = oneshot::channel();
+        let interrupted =
             || Error::backend("the registry of this node was interrupted").with_retry_after(Duration::from_secs(1));
-        self.desk.send(ask(answer)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())
+        self.registry.send(request(reply)).map_err(|_| interrupted())?;
+        replied.await.map_err(|_| interrupted())
     }
 
+    /// Reads from Redis.
+    ///
+    /// # Errors
+    /// `BACKEND_UNAVAILABLE` when there is no connection, or the command fails.
     pub(super) async fn read<T>(&self, read: impl FnOnce(&dyn Commands) -> Async<'static, Result<T>>) -> Result<T> {
-        let counted = read(&*self.link.get_or_fail()?).await;
-        counted.inspect_err(|_| self.link.suspect())
+        let result = read(&*self.link.get_or_fail()?).await;
+        result.inspect_err(|_| self.link.suspect())
     }
 }

@@ -1,4 +1,5 @@
-//! Rate limits over all nodes: Redis decides, this node where it cannot be wrong, and alone while Redis is away.
+//! Rate limits over all nodes. Redis decides; this node decides alone where the result is certain, and by its share of each
+//! quota while Redis does not answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,37 +13,39 @@ use crate::backend::{
 };
 use crate::sync::{Mutex, lock};
 
-/// Above so many subjects those whose time is over are forgotten.
-const MANY: usize = 4_096;
+/// Limit of refusals that are kept. Expired ones are dropped when it is reached.
+const MAX_REFUSALS: usize = 4_096;
 
-/// What this node knows of rates.
+/// Decides on rates together with the other nodes.
 pub(super) struct ClusterRateLimiter {
     link: Arc<CommandLink>,
     peers: Arc<Peers>,
-    known: Arc<LocalRates>,
+    local: Arc<LocalRates>,
 }
 
+/// The part of the limiter that needs no Redis.
 #[derive(Debug, Default)]
 struct LocalRates {
-    /// What this node has let pass: it goes on from there when Redis is away.
-    here: ShardedLimiter,
-    /// Until when a subject has nothing left. Nothing can pass before: what is asked until then is refused without asking.
-    refused: Mutex<HashMap<LimitKey, (u32, Instant)>>,
+    /// Messages that passed on this node. The node continues from there when Redis does not answer.
+    passed: ShardedLimiter,
+    /// The cost and the end of the latest refusal of each limit. Redis is not asked again before that time.
+    refusals: Mutex<HashMap<LimitKey, (u32, Instant)>>,
 }
 
-/// A subject, and which of its limits.
+/// A subject and one of its limits.
 type LimitKey = (Subject, u16, MessageClass);
 
 impl ClusterRateLimiter {
     pub(super) fn new(link: Arc<CommandLink>, peers: Arc<Peers>) -> Self {
-        Self { link, peers, known: Arc::default() }
+        Self { link, peers, local: Arc::default() }
     }
 
+    /// Decides whether a message may pass. Answers at once when the limit is known to be exhausted or Redis is unreachable.
     pub(super) fn check(&self, request: &RateRequest<'_>) -> RateCheck {
         let now = Instant::now();
         let key = request.quotas.first().map(|quota| (request.subject.clone(), quota.limit, quota.class));
         if let Some(key) = &key
-            && let Some((cost, until)) = lock(&self.known.refused).get(key)
+            && let Some((cost, until)) = lock(&self.local.refusals).get(key)
             && request.cost >= *cost
             && *until > now
         {
@@ -50,27 +53,27 @@ impl ClusterRateLimiter {
         }
         let nodes = self.peers.count();
         let Some(commands) = self.link.get() else {
-            return RateCheck::Done(Ok(self.known.alone(request.subject, request.quotas, request.cost, nodes)));
+            return RateCheck::Done(Ok(self.local.check(request.subject, request.quotas, request.cost, nodes)));
         };
-        let (link, known) = (self.link.clone(), self.known.clone());
+        let (link, local) = (self.link.clone(), self.local.clone());
         let (subject, quotas, cost) = (request.subject.clone(), request.quotas.to_vec(), request.cost);
         RateCheck::Wait(Box::pin(async move {
-            match commands.take(name(&subject), quotas.clone(), cost).await {
+            match commands.check_rate(name(&subject), quotas.clone(), cost).await {
                 Ok(decision) => {
                     match (decision, key) {
-                        (RateDecision::Passed, _) => drop(known.alone(&subject, &quotas, cost, nodes)),
-                        // Counted from before it was asked: never longer than Redis says.
-                        (RateDecision::Refused { retry_after: Some(after) }, Some(limited)) => {
-                            known.note_refused(limited, cost, now + after, now);
+                        (RateDecision::Passed, _) => drop(local.check(&subject, &quotas, cost, nodes)),
+                        // Counts from before the call, so the refusal never lasts longer than Redis says.
+                        (RateDecision::Refused { retry_after: Some(after) }, Some(key)) => {
+                            local.note_refusal(key, cost, now + after, now);
                         }
                         _ => {}
                     }
                     Ok(decision)
                 }
                 Err(error) => {
-                    tracing::debug!("a rate is decided by this node alone: {error:?}");
+                    tracing::debug!("this node decides on a rate alone: {error:?}");
                     link.suspect();
-                    Ok(known.alone(&subject, &quotas, cost, nodes))
+                    Ok(local.check(&subject, &quotas, cost, nodes))
                 }
             }
         }))
@@ -79,28 +82,28 @@ impl ClusterRateLimiter {
 
 impl LocalRates {
     /// Decides by this node's share of each quota.
-    fn alone(&self, subject: &Subject, quotas: &[Quota], cost: u32, nodes: usize) -> RateDecision {
+    fn check(&self, subject: &Subject, quotas: &[Quota], cost: u32, nodes: usize) -> RateDecision {
         let quotas: Vec<_> = quotas.iter().map(|quota| share(quota, cost, nodes)).collect();
-        self.here.check(&RateRequest { subject, quotas: &quotas, cost })
+        self.passed.check(&RateRequest { subject, quotas: &quotas, cost })
     }
 
-    /// Nothing of that cost passes before.
-    fn note_refused(&self, limited: LimitKey, cost: u32, until: Instant, now: Instant) {
-        let mut refused = lock(&self.refused);
-        if refused.len() >= MANY {
-            refused.retain(|_, (_, until)| *until > now);
+    /// Notes that no message of this or a higher cost passes before `until`.
+    fn note_refusal(&self, key: LimitKey, cost: u32, until: Instant, now: Instant) {
+        let mut refusals = lock(&self.refusals);
+        if refusals.len() >= MAX_REFUSALS {
+            refusals.retain(|_, (_, until)| *until > now);
         }
-        if refused.len() < MANY {
-            refused.insert(limited, (cost, until));
+        if refusals.len() < MAX_REFUSALS {
+            refusals.insert(key, (cost, until));
         }
     }
 }
 
-/// This node's part of a quota; one message passes at least.
+/// Returns this node's share of a quota. At least one message passes.
 fn share(quota: &Quota, cost: u32, nodes: usize) -> Quota {
     let nodes = u32::try_from(nodes).unwrap_or(u32::MAX).max(1);
     let messages = (quota.messages / nodes).max(1).max(cost.min(quota.messages));
-    // GCRA counts in parts of a message: shares of different sizes are different things.
+    // GCRA counts in fractions of a message, so shares of different sizes need different keys.
     let limit = match quota.algorithm {
         RateAlgorithm::Sliding => quota.limit,
         RateAlgorithm::Gcra => quota.limit.wrapping_add(u16::try_from(messages % 0x4000).unwrap_or(0).wrapping_shl(2)),
@@ -108,7 +111,7 @@ fn share(quota: &Quota, cost: u32, nodes: usize) -> Quota {
     Quota { limit, messages, ..*quota }
 }
 
-/// Under which name a subject is counted.
+/// Returns the name under which Redis counts a subject.
 fn name(subject: &Subject) -> String {
     match subject {
         Subject::Connection(id) => format!("connection:{id}"),

@@ -1,14 +1,14 @@
-//! LocalAdmission for groups: those that Redis has granted, and those that are taken.
+//! The group permits of this node: those that Redis has granted, and those in use.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Most places are taken without asking, of those that were granted before. Both numbers stand in one, so that taking is
-/// one step.
+/// The quota of group permits. A permit that was granted before is acquired without a call. Both counts share one atomic, so
+/// that acquiring is one step.
 #[derive(Debug, Default)]
 pub(in super::super) struct GroupQuota {
-    /// Granted in the upper half, taken in the lower.
-    numbers: AtomicU64,
-    /// So many more are asked for at once.
+    /// Granted permits in the upper half, used permits in the lower half.
+    counts: AtomicU64,
+    /// Number of further permits that are requested at once.
     block: AtomicUsize,
 }
 
@@ -16,69 +16,69 @@ const HALF: u32 = 32;
 const LOWER: u64 = u32::MAX as u64;
 
 impl GroupQuota {
-    /// Takes a place that is granted already.
-    pub(in super::super) fn take(&self) -> bool {
-        self.change(|granted, taken| (taken < granted).then_some((granted, taken + 1))).is_some()
+    /// Acquires a permit if one is granted and unused.
+    pub(in super::super) fn try_acquire(&self) -> bool {
+        self.update(|granted, used| (used < granted).then_some((granted, used + 1))).is_some()
     }
 
-    /// Takes a place that nobody has granted.
-    pub(super) fn force(&self) {
-        self.change(|granted, taken| Some((granted.max(taken + 1), taken + 1)));
+    /// Acquires a permit, even over the quota.
+    pub(super) fn acquire_over_quota(&self) {
+        self.update(|granted, used| Some((granted.max(used + 1), used + 1)));
     }
 
-    /// Gives one back. True when so many are unused that others should have them.
-    pub(in super::super) fn give_back(&self) -> bool {
-        self.change(|granted, taken| Some((granted, taken.saturating_sub(1))));
-        self.has_many()
+    /// Releases a permit. Returns whether this node should return unused permits to the others.
+    pub(in super::super) fn release(&self) -> bool {
+        self.update(|granted, used| Some((granted, used.saturating_sub(1))));
+        self.has_surplus()
     }
 
-    fn has_many(&self) -> bool {
-        let (granted, taken) = halves(self.numbers.load(Ordering::Acquire));
-        granted >= taken + (2 * self.block() as u64).max(1)
-    }
-
-    /// From now on none is taken without asking, until Redis has granted some; returns how many are taken.
+    /// Withdraws all unused permits until the next [`grant`](Self::grant). Returns the number of used permits.
     pub(super) fn freeze(&self) -> usize {
-        self.change(|_, taken| Some((taken, taken))).map_or(0, |(_, taken)| number(taken))
+        self.update(|_, used| Some((used, used))).map_or(0, |(_, used)| to_usize(used))
     }
 
-    /// So many are granted.
+    /// Sets the number of granted permits.
     pub(super) fn grant(&self, granted: usize) {
-        self.change(|_, taken| Some(((granted as u64).min(LOWER).max(taken), taken)));
+        self.update(|_, used| Some(((granted as u64).min(LOWER).max(used), used)));
     }
 
-    /// How many are granted, or taken nevertheless.
+    /// Returns the number of permits that are granted, or used over the quota.
     pub(super) fn granted(&self) -> usize {
-        let (granted, taken) = halves(self.numbers.load(Ordering::Acquire));
-        number(granted.max(taken))
+        let (granted, used) = halves(self.counts.load(Ordering::Acquire));
+        to_usize(granted.max(used))
     }
 
-    /// How many more are asked for at once: none where there are few.
+    /// Returns the number of further permits to request at once. It is zero when few are free.
     pub(super) fn block(&self) -> usize {
         self.block.load(Ordering::Relaxed)
     }
 
-    /// True as in [`give_back`](Self::give_back): where there are few now, those that are unused are for others.
+    /// Sets the block size. Returns whether this node should now return unused permits to the others.
     pub(super) fn set_block(&self, block: usize) -> bool {
         self.block.store(block, Ordering::Relaxed);
-        self.has_many()
+        self.has_surplus()
     }
 
-    fn change(&self, change: impl Fn(u64, u64) -> Option<(u64, u64)>) -> Option<(u64, u64)> {
+    fn has_surplus(&self) -> bool {
+        let (granted, used) = halves(self.counts.load(Ordering::Acquire));
+        granted >= used + (2 * self.block() as u64).max(1)
+    }
+
+    fn update(&self, change: impl Fn(u64, u64) -> Option<(u64, u64)>) -> Option<(u64, u64)> {
         let mut after = None;
-        let changed = self.numbers.fetch_update(Ordering::AcqRel, Ordering::Acquire, |numbers| {
-            let (granted, taken) = halves(numbers);
-            after = change(granted, taken);
-            after.map(|(granted, taken)| granted << HALF | (taken & LOWER))
+        let updated = self.counts.fetch_update(Ordering::AcqRel, Ordering::Acquire, |counts| {
+            let (granted, used) = halves(counts);
+            after = change(granted, used);
+            after.map(|(granted, used)| granted << HALF | (used & LOWER))
         });
-        changed.ok().and(after)
+        updated.ok().and(after)
     }
 }
 
-fn halves(numbers: u64) -> (u64, u64) {
-    (numbers >> HALF, numbers & LOWER)
+fn halves(counts: u64) -> (u64, u64) {
+    (counts >> HALF, counts & LOWER)
 }
 
-fn number(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+fn to_usize(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,4 @@
-//! The other nodes, as this one knows them, and the questions it has asked them.
+//! The other nodes as this node knows them, and the questions that it has sent to them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,161 +12,166 @@ use super::super::driver::ClusterView;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
 use crate::sync::{Mutex, lock};
 
-/// Whoever is missing in a view, without a goodbye, is taken for dead if that is still so after this time: what it has said
-/// before may be on the way, and its goodbye with it.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// Time after which a node that is missing in a view counts as dead, unless it has reappeared or said goodbye. Its last
+/// messages and its goodbye may still be on the way.
+const DEATH_DELAY: Duration = Duration::from_secs(1);
 
-/// Changed by each renewal of the lease, and by what nodes say of themselves in between.
+/// The other nodes. Updated by each renewal of the lease, and by hello and goodbye messages in between.
 pub(in super::super) struct Peers {
-    known: Mutex<PeerSet>,
+    nodes: Mutex<PeerSet>,
     questions: Mutex<HashMap<u64, PendingQuestion>>,
-    next: AtomicU64,
+    next_question: AtomicU64,
     deliver: Arc<dyn Deliver>,
-}
-
-#[derive(Debug, Default)]
-struct PeerSet {
-    live: HashSet<u64>,
-    /// They said goodbye, and may be in the next view nevertheless.
-    gone: HashSet<u64>,
-    /// They have said hello since the last view that was seen, and may be missing in the next one: it may have been taken
-    /// before they came. All of them are in `live`.
-    greeted: HashSet<u64>,
-    /// They were missing in a view, and in which look that was.
-    doubted: HashMap<u64, u64>,
-    looks: u64,
-}
-
-impl PeerSet {
-    /// Takes note of who is in a view. The number of the look, if some are missing.
-    fn see(&mut self, view: &HashSet<u64>) -> Option<u64> {
-        self.doubted.retain(|origin, _| !view.contains(origin));
-        self.gone.retain(|origin| view.contains(origin));
-        let Self { live, gone, greeted, .. } = self;
-        let missing: Vec<_> = live.difference(view).filter(|origin| !greeted.contains(*origin)).copied().collect();
-        *live = view.difference(gone).copied().chain(greeted.drain()).collect();
-        if missing.is_empty() {
-            return None;
-        }
-        self.looks += 1;
-        self.doubted.extend(missing.into_iter().map(|origin| (origin, self.looks)));
-        Some(self.looks)
-    }
-
-    /// Whether somebody has died who was missing in a look.
-    fn has_died(&mut self, look: u64) -> bool {
-        let before = self.doubted.len();
-        self.doubted.retain(|_, missed_in| *missed_in != look);
-        self.doubted.len() < before
-    }
-}
-
-#[derive(Debug)]
-struct PendingQuestion {
-    missing: HashSet<u64>,
-    answers: Vec<Answer>,
-    bell: Arc<Notify>,
 }
 
 impl Peers {
     pub(in super::super) fn new(deliver: Arc<dyn Deliver>) -> Self {
-        Self { known: Mutex::default(), questions: Mutex::default(), next: AtomicU64::new(0), deliver }
+        Self { nodes: Mutex::default(), questions: Mutex::default(), next_question: AtomicU64::new(0), deliver }
     }
 
-    /// Takes note of a view. Whoever is missing in it without a goodbye has died, and may have had something to say, unless
-    /// a second look finds otherwise; or unless Redis has just lost what it knew, and not all may be in it again.
-    pub(in super::super) fn see(self: &Arc<Self>, view: &ClusterView, own: u64, certain: bool) {
-        let live: HashSet<u64> = view.live.iter().map(|peer| peer.origin).filter(|origin| *origin != own).collect();
-        if !certain {
-            let PeerSet { live: known, gone, doubted, .. } = &mut *lock(&self.known);
-            doubted.retain(|origin, _| !live.contains(origin));
+    /// Updates the nodes from a view. A node that is missing in a certain view without a goodbye has died, and messages of it
+    /// may be lost; connections then get a resync after [`DEATH_DELAY`]. An uncertain view only adds nodes: Redis has lost
+    /// its data, and not every node may have written its state again.
+    pub(in super::super) fn update(self: &Arc<Self>, view: &ClusterView, own_incarnation: u64, is_certain: bool) {
+        let live = view.live.iter().map(|peer| peer.incarnation);
+        let live: HashSet<u64> = live.filter(|incarnation| *incarnation != own_incarnation).collect();
+        if !is_certain {
+            let PeerSet { live: known, gone, suspects, .. } = &mut *lock(&self.nodes);
+            suspects.retain(|incarnation, _| !live.contains(incarnation));
             known.extend(live.difference(gone));
             return;
         }
-        let look = lock(&self.known).see(&live);
-        if let Some(look) = look {
+        let round = lock(&self.nodes).update(&live);
+        if let Some(round) = round {
             let peers = self.clone();
             tokio::spawn(async move {
-                sleep(SECOND_LOOK).await;
-                let died = lock(&peers.known).has_died(look);
-                if died {
+                sleep(DEATH_DELAY).await;
+                let any_died = lock(&peers.nodes).take_dead(round);
+                if any_died {
                     peers.deliver.resync(None, ResyncReason::Peer);
                 }
             });
         }
     }
 
-    /// A node has come.
-    pub(in super::super) fn hello(&self, origin: u64) {
-        let mut known = lock(&self.known);
-        // A life that has said goodbye has ended: one that ends as soon as it has begun may greet after that.
-        if known.gone.contains(&origin) {
+    /// Handles the hello of a node.
+    pub(in super::super) fn hello(&self, incarnation: u64) {
+        let mut nodes = lock(&self.nodes);
+        // The goodbye of an incarnation is final, even if its hello arrives later.
+        if nodes.gone.contains(&incarnation) {
             return;
         }
-        known.doubted.remove(&origin);
-        known.greeted.insert(origin);
-        known.live.insert(origin);
+        nodes.suspects.remove(&incarnation);
+        nodes.greeted.insert(incarnation);
+        nodes.live.insert(incarnation);
     }
 
-    /// A node goes: whoever waits for its answer need not.
-    pub(in super::super) fn goodbye(&self, origin: u64) {
+    /// Handles the goodbye of a node. Questions no longer wait for its answer.
+    pub(in super::super) fn goodbye(&self, incarnation: u64) {
         {
-            let mut known = lock(&self.known);
-            known.live.remove(&origin);
-            known.greeted.remove(&origin);
-            known.doubted.remove(&origin);
-            known.gone.insert(origin);
+            let mut nodes = lock(&self.nodes);
+            nodes.live.remove(&incarnation);
+            nodes.greeted.remove(&incarnation);
+            nodes.suspects.remove(&incarnation);
+            nodes.gone.insert(incarnation);
         }
-        for asked in lock(&self.questions).values_mut() {
-            asked.missing.remove(&origin);
-            asked.bell.notify_one();
+        for question in lock(&self.questions).values_mut() {
+            question.unanswered.remove(&incarnation);
+            question.answered.notify_one();
         }
     }
 
-    /// How many nodes there are, this one too.
+    /// Returns the number of nodes, including this one.
     pub(in super::super) fn count(&self) -> usize {
-        lock(&self.known).live.len() + 1
+        lock(&self.nodes).live.len() + 1
     }
 
-    /// Asks: `say` sends the question with the number it gets.
-    pub(in super::super) async fn ask(&self, within: Duration, up: bool, say: impl FnOnce(u64)) -> Answers {
+    /// Asks all nodes: `send` gets the number of the question and sends it. Waits for answers until `within` has passed. Sends
+    /// nothing when there is no other node, or when Redis is not reachable.
+    pub(in super::super) async fn ask(&self, within: Duration, is_reachable: bool, send: impl FnOnce(u64)) -> Answers {
         let deadline = Instant::now() + within;
-        let (number, bell) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
+        let (number, answered) = (self.next_question.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         {
-            // Both at once, or a goodbye in between would be waited for.
-            let known = lock(&self.known);
-            if known.live.is_empty() || !up {
-                return Answers { answers: Vec::new(), complete: known.live.is_empty() };
+            // Holds the lock until the question is registered. A goodbye in between would leave it waiting for that node.
+            let nodes = lock(&self.nodes);
+            if nodes.live.is_empty() || !is_reachable {
+                return Answers { answers: Vec::new(), complete: nodes.live.is_empty() };
             }
-            let asked = PendingQuestion { missing: known.live.clone(), answers: Vec::new(), bell: bell.clone() };
-            lock(&self.questions).insert(number, asked);
+            let question =
+                PendingQuestion { unanswered: nodes.live.clone(), answers: Vec::new(), answered: answered.clone() };
+            lock(&self.questions).insert(number, question);
         }
-        // Also when whoever asks goes away.
-        let open = QuestionGuard { peers: self, number };
-        say(number);
-        let answered = async {
-            while !open.is_answered() {
-                bell.notified().await;
+        let guard = QuestionGuard { peers: self, number };
+        send(number);
+        let all_answered = async {
+            while !guard.is_answered() {
+                answered.notified().await;
             }
         };
-        let complete = timeout_at(deadline, answered).await.is_ok();
-        let answers = lock(&self.questions).remove(&number).map(|asked| asked.answers).unwrap_or_default();
+        let complete = timeout_at(deadline, all_answered).await.is_ok();
+        let answers = lock(&self.questions).remove(&number).map(|question| question.answers).unwrap_or_default();
         Answers { answers, complete }
     }
 
-    /// A node answers.
-    pub(in super::super) fn answer(&self, origin: u64, number: u64, answer: Answer, more: bool) {
-        if let Some(asked) = lock(&self.questions).get_mut(&number) {
-            asked.answers.push(answer);
+    /// Handles an answer of a node, or a part of it with `more` to follow.
+    pub(in super::super) fn answer(&self, incarnation: u64, number: u64, answer: Answer, more: bool) {
+        if let Some(question) = lock(&self.questions).get_mut(&number) {
+            question.answers.push(answer);
             if !more {
-                asked.missing.remove(&origin);
-                asked.bell.notify_one();
+                question.unanswered.remove(&incarnation);
+                question.answered.notify_one();
             }
         }
     }
 }
 
-/// A question that waits; dropping it forgets it.
+/// The other nodes, by incarnation.
+#[derive(Debug, Default)]
+struct PeerSet {
+    live: HashSet<u64>,
+    /// Nodes that said goodbye. The next view may still contain them.
+    gone: HashSet<u64>,
+    /// Nodes that said hello since the last view, all of them in `live`. The next view may have been taken before they joined.
+    greeted: HashSet<u64>,
+    /// Nodes that were missing in a view, with the round in which they were missing first.
+    suspects: HashMap<u64, u64>,
+    rounds: u64,
+}
+
+impl PeerSet {
+    /// Updates the set from the nodes of a view. Returns the number of the round if nodes are missing.
+    fn update(&mut self, view: &HashSet<u64>) -> Option<u64> {
+        self.suspects.retain(|incarnation, _| !view.contains(incarnation));
+        self.gone.retain(|incarnation| view.contains(incarnation));
+        let Self { live, gone, greeted, .. } = self;
+        let missing: Vec<_> = live.difference(view).filter(|missing| !greeted.contains(*missing)).copied().collect();
+        *live = view.difference(gone).copied().chain(greeted.drain()).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        self.rounds += 1;
+        self.suspects.extend(missing.into_iter().map(|incarnation| (incarnation, self.rounds)));
+        Some(self.rounds)
+    }
+
+    /// Removes the suspects of a round. Returns whether there was any: a node that has died.
+    fn take_dead(&mut self, round: u64) -> bool {
+        let before = self.suspects.len();
+        self.suspects.retain(|_, missing_since| *missing_since != round);
+        self.suspects.len() < before
+    }
+}
+
+/// A question whose answers are awaited.
+#[derive(Debug)]
+struct PendingQuestion {
+    unanswered: HashSet<u64>,
+    answers: Vec<Answer>,
+    /// Notified on each change of `unanswered`.
+    answered: Arc<Notify>,
+}
+
+/// Removes a question on drop, so that a caller that stops waiting leaves nothing behind.
 struct QuestionGuard<'a> {
     peers: &'a Peers,
     number: u64,
@@ -174,7 +179,7 @@ struct QuestionGuard<'a> {
 
 impl QuestionGuard<'_> {
     fn is_answered(&self) -> bool {
-        lock(&self.peers.questions).get(&self.number).is_none_or(|asked| asked.missing.is_empty())
+        lock(&self.peers.questions).get(&self.number).is_none_or(|question| question.unanswered.is_empty())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the writer knows and what waits, and the calls it makes of that. It does nothing by itself.
+//! The state of the registry writer: its leases, the changes that wait, and the calls made of them. It does no I/O.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -15,211 +15,223 @@ use super::unsynced::UnsyncedAdmissions;
 use crate::backend::{Admission, Deliver, Refused};
 use crate::id::GroupName;
 
-/// So many asks are taken together, and so many changes go out.
-pub(super) const MOST: usize = 16_384;
-/// So long after the first one, changed counts of groups are written.
-pub(super) const COUNTS_AFTER: Duration = Duration::from_millis(200);
+/// Limit of requests that are taken at once, and of changes of a kind in one call.
+pub(super) const MAX_BATCH: usize = 16_384;
+/// Delay between the first change of a group count and its write.
+pub(super) const COUNTS_DELAY: Duration = Duration::from_millis(200);
 
-/// What it knows.
+/// The state of the writer.
 #[derive(Debug, Default)]
 pub(in super::super) struct PendingWrites {
-    pub(super) running: bool,
-    pub(super) writer: Option<WriteLease>,
+    /// Whether the task has run before: it was then restarted after a panic.
+    pub(super) has_run: bool,
+    /// Requests that were received and not handled yet.
+    pub(super) requests: VecDeque<RegistryRequest>,
+
+    pub(super) lease: Option<WriteLease>,
     /// Leases of this node that Redis may still have.
     pub(super) old_leases: Vec<u64>,
+    /// The entries under the lease may differ from the state of this node. The lease is renewed, so that the node does not
+    /// count as dead, but nothing is written under it until another one replaces it.
+    pub(super) is_lease_stale: bool,
     pub(super) epoch: Option<u64>,
-    pub(super) places: LocalAdmission,
-    pub(super) presences: PresenceState,
-    /// Groups with members on this node, as far as Redis was told.
-    pub(super) told: HashSet<GroupName>,
-    pub(super) counts: HashSet<GroupName>,
-    pub(super) counts_at: Option<Instant>,
-    pub(super) fewer_groups: bool,
-    /// What has been asked, and not been looked at.
-    pub(super) asks: VecDeque<RegistryRequest>,
-    /// How often it has joined.
+    /// Number of joins so far.
     pub(super) joins: u64,
     pub(super) renew_at: Option<Instant>,
-    /// Redis may have something else under the lease than this node has. It is renewed, so that nobody takes the node for
-    /// dead, and not written to any more: the next one is.
-    pub(super) stale: bool,
-    /// Redis has refused what needs memory. Until then it gets only what takes something out, and places wait: one that
-    /// it knew to be free could be given twice, here and by it.
-    pub(super) behind: Option<Instant>,
-    pub(super) left_at: Option<Instant>,
+    /// Redis has refused a call, for example because its memory is full. Until then only removals are written, and
+    /// releases wait: if Redis knew of a free connection, both it and this node could admit another one for it.
+    pub(super) restricted_until: Option<Instant>,
+
+    pub(super) admission: LocalAdmission,
     /// Admissions that wait for the next call.
-    pub(super) admits: Vec<(Admission, AdmissionReply)>,
-    /// LocalAdmission that were given or given back, which Redis does not know of.
-    pub(super) owed: UnsyncedAdmissions,
-    pub(super) group_asks: Vec<AdmissionReply>,
-    /// Who waits for presences to be written.
-    pub(super) written: Vec<oneshot::Sender<()>>,
+    pub(super) admissions: Vec<(Admission, AdmissionReply)>,
+    pub(super) unsynced: UnsyncedAdmissions,
+    pub(super) group_admissions: Vec<AdmissionReply>,
+    pub(super) shrink_group_quota: bool,
+
+    /// Groups for which Redis has a member count of this node.
+    pub(super) counted_groups: HashSet<GroupName>,
+    /// Groups whose member count may have changed.
+    pub(super) changed_groups: HashSet<GroupName>,
+    pub(super) counts_at: Option<Instant>,
+
+    pub(super) presence: PresenceState,
+    /// Callers that wait until their presence is written.
+    pub(super) presence_waiters: Vec<oneshot::Sender<()>>,
+    /// Time at which leave messages are due.
+    pub(super) announce_left_at: Option<Instant>,
 }
 
-/// One call, and who waits for it.
+/// One call, and the callers that wait for it.
 #[derive(Debug, Default)]
 pub(super) struct WriteBatch {
     pub(super) changes: Vec<Change>,
-    /// So many of them give a place back.
+    /// Number of releases, at the front of `changes`.
     pub(super) releases: usize,
-    /// So many changes come before those that have an answer.
-    pub(super) before: usize,
-    pub(super) admits: Vec<(Admission, AdmissionReply)>,
-    pub(super) group_asks: Vec<AdmissionReply>,
-    pub(super) written: Vec<oneshot::Sender<()>>,
-    pub(super) exits: bool,
+    /// Number of changes before those of `admissions` and `group_admissions`.
+    pub(super) before_admissions: usize,
+    pub(super) admissions: Vec<(Admission, AdmissionReply)>,
+    pub(super) group_admissions: Vec<AdmissionReply>,
+    pub(super) presence_waiters: Vec<oneshot::Sender<()>>,
+    /// Whether the grace period of a presence begins.
+    pub(super) begins_grace: bool,
 }
 
 impl PendingWrites {
+    /// Returns the time of the next work that no request causes.
     pub(super) fn next_due(&self) -> Instant {
-        // Without a lease nothing is written: what waits goes out with the next one.
-        let counts_at = self.counts_at.filter(|_| self.current().is_some());
-        let times = [self.renew_at, self.left_at, counts_at, self.behind];
-        times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_AFTER)
+        // Without a valid lease no counts are written; they go out with the next lease.
+        let counts_at = self.counts_at.filter(|_| self.valid_lease().is_some());
+        let times = [self.renew_at, self.announce_left_at, counts_at, self.restricted_until];
+        times.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + COUNTS_DELAY)
     }
 
+    /// Returns whether there is anything to write now.
     pub(super) fn has_work(&self, now: Instant) -> bool {
-        if self.is_behind(now) {
-            return self.presences.is_leaving() || self.counts_at.is_some_and(|due| due <= now);
+        let counts_due = self.counts_at.is_some_and(|due| due <= now);
+        if self.is_restricted(now) {
+            return self.presence.has_exits() || counts_due;
         }
-        !self.admits.is_empty()
-            || !self.owed.is_empty()
-            || !self.group_asks.is_empty()
-            || !self.written.is_empty()
-            || self.presences.is_changed()
-            || self.fewer_groups
-            || self.counts_at.is_some_and(|due| due <= now)
-            || self.counts.len() >= MOST
+        !self.admissions.is_empty()
+            || !self.unsynced.is_empty()
+            || !self.group_admissions.is_empty()
+            || !self.presence_waiters.is_empty()
+            || self.presence.has_changes()
+            || self.shrink_group_quota
+            || counts_due
+            || self.changed_groups.len() >= MAX_BATCH
     }
 
-    /// Whether only what takes something out is written.
-    pub(super) fn is_behind(&self, now: Instant) -> bool {
-        self.behind.is_some_and(|until| until > now)
+    /// Returns whether only removals are written.
+    pub(super) fn is_restricted(&self, now: Instant) -> bool {
+        self.restricted_until.is_some_and(|until| until > now)
     }
 
-    /// Makes a call of what takes something out.
-    pub(super) fn take_out(&mut self, deliver: &dyn Deliver) -> WriteBatch {
-        let mut call = WriteBatch::default();
-        let (counts, told) = (&mut self.counts, &mut self.told);
-        counts.retain(|group| {
+    /// Makes a batch of all that waits.
+    pub(super) fn take_batch(&mut self, quota: &GroupQuota, deliver: &dyn Deliver) -> WriteBatch {
+        let mut batch = WriteBatch::default();
+        batch.releases = self.unsynced.take_changes(&mut batch.changes);
+        if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.changed_groups.len() >= MAX_BATCH {
+            self.take_counts(&mut batch.changes, deliver);
+        }
+        self.take_exits(&mut batch);
+        batch.changes.extend(self.presence.take_entered(MAX_BATCH, false));
+        if !self.presence.has_changes() {
+            batch.presence_waiters = std::mem::take(&mut self.presence_waiters);
+        }
+        batch.before_admissions = batch.changes.len();
+        let rest = self.admissions.split_off(MAX_BATCH.min(self.admissions.len()));
+        batch.admissions = std::mem::replace(&mut self.admissions, rest);
+        batch.changes.extend(batch.admissions.iter().map(|(admission, _)| Change::Admit(admission.clone())));
+        batch.group_admissions = std::mem::take(&mut self.group_admissions);
+        if self.shrink_group_quota || !batch.group_admissions.is_empty() {
+            self.shrink_group_quota = false;
+            let needed = quota.freeze();
+            let wanted = needed + batch.group_admissions.len().max(quota.block());
+            batch.changes.push(Change::GroupQuota { wanted, needed });
+        }
+        batch
+    }
+
+    /// Makes a batch of removals only.
+    pub(super) fn take_removals(&mut self, deliver: &dyn Deliver) -> WriteBatch {
+        let mut batch = WriteBatch::default();
+        let (changed, counted) = (&mut self.changed_groups, &mut self.counted_groups);
+        changed.retain(|group| {
             let is_empty = deliver.group_count(group) == 0;
-            if is_empty && told.remove(group) {
-                call.changes.push(Change::Members(group.clone(), 0));
+            if is_empty && counted.remove(group) {
+                batch.changes.push(Change::GroupMembers(group.clone(), 0));
             }
             !is_empty
         });
-        self.counts_at = self.behind.filter(|_| !self.counts.is_empty());
-        self.take_left(&mut call);
-        call.before = call.changes.len();
-        call
+        self.counts_at = self.restricted_until.filter(|_| !self.changed_groups.is_empty());
+        self.take_exits(&mut batch);
+        batch.before_admissions = batch.changes.len();
+        batch
     }
 
-    fn take_left(&mut self, call: &mut WriteBatch) {
-        let left = self.presences.take_left(MOST);
-        call.exits = left.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
-        call.changes.extend(left);
+    fn take_exits(&mut self, batch: &mut WriteBatch) {
+        let exits = self.presence.take_exited(MAX_BATCH);
+        batch.begins_grace = exits.iter().any(|change| matches!(change, Change::Exit { lost: true, .. }));
+        batch.changes.extend(exits);
     }
 
-    /// Makes a call of what waits.
-    pub(super) fn take_call(&mut self, groups: &GroupQuota, deliver: &dyn Deliver) -> WriteBatch {
-        let mut call = WriteBatch::default();
-        call.releases = self.owed.take_changes(&mut call.changes);
-        if self.counts_at.is_some_and(|due| due <= Instant::now()) || self.counts.len() >= MOST {
-            self.take_counts(&mut call.changes, deliver);
-        }
-        self.take_left(&mut call);
-        call.changes.extend(self.presences.take_entered(MOST, false));
-        if !self.presences.is_changed() {
-            call.written = std::mem::take(&mut self.written);
-        }
-        call.before = call.changes.len();
-        let rest = self.admits.split_off(MOST.min(self.admits.len()));
-        call.admits = std::mem::replace(&mut self.admits, rest);
-        let admits = call.admits.iter().map(|(Admission { user, ip, .. }, _)| Change::Admit(user.clone(), *ip));
-        call.changes.extend(admits);
-        call.group_asks = std::mem::take(&mut self.group_asks);
-        if self.fewer_groups || !call.group_asks.is_empty() {
-            self.fewer_groups = false;
-            let needed = groups.freeze();
-            let wanted = needed + call.group_asks.len().max(groups.block());
-            call.changes.push(Change::Groups { wanted, needed });
-        }
-        call
-    }
-
-    /// The counts of groups that may have changed, as they are now.
+    /// Takes up to [`MAX_BATCH`] groups whose member count may have changed, with their current counts.
     pub(super) fn take_counts(&mut self, changes: &mut Vec<Change>, deliver: &dyn Deliver) {
-        let now: Vec<_> = self.counts.iter().take(MOST).cloned().collect();
-        for group in now {
-            self.counts.remove(&group);
+        let groups: Vec<_> = self.changed_groups.iter().take(MAX_BATCH).cloned().collect();
+        for group in groups {
+            self.changed_groups.remove(&group);
             let count = deliver.group_count(&group);
-            let known = if count == 0 { self.told.remove(&group) } else { !self.told.insert(group.clone()) };
-            if known || count > 0 {
-                changes.push(Change::Members(group, count));
+            let was_counted = match count {
+                0 => self.counted_groups.remove(&group),
+                _ => !self.counted_groups.insert(group.clone()),
+            };
+            if was_counted || count > 0 {
+                changes.push(Change::GroupMembers(group, count));
             }
         }
-        self.counts_at = (!self.counts.is_empty()).then(Instant::now);
+        self.counts_at = (!self.changed_groups.is_empty()).then(Instant::now);
     }
 
-    /// What was not written waits again. Counts and presences are written anew with the next lease.
-    pub(super) fn put_back(&mut self, call: WriteBatch) {
-        self.admits.splice(0..0, call.admits);
-        self.group_asks.splice(0..0, call.group_asks);
-        self.written.splice(0..0, call.written);
+    /// Queues the callers of a batch again that was not written. Its counts and presences are written with the next lease.
+    pub(super) fn put_back(&mut self, batch: WriteBatch) {
+        self.admissions.splice(0..0, batch.admissions);
+        self.group_admissions.splice(0..0, batch.group_admissions);
+        self.presence_waiters.splice(0..0, batch.presence_waiters);
     }
 
-    /// Redis has refused these changes, so they wait again, for `until`.
-    pub(super) fn refused(&mut self, changes: &[Change], until: Instant) {
-        self.behind = Some(until);
+    /// Queues changes again that Redis has refused, and restricts writes until the given time.
+    pub(super) fn put_back_refused(&mut self, changes: &[Change], until: Instant) {
+        self.restricted_until = Some(until);
         for change in changes {
             match change {
-                Change::Take(user, ip) => self.owed.take(user.clone(), *ip),
-                Change::Release(user, ip) => self.owed.release(user.clone(), *ip),
-                Change::Members(group, count) => {
+                Change::ForceAdmit(admission) => self.unsynced.admit(admission.clone()),
+                Change::Release(admission) => self.unsynced.release(admission.clone()),
+                Change::GroupMembers(group, count) => {
                     if *count == 0 {
-                        self.told.insert(group.clone());
+                        self.counted_groups.insert(group.clone());
                     }
-                    self.counts.insert(group.clone());
+                    self.changed_groups.insert(group.clone());
                     self.counts_at = Some(until);
                 }
-                Change::Groups { .. } => self.fewer_groups = true,
-                Change::Enter(EnterPresence { group, user, .. }) => self.presences.not_entered(group, user),
-                Change::Exit { group, user, lost } => self.presences.not_left(group, user, *lost),
-                // Who asked decides alone; the others are written with a lease only.
-                Change::Admit(..) | Change::Places(..) | Change::PlacesOf(..) => {}
+                Change::GroupQuota { .. } => self.shrink_group_quota = true,
+                Change::Enter(EnterPresence { group, user, .. }) => self.presence.restore_entered(group, user),
+                Change::Exit { group, user, lost } => self.presence.restore_exited(group, user, *lost),
+                // The callers of admissions wait in the batch. The other changes are written with a new lease only.
+                Change::Admit(_) | Change::UserConnections(..) | Change::IpConnections(..) => {}
             }
         }
     }
 
-    /// A connection gives its place back.
-    pub(super) fn give_back(&mut self, admission: Admission) {
-        self.places.release(&admission);
-        self.owed.release(admission.user, admission.ip);
+    /// Releases an admission.
+    pub(super) fn release(&mut self, admission: Admission) {
+        self.admission.release(&admission);
+        self.unsynced.release(admission);
     }
 
-    /// Tells whoever asked; one who has gone meanwhile needs no place.
-    pub(super) fn answer(&mut self, admission: Admission, answer: AdmissionReply, decided: Result<(), Refused>) {
-        if let Err(Ok(())) = answer.send(decided) {
-            self.give_back(admission);
+    /// Sends the decision on an admission. Releases the admission if the caller is gone.
+    pub(super) fn reply(&mut self, admission: Admission, reply: AdmissionReply, decision: Result<(), Refused>) {
+        if let Err(Ok(())) = reply.send(decision) {
+            self.release(admission);
         }
     }
 
-    /// Under which lease to write, if this node has one that is good for it.
-    pub(super) fn current(&self) -> Option<WriteLease> {
-        self.writer.filter(|_| !self.stale)
+    /// Returns the lease to write under.
+    pub(super) fn valid_lease(&self) -> Option<WriteLease> {
+        self.lease.filter(|_| !self.is_lease_stale)
     }
 
-    /// Redis may have something else under the lease than this node has: it takes another, and writes all, changes too.
-    pub(super) fn lose_lease(&mut self) {
-        self.owed.clear();
-        self.behind = None;
-        if !std::mem::replace(&mut self.stale, true) {
+    /// Marks the lease as stale. The next lease is written with the whole state, including all pending changes.
+    pub(super) fn mark_lease_stale(&mut self) {
+        self.unsynced.clear();
+        self.restricted_until = None;
+        if !std::mem::replace(&mut self.is_lease_stale, true) {
             self.renew_at = Some(Instant::now());
         }
     }
 
-    /// The lease is none any more, or another is there: what is under it is to be removed.
-    pub(super) fn retire(&mut self) {
-        self.old_leases.extend(self.writer.take().map(|writer| writer.lease));
+    /// Moves the lease to the old ones, which are to be removed: it has ended, or another one replaces it.
+    pub(super) fn retire_lease(&mut self) {
+        self.old_leases.extend(self.lease.take().map(|lease| lease.lease));
     }
 }

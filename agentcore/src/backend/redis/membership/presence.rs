@@ -1,4 +1,4 @@
-//! Who is present through connections of this node, and what of it Redis knows.
+//! The users that connections of this node make present in groups, and the part of it that Redis knows.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,40 +10,42 @@ use crate::id::{ConnectionId, GroupName, UserId};
 
 type PresenceKey = (GroupName, UserId);
 
-/// Written from two sides: entering and leaving change what is, flushing changes what is written.
+/// The presences of this node. `enter` and `exit` change the actual state; the `take_` and `restore_` methods change what
+/// counts as written to Redis.
 #[derive(Debug, Default)]
 pub(super) struct PresenceState {
-    present: HashMap<PresenceKey, LocalPresence>,
-    /// Those that are to be written, in the order in which they came, and those that are to be taken out again.
-    coming: BTreeMap<u64, PresenceKey>,
+    present: HashMap<PresenceKey, NodePresence>,
+    /// Presences to write, in order of their changes.
+    entering: BTreeMap<u64, PresenceKey>,
+    /// Presences to remove from Redis, in order of their changes.
     leaving: BTreeMap<u64, PresenceKey>,
-    next: u64,
-    /// How many users are present in each group, of this node alone.
+    next_position: u64,
+    /// Number of users that this node makes present, for each group that has one.
     counts: HashMap<GroupName, usize>,
 }
 
 #[derive(Debug)]
-struct LocalPresence {
+struct NodePresence {
     connections: Vec<ConnectionId>,
     joined: Bytes,
     left: Bytes,
-    written: bool,
+    is_written: bool,
     lost: bool,
-    /// Where it stands among those.
-    changed: Option<u64>,
+    /// Position in `leaving` if the presence is written, otherwise in `entering`; `None` if it is in neither.
+    position: Option<u64>,
 }
 
 impl PresenceState {
-    /// A connection enters; `joined` and `left` are payloads.
+    /// Adds a connection. `joined` and `left` are payloads for the channel of the group.
     pub(super) fn enter(&mut self, presence: &Presence, joined: Bytes, left: Bytes) {
         let key = (presence.group.clone(), presence.user.clone());
-        let entry = self.present.entry(key.clone()).or_insert_with(|| LocalPresence {
+        let entry = self.present.entry(key.clone()).or_insert_with(|| NodePresence {
             connections: Vec::new(),
             joined: joined.clone(),
             left: left.clone(),
-            written: false,
+            is_written: false,
             lost: false,
-            changed: None,
+            position: None,
         });
         (entry.joined, entry.left) = (joined, left);
         if entry.connections.is_empty() {
@@ -52,12 +54,12 @@ impl PresenceState {
         if !entry.connections.contains(&presence.connection) {
             entry.connections.push(presence.connection);
         }
-        if !entry.written {
-            self.change(key);
+        if !entry.is_written {
+            self.enqueue(key);
         }
     }
 
-    /// A connection leaves.
+    /// Removes a connection.
     pub(super) fn exit(&mut self, exit: &PresenceExit<'_>) {
         let key = (exit.group.clone(), exit.user.clone());
         let Some(entry) = self.present.get_mut(&key) else { return };
@@ -73,60 +75,50 @@ impl PresenceState {
                 self.counts.remove(exit.group);
             }
         }
-        if entry.written {
-            self.change(key);
+        if entry.is_written {
+            self.enqueue(key);
             return;
         }
-        // Nobody was told that it came: while Redis is away, those who come and go do not pile up.
-        if let Some(at) = self.present.remove(&key).and_then(|entry| entry.changed) {
-            self.coming.remove(&at);
+        // Redis does not know this presence. Forgetting it keeps the state small while Redis is unreachable.
+        if let Some(position) = self.present.remove(&key).and_then(|entry| entry.position) {
+            self.entering.remove(&position);
         }
     }
 
-    fn change(&mut self, key: PresenceKey) {
-        let Some(entry) = self.present.get_mut(&key) else { return };
-        if entry.changed.is_none() {
-            entry.changed = Some(self.next);
-            let changed = if entry.written { &mut self.leaving } else { &mut self.coming };
-            changed.insert(self.next, key);
-            self.next += 1;
-        }
+    /// Returns whether there is anything to write.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.entering.is_empty() || !self.leaving.is_empty()
     }
 
-    /// Whether there is something to write.
-    pub(super) fn is_changed(&self) -> bool {
-        !self.coming.is_empty() || !self.leaving.is_empty()
-    }
-
-    /// Whether there is something to take out.
-    pub(super) fn is_leaving(&self) -> bool {
+    /// Returns whether there is anything to remove from Redis.
+    pub(super) fn has_exits(&self) -> bool {
         !self.leaving.is_empty()
     }
 
-    /// Takes at most `most` of those that have come, to write them; they count as written. `again`: see [`EnterPresence`].
-    pub(super) fn take_entered(&mut self, most: usize, again: bool) -> Vec<Change> {
+    /// Takes up to `max` presences to write, and counts them as written. See [`EnterPresence::is_replay`].
+    pub(super) fn take_entered(&mut self, max: usize, is_replay: bool) -> Vec<Change> {
         let mut changes = Vec::new();
-        while changes.len() < most
-            && let Some((_, key)) = self.coming.pop_first()
+        while changes.len() < max
+            && let Some((_, key)) = self.entering.pop_first()
         {
             let Some(entry) = self.present.get_mut(&key) else { continue };
-            (entry.written, entry.changed) = (true, None);
+            (entry.is_written, entry.position) = (true, None);
             let (joined, left) = (entry.joined.clone(), entry.left.clone());
             let (group, user) = key;
-            changes.push(Change::Enter(EnterPresence { group, user, joined, left, again }));
+            changes.push(Change::Enter(EnterPresence { group, user, joined, left, is_replay }));
         }
         changes
     }
 
-    /// Takes at most `most` of those that have left.
-    pub(super) fn take_left(&mut self, most: usize) -> Vec<Change> {
+    /// Takes up to `max` presences to remove from Redis, and forgets them.
+    pub(super) fn take_exited(&mut self, max: usize) -> Vec<Change> {
         let mut changes = Vec::new();
-        while changes.len() < most
+        while changes.len() < max
             && let Some((_, key)) = self.leaving.pop_first()
         {
             let Some(entry) = self.present.get_mut(&key) else { continue };
-            entry.changed = None;
-            // Or it is back again.
+            entry.position = None;
+            // Skips a user who has come back.
             if entry.connections.is_empty() {
                 let lost = entry.lost;
                 self.present.remove(&key);
@@ -137,40 +129,50 @@ impl PresenceState {
         changes
     }
 
-    /// One that was taken to be written was not.
-    pub(super) fn not_entered(&mut self, group: &GroupName, user: &UserId) {
+    /// Queues a presence again that [`take_entered`](Self::take_entered) returned and that was not written.
+    pub(super) fn restore_entered(&mut self, group: &GroupName, user: &UserId) {
         let key = (group.clone(), user.clone());
         if let Some(entry) = self.present.get_mut(&key) {
-            entry.written = false;
-            self.change(key);
+            entry.is_written = false;
+            self.enqueue(key);
         }
     }
 
-    /// One that was taken to be taken out is there still.
-    pub(super) fn not_left(&mut self, group: &GroupName, user: &UserId, lost: bool) {
+    /// Queues a presence again that [`take_exited`](Self::take_exited) returned and that was not removed.
+    pub(super) fn restore_exited(&mut self, group: &GroupName, user: &UserId, lost: bool) {
         let key = (group.clone(), user.clone());
-        // Whoever comes back brings payloads.
+        // Needs no payloads: a user who comes back brings new ones.
         let (joined, left) = (Bytes::new(), Bytes::new());
-        let entry = LocalPresence { connections: Vec::new(), joined, left, written: true, lost, changed: None };
+        let entry = NodePresence { connections: Vec::new(), joined, left, is_written: true, lost, position: None };
         self.present.entry(key.clone()).or_insert(entry);
-        self.change(key);
+        self.enqueue(key);
     }
 
-    /// Redis knows nothing of it any more, or under another lease only.
-    pub(super) fn forget_written(&mut self) {
+    /// Counts every presence as not written, because the node has a new lease.
+    pub(super) fn reset_written(&mut self) {
         self.present.retain(|_, entry| !entry.connections.is_empty());
-        self.coming.clear();
+        self.entering.clear();
         self.leaving.clear();
         for (key, entry) in &mut self.present {
-            (entry.written, entry.changed) = (false, Some(self.next));
-            self.coming.insert(self.next, key.clone());
-            self.next += 1;
+            (entry.is_written, entry.position) = (false, Some(self.next_position));
+            self.entering.insert(self.next_position, key.clone());
+            self.next_position += 1;
         }
     }
 
-    /// How many users are present in a group through connections of this node.
+    /// Returns the number of users in a group that this node makes present.
     pub(super) fn count(&self, group: &GroupName) -> usize {
         self.counts.get(group).copied().unwrap_or(0)
+    }
+
+    fn enqueue(&mut self, key: PresenceKey) {
+        let Some(entry) = self.present.get_mut(&key) else { return };
+        if entry.position.is_none() {
+            entry.position = Some(self.next_position);
+            let queue = if entry.is_written { &mut self.leaving } else { &mut self.entering };
+            queue.insert(self.next_position, key);
+            self.next_position += 1;
+        }
     }
 }
 
@@ -183,60 +185,60 @@ mod tests {
         (GroupName::new("g").unwrap(), UserId::new(format!("u{number}")).unwrap())
     }
 
-    fn enter(presences: &mut PresenceState, number: usize) {
+    fn enter(state: &mut PresenceState, number: usize) {
         let (group, user) = key(number);
         let connection = ConnectionId { incarnation: 1, serial: number as u64 };
         let presence = Presence { group, user, connection, joined: Bytes::new(), left: Bytes::new() };
-        presences.enter(&presence, Bytes::new(), Bytes::new());
+        state.enter(&presence, Bytes::new(), Bytes::new());
     }
 
-    fn exit(presences: &mut PresenceState, number: usize) {
+    fn exit(state: &mut PresenceState, number: usize) {
         let (group, user) = &key(number);
         let connection = ConnectionId { incarnation: 1, serial: number as u64 };
-        presences.exit(&PresenceExit { group, user, connection, lost: false });
+        state.exit(&PresenceExit { group, user, connection, lost: false });
     }
 
     #[test]
-    fn who_comes_and_goes_while_nothing_is_written_leaves_nothing() {
-        let mut presences = PresenceState::default();
-        enter(&mut presences, 0);
-        assert_eq!(presences.take_entered(9, false).len(), 1);
+    fn a_presence_that_ends_before_it_is_written_leaves_nothing() {
+        let mut state = PresenceState::default();
+        enter(&mut state, 0);
+        assert_eq!(state.take_entered(9, false).len(), 1);
         for number in 1..100 {
-            enter(&mut presences, number);
-            exit(&mut presences, number);
+            enter(&mut state, number);
+            exit(&mut state, number);
         }
-        assert_eq!((presences.present.len(), presences.coming.len()), (1, 0));
-        // What Redis knows is taken back, once.
-        exit(&mut presences, 0);
-        enter(&mut presences, 0);
-        exit(&mut presences, 0);
-        enter(&mut presences, 2);
-        let (left, entered) = (presences.take_left(9), presences.take_entered(9, false));
+        assert_eq!((state.present.len(), state.entering.len()), (1, 0));
+        // A written presence is removed once.
+        exit(&mut state, 0);
+        enter(&mut state, 0);
+        exit(&mut state, 0);
+        enter(&mut state, 2);
+        let (left, entered) = (state.take_exited(9), state.take_entered(9, false));
         assert!(
             matches!((&left[..], &entered[..]), ([Change::Exit { .. }], [Change::Enter(_)])),
             "{left:?} {entered:?}"
         );
-        assert!(!presences.is_changed() && presences.count(&key(0).0) == 1);
+        assert!(!state.has_changes() && state.count(&key(0).0) == 1);
     }
 
     #[test]
-    fn what_was_not_written_is_written_later() {
-        let mut presences = PresenceState::default();
-        enter(&mut presences, 0);
-        presences.take_entered(9, false);
-        exit(&mut presences, 0);
-        enter(&mut presences, 1);
-        presences.take_left(9);
-        presences.take_entered(9, false);
-        let ((group, gone), (_, come)) = (key(0), key(1));
-        presences.not_left(&group, &gone, true);
-        presences.not_entered(&group, &come);
-        let (left, entered) = (presences.take_left(9), presences.take_entered(9, false));
+    fn changes_that_were_not_written_are_queued_again() {
+        let mut state = PresenceState::default();
+        enter(&mut state, 0);
+        state.take_entered(9, false);
+        exit(&mut state, 0);
+        enter(&mut state, 1);
+        state.take_exited(9);
+        state.take_entered(9, false);
+        let ((group, gone), (_, new)) = (key(0), key(1));
+        state.restore_exited(&group, &gone, true);
+        state.restore_entered(&group, &new);
+        let (left, entered) = (state.take_exited(9), state.take_entered(9, false));
         assert!(matches!(&left[..], [Change::Exit { user, lost: true, .. }] if *user == gone), "{left:?}");
-        assert!(matches!(&entered[..], [Change::Enter(entering)] if entering.user == come), "{entered:?}");
-        // Who comes back before it is taken out was never gone.
-        presences.not_left(&group, &gone, false);
-        enter(&mut presences, 0);
-        assert!(presences.take_left(9).is_empty() && presences.take_entered(9, false).is_empty());
+        assert!(matches!(&entered[..], [Change::Enter(entering)] if entering.user == new), "{entered:?}");
+        // A user who comes back before the removal is not removed.
+        state.restore_exited(&group, &gone, false);
+        enter(&mut state, 0);
+        assert!(state.take_exited(9).is_empty() && state.take_entered(9, false).is_empty());
     }
 }

@@ -1,23 +1,24 @@
-//! What is asked of the writer.
+//! Requests to the registry writer.
 
 use tokio::sync::oneshot;
 
 use crate::backend::{Admission, Presence, Refused};
 use crate::id::{ConnectionId, GroupName, UserId};
 
-/// Tells whoever asked for a place.
+/// Receives the decision on an admission.
 pub(super) type AdmissionReply = oneshot::Sender<Result<(), Refused>>;
 
-/// What is asked of the writer.
+/// A request to the writer.
 #[derive(Debug)]
 pub(in super::super) enum RegistryRequest {
     Admit(Admission, AdmissionReply),
     Release(Admission),
-    /// A place for one more group than are granted.
-    Groups(AdmissionReply),
-    /// Fewer groups than are granted.
-    FewerGroups,
-    Members(GroupName),
+    /// Asks for a group permit beyond the granted quota.
+    AdmitGroup(AdmissionReply),
+    /// Returns unused group permits to the other nodes.
+    ShrinkGroupQuota,
+    /// The number of connections that this node has in a group may have changed.
+    GroupCountChanged(GroupName),
     Enter(Box<PresenceEntry>, oneshot::Sender<()>),
     Exit {
         group: GroupName,
@@ -26,13 +27,13 @@ pub(in super::super) enum RegistryRequest {
         lost: bool,
         done: oneshot::Sender<()>,
     },
-    /// How many users this node alone makes present in groups.
-    Present(Vec<GroupName>, oneshot::Sender<Vec<usize>>),
-    /// Gives everything back.
+    /// Asks for the number of users in each group that are present through this node.
+    PresentCounts(Vec<GroupName>, oneshot::Sender<Vec<usize>>),
+    /// Removes this node from the registry and ends the writer.
     Leave(oneshot::Sender<()>),
 }
 
-/// A presence, with its payloads.
+/// A presence and its payloads for the channel of the group.
 #[derive(Debug)]
 pub(in super::super) struct PresenceEntry {
     pub(in super::super) presence: Presence,

@@ -1,57 +1,53 @@
-//! LocalAdmission that Redis does not know of yet: what was given without asking it, and what was given back.
+//! Admissions and releases that Redis does not know yet.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use super::super::driver::Change;
-use crate::id::UserId;
+use crate::backend::Admission;
 
-/// What is owed to Redis: for each user and address, how many places more there are than it knows of, or fewer. What comes
-/// and goes while it is away comes to nothing here.
+/// For each user and address, the number of connections that this node has beyond those that Redis counts; negative if it
+/// has fewer. An admission and its release cancel out.
 #[derive(Debug, Default)]
-pub(super) struct UnsyncedAdmissions(HashMap<(UserId, Option<IpAddr>), isize>);
+pub(super) struct UnsyncedAdmissions(HashMap<Admission, isize>);
 
 impl UnsyncedAdmissions {
-    /// A place was given.
-    pub(super) fn take(&mut self, user: UserId, ip: Option<IpAddr>) {
-        self.add(user, ip, 1);
+    /// Notes an admission.
+    pub(super) fn admit(&mut self, admission: Admission) {
+        self.add(admission, 1);
     }
 
-    /// One was given back.
-    pub(super) fn release(&mut self, user: UserId, ip: Option<IpAddr>) {
-        self.add(user, ip, -1);
+    /// Notes a release.
+    pub(super) fn release(&mut self, admission: Admission) {
+        self.add(admission, -1);
     }
 
-    fn add(&mut self, user: UserId, ip: Option<IpAddr>, by: isize) {
-        let key = (user, ip);
-        let owed = self.0.get(&key).copied().unwrap_or(0) + by;
-        if owed == 0 {
-            self.0.remove(&key);
-        } else {
-            self.0.insert(key, owed);
-        }
-    }
-
-    /// Whether nothing is owed.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Forgets all of it.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Takes all of it, what is given back first; says how many places that is.
+    /// Moves everything to `changes`, releases first. Returns the number of releases.
     pub(super) fn take_changes(&mut self, changes: &mut Vec<Change>) -> usize {
-        let (back, given): (Vec<_>, Vec<_>) = self.0.drain().partition(|(_, owed)| *owed < 0);
-        for ((user, ip), owed) in back {
-            changes.extend((owed..0).map(|_| Change::Release(user.clone(), ip)));
+        let (released, admitted): (Vec<_>, Vec<_>) = self.0.drain().partition(|(_, balance)| *balance < 0);
+        for (admission, balance) in released {
+            changes.extend((balance..0).map(|_| Change::Release(admission.clone())));
         }
         let releases = changes.len();
-        for ((user, ip), owed) in given {
-            changes.extend((0..owed).map(|_| Change::Take(user.clone(), ip)));
+        for (admission, balance) in admitted {
+            changes.extend((0..balance).map(|_| Change::ForceAdmit(admission.clone())));
         }
         releases
+    }
+
+    fn add(&mut self, admission: Admission, by: isize) {
+        let balance = self.0.get(&admission).copied().unwrap_or(0) + by;
+        if balance == 0 {
+            self.0.remove(&admission);
+        } else {
+            self.0.insert(admission, balance);
+        }
     }
 }

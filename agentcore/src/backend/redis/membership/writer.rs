@@ -1,7 +1,4 @@
-//! The one writer of what this node has in the registry: places, members of groups, presences, the lease.
-//!
-//! What is asked meanwhile waits and goes out together, one call at a time: so what Redis has and what this node believes
-//! differ by one call at most, and when its answer is missing, the node takes a new lease and writes all it has.
+//! The writer: takes requests, writes changes to the registry, and decides alone while Redis does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,99 +10,101 @@ use super::super::command_link::CommandLink;
 use super::super::driver::{Change, ChangeOutcome, is_refused};
 use super::group_quota::GroupQuota;
 use super::peers::Peers;
-use super::pending::{COUNTS_AFTER, MOST, PendingWrites, WriteBatch};
+use super::pending::{COUNTS_DELAY, MAX_BATCH, PendingWrites, WriteBatch};
 use super::request::{AdmissionReply, PresenceEntry, RegistryRequest};
-use crate::backend::{Admission, AdmissionLimits, Deliver, PresenceExit, Refused};
+use crate::backend::{Admission, AdmissionLimits, Deliver, GRACE, PresenceExit, Refused};
 use crate::error::{Error, Result};
 use crate::id::NodeId;
 
-/// So long after Redis has refused what needs memory, it is asked again.
-const AFTER_REFUSAL: Duration = Duration::from_secs(1);
+/// Delay before the next write of changes that need memory, after Redis has refused one.
+const RESTRICTION: Duration = Duration::from_secs(1);
 
-/// The writer.
+/// The only writer of this node's registry entries.
 pub(in super::super) struct RegistryWriter {
     pub(in super::super) node: NodeId,
-    pub(in super::super) origin: u64,
+    pub(in super::super) incarnation: u64,
     pub(in super::super) limits: AdmissionLimits,
     pub(in super::super) lease_time: Duration,
     pub(in super::super) link: Arc<CommandLink>,
     pub(in super::super) deliver: Arc<dyn Deliver>,
     pub(in super::super) peers: Arc<Peers>,
-    pub(in super::super) groups: Arc<GroupQuota>,
-    pub(in super::super) state: PendingWrites,
+    pub(in super::super) quota: Arc<GroupQuota>,
+    pub(in super::super) pending: PendingWrites,
 }
 
 impl RegistryWriter {
-    /// Answers what is asked, until everything is given back. RedisNode again after a panic, it takes a new lease: what the
-    /// last call did is not known.
-    pub(in super::super) async fn run(desk: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<RegistryRequest>)>>) {
-        let (desk, asks) = &mut *desk.lock().await;
-        let mut link = desk.link.watch();
-        let mut taken = Vec::new();
-        if std::mem::replace(&mut desk.state.running, true) {
-            desk.state.lose_lease();
+    /// Handles requests until the node leaves. After a panic the task runs again and takes a new lease, because the result of
+    /// the last call is unknown.
+    pub(in super::super) async fn run(
+        writer: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<RegistryRequest>)>>,
+    ) {
+        let (writer, requests) = &mut *writer.lock().await;
+        let mut link = writer.link.watch();
+        let mut received = Vec::new();
+        if std::mem::replace(&mut writer.pending.has_run, true) {
+            writer.pending.mark_lease_stale();
         }
         loop {
-            let due = desk.due();
+            let due = writer.next_due();
             tokio::select! {
-                count = asks.recv_many(&mut taken, MOST) => if count == 0 { return },
+                count = requests.recv_many(&mut received, MAX_BATCH) => if count == 0 { return },
                 changed = link.changed() => {
                     if changed.is_err() { return }
-                    desk.state.renew_at = Some(Instant::now());
+                    writer.pending.renew_at = Some(Instant::now());
                 }
                 () = sleep_until(due) => {}
             }
-            desk.state.asks.extend(taken.drain(..));
-            // One by one: a panic in between loses none of the others.
-            while let Some(ask) = desk.state.asks.pop_front() {
-                if let RegistryRequest::Leave(done) = ask {
-                    desk.leave().await;
+            writer.pending.requests.extend(received.drain(..));
+            // Takes one at a time from a queue that outlives a panic, so that a panic loses one request at most.
+            while let Some(request) = writer.pending.requests.pop_front() {
+                if let RegistryRequest::Leave(done) = request {
+                    writer.leave().await;
                     let _ = done.send(());
                     return;
                 }
-                desk.note(ask);
+                writer.handle(request);
             }
-            desk.work().await;
+            writer.work().await;
         }
     }
 
-    /// When there is something to do that nobody asks for. Without a link that is nothing: its return is seen, and a look now
-    /// and then costs nothing.
-    fn due(&self) -> Instant {
-        if self.link.get().is_some() { self.state.next_due() } else { Instant::now() + COUNTS_AFTER }
+    /// Returns the time of the next work that no request causes. Without a connection there is none until the connection is
+    /// back, which wakes the task; the regular check costs next to nothing.
+    fn next_due(&self) -> Instant {
+        if self.link.get().is_some() { self.pending.next_due() } else { Instant::now() + COUNTS_DELAY }
     }
 
-    fn note(&mut self, ask: RegistryRequest) {
-        let state = &mut self.state;
-        match ask {
-            RegistryRequest::Admit(admission, answer) => state.admits.push((admission, answer)),
-            // In the order of the asks: a place that is given back can be taken in the same call.
-            RegistryRequest::Release(admission) => state.give_back(admission),
-            // What was granted to somebody else's ask may be enough for this one.
-            RegistryRequest::Groups(answer) if self.groups.take() => self.tell(answer, Ok(())),
-            RegistryRequest::Groups(answer) => state.group_asks.push(answer),
-            RegistryRequest::FewerGroups => state.fewer_groups = true,
-            // Empty as far as Redis was told: while it is away, groups that come and go do not pile up.
-            RegistryRequest::Members(group)
-                if !state.told.contains(&group) && self.deliver.group_count(&group) == 0 =>
+    fn handle(&mut self, request: RegistryRequest) {
+        let pending = &mut self.pending;
+        match request {
+            RegistryRequest::Admit(admission, reply) => pending.admissions.push((admission, reply)),
+            // Releases precede admissions in a call, so the same call can reuse a released connection.
+            RegistryRequest::Release(admission) => pending.release(admission),
+            // A permit that was granted for another request may be left.
+            RegistryRequest::AdmitGroup(reply) if self.quota.try_acquire() => self.reply_group(reply, Ok(())),
+            RegistryRequest::AdmitGroup(reply) => pending.group_admissions.push(reply),
+            RegistryRequest::ShrinkGroupQuota => pending.shrink_group_quota = true,
+            // Redis does not know the group and it is empty. Forgetting it keeps the state small while Redis is unreachable.
+            RegistryRequest::GroupCountChanged(group)
+                if !pending.counted_groups.contains(&group) && self.deliver.group_count(&group) == 0 =>
             {
-                state.counts.remove(&group);
+                pending.changed_groups.remove(&group);
             }
-            RegistryRequest::Members(group) => {
-                state.counts.insert(group);
-                state.counts_at.get_or_insert_with(|| Instant::now() + COUNTS_AFTER);
+            RegistryRequest::GroupCountChanged(group) => {
+                pending.changed_groups.insert(group);
+                pending.counts_at.get_or_insert_with(|| Instant::now() + COUNTS_DELAY);
             }
             RegistryRequest::Enter(entry, done) => {
                 let PresenceEntry { presence, joined, left } = *entry;
-                state.presences.enter(&presence, joined, left);
-                state.written.push(done);
+                pending.presence.enter(&presence, joined, left);
+                pending.presence_waiters.push(done);
             }
             RegistryRequest::Exit { group, user, connection, lost, done } => {
-                state.presences.exit(&PresenceExit { group: &group, user: &user, connection, lost });
-                state.written.push(done);
+                pending.presence.exit(&PresenceExit { group: &group, user: &user, connection, lost });
+                pending.presence_waiters.push(done);
             }
-            RegistryRequest::Present(groups, answer) => {
-                let _ = answer.send(groups.iter().map(|group| state.presences.count(group)).collect());
+            RegistryRequest::PresentCounts(groups, reply) => {
+                let _ = reply.send(groups.iter().map(|group| pending.presence.count(group)).collect());
             }
             RegistryRequest::Leave(_) => {}
         }
@@ -118,65 +117,66 @@ impl RegistryWriter {
             self.decide_alone();
             return;
         }
-        if self.state.renew_at.is_none_or(|due| due <= now) {
+        if self.pending.renew_at.is_none_or(|due| due <= now) {
             self.renew().await;
         }
-        if self.state.left_at.is_some_and(|due| due <= now) {
+        if self.pending.announce_left_at.is_some_and(|due| due <= now) {
             self.announce_left().await;
         }
         let mut is_written = true;
-        while is_written && self.state.has_work(Instant::now()) {
+        while is_written && self.pending.has_work(Instant::now()) {
             is_written = self.write().await;
         }
-        if is_written && !self.state.is_behind(Instant::now()) {
-            self.state.behind = None;
+        if is_written && !self.pending.is_restricted(Instant::now()) {
+            self.pending.restricted_until = None;
         }
-        if self.state.current().is_none() || self.state.behind.is_some() {
+        if self.pending.valid_lease().is_none() || self.pending.restricted_until.is_some() {
             self.decide_alone();
         }
     }
 
-    /// Writes what waits, in one call. False when Redis does not say what became of it.
+    /// Writes what waits, in one call. Returns whether Redis has confirmed it.
     async fn write(&mut self) -> bool {
         for _ in 0..2 {
-            let (Some(writer), Some(commands)) = (self.state.current(), self.link.get()) else { return false };
-            let is_behind = self.state.is_behind(Instant::now());
-            let mut call = match is_behind {
-                true => self.state.take_out(&*self.deliver),
-                false => self.state.take_call(&self.groups, &*self.deliver),
+            let (Some(lease), Some(commands)) = (self.pending.valid_lease(), self.link.get()) else { return false };
+            let is_restricted = self.pending.is_restricted(Instant::now());
+            let mut batch = match is_restricted {
+                true => self.pending.take_removals(&*self.deliver),
+                false => self.pending.take_batch(&self.quota, &*self.deliver),
             };
-            let changes: Arc<[Change]> = std::mem::take(&mut call.changes).into();
-            match commands.write(writer, changes.clone()).await {
+            let changes: Arc<[Change]> = std::mem::take(&mut batch.changes).into();
+            match commands.write(lease, changes.clone()).await {
                 Ok(Some(outcomes)) => {
-                    if !is_behind {
-                        self.state.behind = None;
+                    if !is_restricted {
+                        self.pending.restricted_until = None;
                     }
-                    if call.exits {
-                        let due = Instant::now() + crate::backend::GRACE;
-                        self.state.left_at.get_or_insert(due);
+                    if batch.begins_grace {
+                        let due = Instant::now() + GRACE;
+                        self.pending.announce_left_at.get_or_insert(due);
                     }
-                    return self.settle(call, outcomes);
+                    self.settle(batch, outcomes);
+                    return true;
                 }
-                // Another lease: it writes all that this call would have, but for what is decided.
+                // Fenced. The next lease is written with all changes of this batch, except those that await a decision.
                 Ok(None) => {
-                    self.state.put_back(call);
-                    self.state.lose_lease();
-                    self.state.retire();
+                    self.pending.put_back(batch);
+                    self.pending.mark_lease_stale();
+                    self.pending.retire_lease();
                     if !self.renew().await {
                         return false;
                     }
                 }
-                // What takes something out needs no memory: if even that is refused, it is something else.
-                Err(error) if is_refused(&error) && !is_behind => {
+                // Removals need no memory. If Redis refuses even those, the error has another cause.
+                Err(error) if is_refused(&error) && !is_restricted => {
                     tracing::warn!("the registry in Redis is not up to date: {error:?}");
-                    self.state.refused(&changes, Instant::now() + AFTER_REFUSAL);
-                    self.state.put_back(call);
+                    self.pending.put_back_refused(&changes, Instant::now() + RESTRICTION);
+                    self.pending.put_back(batch);
                     return false;
                 }
                 Err(error) => {
                     tracing::debug!("the registry was not written: {error:?}");
-                    self.state.put_back(call);
-                    self.state.lose_lease();
+                    self.pending.put_back(batch);
+                    self.pending.mark_lease_stale();
                     self.link.suspect();
                     return false;
                 }
@@ -185,92 +185,95 @@ impl RegistryWriter {
         false
     }
 
-    /// Gives everything back: this node has no connections any more.
+    /// Removes this node from the registry. It has no connections any more.
     async fn leave(&mut self) {
-        if self.state.has_work(Instant::now()) {
+        if self.pending.has_work(Instant::now()) {
             self.write().await;
         }
         let Some(commands) = self.link.get() else { return };
-        let own = self.state.writer.take().map(|writer| writer.lease);
-        for lease in own.into_iter().chain(std::mem::take(&mut self.state.old_leases)) {
+        let own = self.pending.lease.take().map(|lease| lease.lease);
+        for lease in own.into_iter().chain(std::mem::take(&mut self.pending.old_leases)) {
             if let Err(error) = commands.remove(lease, true).await {
-                tracing::warn!("what this node left in Redis ends by itself: {error:?}");
+                tracing::warn!("the registry entries of this node were not removed, and will expire: {error:?}");
             }
         }
     }
 
-    /// Tells whoever waits what was decided.
-    fn settle(&mut self, call: WriteBatch, outcomes: Vec<ChangeOutcome>) -> bool {
-        self.state.places.given_back(call.releases);
-        let mut outcomes = outcomes.into_iter().skip(call.before);
-        for (admission, answer) in call.admits {
-            let decided = match outcomes.next() {
+    /// Applies the outcomes of a batch, and replies to its callers.
+    fn settle(&mut self, batch: WriteBatch, outcomes: Vec<ChangeOutcome>) {
+        self.pending.admission.releases_recorded(batch.releases);
+        let mut outcomes = outcomes.into_iter().skip(batch.before_admissions);
+        for (admission, reply) in batch.admissions {
+            let decision = match outcomes.next() {
                 Some(ChangeOutcome::Admitted(all)) => {
-                    self.state.places.granted(&admission, all);
+                    self.pending.admission.granted(&admission, all);
                     Ok(())
                 }
                 Some(ChangeOutcome::Refused(refused)) => Err(refused),
                 _ => {
-                    if let Some(epoch) = self.state.epoch {
-                        self.state.places.doubt(epoch);
+                    if let Some(epoch) = self.pending.epoch {
+                        self.pending.admission.mark_uncertain(epoch);
                     }
                     self.decide(&admission)
                 }
             };
-            self.state.answer(admission, answer, decided);
+            self.pending.reply(admission, reply, decision);
         }
         match outcomes.next() {
-            Some(ChangeOutcome::Groups(granted)) => {
-                self.groups.grant(granted);
-                for answer in call.group_asks {
-                    self.tell(answer, if self.groups.take() { Ok(()) } else { Err(Refused::Groups) });
+            Some(ChangeOutcome::GroupQuota(granted)) => {
+                self.quota.grant(granted);
+                for reply in batch.group_admissions {
+                    let decision = if self.quota.try_acquire() { Ok(()) } else { Err(Refused::Groups) };
+                    self.reply_group(reply, decision);
                 }
             }
-            _ => self.allow_groups(call.group_asks),
+            _ => self.admit_groups(batch.group_admissions),
         }
-        for done in call.written {
+        for done in batch.presence_waiters {
             let _ = done.send(());
         }
-        true
     }
 
-    /// Decides an admission without Redis, by this node's share; Redis will be told.
-    fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
-        let state = &mut self.state;
-        if !state.places.is_known() {
-            // This node came when Redis had lost what the others had told it: there is no count that it could share in.
-            return Err(Refused::Backend(Error::backend("Redis counts anew").with_retry_after(Duration::from_secs(1))));
+    /// Decides on everything that can be decided without Redis. The changes wait to be written.
+    fn decide_alone(&mut self) {
+        for (admission, reply) in std::mem::take(&mut self.pending.admissions) {
+            let decision = self.decide(&admission);
+            self.pending.reply(admission, reply, decision);
         }
-        state.places.decide(&self.limits, admission)?;
-        state.owed.take(admission.user.clone(), admission.ip);
+        let replies = std::mem::take(&mut self.pending.group_admissions);
+        self.admit_groups(replies);
+        for done in self.pending.presence_waiters.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    /// Decides on an admission by this node's share, and notes it for Redis.
+    fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
+        let pending = &mut self.pending;
+        if !pending.admission.is_certain() {
+            // The node started after Redis lost the counts of the others, so it knows no count that it could have a share of.
+            return Err(Refused::Backend(
+                Error::backend("Redis has lost the connection counts and is collecting them again")
+                    .with_retry_after(Duration::from_secs(1)),
+            ));
+        }
+        pending.admission.decide(&self.limits, admission)?;
+        pending.unsynced.admit(admission.clone());
         Ok(())
     }
 
-    /// Tells whoever asked for a place for a group; one who has gone meanwhile needs none.
-    fn tell(&self, answer: AdmissionReply, decided: Result<(), Refused>) {
-        if let Err(Ok(())) = answer.send(decided) {
-            self.groups.give_back();
+    /// Admits groups over the quota: joining works while the permits of other nodes are unknown.
+    fn admit_groups(&self, replies: Vec<AdmissionReply>) {
+        for reply in replies {
+            self.quota.acquire_over_quota();
+            self.reply_group(reply, Ok(()));
         }
     }
 
-    /// JoinRequest goes on where nobody knows what the others have.
-    fn allow_groups(&self, asks: Vec<AdmissionReply>) {
-        for answer in asks {
-            self.groups.force();
-            self.tell(answer, Ok(()));
-        }
-    }
-
-    /// Without Redis: what can be decided by what this node knows, is; the rest waits in what it will write.
-    fn decide_alone(&mut self) {
-        for (admission, answer) in std::mem::take(&mut self.state.admits) {
-            let decided = self.decide(&admission);
-            self.state.answer(admission, answer, decided);
-        }
-        let asks = std::mem::take(&mut self.state.group_asks);
-        self.allow_groups(asks);
-        for done in self.state.written.drain(..) {
-            let _ = done.send(());
+    /// Sends the decision on a group. Releases the permit if the caller is gone.
+    fn reply_group(&self, reply: AdmissionReply, decision: Result<(), Refused>) {
+        if let Err(Ok(())) = reply.send(decision) {
+            self.quota.release();
         }
     }
 }

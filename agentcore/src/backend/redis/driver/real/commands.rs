@@ -1,4 +1,4 @@
-//! The link for commands.
+//! The command connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,63 +6,141 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Pipeline, Script};
 
-use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease, overtaken};
+use super::super::refusal::overtaken;
+use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease};
 use super::connection::{RedisConnection, failed};
 use super::context::DriverContext;
 use super::rate_script;
-use super::script_args::{self, ScriptCall};
+use super::script_args::{self, RawView, ScriptCall};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision};
 use crate::error::{Error, Result};
 use crate::id::{GroupName, UserId};
 
-/// So much work goes into one call of a script, in numbers that are written: some 8 ms in which Redis does nothing else.
-const STEP: usize = 3_000;
+/// Limit of work in one call of `write`, in numbers written. Redis runs nothing else for about 8 ms meanwhile.
+const MAX_WORK: usize = 3_000;
 
-/// So many groups are counted in one call.
-const GROUPS: usize = 256;
+/// Limit of groups that are counted in one call.
+const MAX_GROUPS: usize = 256;
 
-/// The link for commands.
+/// The command connection to a server.
 pub(super) struct RealCommands {
-    inner: Arc<CommandConnection>,
-}
-
-pub(super) struct CommandConnection {
-    link: RedisConnection,
-    shared: Arc<DriverContext>,
-    /// Which run of the server this is; empty when it did not say.
-    run: String,
+    connection: Arc<CommandConnection>,
 }
 
 impl RealCommands {
-    pub(super) fn new(link: RedisConnection, shared: Arc<DriverContext>, run: String) -> Self {
-        Self { inner: Arc::new(CommandConnection { link, shared, run }) }
+    pub(super) fn new(connection: RedisConnection, context: Arc<DriverContext>, run_id: String) -> Self {
+        Self { connection: Arc::new(CommandConnection { connection, context, run_id }) }
     }
 
-    /// Something that is done on the link.
-    fn does<T, F>(&self, doing: impl FnOnce(Arc<CommandConnection>) -> F) -> Async<'static, Result<T>>
+    /// Returns a future that owns what it needs of the connection.
+    fn run<T, F>(&self, operation: impl FnOnce(Arc<CommandConnection>) -> F) -> Async<'static, Result<T>>
     where
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        Box::pin(doing(self.inner.clone()))
+        Box::pin(operation(self.connection.clone()))
     }
 }
 
+impl Commands for RealCommands {
+    fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Async<'static, Result<()>> {
+        self.run(|connection| async move { connection.publish(messages).await })
+    }
+
+    fn ping(&self) -> Async<'static, Result<()>> {
+        self.run(|connection| async move { connection.connection.ping().await })
+    }
+
+    fn join(&self, request: JoinRequest) -> Async<'static, Result<ClusterView>> {
+        self.run(|connection| async move {
+            let call = script_args::join(connection.call(&connection.context.scripts.join), &request);
+            let view: Option<RawView> = connection.run(call).await?;
+            view.map_or_else(|| Err(overtaken()), script_args::view)
+        })
+    }
+
+    fn renew(&self, lease: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
+        self.run(move |connection| async move {
+            let call = connection.call(&connection.context.scripts.renew).with(lease.lease).with(lease.epoch);
+            let view: Option<RawView> = connection.run(call).await?;
+            view.map(script_args::view).transpose()
+        })
+    }
+
+    fn write(&self, lease: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
+        self.run(move |connection| async move { connection.write(lease, &changes).await })
+    }
+
+    fn remove(&self, lease: u64, own: bool) -> Async<'static, Result<()>> {
+        self.run(move |connection| async move { connection.remove(lease, own).await })
+    }
+
+    fn announce_left(&self) -> Async<'static, Result<Option<Duration>>> {
+        self.run(|connection| async move {
+            loop {
+                let next: i64 = connection.run(connection.call(&connection.context.scripts.announce_left)).await?;
+                // Zero: more messages are due than one call publishes.
+                if next != 0 {
+                    return Ok(script_args::millis(next));
+                }
+            }
+        })
+    }
+
+    fn member_counts(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
+        self.run(|connection| async move {
+            let names = groups.iter().map(|group| group.as_str().to_owned()).collect();
+            connection.count(&connection.context.scripts.member_counts, names).await
+        })
+    }
+
+    fn present_counts(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
+        self.run(|connection| async move {
+            let keyspace = &connection.context.keyspace;
+            let names = groups.into_iter().map(|group| keyspace.channel(&Channel::Group(group))).collect();
+            connection.count(&connection.context.scripts.present_counts, names).await
+        })
+    }
+
+    fn user_count(&self) -> Async<'static, Result<usize>> {
+        self.run(
+            |connection| async move { connection.run(connection.call(&connection.context.scripts.user_count)).await },
+        )
+    }
+
+    fn has_user(&self, user: UserId) -> Async<'static, Result<bool>> {
+        self.run(move |connection| async move {
+            connection.run(connection.call(&connection.context.scripts.has_user).with(user.as_str())).await
+        })
+    }
+
+    fn check_rate(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
+        self.run(move |connection| async move { connection.check_rate(&subject, &quotas, cost).await })
+    }
+}
+
+struct CommandConnection {
+    connection: RedisConnection,
+    context: Arc<DriverContext>,
+    /// Changes whenever the server is restarted; empty when the server did not tell it.
+    run_id: String,
+}
+
 impl CommandConnection {
-    /// A call of one of the registry's scripts.
+    /// Returns a call of a registry script.
     fn call<'a>(&self, script: &'a Script) -> ScriptCall<'a> {
-        ScriptCall::new(script, &self.shared, &self.run)
+        ScriptCall::of_registry(script, &self.context, &self.run_id)
     }
 
     async fn run<T: FromRedisValue>(&self, call: ScriptCall<'_>) -> Result<T> {
-        let answer = self.link.run(call.script, &call.command).await?;
-        redis::from_redis_value(answer).map_err(failed)
+        let reply = self.connection.run(call.script, &call.command).await?;
+        redis::from_redis_value(reply).map_err(failed)
     }
 
     async fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Result<()> {
         let mut commands = Pipeline::with_capacity(messages.len());
         for (channel, payload) in &messages {
-            let channel = self.shared.names.channel(channel);
+            let channel = self.context.keyspace.channel(channel);
             let mut command = Cmd::with_capacity(3, "PUBLISH".len() + channel.len() + payload.len());
             command.arg("PUBLISH").arg(channel).arg(&**payload);
             commands.add_command(command);
@@ -71,20 +149,20 @@ impl CommandConnection {
         if commands.is_empty() {
             return Ok(());
         }
-        for answer in self.link.call_all(&commands).await? {
-            answer.extract_error().map_err(failed)?;
+        for reply in self.connection.call_all(&commands).await? {
+            reply.extract_error().map_err(failed)?;
         }
         Ok(())
     }
 
-    async fn write(&self, writer: WriteLease, changes: &[Change]) -> Result<Option<Vec<ChangeOutcome>>> {
+    async fn write(&self, lease: WriteLease, changes: &[Change]) -> Result<Option<Vec<ChangeOutcome>>> {
         let mut outcomes = Vec::with_capacity(changes.len());
-        // Whoever is fenced stays so, and a step that follows would be too: a writer is told so, whatever was done before.
-        for some in steps(changes) {
-            let call = script_args::write(self.call(&self.shared.scripts.write), &writer, some, &self.shared.names);
+        for step in steps(changes) {
+            let call = self.call(&self.context.scripts.write);
+            let call = script_args::write(call, &lease, step, &self.context.keyspace);
             let written = self.run::<Option<Vec<i64>>>(call).await;
-            match written.map_err(|error| if outcomes.is_empty() { error } else { in_part(&error) })? {
-                Some(numbers) => outcomes.extend(script_args::outcomes(some, &numbers)),
+            match written.map_err(|error| if outcomes.is_empty() { error } else { written_in_part(&error) })? {
+                Some(numbers) => outcomes.extend(script_args::outcomes(step, &numbers)),
                 None => return Ok(None),
             }
         }
@@ -93,125 +171,56 @@ impl CommandConnection {
 
     async fn remove(&self, lease: u64, own: bool) -> Result<()> {
         let mut next = Some(("p".to_owned(), "0".to_owned()));
-        while let Some((what, cursor)) = next {
-            let call = self.call(&self.shared.scripts.remove);
-            next = self.run(call.with(lease).with(u8::from(own)).with(what).with(cursor)).await?;
+        while let Some((kind, cursor)) = next {
+            let call = self.call(&self.context.scripts.remove);
+            next = self.run(call.with(lease).with(u8::from(own)).with(kind).with(cursor)).await?;
         }
         Ok(())
     }
 
     async fn count(&self, script: &Script, names: Vec<String>) -> Result<Vec<usize>> {
         let mut counts = Vec::with_capacity(names.len());
-        for some in names.chunks(GROUPS) {
-            let call = some.iter().fold(self.call(script), |call, name| call.with(name));
+        for chunk in names.chunks(MAX_GROUPS) {
+            let call = chunk.iter().fold(self.call(script), |call, name| call.with(name));
             counts.extend(self.run::<Vec<usize>>(call).await?);
         }
         Ok(counts)
     }
 
-    async fn take(&self, subject: &str, quotas: &[Quota], cost: u32) -> Result<RateDecision> {
+    async fn check_rate(&self, subject: &str, quotas: &[Quota], cost: u32) -> Result<RateDecision> {
         if quotas.iter().any(|quota| cost > quota.messages) {
             return Ok(RateDecision::Refused { retry_after: None });
         }
         if quotas.is_empty() {
             return Ok(RateDecision::Passed);
         }
-        let call = rate_script::call(&self.shared.scripts.take, &self.shared.names.rate(subject), quotas, cost);
+        let prefix = self.context.keyspace.rate_prefix(subject);
+        let call = rate_script::call(&self.context.scripts.rate, &prefix, quotas, cost);
         self.run(call).await.map(rate_script::decision)
     }
 }
 
-impl Commands for RealCommands {
-    fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Async<'static, Result<()>> {
-        self.does(|inner| async move { inner.publish(messages).await })
-    }
-
-    fn ping(&self) -> Async<'static, Result<()>> {
-        self.does(|inner| async move { inner.link.ping().await })
-    }
-
-    fn join(&self, joining: JoinRequest) -> Async<'static, Result<ClusterView>> {
-        self.does(|inner| async move {
-            let call = script_args::join(inner.call(&inner.shared.scripts.join), &joining);
-            let view: Option<script_args::RawView> = inner.run(call).await?;
-            view.map_or_else(|| Err(overtaken()), script_args::view)
-        })
-    }
-
-    fn renew(&self, writer: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
-        self.does(move |inner| async move {
-            let call = inner.call(&inner.shared.scripts.renew).with(writer.lease).with(writer.epoch);
-            let view: Option<script_args::RawView> = inner.run(call).await?;
-            view.map(script_args::view).transpose()
-        })
-    }
-
-    fn write(&self, writer: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
-        self.does(move |inner| async move { inner.write(writer, &changes).await })
-    }
-
-    fn remove(&self, lease: u64, own: bool) -> Async<'static, Result<()>> {
-        self.does(move |inner| async move { inner.remove(lease, own).await })
-    }
-
-    fn announce_left(&self) -> Async<'static, Result<Option<Duration>>> {
-        self.does(|inner| async move {
-            loop {
-                let next: i64 = inner.run(inner.call(&inner.shared.scripts.announce_left)).await?;
-                // More were due than one step takes.
-                if next != 0 {
-                    return Ok(script_args::after(next));
-                }
-            }
-        })
-    }
-
-    fn members(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
-        self.does(|inner| async move {
-            let names = groups.iter().map(|group| group.as_str().to_owned()).collect();
-            inner.count(&inner.shared.scripts.members, names).await
-        })
-    }
-
-    fn present(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
-        self.does(|inner| async move {
-            let names = groups.into_iter().map(|group| inner.shared.names.channel(&Channel::Group(group))).collect();
-            inner.count(&inner.shared.scripts.present, names).await
-        })
-    }
-
-    fn users(&self) -> Async<'static, Result<usize>> {
-        self.does(|inner| async move { inner.run(inner.call(&inner.shared.scripts.users)).await })
-    }
-
-    fn has_user(&self, user: UserId) -> Async<'static, Result<bool>> {
-        self.does(move |inner| async move {
-            inner.run(inner.call(&inner.shared.scripts.has_user).with(user.as_str())).await
-        })
-    }
-
-    fn take(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
-        self.does(move |inner| async move { inner.take(&subject, &quotas, cost).await })
-    }
-}
-
-/// A step was refused, and earlier ones were not.
-fn in_part(error: &Error) -> Error {
+/// Returns the error for a step that was refused after earlier steps were done. It is no [refusal](super::super::refusal):
+/// something was written.
+fn written_in_part(error: &Error) -> Error {
     Error::backend("the registry in Redis was written in part").with_source(format!("{error:?}"))
 }
 
-/// Parts of what is to be changed that are short enough, in order.
+/// Splits changes into parts of at most [`MAX_WORK`], in order.
 fn steps(mut changes: &[Change]) -> impl Iterator<Item = &[Change]> {
     std::iter::from_fn(move || {
         let mut work = 0;
-        let too_much = |change: &Change| {
+        let exceeds_limit = |change: &Change| {
             work += match change {
-                Change::Members(..) | Change::Places(..) | Change::PlacesOf(..) | Change::Groups { .. } => 1,
+                Change::GroupMembers(..)
+                | Change::UserConnections(..)
+                | Change::IpConnections(..)
+                | Change::GroupQuota { .. } => 1,
                 _ => 3,
             };
-            work > STEP
+            work > MAX_WORK
         };
-        let count = changes.iter().position(too_much).unwrap_or(changes.len());
+        let count = changes.iter().position(exceeds_limit).unwrap_or(changes.len());
         let (step, rest) = changes.split_at_checked(count).filter(|(step, _)| !step.is_empty())?;
         changes = rest;
         Some(step)

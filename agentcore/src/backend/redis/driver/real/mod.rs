@@ -1,4 +1,4 @@
-//! The driver for a server.
+//! The driver over a Redis server.
 
 mod commands;
 mod connection;
@@ -18,34 +18,34 @@ use redis::{Client, Pipeline, Value};
 use self::commands::RealCommands;
 use self::connection::{RedisConnection, client, config};
 use self::context::{DriverContext, ScriptTimes};
-use self::scripts::Scripts;
 use super::{Commands, Driver, EventSink, Subscription};
 use crate::backend::redis::keys::Keyspace;
 use crate::backend::{Async, GRACE};
 use crate::error::Result;
 use crate::settings::Settings;
 
-/// What a driver needs to know.
+/// The settings of a driver.
 #[derive(Clone)]
 pub(crate) struct DriverConfig {
     /// `redis://[user[:password]@]host[:port][/database]`; `rediss://` with the feature `redis-tls`.
     pub(crate) url: String,
-    pub(crate) names: Keyspace,
-    /// How long a node counts as live without a renewal.
+    pub(crate) keyspace: Keyspace,
+    /// Duration of a lease.
     pub(crate) lease: Duration,
-    /// When keys that nobody renews vanish: those of places and members, and those of presences.
+    /// Expiry of the keys of connections and members, without a renewal.
     pub(crate) registry_expiry: Duration,
+    /// Expiry of the keys of presences, without a renewal.
     pub(crate) presence_expiry: Duration,
 }
 
-/// Opens links to a server.
+/// Opens connections to a server.
 pub(crate) struct RealDriver {
     client: Client,
-    shared: Arc<DriverContext>,
+    context: Arc<DriverContext>,
 }
 
 impl RealDriver {
-    /// A driver for the server that a URL names. It does not connect yet.
+    /// Returns a driver for the server at the URL. It does not connect yet.
     ///
     /// # Errors
     /// When the URL cannot be read, or asks for TLS in a build without it.
@@ -53,26 +53,25 @@ impl RealDriver {
         Self::with_grace(config, GRACE)
     }
 
-    /// The same with another grace of presences.
+    /// Returns a driver whose presences have another grace period.
     pub(super) fn with_grace(config: DriverConfig, grace: Duration) -> Result<Self> {
         let times = ScriptTimes {
             lease: millis(config.lease),
-            registry: millis(config.registry_expiry),
-            presence: millis(config.presence_expiry),
+            registry_expiry: millis(config.registry_expiry),
+            presence_expiry: millis(config.presence_expiry),
             grace: millis(grace),
         };
-        let shared =
-            DriverContext { names: config.names, scripts: Scripts::new(), times, warned: AtomicBool::new(false) };
-        Ok(Self { client: client(&config.url)?, shared: Arc::new(shared) })
+        let context = Arc::new(DriverContext::new(config.keyspace, times));
+        Ok(Self { client: client(&config.url)?, context })
     }
 }
 
 impl DriverConfig {
-    /// As the settings of a node say.
+    /// Returns the configuration that a node's settings describe.
     pub(crate) fn of(settings: &Settings) -> Self {
         Self {
             url: settings.redis_url.secret().to_owned(),
-            names: Keyspace::new(settings.redis_channel_prefix.as_str()),
+            keyspace: Keyspace::new(settings.redis_channel_prefix.as_str()),
             lease: settings.node_lease,
             registry_expiry: settings.redis_registry_expiry,
             presence_expiry: settings.redis_group_expiry,
@@ -82,52 +81,55 @@ impl DriverConfig {
 
 impl fmt::Debug for DriverConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the URL: it may have a password.
-        f.debug_struct("DriverConfig").field("names", &self.names).field("lease", &self.lease).finish_non_exhaustive()
+        // Leaves out the URL, which may contain a password.
+        f.debug_struct("DriverConfig")
+            .field("keyspace", &self.keyspace)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for RealDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RealDriver").field("names", &self.shared.names).finish_non_exhaustive()
+        f.debug_struct("RealDriver").field("keyspace", &self.context.keyspace).finish_non_exhaustive()
     }
 }
 
 impl Driver for RealDriver {
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>> {
-        let (client, shared) = (self.client.clone(), self.shared.clone());
+        let (client, context) = (self.client.clone(), self.context.clone());
         Box::pin(async move {
-            let link = RedisConnection::open(&client, &config()).await?;
-            let run = meet(&link, &shared.warned).await?;
-            Ok(Arc::new(RealCommands::new(link, shared, run)) as Arc<dyn Commands>)
+            let connection = RedisConnection::open(&client, &config()).await?;
+            let run_id = inspect_server(&connection, &context.warned_of_eviction).await?;
+            Ok(Arc::new(RealCommands::new(connection, context, run_id)) as Arc<dyn Commands>)
         })
     }
 
     fn subscription(&self, events: EventSink) -> Async<'static, Result<Arc<dyn Subscription>>> {
-        let (client, names) = (self.client.clone(), self.shared.names.clone());
+        let (client, keyspace) = (self.client.clone(), self.context.keyspace.clone());
         Box::pin(async move {
-            let subscription = subscription::open(&client, names, events).await?;
+            let subscription = subscription::open(&client, keyspace, events).await?;
             Ok(Arc::new(subscription) as Arc<dyn Subscription>)
         })
     }
 }
 
-/// Asks which run of the server this is, and warns when it may evict keys. A server that does not permit the questions is
-/// as good: what is not known is empty.
-async fn meet(link: &RedisConnection, warned: &AtomicBool) -> Result<String> {
-    let mut questions = Pipeline::with_capacity(2);
-    questions.cmd("INFO").arg("server").cmd("CONFIG").arg("GET").arg("maxmemory-policy");
-    let mut answers = link.call_all(&questions).await?.into_iter();
-    let info = answers.next().and_then(text).unwrap_or_default();
-    let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
-    if let Some(Value::Map(policy)) = answers.next()
+/// Returns the run id of the server, and warns once when the server may evict keys. A server that does not permit these
+/// commands works as well; its run id is empty.
+async fn inspect_server(connection: &RedisConnection, warned: &AtomicBool) -> Result<String> {
+    let mut commands = Pipeline::with_capacity(2);
+    commands.cmd("INFO").arg("server").cmd("CONFIG").arg("GET").arg("maxmemory-policy");
+    let mut replies = connection.call_all(&commands).await?.into_iter();
+    let info = replies.next().and_then(text).unwrap_or_default();
+    let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
+    if let Some(Value::Map(policy)) = replies.next()
         && let Some(policy) = policy.into_iter().next().and_then(|(_, policy)| text(policy))
         && policy != "noeviction"
         && !warned.swap(true, Ordering::Relaxed)
     {
         tracing::warn!(policy, "Redis may evict keys: set `maxmemory-policy` to `noeviction`");
     }
-    Ok(run.to_owned())
+    Ok(run_id.to_owned())
 }
 
 fn text(value: Value) -> Option<String> {

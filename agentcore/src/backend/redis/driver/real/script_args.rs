@@ -1,4 +1,4 @@
-//! What the scripts of the registry are given, and what their answers mean.
+//! The arguments of the registry scripts, and the meaning of their replies.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use redis::{Cmd, ErrorKind, Script, ToRedisArgs};
 use super::super::{Change, ChangeOutcome, ClusterView, JoinRequest, Peer, WriteLease};
 use super::connection::failed;
 use super::context::DriverContext;
-use crate::backend::Refused;
 use crate::backend::redis::keys::{Channel, Keyspace};
+use crate::backend::{Admission, Refused};
 use crate::error::Result;
 use crate::id::NodeId;
 
-/// One call of a script.
+/// A call of a script.
 pub(super) struct ScriptCall<'a> {
     pub(super) script: &'a Script,
     pub(super) command: Cmd,
 }
 
 impl<'a> ScriptCall<'a> {
-    /// What each script of the registry is given first.
-    pub(super) fn new(script: &'a Script, shared: &DriverContext, run: &str) -> Self {
-        let times = shared.times;
-        let call = Self::over(script, &[shared.names.registry()]);
-        call.with(times.lease).with(times.registry).with(times.presence).with(times.grace).with(run)
+    /// Returns a call with the arguments that every registry script gets first.
+    pub(super) fn of_registry(script: &'a Script, context: &DriverContext, run_id: &str) -> Self {
+        let times = context.times;
+        let call = Self::new(script, &[context.keyspace.registry_prefix()]);
+        call.with(times.lease).with(times.registry_expiry).with(times.presence_expiry).with(times.grace).with(run_id)
     }
 
-    /// A call over keys, without an argument.
-    pub(super) fn over(script: &'a Script, keys: &[String]) -> Self {
+    /// Returns a call with keys and no arguments.
+    pub(super) fn new(script: &'a Script, keys: &[String]) -> Self {
         let mut command = redis::cmd("EVALSHA");
         command.arg(script.get_hash()).arg(keys.len()).arg(keys);
         Self { script, command }
@@ -40,50 +40,44 @@ impl<'a> ScriptCall<'a> {
     }
 }
 
-/// Fills in what `join` needs.
-pub(super) fn join<'a>(call: ScriptCall<'a>, joining: &JoinRequest) -> ScriptCall<'a> {
-    let call = call.with(joining.lease).with(joining.node.as_str()).with(joining.origin);
-    let call = call.with(joining.places).with(joining.groups).with(joining.number);
-    match joining.before {
+/// Adds the arguments of `join`.
+pub(super) fn join<'a>(call: ScriptCall<'a>, request: &JoinRequest) -> ScriptCall<'a> {
+    let call = call.with(request.lease).with(request.node.as_str()).with(request.incarnation);
+    let call = call.with(request.connections).with(request.groups).with(request.attempt);
+    match request.previous_epoch {
         Some(epoch) => call.with(epoch),
         None => call.with(""),
     }
 }
 
-/// Fills in what `write` needs.
+/// Adds the arguments of `write`.
 pub(super) fn write<'a>(
     call: ScriptCall<'a>,
-    writer: &WriteLease,
+    lease: &WriteLease,
     changes: &[Change],
-    names: &Keyspace,
+    keyspace: &Keyspace,
 ) -> ScriptCall<'a> {
-    let limits = &writer.limits;
-    let mut call = call.with(writer.lease).with(writer.epoch);
+    let limits = &lease.limits;
+    let mut call = call.with(lease.lease).with(lease.epoch);
     call = call.with(limits.total).with(limits.per_user).with(limits.per_ip).with(limits.groups);
     call = call.with(u8::from(changes.iter().all(needs_memory)));
     for change in changes {
         let command = &mut call.command;
         match change {
-            Change::Admit(user, ip) => {
-                command.arg("A").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
-            }
-            Change::Take(user, ip) => {
-                command.arg("T").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
-            }
-            Change::Release(user, ip) => {
-                command.arg("R").arg(user.as_str()).arg(ip.map(|ip| ip.to_string()).unwrap_or_default())
-            }
-            Change::Places(user, count) => command.arg("P").arg(user.as_str()).arg(*count),
-            Change::PlacesOf(ip, count) => command.arg("I").arg(ip.to_string()).arg(*count),
-            Change::Groups { wanted, needed } => command.arg("G").arg(*wanted).arg(*needed),
-            Change::Members(group, count) => command.arg("M").arg(group.as_str()).arg(*count),
-            Change::Enter(entering) => {
-                let channel = names.channel(&Channel::Group(entering.group.clone()));
-                command.arg("E").arg(channel).arg(entering.user.as_str());
-                command.arg(&*entering.joined).arg(&*entering.left).arg(u8::from(entering.again))
+            Change::Admit(admission) => put_admission(command, "A", admission),
+            Change::ForceAdmit(admission) => put_admission(command, "T", admission),
+            Change::Release(admission) => put_admission(command, "R", admission),
+            Change::UserConnections(user, count) => command.arg("P").arg(user.as_str()).arg(*count),
+            Change::IpConnections(ip, count) => command.arg("I").arg(ip.to_string()).arg(*count),
+            Change::GroupQuota { wanted, needed } => command.arg("G").arg(*wanted).arg(*needed),
+            Change::GroupMembers(group, count) => command.arg("M").arg(group.as_str()).arg(*count),
+            Change::Enter(presence) => {
+                let channel = keyspace.channel(&Channel::Group(presence.group.clone()));
+                command.arg("E").arg(channel).arg(presence.user.as_str());
+                command.arg(&*presence.joined).arg(&*presence.left).arg(u8::from(presence.is_replay))
             }
             Change::Exit { group, user, lost } => {
-                let channel = names.channel(&Channel::Group(group.clone()));
+                let channel = keyspace.channel(&Channel::Group(group.clone()));
                 command.arg("X").arg(channel).arg(user.as_str()).arg(u8::from(*lost))
             }
         };
@@ -91,50 +85,67 @@ pub(super) fn write<'a>(
     call
 }
 
-/// What gives something back must succeed when the memory of Redis is full, and with it what is written in the same step.
+fn put_admission<'a>(command: &'a mut Cmd, kind: &str, admission: &Admission) -> &'a mut Cmd {
+    let ip = admission.ip.map(|ip| ip.to_string()).unwrap_or_default();
+    command.arg(kind).arg(admission.user.as_str()).arg(ip)
+}
+
+/// Returns whether a change may fail when the memory of Redis is full. A change that releases something must succeed then,
+/// and with it all changes of the same step.
 fn needs_memory(change: &Change) -> bool {
     match change {
-        Change::Admit(..) | Change::Take(..) | Change::Enter(_) => true,
-        Change::Places(_, count) | Change::PlacesOf(_, count) | Change::Members(_, count) => *count > 0,
-        Change::Release(..) | Change::Groups { .. } | Change::Exit { .. } => false,
+        Change::Admit(_) | Change::ForceAdmit(_) | Change::Enter(_) => true,
+        Change::UserConnections(_, count) | Change::IpConnections(_, count) | Change::GroupMembers(_, count) => {
+            *count > 0
+        }
+        Change::Release(_) | Change::GroupQuota { .. } | Change::Exit { .. } => false,
     }
 }
 
-/// What became of changes: `write` answers with a number for each.
+/// Returns the outcomes of changes, from the number that `write` returns for each.
 pub(super) fn outcomes<'a>(changes: &'a [Change], numbers: &'a [i64]) -> impl Iterator<Item = ChangeOutcome> + 'a {
     changes.iter().zip(numbers).map(|(change, &number)| match (change, number) {
-        (Change::Admit(..), -1) => ChangeOutcome::Refused(Refused::Total),
-        (Change::Admit(..), -2) => ChangeOutcome::Refused(Refused::User),
-        (Change::Admit(..), -3) => ChangeOutcome::Refused(Refused::Ip),
-        (Change::Admit(..) | Change::Groups { .. }, ..0) => ChangeOutcome::Uncertain,
-        (Change::Admit(..), places) => ChangeOutcome::Admitted(usize::try_from(places).unwrap_or(0)),
-        (Change::Groups { .. }, groups) => ChangeOutcome::Groups(usize::try_from(groups).unwrap_or(0)),
+        (Change::Admit(_), -1) => ChangeOutcome::Refused(Refused::Total),
+        (Change::Admit(_), -2) => ChangeOutcome::Refused(Refused::User),
+        (Change::Admit(_), -3) => ChangeOutcome::Refused(Refused::Ip),
+        (Change::Admit(_) | Change::GroupQuota { .. }, ..0) => ChangeOutcome::Uncertain,
+        (Change::Admit(_), connections) => ChangeOutcome::Admitted(usize::try_from(connections).unwrap_or(0)),
+        (Change::GroupQuota { .. }, groups) => ChangeOutcome::GroupQuota(usize::try_from(groups).unwrap_or(0)),
         _ => ChangeOutcome::Done,
     })
 }
 
-/// A lease, the node, its origin, its places.
+/// Lease, node, incarnation, connections.
 type RawPeer = (u64, String, u64, usize);
 
-/// A view as `join` and `renew` answer it.
+/// A view as `join` and `renew` return it.
 pub(super) type RawView = (u64, Vec<RawPeer>, Vec<RawPeer>, usize, i64, i64);
 
 /// Reads a view.
-pub(super) fn view((epoch, live, ended, groups, unsure, next_left): RawView) -> Result<ClusterView> {
-    let (live, ended) = (peers(live)?, peers(ended)?);
-    Ok(ClusterView { epoch, live, ended, groups, unsure: after(unsure), next_left: after(next_left) })
+///
+/// # Errors
+/// When the name of a node is invalid.
+pub(super) fn view((epoch, live, expired, groups, uncertain, next_leave): RawView) -> Result<ClusterView> {
+    Ok(ClusterView {
+        epoch,
+        live: peers(live)?,
+        expired: peers(expired)?,
+        groups,
+        uncertain_for: millis(uncertain),
+        next_leave: millis(next_leave),
+    })
 }
 
 fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
-    let named = |name: String| {
-        let read = NodeId::new(name);
-        read.map_err(|error| failed((ErrorKind::UnexpectedReturnType, "a node's name", error.to_string())))
+    let node_id = |name: String| {
+        NodeId::new(name).map_err(|error| failed((ErrorKind::UnexpectedReturnType, "a node's name", error.to_string())))
     };
-    let peer = |(lease, node, origin, places)| Ok(Peer { lease, node: named(node)?, origin, places });
+    let peer =
+        |(lease, node, incarnation, connections)| Ok(Peer { lease, node: node_id(node)?, incarnation, connections });
     raw.into_iter().map(peer).collect()
 }
 
-/// Reads milliseconds, of which fewer than none say that there is nothing.
-pub(super) fn after(millis: i64) -> Option<Duration> {
+/// Reads a time in milliseconds; a negative number means that there is none.
+pub(super) fn millis(millis: i64) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
 }

@@ -1,14 +1,14 @@
-//! The scripts, which change the registry and decide on rates in one step each.
+//! The Lua scripts. Each changes the registry, or decides on a rate, in one atomic step.
 
 use redis::Script;
 
 macro_rules! script {
     ($($part:literal),+) => {
-        concat!($(include_str!(concat!("../../scripts/", $part, ".lua"))),+)
+        Script::new(concat!($(include_str!(concat!("../../scripts/", $part, ".lua"))),+))
     };
 }
 
-/// The scripts with their hashes, made once for a driver.
+/// The scripts and their hashes.
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) join: Script,
@@ -16,26 +16,26 @@ pub(super) struct Scripts {
     pub(super) write: Script,
     pub(super) remove: Script,
     pub(super) announce_left: Script,
-    pub(super) members: Script,
-    pub(super) present: Script,
-    pub(super) users: Script,
+    pub(super) member_counts: Script,
+    pub(super) present_counts: Script,
+    pub(super) user_count: Script,
     pub(super) has_user: Script,
-    pub(super) take: Script,
+    pub(super) rate: Script,
 }
 
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            join: Script::new(script!("prelude", "view", "join")),
-            renew: Script::new(script!("prelude", "view", "renew")),
-            write: Script::new(script!("prelude", "presence", "write")),
-            remove: Script::new(script!("prelude", "presence", "remove")),
-            announce_left: Script::new(script!("prelude", "view", "presence", "announce_left")),
-            members: Script::new(script!("prelude", "member_counts")),
-            present: Script::new(script!("prelude", "present_counts")),
-            users: Script::new(script!("prelude", "user_count")),
-            has_user: Script::new(script!("prelude", "has_user")),
-            take: Script::new(script!("rate")),
+            join: script!("prelude", "view", "join"),
+            renew: script!("prelude", "view", "renew"),
+            write: script!("prelude", "presence", "write"),
+            remove: script!("prelude", "presence", "remove"),
+            announce_left: script!("prelude", "view", "presence", "announce_left"),
+            member_counts: script!("prelude", "member_counts"),
+            present_counts: script!("prelude", "present_counts"),
+            user_count: script!("prelude", "user_count"),
+            has_user: script!("prelude", "has_user"),
+            rate: script!("rate"),
         }
     }
 }

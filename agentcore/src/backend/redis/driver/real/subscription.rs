@@ -1,4 +1,4 @@
-//! The receiving link: pushes of the server become events.
+//! The subscriber connection: turns pushes of the server into events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,105 +12,114 @@ use crate::backend::Async;
 use crate::backend::redis::keys::{Channel, Keyspace};
 use crate::error::Result;
 
-/// Opens a link that hands what it receives to `events`.
-pub(super) async fn open(client: &Client, names: Keyspace, events: EventSink) -> Result<RealSubscription> {
+/// Opens a connection that passes what it receives to `events`.
+pub(super) async fn open(client: &Client, keyspace: Keyspace, events: EventSink) -> Result<RealSubscription> {
     let phase = Arc::new(ConnectionPhase::default());
-    let pushes = PushReceiver { names: names.clone(), events, phase: phase.clone() };
-    // The crate keeps the closure until the connection ends, however it ends, and then drops it.
+    let pushes = PushReceiver { keyspace: keyspace.clone(), events, phase: phase.clone() };
+    // The crate drops the closure when the connection ends, for whatever reason.
     let config = connection::config().set_push_sender(move |push: PushInfo| -> Result<(), ()> {
-        pushes.take(push);
+        pushes.receive(push);
         Ok(())
     });
-    let link = RedisConnection::open(client, &config).await?;
+    let connection = RedisConnection::open(client, &config).await?;
     drop(config);
-    if !phase.opens() {
+    if !phase.opened() {
         return Err(failed((ErrorKind::Io, "the connection ended while it was opened")));
     }
-    Ok(RealSubscription { link: Arc::new(link), names, phase })
+    Ok(RealSubscription { connection: Arc::new(connection), keyspace, phase })
 }
 
-/// The receiving link.
+/// The subscriber connection to a server.
 pub(super) struct RealSubscription {
-    link: Arc<RedisConnection>,
-    names: Keyspace,
+    connection: Arc<RedisConnection>,
+    keyspace: Keyspace,
     phase: Arc<ConnectionPhase>,
 }
 
 impl Subscription for RealSubscription {
     fn subscribe(&self, channels: Vec<Channel>) -> Async<'static, Result<()>> {
-        let (link, channels) = (self.link.clone(), self.named(&channels));
+        let (connection, channels) = (self.connection.clone(), self.channel_names(&channels));
         Box::pin(async move {
             match channels.is_empty() {
                 true => Ok(()),
-                false => link.subscribe(channels).await,
+                false => connection.subscribe(channels).await,
             }
         })
     }
 
     fn unsubscribe(&self, channels: Vec<Channel>) -> Async<'static, Result<()>> {
-        let (link, channels) = (self.link.clone(), self.named(&channels));
+        let (connection, channels) = (self.connection.clone(), self.channel_names(&channels));
         Box::pin(async move {
             match channels.is_empty() {
-                // Without a name it would mean all.
+                // UNSUBSCRIBE without arguments would leave all channels.
                 true => Ok(()),
-                false => link.unsubscribe(channels).await,
+                false => connection.unsubscribe(channels).await,
             }
         })
     }
 
     fn ping(&self) -> Async<'static, Result<()>> {
-        let link = self.link.clone();
-        Box::pin(async move { link.ping().await })
+        let connection = self.connection.clone();
+        Box::pin(async move { connection.ping().await })
     }
 }
 
 impl RealSubscription {
-    fn named(&self, channels: &[Channel]) -> Vec<String> {
-        channels.iter().map(|channel| self.names.channel(channel)).collect()
+    fn channel_names(&self, channels: &[Channel]) -> Vec<String> {
+        channels.iter().map(|channel| self.keyspace.channel(channel)).collect()
     }
 }
 
 impl Drop for RealSubscription {
     fn drop(&mut self) {
-        self.phase.0.store(ConnectionPhase::OVER, Ordering::Release);
+        self.phase.close();
     }
 }
 
-/// Where a receiving link is, so that its end is told once, and only to somebody who has seen its beginning.
+/// The phase of a subscriber connection. It lets the end be reported once, and only after the connection was open.
 #[derive(Debug, Default)]
 struct ConnectionPhase(AtomicU8);
 
 impl ConnectionPhase {
     const OPENING: u8 = 0;
     const OPEN: u8 = 1;
-    const OVER: u8 = 2;
+    const CLOSED: u8 = 2;
 
-    /// Whether it has not ended while it was opened.
-    fn opens(&self) -> bool {
+    /// Marks the connection as open. Returns false when it has ended while it was opened.
+    fn opened(&self) -> bool {
         self.0.compare_exchange(Self::OPENING, Self::OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Marks the connection as closed. Returns whether it was open.
+    fn close(&self) -> bool {
+        self.0.swap(Self::CLOSED, Ordering::AcqRel) == Self::OPEN
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::CLOSED
     }
 }
 
-/// What the crate calls for every push, from the one task that reads the connection.
+/// Receives every push from the crate, on the task that reads the connection.
 struct PushReceiver {
-    names: Keyspace,
+    keyspace: Keyspace,
     events: EventSink,
     phase: Arc<ConnectionPhase>,
 }
 
 impl PushReceiver {
-    fn take(&self, push: PushInfo) {
+    fn receive(&self, push: PushInfo) {
         let mut data = push.data.into_iter();
         match push.kind {
             PushKind::Message => {
                 let (Some(channel), Some(Value::BulkString(payload))) = (self.channel(data.next()), data.next()) else {
                     return;
                 };
-                self.tell(SubscriptionEvent::Message(channel, Bytes::from(payload)));
+                self.send(SubscriptionEvent::Message(channel, Bytes::from(payload)));
             }
             PushKind::Unsubscribe => {
                 if let Some(channel) = self.channel(data.next()) {
-                    self.tell(SubscriptionEvent::Unsubscribed(channel));
+                    self.send(SubscriptionEvent::Unsubscribed(channel));
                 }
             }
             PushKind::Disconnection => self.end(),
@@ -120,19 +129,19 @@ impl PushReceiver {
 
     fn channel(&self, name: Option<Value>) -> Option<Channel> {
         match name? {
-            Value::BulkString(name) => self.names.parse(std::str::from_utf8(&name).ok()?),
+            Value::BulkString(name) => self.keyspace.parse_channel(std::str::from_utf8(&name).ok()?),
             _ => None,
         }
     }
 
-    fn tell(&self, event: SubscriptionEvent) {
-        if self.phase.0.load(Ordering::Acquire) != ConnectionPhase::OVER {
+    fn send(&self, event: SubscriptionEvent) {
+        if !self.phase.is_closed() {
             (self.events)(event);
         }
     }
 
     fn end(&self) {
-        if self.phase.0.swap(ConnectionPhase::OVER, Ordering::AcqRel) == ConnectionPhase::OPEN {
+        if self.phase.close() {
             (self.events)(SubscriptionEvent::Lost);
         }
     }

@@ -1,40 +1,42 @@
-//! The link for commands.
+//! The command connection to a stub.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
-use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease, overtaken};
-use super::{StubServer, StubState};
+use super::super::refusal::overtaken;
+use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease};
+use super::{StubServer, StubState, unavailable};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision, RateRequest, Subject};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{GroupName, UserId};
 
-/// The link for commands.
+#[derive(Clone)]
 pub(super) struct StubCommands {
     redis: StubServer,
-    /// Once it has failed.
-    dead: Arc<AtomicBool>,
+    /// Set when a call has failed; the connection stays dead.
+    is_dead: Arc<AtomicBool>,
 }
 
 impl StubCommands {
     pub(super) fn new(redis: StubServer) -> Self {
-        Self { redis, dead: Arc::default() }
+        Self { redis, is_dead: Arc::default() }
     }
 
     fn step<T: Send + 'static>(
         &self,
         step: impl FnOnce(&mut StubState) -> T + Send + 'static,
     ) -> Async<'static, Result<T>> {
-        let (redis, dead) = (self.redis.clone(), self.dead.clone());
+        let Self { redis, is_dead } = self.clone();
         Box::pin(async move {
-            if dead.load(Ordering::Acquire) {
-                return Err(Error::backend("the backend does not answer"));
+            if is_dead.load(Ordering::Acquire) {
+                return Err(unavailable());
             }
-            redis.step(step).await.inspect_err(|_| dead.store(true, Ordering::Release))
+            redis.step(step).await.inspect_err(|_| is_dead.store(true, Ordering::Release))
         })
     }
 }
@@ -48,35 +50,36 @@ impl Commands for StubCommands {
         self.step(|_| ())
     }
 
-    fn join(&self, joining: JoinRequest) -> Async<'static, Result<ClusterView>> {
-        let joined = self.step(|state| state.registry.join(joining));
+    fn join(&self, request: JoinRequest) -> Async<'static, Result<ClusterView>> {
+        let joined = self.step(|state| state.registry.join(request));
         Box::pin(async move { joined.await?.ok_or_else(overtaken) })
     }
 
-    fn renew(&self, writer: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
-        self.step(move |state| state.registry.renew(&writer))
+    fn renew(&self, lease: WriteLease) -> Async<'static, Result<Option<ClusterView>>> {
+        self.step(move |state| state.registry.renew(&lease))
     }
 
-    fn write(&self, writer: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
+    fn write(&self, lease: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>> {
         self.step(move |state| {
-            let (outcomes, messages) = state.registry.write(&writer, changes.to_vec())?;
+            let (outcomes, messages) = state.registry.write(&lease, changes.to_vec())?;
             state.publish(messages);
             Some(outcomes)
         })
     }
 
     fn remove(&self, lease: u64, own: bool) -> Async<'static, Result<()>> {
-        let next = move |commands: &Self| {
-            commands.step(move |state| {
-                let (more, messages) = state.registry.remove(lease, own);
-                state.publish(messages);
-                more
-            })
-        };
-        let commands = Self { redis: self.redis.clone(), dead: self.dead.clone() };
+        let commands = self.clone();
         Box::pin(async move {
-            while next(&commands).await? {}
-            Ok(())
+            loop {
+                let removed = commands.step(move |state| {
+                    let (has_more, messages) = state.registry.remove(lease, own);
+                    state.publish(messages);
+                    has_more
+                });
+                if !removed.await? {
+                    return Ok(());
+                }
+            }
         })
     }
 
@@ -88,27 +91,26 @@ impl Commands for StubCommands {
         })
     }
 
-    fn members(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
-        self.step(move |state| state.registry.members(&groups))
+    fn member_counts(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
+        self.step(move |state| state.registry.member_counts(&groups))
     }
 
-    fn present(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
-        self.step(move |state| state.registry.present(&groups))
+    fn present_counts(&self, groups: Vec<GroupName>) -> Async<'static, Result<Vec<usize>>> {
+        self.step(move |state| state.registry.present_counts(&groups))
     }
 
-    fn users(&self) -> Async<'static, Result<usize>> {
-        self.step(|state| state.registry.users())
+    fn user_count(&self) -> Async<'static, Result<usize>> {
+        self.step(|state| state.registry.user_count())
     }
 
     fn has_user(&self, user: UserId) -> Async<'static, Result<bool>> {
         self.step(move |state| state.registry.has_user(&user))
     }
 
-    fn take(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
+    fn check_rate(&self, subject: String, quotas: Vec<Quota>, cost: u32) -> Async<'static, Result<RateDecision>> {
         self.step(move |state| {
             let subject = Subject::Key(subject.into());
-            let ask = RateRequest { subject: &subject, quotas: &quotas, cost };
-            state.rates.check(&ask, tokio::time::Instant::now())
+            state.rates.check(&RateRequest { subject: &subject, quotas: &quotas, cost }, Instant::now())
         })
     }
 }

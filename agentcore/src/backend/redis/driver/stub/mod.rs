@@ -1,7 +1,6 @@
-//! The driver for a Redis that is in the process: what the seam promises, on tokio's clock, and faults at will.
+//! A Redis in the process: implements the driver on tokio's clock, and fails on request.
 
 mod commands;
-mod presence;
 mod pubsub;
 mod registry;
 mod subscription;
@@ -13,87 +12,89 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use self::commands::StubCommands;
+use self::pubsub::StubPubSub;
+use self::registry::StubRegistry;
+use self::subscription::StubSubscription;
 use super::{Commands, Driver, EventSink, Subscription};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, GRACE, RateLimiter};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, lock};
-use commands::StubCommands;
-use pubsub::StubPubSub;
-use registry::StubRegistry;
-use subscription::StubSubscription;
 
-/// How long a call takes there and back, and a message to whoever hears it.
+/// Duration of a round trip, and of the delivery of a message.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// A call that is not answered fails after this.
+/// Timeout of a call.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A Redis without a server. The drivers that it gives away are the nodes' ways to the same one.
+/// A Redis without a server. Each driver connects one node to it.
 #[derive(Clone)]
 pub(crate) struct StubServer(Arc<Mutex<StubState>>);
 
-/// What it keeps, and what is wrong with it.
+/// The data and the faults of a stub.
 struct StubState {
     registry: StubRegistry,
     rates: RateLimiter,
     pubsub: StubPubSub,
-    down: bool,
+    is_down: bool,
     hangs: bool,
+    /// Number of the next messages that are dropped.
     drops: usize,
 }
 
 impl StubServer {
-    /// An empty one. Leases are as long as `lease`.
+    /// Creates an empty server with this duration of leases.
     pub(crate) fn new(lease: Duration) -> Self {
         Self::with_grace(lease, GRACE)
     }
 
-    /// The same with another grace of presences.
+    /// Creates an empty server with another grace period of presences.
     pub(super) fn with_grace(lease: Duration, grace: Duration) -> Self {
         let state = StubState {
             registry: StubRegistry::new(lease, grace),
             rates: RateLimiter::new(Instant::now()),
             pubsub: StubPubSub::default(),
-            down: false,
+            is_down: false,
             hangs: false,
             drops: 0,
         };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// A way to it.
+    /// Returns a driver for this server.
     pub(crate) fn driver(&self) -> StubDriver {
         StubDriver { redis: self.clone() }
     }
 
-    /// It is gone: links die, and every call fails after its timeout, until it is back. It keeps what it has.
-    pub(crate) fn set_down(&self, down: bool) {
+    /// Makes the server unreachable, or reachable again. While it is down, connections die and every call fails after its
+    /// timeout. The data stays.
+    pub(crate) fn set_down(&self, is_down: bool) {
         let mut state = self.state();
-        state.down = down;
-        if down {
-            state.pubsub.cut();
+        state.is_down = is_down;
+        if is_down {
+            state.pubsub.disconnect_all();
         }
     }
 
-    /// It neither answers nor closes anything, until it goes on.
+    /// Makes the server hang: it neither answers nor closes connections.
     pub(crate) fn set_hang(&self, hangs: bool) {
         self.state().hangs = hangs;
     }
 
-    /// FLUSHALL.
+    /// Deletes all data, as FLUSHALL does.
     pub(crate) fn lose_everything(&self) {
         let mut state = self.state();
         state.registry.clear();
         state.rates = RateLimiter::new(Instant::now());
     }
 
-    /// Every receiving link ends.
+    /// Closes every subscriber connection.
     pub(crate) fn cut_subscriptions(&self) {
-        self.state().pubsub.cut();
+        self.state().pubsub.disconnect_all();
     }
 
-    /// The next message that is published reaches nobody.
+    /// Drops the next message that is published.
     pub(crate) fn drop_next_publish(&self) {
         self.state().drops += 1;
     }
@@ -102,12 +103,12 @@ impl StubServer {
         lock(&self.0)
     }
 
-    /// Does something in the middle of a delay, in one step.
+    /// Runs one atomic step in the middle of a round trip.
     async fn step<T>(&self, step: impl FnOnce(&mut StubState) -> T) -> Result<T> {
         tokio::time::sleep(DELAY / 2).await;
         let done = {
             let mut state = self.state();
-            match state.down || state.hangs {
+            match state.is_down || state.hangs {
                 true => None,
                 false => Some(step(&mut state)),
             }
@@ -119,7 +120,7 @@ impl StubServer {
             }
             None => {
                 tokio::time::sleep(TIMEOUT - DELAY / 2).await;
-                Err(Error::backend("the backend does not answer"))
+                Err(unavailable())
             }
         }
     }
@@ -142,7 +143,7 @@ impl fmt::Debug for StubServer {
     }
 }
 
-/// Opens links to a [`StubServer`].
+/// Opens connections to a [`StubServer`].
 #[derive(Debug)]
 pub(crate) struct StubDriver {
     redis: StubServer,
@@ -160,8 +161,12 @@ impl Driver for StubDriver {
     fn subscription(&self, events: EventSink) -> Async<'static, Result<Arc<dyn Subscription>>> {
         let redis = self.redis.clone();
         Box::pin(async move {
-            let (id, inbox) = redis.step(|state| state.pubsub.open()).await?;
+            let (id, inbox) = redis.step(|state| state.pubsub.connect()).await?;
             Ok(Arc::new(StubSubscription::new(redis, id, inbox, events)) as Arc<dyn Subscription>)
         })
     }
+}
+
+fn unavailable() -> Error {
+    Error::backend("the backend does not answer")
 }

@@ -1,4 +1,4 @@
-//! Who hears which channels, and what is on its way to them.
+//! The subscribers of a stub, and the messages on their way to them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use super::super::SubscriptionEvent;
 use super::DELAY;
 use crate::backend::redis::keys::Channel;
 
-/// What comes to a receiving link, and when it arrives.
+/// The events for one subscriber, with their times of arrival.
 pub(super) type Inbox = UnboundedReceiver<(Instant, SubscriptionEvent)>;
 
-/// The receiving links.
+/// The subscribers, by id.
 #[derive(Default)]
 pub(super) struct StubPubSub {
-    next: u64,
+    last_id: u64,
     subscribers: HashMap<u64, StubSubscriber>,
 }
 
@@ -26,59 +26,57 @@ struct StubSubscriber {
 }
 
 impl StubPubSub {
-    /// Another link.
-    pub(super) fn open(&mut self) -> (u64, Inbox) {
+    /// Adds a subscriber. Returns its id and its inbox.
+    pub(super) fn connect(&mut self) -> (u64, Inbox) {
         let (inbox, received) = unbounded_channel();
-        self.next += 1;
-        self.subscribers.insert(self.next, StubSubscriber { channels: HashSet::new(), inbox });
-        (self.next, received)
+        self.last_id += 1;
+        self.subscribers.insert(self.last_id, StubSubscriber { channels: HashSet::new(), inbox });
+        (self.last_id, received)
     }
 
-    /// Whether the link is there still.
-    pub(super) fn has(&self, id: u64) -> bool {
+    /// Returns whether a subscriber is connected.
+    pub(super) fn is_connected(&self, id: u64) -> bool {
         self.subscribers.contains_key(&id)
     }
 
-    /// From now on the link hears these.
     pub(super) fn subscribe(&mut self, id: u64, channels: Vec<Channel>) {
         if let Some(subscriber) = self.subscribers.get_mut(&id) {
             subscriber.channels.extend(channels);
         }
     }
 
-    /// From now on it does not.
     pub(super) fn unsubscribe(&mut self, id: u64, channels: Vec<Channel>) {
         if let Some(subscriber) = self.subscribers.get_mut(&id) {
             for channel in channels {
                 subscriber.channels.remove(&channel);
-                subscriber.tell(SubscriptionEvent::Unsubscribed(channel));
+                subscriber.send(SubscriptionEvent::Unsubscribed(channel));
             }
         }
     }
 
-    /// The link has ended from its own side.
-    pub(super) fn close(&mut self, id: u64) {
+    /// Removes a subscriber that has closed its connection.
+    pub(super) fn disconnect(&mut self, id: u64) {
         self.subscribers.remove(&id);
     }
 
-    /// Ends all links.
-    pub(super) fn cut(&mut self) {
+    /// Closes the connections of all subscribers.
+    pub(super) fn disconnect_all(&mut self) {
         for (_, subscriber) in self.subscribers.drain() {
-            subscriber.tell(SubscriptionEvent::Lost);
+            subscriber.send(SubscriptionEvent::Lost);
         }
     }
 
-    /// Sends a message to whoever hears the channel.
+    /// Sends a message to all subscribers of a channel.
     pub(super) fn send(&self, channel: &Channel, payload: &Bytes) {
         for subscriber in self.subscribers.values().filter(|subscriber| subscriber.channels.contains(channel)) {
-            subscriber.tell(SubscriptionEvent::Message(channel.clone(), payload.clone()));
+            subscriber.send(SubscriptionEvent::Message(channel.clone(), payload.clone()));
         }
     }
 }
 
 impl StubSubscriber {
-    fn tell(&self, event: SubscriptionEvent) {
-        // Nobody receives any more: then nobody misses it.
+    fn send(&self, event: SubscriptionEvent) {
+        // Fails only if the subscriber has stopped receiving.
         drop(self.inbox.send((Instant::now() + DELAY / 2, event)));
     }
 }

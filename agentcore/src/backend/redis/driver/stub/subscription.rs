@@ -1,15 +1,14 @@
-//! The receiving link.
+//! The subscriber connection to a stub.
 
 use tokio::task::AbortHandle;
 
 use super::super::{EventSink, Subscription, SubscriptionEvent};
 use super::pubsub::Inbox;
-use super::{StubServer, StubState};
+use super::{DELAY, StubServer, StubState, unavailable};
 use crate::backend::Async;
 use crate::backend::redis::keys::Channel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// The receiving link.
 pub(super) struct StubSubscription {
     redis: StubServer,
     id: u64,
@@ -25,13 +24,13 @@ impl StubSubscription {
     fn step(&self, step: impl FnOnce(&mut StubState, u64) + Send + 'static) -> Async<'static, Result<()>> {
         let (redis, id) = (self.redis.clone(), self.id);
         Box::pin(async move {
-            let there = redis.step(move |state| {
+            let stepped = redis.step(move |state| {
                 step(state, id);
-                state.pubsub.has(id)
+                state.pubsub.is_connected(id)
             });
-            match there.await? {
+            match stepped.await? {
                 true => Ok(()),
-                false => Err(Error::backend("the backend does not answer")),
+                false => Err(unavailable()),
             }
         })
     }
@@ -54,16 +53,16 @@ impl Subscription for StubSubscription {
 impl Drop for StubSubscription {
     fn drop(&mut self) {
         self.receiving.abort();
-        self.redis.state().pubsub.close(self.id);
+        self.redis.state().pubsub.disconnect(self.id);
     }
 }
 
-/// Hands over what arrives, in order; what is on its way while Redis hangs arrives afterwards.
+/// Passes events on in order. Events that arrive while the server hangs are passed on afterwards.
 async fn receive(redis: StubServer, mut inbox: Inbox, events: EventSink) {
     while let Some((arrives, event)) = inbox.recv().await {
         tokio::time::sleep_until(arrives).await;
         while event != SubscriptionEvent::Lost && redis.state().hangs {
-            tokio::time::sleep(super::DELAY).await;
+            tokio::time::sleep(DELAY).await;
         }
         events(event);
     }

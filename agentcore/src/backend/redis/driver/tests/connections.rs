@@ -1,16 +1,17 @@
-//! Links: what they carry, how they end, and what they say when they cannot be opened.
+//! Connections: delivery, the end of a connection, and the errors when one cannot be opened.
 
 use std::task::Poll;
 
 use super::super::*;
 use super::fixture::*;
 use super::server::Server;
+use crate::error::Error;
 
-async fn what_is_published_arrives_in_order_where_it_is_heard(redis: TestRedis) {
+async fn messages_reach_subscribers_in_order(redis: TestRedis) {
     let commands = redis.commands().await;
     let here = Channel::Group(group("here"));
     let (receiver, subscription) = Receiver::on(&redis, vec![here.clone(), Channel::Users]).await;
-    let (deaf, _other) = Receiver::on(&redis, vec![Channel::Everyone]).await;
+    let (other, _other_subscription) = Receiver::on(&redis, vec![Channel::Everyone]).await;
     let payloads: Vec<_> = (0..500).map(|number| Bytes::from(format!("{number}"))).collect();
     let messages = payloads.iter().map(|payload| (here.clone(), payload.clone())).collect();
     commands.publish(messages).await.unwrap();
@@ -21,18 +22,21 @@ async fn what_is_published_arrives_in_order_where_it_is_heard(redis: TestRedis) 
         payloads.into_iter().map(|payload| SubscriptionEvent::Message(here.clone(), payload)).collect();
     expected.push(SubscriptionEvent::Message(Channel::Users, Bytes::from_static(b"\xff\0")));
     assert_eq!(receiver.received(), expected);
-    assert!(deaf.received().is_empty());
+    assert!(other.received().is_empty());
 
     subscription.unsubscribe(vec![here.clone()]).await.unwrap();
     until(|| receiver.received().len() == 502).await;
     assert_eq!(receiver.received()[501], SubscriptionEvent::Unsubscribed(here.clone()));
-    commands.publish(vec![(here, Bytes::from_static(b"nobody"))]).await.unwrap();
-    commands.publish(vec![(Channel::Users, Bytes::from_static(b"you"))]).await.unwrap();
+    commands.publish(vec![(here, Bytes::from_static(b"unsubscribed"))]).await.unwrap();
+    commands.publish(vec![(Channel::Users, Bytes::from_static(b"still subscribed"))]).await.unwrap();
     until(|| receiver.received().len() == 503).await;
-    assert_eq!(receiver.received()[502], SubscriptionEvent::Message(Channel::Users, Bytes::from_static(b"you")));
+    assert_eq!(
+        receiver.received()[502],
+        SubscriptionEvent::Message(Channel::Users, Bytes::from_static(b"still subscribed"))
+    );
 }
 
-async fn thousands_of_channels_are_one_command(redis: TestRedis) {
+async fn one_command_subscribes_to_thousands_of_channels(redis: TestRedis) {
     let commands = redis.commands().await;
     let channels: Vec<_> = (0..5_000).map(|number| Channel::Group(group(&format!("g{number}")))).collect();
     let (receiver, subscription) = Receiver::on(&redis, channels.clone()).await;
@@ -47,7 +51,7 @@ async fn thousands_of_channels_are_one_command(redis: TestRedis) {
     commands.ping().await.unwrap();
 }
 
-async fn the_end_of_a_subscription_is_told_once(redis: TestRedis) {
+async fn the_end_of_a_subscription_is_reported_once(redis: TestRedis) {
     let (receiver, subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
     let (other, dropped) = Receiver::on(&redis, vec![Channel::Users]).await;
     drop(dropped);
@@ -58,14 +62,14 @@ async fn the_end_of_a_subscription_is_told_once(redis: TestRedis) {
     drop(subscription);
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(receiver.received(), [SubscriptionEvent::Lost]);
-    assert!(other.received().is_empty(), "who has ended it hears nothing of its end");
+    assert!(other.received().is_empty(), "dropping a subscription reports nothing");
 
     let (again, _subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
     redis.commands().await.publish(vec![(Channel::Users, Bytes::from_static(b"back"))]).await.unwrap();
     assert_eq!(again.wait_for(1).await, ["back"]);
 }
 
-async fn a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it(redis: TestRedis) {
+async fn an_unanswered_call_fails_within_a_second_and_ends_the_connection(redis: TestRedis) {
     let commands = redis.commands().await;
     let (_ear, subscription) = Receiver::on(&redis, vec![Channel::Users]).await;
     redis.set_hang(true);
@@ -76,20 +80,20 @@ async fn a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it(
     assert_eq!((error.code(), error.is_retryable()), ("BACKEND_UNAVAILABLE", true));
     assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
     redis.set_hang(false);
-    assert!(commands.ping().await.is_err(), "what it answers now may belong to an earlier question");
+    assert!(commands.ping().await.is_err(), "a late reply could belong to an earlier call");
     redis.commands().await.ping().await.unwrap();
 }
 
 on_both!(
-    what_is_published_arrives_in_order_where_it_is_heard,
-    thousands_of_channels_are_one_command,
-    the_end_of_a_subscription_is_told_once,
-    a_call_that_is_not_answered_fails_within_a_second_and_the_link_with_it,
+    messages_reach_subscribers_in_order,
+    one_command_subscribes_to_thousands_of_channels,
+    the_end_of_a_subscription_is_reported_once,
+    an_unanswered_call_fails_within_a_second_and_ends_the_connection,
 );
 
-/// A process that gets no CPU reads late what came in time.
+/// A process without CPU time reads replies late that arrived in time.
 #[tokio::test]
-async fn a_process_that_stands_still_takes_nobody_for_dead() {
+async fn a_suspended_process_does_not_take_redis_for_dead() {
     let Some(server) = Server::start(&[]) else { return };
     let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
     let (commands, receiver) = (driver.commands().await.unwrap(), Receiver::default());
@@ -98,7 +102,7 @@ async fn a_process_that_stands_still_takes_nobody_for_dead() {
         let mut pings = Box::pin(async { tokio::join!(commands.ping(), subscription.ping()) });
         let begun = std::future::poll_fn(|context| Poll::Ready(pings.as_mut().poll(context))).await;
         assert!(begun.is_pending());
-        // This thread is the only one, for all that reads and for all that counts the time.
+        // Blocks the only thread, which reads replies and counts the time.
         std::thread::sleep(Duration::from_millis(1_200));
         let (first, second) = pings.await;
         first.unwrap();
@@ -118,9 +122,9 @@ fn whole_text(error: &Error) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_who_may_only_touch_the_prefix_is_enough() {
+async fn an_acl_user_needs_access_to_the_prefix_only() {
     let Some(server) = Server::start(&[]) else { return };
-    server.does::<()>(&["ACL", "SETUSER", "chat", "on", ">pass:w/rd@1", "~ws:*", "&ws:*", "+@all", "-@dangerous"]);
+    server.run::<()>(&["ACL", "SETUSER", "chat", "on", ">pass:w/rd@1", "~ws:*", "&ws:*", "+@all", "-@dangerous"]);
     let url = |password: &str| format!("redis://chat:{password}@127.0.0.1:{}/3?protocol=resp2", server.port);
     let driver = RealDriver::new(config(url("pass%3Aw%2Frd%401"), "ws:")).unwrap();
     let commands = driver.commands().await.unwrap();
@@ -128,11 +132,11 @@ async fn a_user_who_may_only_touch_the_prefix_is_enough() {
     let subscription = driver.subscription(receiver.events()).await.unwrap();
     subscription.subscribe(vec![Channel::Group(group("g"))]).await.unwrap();
     let node = TestNode::join(commands, "node", None, NO_LIMITS).await;
-    node.write(Change::Admit(user("ada"), None)).await;
-    node.write(entering("g", "ada")).await;
-    node.commands.take("s".to_owned(), vec![super::rates::quota(1, LEASE)], 1).await.unwrap();
+    node.write(admit("ada", None)).await;
+    node.write(enter("g", "ada")).await;
+    node.commands.check_rate("s".to_owned(), vec![super::rates::quota(1, LEASE)], 1).await.unwrap();
     assert_eq!(receiver.wait_for(1).await, ["ada joined"]);
-    assert_eq!(server.keys(), Vec::<String>::new(), "it is in database 3");
+    assert_eq!(server.keys(), Vec::<String>::new(), "all keys are in database 3");
     node.remove().await;
     assert_eq!(receiver.wait_for(2).await, ["ada joined", "ada left"]);
 
@@ -145,15 +149,15 @@ async fn a_user_who_may_only_touch_the_prefix_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_prefix_that_is_not_permitted_is_an_error_and_not_the_end_of_the_link() {
+async fn a_forbidden_prefix_is_an_error_that_keeps_the_connection() {
     let Some(server) = Server::start(&[]) else { return };
-    server.does::<()>(&["ACL", "SETUSER", "chat", "on", ">p", "~ws:*", "&ws:*", "+@all"]);
+    server.run::<()>(&["ACL", "SETUSER", "chat", "on", ">p", "~ws:*", "&ws:*", "+@all"]);
     let driver = RealDriver::new(config(format!("redis://chat:p@127.0.0.1:{}", server.port), "other:")).unwrap();
     let commands = driver.commands().await.unwrap();
     let error = commands.publish(vec![(Channel::Users, Bytes::from_static(b"x"))]).await.unwrap_err();
     let text = whole_text(&error);
     assert!(text.contains("Redis refuses") && text.contains("NoPerm"), "{text}");
-    assert!(commands.users().await.is_err());
+    assert!(commands.user_count().await.is_err());
     commands.ping().await.unwrap();
     let subscription = driver.subscription(Receiver::default().events()).await.unwrap();
     assert!(subscription.subscribe(vec![Channel::Users, Channel::Everyone]).await.is_err());
@@ -161,7 +165,7 @@ async fn a_prefix_that_is_not_permitted_is_an_error_and_not_the_end_of_the_link(
 }
 
 #[test]
-fn a_url_that_cannot_be_read_is_not_repeated() {
+fn an_error_never_quotes_an_unreadable_url() {
     for url in ["http://ada:secret@host", "redis://ada:secret@host:port", "redis://ada:secret@host/x", "secret", ""] {
         let error = RealDriver::new(config(url.to_owned(), "ws:")).unwrap_err();
         let text = whole_text(&error);
@@ -172,25 +176,25 @@ fn a_url_that_cannot_be_read_is_not_repeated() {
 
 #[cfg(not(feature = "redis-tls"))]
 #[test]
-fn tls_needs_a_feature_and_the_error_names_it() {
+fn the_error_for_tls_names_the_missing_feature() {
     let error = RealDriver::new(config("rediss://ada:secret@host".to_owned(), "ws:")).unwrap_err();
     let text = whole_text(&error);
     assert!(text.contains("`redis-tls`") && !text.contains("secret"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nobody_listens_opening_fails() {
+async fn opening_fails_when_no_server_listens() {
     let Some(server) = Server::start(&[]) else { return };
     let driver = RealDriver::new(config(server.url(), "ws:")).unwrap();
     drop(server);
     assert_eq!(driver.commands().await.map(drop).unwrap_err().code(), "BACKEND_UNAVAILABLE");
     let receiver = Receiver::default();
     assert!(driver.subscription(receiver.events()).await.is_err());
-    assert!(receiver.received().is_empty(), "what was never open cannot be lost");
+    assert!(receiver.received().is_empty(), "a connection that was never open is not reported as lost");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stub_has_faults_at_will() {
+async fn the_stub_fails_on_request() {
     let stub = StubServer::new(LEASE);
     let driver = stub.driver();
     let commands = driver.commands().await.unwrap();
@@ -205,7 +209,7 @@ async fn the_stub_has_faults_at_will() {
 
     stub.set_down(true);
     let begun = tokio::time::Instant::now();
-    assert!(publish("into the void").await.is_err());
+    assert!(publish("while it is down").await.is_err());
     assert!(begun.elapsed().abs_diff(Duration::from_secs(1)) <= Duration::from_millis(2), "{:?}", begun.elapsed());
     assert!(driver.commands().await.is_err());
     assert_eq!(receiver.received().last(), Some(&SubscriptionEvent::Lost));
@@ -214,7 +218,7 @@ async fn the_stub_has_faults_at_will() {
     driver.commands().await.unwrap().ping().await.unwrap();
 }
 
-/// What is logged while it is the thread's.
+/// Collects the log lines of the thread.
 #[derive(Clone, Default)]
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
@@ -229,7 +233,7 @@ impl std::io::Write for Log {
 }
 
 #[tokio::test]
-async fn a_server_that_may_evict_keys_is_warned_of_once() {
+async fn a_server_that_may_evict_keys_is_logged_once() {
     for (policy, warnings) in [("allkeys-lru", 1), ("noeviction", 0)] {
         let Some(server) = Server::start(&["--maxmemory-policy", policy]) else { return };
         let log = Log::default();

@@ -1,5 +1,6 @@
-//! What a test needs: a Redis of either kind, nodes that write, and ears that hear.
+//! Test fixtures: a Redis of either kind, nodes that write, and receivers of messages.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,18 +8,18 @@ use bytes::Bytes;
 
 use super::super::*;
 use super::server::Server;
-use crate::backend::AdmissionLimits;
 use crate::backend::redis::keys::{Channel, Keyspace};
+use crate::backend::{Admission, AdmissionLimits};
 use crate::id::{GroupName, NodeId, UserId};
 
-/// Short, so that a test sees it end.
+/// Duration of a lease; short, so that tests can wait for its end.
 pub(super) const LEASE: Duration = Duration::from_millis(1_000);
 pub(super) const GRACE: Duration = Duration::from_millis(600);
 
 pub(super) const NO_LIMITS: AdmissionLimits =
     AdmissionLimits { total: usize::MAX, per_user: usize::MAX, per_ip: usize::MAX, groups: usize::MAX };
 
-/// Runs each test on the stub, with a clock that jumps, and on a server.
+/// Runs each test on the stub with tokio's paused clock, and on a server.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
         mod on_the_stub {
@@ -82,11 +83,11 @@ impl TestRedis {
     pub(super) fn lose_everything(&self) {
         match &self.redis {
             Redis::Stub(stub) => stub.lose_everything(),
-            Redis::Server(server) => server.does(&["FLUSHALL"]),
+            Redis::Server(server) => server.run(&["FLUSHALL"]),
         }
     }
 
-    /// It answers nothing, until it goes on.
+    /// Makes Redis hang: it answers nothing until it is resumed.
     pub(super) fn set_hang(&self, hangs: bool) {
         match &self.redis {
             Redis::Stub(stub) => stub.set_hang(hangs),
@@ -98,18 +99,18 @@ impl TestRedis {
     pub(super) fn cut_subscriptions(&self) {
         match &self.redis {
             Redis::Stub(stub) => stub.cut_subscriptions(),
-            Redis::Server(server) => drop(server.does::<i64>(&["CLIENT", "KILL", "TYPE", "pubsub"])),
+            Redis::Server(server) => drop(server.run::<i64>(&["CLIENT", "KILL", "TYPE", "pubsub"])),
         }
     }
 
-    /// Nothing is outside a prefix.
+    /// Asserts that all keys begin with a prefix.
     pub(super) fn assert_within(&self, prefix: &str) {
         if let Redis::Server(server) = &self.redis {
             assert!(server.keys().iter().all(|key| key.starts_with(prefix)), "{:?}", server.keys());
         }
     }
 
-    /// Nothing is left.
+    /// Asserts that no key is left.
     pub(super) fn assert_empty(&self) {
         if let Redis::Server(server) = &self.redis {
             assert_eq!(server.keys(), Vec::<String>::new());
@@ -120,11 +121,12 @@ impl TestRedis {
         self.driver.commands().await.unwrap()
     }
 
-    /// A node that has just joined.
+    /// Joins a node without limits.
     pub(super) async fn node(&self, name: &str) -> TestNode {
         TestNode::join(self.commands().await, name, None, NO_LIMITS).await
     }
 
+    /// Joins a node with limits.
     pub(super) async fn node_within(&self, name: &str, limits: AdmissionLimits) -> TestNode {
         TestNode::join(self.commands().await, name, None, limits).await
     }
@@ -133,7 +135,7 @@ impl TestRedis {
 pub(super) fn config(url: String, prefix: &str) -> DriverConfig {
     DriverConfig {
         url,
-        names: Keyspace::new(prefix),
+        keyspace: Keyspace::new(prefix),
         lease: LEASE,
         registry_expiry: Duration::from_secs(60),
         presence_expiry: Duration::from_secs(60),
@@ -145,7 +147,7 @@ pub(super) fn config(url: String, prefix: &str) -> DriverConfig {
 pub(super) struct TestNode {
     pub(super) name: String,
     pub(super) commands: Arc<dyn Commands>,
-    pub(super) writer: WriteLease,
+    pub(super) lease: WriteLease,
     pub(super) view: ClusterView,
 }
 
@@ -153,39 +155,40 @@ impl TestNode {
     pub(super) async fn join(
         commands: Arc<dyn Commands>,
         name: &str,
-        before: Option<u64>,
+        previous_epoch: Option<u64>,
         limits: AdmissionLimits,
     ) -> Self {
-        Self::try_join(commands, name, before, limits, (0, 0)).await.unwrap()
+        Self::try_join(commands, name, previous_epoch, limits, (0, 0)).await.unwrap()
     }
 
     pub(super) async fn try_join(
         commands: Arc<dyn Commands>,
         name: &str,
-        before: Option<u64>,
+        previous_epoch: Option<u64>,
         limits: AdmissionLimits,
-        (places, groups): (usize, usize),
+        (connections, groups): (usize, usize),
     ) -> Result<Self> {
         let lease = uuid::Uuid::new_v4().as_u64_pair().0;
         let node = NodeId::new(name).unwrap();
-        let joining = JoinRequest { lease, node, origin: lease / 2, places, groups, number: 1, before };
-        let view = commands.join(joining).await?;
-        let writer = WriteLease { lease, epoch: view.epoch, limits };
-        Ok(Self { name: name.to_owned(), commands, writer, view })
+        let incarnation = lease / 2;
+        let request = JoinRequest { lease, node, incarnation, connections, groups, attempt: 1, previous_epoch };
+        let view = commands.join(request).await?;
+        let lease = WriteLease { lease, epoch: view.epoch, limits };
+        Ok(Self { name: name.to_owned(), commands, lease, view })
     }
 
-    /// Joins again, as a node does that was fenced.
+    /// Joins again under a new lease, as a fenced node does.
     pub(super) async fn rejoin(&self) -> Self {
-        Self::join(self.commands.clone(), &self.name, Some(self.writer.epoch), self.writer.limits).await
+        Self::join(self.commands.clone(), &self.name, Some(self.lease.epoch), self.lease.limits).await
     }
 
     pub(super) async fn renew(&self) -> Option<ClusterView> {
-        self.commands.renew(self.writer).await.unwrap()
+        self.commands.renew(self.lease).await.unwrap()
     }
 
-    /// Writes one change; `None`: fenced.
+    /// Writes one change. Returns `None` when the node is fenced.
     pub(super) async fn try_write(&self, change: Change) -> Option<ChangeOutcome> {
-        let outcomes = self.commands.write(self.writer, [change].into()).await.unwrap()?;
+        let outcomes = self.commands.write(self.lease, [change].into()).await.unwrap()?;
         assert_eq!(outcomes.len(), 1);
         outcomes.into_iter().next()
     }
@@ -195,25 +198,18 @@ impl TestNode {
     }
 
     pub(super) async fn remove(&self) {
-        self.commands.remove(self.writer.lease, true).await.unwrap();
+        self.commands.remove(self.lease.lease, true).await.unwrap();
     }
 
-    /// Goes on renewing until it is dropped.
+    /// Renews the lease until the task is aborted.
     pub(super) fn renewing(&self) -> tokio::task::AbortHandle {
         let node = self.clone();
         let renewing = async move {
-            while node.commands.renew(node.writer).await.is_ok() {
+            while node.commands.renew(node.lease).await.is_ok() {
                 tokio::time::sleep(LEASE / 4).await;
             }
         };
         tokio::spawn(renewing).abort_handle()
-    }
-}
-
-impl ClusterView {
-    /// The places of all nodes together.
-    pub(super) fn places(&self) -> usize {
-        self.live.iter().map(|peer| peer.places).sum()
     }
 }
 
@@ -225,21 +221,29 @@ pub(super) fn group(name: &str) -> GroupName {
     GroupName::new(name).unwrap()
 }
 
-pub(super) fn entering(group_name: &str, user_name: &str) -> Change {
+pub(super) fn admit(name: &str, ip: Option<IpAddr>) -> Change {
+    Change::Admit(Admission::new(user(name), ip))
+}
+
+pub(super) fn release(name: &str, ip: Option<IpAddr>) -> Change {
+    Change::Release(Admission::new(user(name), ip))
+}
+
+pub(super) fn enter(group_name: &str, user_name: &str) -> Change {
     Change::Enter(EnterPresence {
         group: group(group_name),
         user: user(user_name),
         joined: Bytes::from(format!("{user_name} joined")),
         left: Bytes::from(format!("{user_name} left")),
-        again: false,
+        is_replay: false,
     })
 }
 
-pub(super) fn exiting(group_name: &str, user_name: &str, lost: bool) -> Change {
+pub(super) fn exit(group_name: &str, user_name: &str, lost: bool) -> Change {
     Change::Exit { group: group(group_name), user: user(user_name), lost }
 }
 
-/// Hears channels, and keeps what came.
+/// Collects the events of a subscription.
 #[derive(Clone, Default)]
 pub(super) struct Receiver {
     received: Arc<Mutex<Vec<SubscriptionEvent>>>,
@@ -262,7 +266,7 @@ impl Receiver {
         self.received.lock().unwrap().clone()
     }
 
-    /// The payloads, as text.
+    /// Returns the payloads as text.
     pub(super) fn texts(&self) -> Vec<String> {
         let text = |event| match event {
             SubscriptionEvent::Message(_, payload) => Some(String::from_utf8(payload.to_vec()).unwrap()),
@@ -271,14 +275,14 @@ impl Receiver {
         self.received().into_iter().filter_map(text).collect()
     }
 
-    /// Ends when as many payloads have come, and says which.
+    /// Waits for a number of payloads, and returns all as text.
     pub(super) async fn wait_for(&self, count: usize) -> Vec<String> {
         until(|| self.texts().len() >= count).await;
         self.texts()
     }
 }
 
-/// Ends when something is true.
+/// Waits until a condition is true.
 pub(super) async fn until(is: impl Fn() -> bool) {
     for _ in 0..2_000 {
         if is() {
@@ -286,5 +290,5 @@ pub(super) async fn until(is: impl Fn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("it never came");
+    panic!("the condition was never met");
 }

@@ -1,4 +1,4 @@
-//! Each promise of the seam, kept by the server's driver and by the stub alike.
+//! Tests of the driver contract, run over a server and over the stub.
 
 #![expect(
     clippy::unwrap_used,

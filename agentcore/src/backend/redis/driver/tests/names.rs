@@ -1,4 +1,4 @@
-//! Keyspace that mean something to Redis, to Lua or to a glob mean nothing here.
+//! Names with special characters of Redis, Lua or globs.
 
 use super::super::*;
 use super::fixture::*;
@@ -6,21 +6,21 @@ use super::fixture::*;
 const HOSTILE: [&str; 14] =
     ["*", "{}", "{ws:}", ":", "::", "a:b", "a b", "%", "%2A", "?[a]", "\\", "é🦀", "ws:{ws:}:state", "'; return 1 --"];
 
-async fn hostile_names_are_told_apart_and_stay_within_the_prefix(redis: TestRedis) {
+async fn hostile_names_stay_distinct_and_within_the_prefix(redis: TestRedis) {
     let (one, two) = (redis.node("*").await, redis.node("a b{}:%é").await);
     let channels = HOSTILE.iter().map(|name| Channel::Group(group(name))).collect();
     let (receiver, _subscription) = Receiver::on(&redis, channels).await;
     for (number, name) in HOSTILE.iter().enumerate() {
-        assert!(matches!(one.write(Change::Admit(user(name), None)).await, ChangeOutcome::Admitted(1)), "{name}");
-        one.write(Change::Members(group(name), number + 1)).await;
-        one.write(entering(name, "ada")).await;
-        two.write(entering(name, name)).await;
+        assert!(matches!(one.write(admit(name, None)).await, ChangeOutcome::Admitted(1)), "{name}");
+        one.write(Change::GroupMembers(group(name), number + 1)).await;
+        one.write(enter(name, "ada")).await;
+        two.write(enter(name, name)).await;
     }
     let groups: Vec<_> = HOSTILE.iter().map(|name| group(name)).collect();
-    let counted: Vec<_> = (1..=HOSTILE.len()).collect();
-    assert_eq!(two.commands.members(groups.clone()).await.unwrap(), counted);
-    assert_eq!(two.commands.present(groups).await.unwrap(), [2; HOSTILE.len()]);
-    assert_eq!(two.commands.users().await.unwrap(), HOSTILE.len());
+    let counts: Vec<_> = (1..=HOSTILE.len()).collect();
+    assert_eq!(two.commands.member_counts(groups.clone()).await.unwrap(), counts);
+    assert_eq!(two.commands.present_counts(groups).await.unwrap(), [2; HOSTILE.len()]);
+    assert_eq!(two.commands.user_count().await.unwrap(), HOSTILE.len());
     let names: Vec<_> = two.renew().await.unwrap().live.iter().map(|peer| peer.node.to_string()).collect();
     assert!(names.contains(&"a b{}:%é".to_owned()) && names.contains(&"*".to_owned()));
     receiver.wait_for(2 * HOSTILE.len()).await;
@@ -40,9 +40,9 @@ async fn hostile_names_are_told_apart_and_stay_within_the_prefix(redis: TestRedi
 
     for name in HOSTILE {
         let quotas = vec![super::rates::quota(1, Duration::from_secs(5))];
-        let take = || one.commands.take(name.to_owned(), quotas.clone(), 1);
-        assert_eq!(take().await.unwrap(), RateDecision::Passed, "{name}");
-        assert_ne!(take().await.unwrap(), RateDecision::Passed, "{name}");
+        let check = || one.commands.check_rate(name.to_owned(), quotas.clone(), 1);
+        assert_eq!(check().await.unwrap(), RateDecision::Passed, "{name}");
+        assert_ne!(check().await.unwrap(), RateDecision::Passed, "{name}");
     }
     redis.assert_within("ws:");
     one.remove().await;
@@ -50,14 +50,14 @@ async fn hostile_names_are_told_apart_and_stay_within_the_prefix(redis: TestRedi
     assert_eq!(receiver.wait_for(4 * HOSTILE.len()).await.len(), 4 * HOSTILE.len());
 }
 
-async fn two_fields_never_meet(redis: TestRedis) {
+async fn group_and_user_names_never_collide_in_a_field(redis: TestRedis) {
     let node = redis.node("node").await;
-    // What one could read as another if the parts of a field were only put together.
+    // These pairs would collide if the parts of a field were only concatenated.
     for (group_name, user_name) in [("a", "b:c"), ("a:b", "c"), ("a b", "c"), ("a", "b c"), ("a%20b", "c")] {
-        node.write(entering(group_name, user_name)).await;
+        node.write(enter(group_name, user_name)).await;
     }
     let groups = ["a", "a:b", "a b", "a%20b"].map(group).to_vec();
-    assert_eq!(node.commands.present(groups).await.unwrap(), [2, 1, 1, 1]);
+    assert_eq!(node.commands.present_counts(groups).await.unwrap(), [2, 1, 1, 1]);
 }
 
-on_both!(hostile_names_are_told_apart_and_stay_within_the_prefix, two_fields_never_meet);
+on_both!(hostile_names_stay_distinct_and_within_the_prefix, group_and_user_names_never_collide_in_a_field);

@@ -1,34 +1,34 @@
-//! What a node leaves behind is removed, in small steps, whoever does it and however often.
+//! The entries of a dead node are removed in small steps; concurrent and repeated removals are harmless.
 
 use super::super::*;
 use super::fixture::*;
 
-async fn two_remove_what_a_dead_node_has_left(redis: TestRedis) {
+async fn two_nodes_remove_the_entries_of_a_dead_node(redis: TestRedis) {
     let (dead, one, two) = (redis.node("dead").await, redis.node("one").await, redis.node("two").await);
     let (receiver, _subscription) = Receiver::on(&redis, vec![Channel::Group(group("g"))]).await;
     let names: Vec<_> = (0..3_000).map(|number| format!("u{number}")).collect();
-    let changes = names.iter().flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
-    let outcomes = dead.commands.write(dead.writer, changes.collect()).await.unwrap().unwrap();
+    let changes = names.iter().flat_map(|name| [admit(name, None), enter("g", name)]);
+    let outcomes = dead.commands.write(dead.lease, changes.collect()).await.unwrap().unwrap();
     assert_eq!(outcomes.len(), 6_000);
     // Every third user is on another node too.
     let elsewhere = names.iter().step_by(3);
-    let changes = elsewhere.flat_map(|name| [Change::Admit(user(name), None), entering("g", name)]);
-    two.commands.write(two.writer, changes.collect()).await.unwrap().unwrap();
+    let changes = elsewhere.flat_map(|name| [admit(name, None), enter("g", name)]);
+    two.commands.write(two.lease, changes.collect()).await.unwrap().unwrap();
     assert_eq!(receiver.wait_for(3_000).await.len(), 3_000);
 
     let renewing = [one.renewing(), two.renewing()];
-    while one.renew().await.unwrap().ended.is_empty() {
+    while one.renew().await.unwrap().expired.is_empty() {
         tokio::time::sleep(LEASE / 10).await;
     }
-    let lease = dead.writer.lease;
+    let lease = dead.lease.lease;
     let (first, second) = tokio::join!(one.commands.remove(lease, false), two.commands.remove(lease, false));
     first.unwrap();
     second.unwrap();
-    assert!(one.renew().await.unwrap().ended.is_empty());
-    assert_eq!(one.commands.users().await.unwrap(), 1_000);
-    assert_eq!(one.commands.present(vec![group("g")]).await.unwrap(), [1_000]);
+    assert!(one.renew().await.unwrap().expired.is_empty());
+    assert_eq!(one.commands.user_count().await.unwrap(), 1_000);
+    assert_eq!(one.commands.present_counts(vec![group("g")]).await.unwrap(), [1_000]);
     let texts = receiver.wait_for(5_000).await;
-    assert_eq!(texts.len(), 5_000, "each that has gone once");
+    assert_eq!(texts.len(), 5_000, "one leave message for each user who has left");
     one.commands.remove(lease, false).await.unwrap();
 
     renewing.iter().for_each(tokio::task::AbortHandle::abort);
@@ -38,20 +38,20 @@ async fn two_remove_what_a_dead_node_has_left(redis: TestRedis) {
     redis.assert_empty();
 }
 
-async fn only_an_ended_lease_is_removed_or_the_own(redis: TestRedis) {
+async fn only_an_expired_or_own_lease_is_removed(redis: TestRedis) {
     let (one, two) = (redis.node("one").await, redis.node("two").await);
-    one.write(Change::Admit(user("ada"), None)).await;
-    two.commands.remove(one.writer.lease, false).await.unwrap();
-    two.commands.remove(one.writer.lease ^ 1, false).await.unwrap();
-    assert_eq!(one.renew().await.unwrap().places(), 1);
+    one.write(admit("ada", None)).await;
+    two.commands.remove(one.lease.lease, false).await.unwrap();
+    two.commands.remove(one.lease.lease ^ 1, false).await.unwrap();
+    assert_eq!(one.renew().await.unwrap().connections(), 1);
     one.remove().await;
-    assert!(one.renew().await.is_none(), "it has ended with its first step");
+    assert!(one.renew().await.is_none(), "a removed lease is fenced");
     let view = two.renew().await.unwrap();
-    assert_eq!((view.live.len(), view.ended.len(), view.places()), (1, 0, 0));
+    assert_eq!((view.live.len(), view.expired.len(), view.connections()), (1, 0, 0));
     assert!(!two.commands.has_user(user("ada")).await.unwrap());
     two.remove().await;
     two.remove().await;
     redis.assert_empty();
 }
 
-on_both!(two_remove_what_a_dead_node_has_left, only_an_ended_lease_is_removed_or_the_own);
+on_both!(two_nodes_remove_the_entries_of_a_dead_node, only_an_expired_or_own_lease_is_removed);

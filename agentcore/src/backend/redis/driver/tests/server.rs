@@ -1,4 +1,4 @@
-//! A server of our own: on a free port of the loopback, in its own directory, gone with the test.
+//! A Redis server for one test: on a free loopback port, in its own directory, ended with the test.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// A server that remembers nothing; `None` where there is no `redis-server`.
+    /// Starts a server without persistence. Returns `None` when `redis-server` is not installed.
     pub(super) fn start(options: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -28,7 +28,7 @@ impl Server {
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&directory).unwrap();
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-        // Somebody else may take the port in between: then another.
+        // Another process may take the port before the server binds it.
         for _ in 0..10 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
             let child = spawn(port, &directory, &options);
@@ -44,8 +44,8 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Does a command of redis-cli's kind, over a connection of its own.
-    pub(super) fn does<T: FromRedisValue>(&self, command: &[&str]) -> T {
+    /// Runs a command over a connection of its own, as redis-cli does.
+    pub(super) fn run<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut words = command.iter();
         let mut called = redis::cmd(words.next().unwrap());
         called.arg(words.copied().collect::<Vec<_>>());
@@ -54,10 +54,10 @@ impl Server {
     }
 
     pub(super) fn keys(&self) -> Vec<String> {
-        self.does(&["KEYS", "*"])
+        self.run(&["KEYS", "*"])
     }
 
-    /// Stops it in the middle of whatever it does; it neither answers nor closes.
+    /// Suspends the server process: it neither answers nor closes connections.
     pub(super) fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -66,7 +66,7 @@ impl Server {
         self.signal("-CONT");
     }
 
-    /// Ends it at once, and starts another on the same port.
+    /// Kills the server, and starts another on the same port.
     pub(super) fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -91,7 +91,7 @@ impl Server {
             });
             match answers {
                 Ok(_) => return true,
-                // It wants a password, so it is there.
+                // The server is up and requires a password.
                 Err(error) if error.code() == Some("NOAUTH") => return true,
                 Err(_) => std::thread::sleep(Duration::from_millis(5)),
             }
