@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::panic, reason = "the test needs a panic")]
     #[should_panic(expected = "another failure")]
     fn errors_that_are_dropped_by_a_panic_do_not_panic_again() {
         let _errors = Errors::new();
