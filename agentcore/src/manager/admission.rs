@@ -1,4 +1,4 @@
-//! A connection's place: taken before the upgrade, given back when it ends.
+//! Admission of connections and groups, and the opening and ending of connections.
 
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use super::{ConnectionManager, ManagerInner};
+use super::inner::{ConnectionManager, ManagerInner};
 use crate::auth::Access;
 use crate::backend::{Admission, Backend, Refused};
 use crate::error::{Error, Result};
@@ -18,22 +18,13 @@ use crate::metrics::RefusalReason;
 use crate::registry::{Connection, GroupPermit, Shard, Sink};
 use crate::settings::Settings;
 
-/// When whoever met a bound may try again.
-const RETRY: Duration = Duration::from_secs(5);
+/// Delay after which a refused client may retry.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// A place that was admitted; dropping it gives it back.
+/// The admission of a connection. Dropping it releases the admission.
 pub(crate) struct Admitted {
     inner: Arc<ManagerInner>,
     admission: Admission,
-}
-
-/// Gives a group's permit back when the registry drops it.
-struct ReleaseGroup(Arc<dyn Backend>);
-
-impl Drop for ReleaseGroup {
-    fn drop(&mut self) {
-        self.0.release_group();
-    }
 }
 
 impl Drop for Admitted {
@@ -42,36 +33,44 @@ impl Drop for Admitted {
     }
 }
 
+/// Content of a [`GroupPermit`]. Dropping it releases the admission of the group.
+struct AdmittedGroup(Arc<dyn Backend>);
+
+impl Drop for AdmittedGroup {
+    fn drop(&mut self) {
+        self.0.release_group();
+    }
+}
+
 impl ConnectionManager {
-    /// Takes a place for a connection of `user` from `ip`.
+    /// Admits a connection of `user` from `ip`.
     ///
     /// # Errors
-    /// `LIMIT_EXCEEDED` when a bound is met, `BACKEND_UNAVAILABLE` when nobody could decide.
+    /// Returns `LIMIT_EXCEEDED` if a limit is reached, `BACKEND_UNAVAILABLE` if the backend cannot decide.
     pub(crate) async fn admit(&self, user: UserId, ip: Option<IpAddr>) -> Result<Admitted> {
-        let counted = ip.filter(|_| self.inner.settings.max_connections_per_ip > 0);
-        let (inner, admission) = (self.inner.clone(), Admission::new(user, counted));
-        let admitted = to_its_end(async move {
+        let limited_ip = ip.filter(|_| self.inner.settings.max_connections_per_ip > 0);
+        let (inner, admission) = (self.inner.clone(), Admission::new(user, limited_ip));
+        let admitted = run_to_completion(async move {
             inner.backend.admit(&admission).await?;
             Ok(Admitted { inner, admission })
         });
         admitted.await.map_err(|refused| self.inner.refuse(refused))
     }
 
-    /// Takes a place for a group that has no member on this node.
+    /// Admits a group that has no member on this node.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit).
+    /// Same as [`admit`](Self::admit).
     pub(super) async fn admit_group(&self) -> Result<GroupPermit> {
         let backend = self.inner.backend.clone();
-        let admitted = to_its_end(async move {
+        let admitted = run_to_completion(async move {
             backend.admit_group().await?;
-            Ok(GroupPermit::new(ReleaseGroup(backend)))
+            Ok(GroupPermit::new(AdmittedGroup(backend)))
         });
         admitted.await.map_err(|refused| self.inner.refuse(refused))
     }
 
-    /// Gives an admitted connection its outbox and makes it known.
-    /// `consumer` is the number of its consumer.
+    /// Opens an admitted connection on `shard` and registers it. `consumer` is the index of its consumer.
     pub(crate) fn open(
         &self,
         access: Access,
@@ -88,8 +87,8 @@ impl ConnectionManager {
         connection
     }
 
-    /// Ends a connection: it is in no group, counted nowhere, and nothing can be sent to it any more. Returns the
-    /// groups in which it made its user present, for [`exit_all`](Self::exit_all): that may wait for the backend.
+    /// Ends a connection: removes it from all groups and counts, so that nothing can be sent to it. Returns the groups in
+    /// which it made its user present, for [`exit_all`](Self::exit_all), which may wait for the backend.
     pub(crate) fn end(&self, connection: &Arc<Connection>) -> Vec<GroupName> {
         let present = self.leave_all(connection);
         self.inner.registry.deregister(connection);
@@ -97,20 +96,8 @@ impl ConnectionManager {
     }
 }
 
-/// Runs a decision to its end, also when whoever waits for it goes away meanwhile: what was taken after that would never
-/// be given back. Most are made at once; only one that waits gets a task of its own.
-async fn to_its_end<T: Send + 'static>(
-    deciding: impl Future<Output = Result<T, Refused>> + Send + 'static,
-) -> Result<T, Refused> {
-    let mut deciding = Box::pin(deciding);
-    if let Poll::Ready(decided) = poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await {
-        return decided;
-    }
-    tokio::spawn(deciding).await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))))
-}
-
 impl ManagerInner {
-    /// Counts a refusal, and says what the client hears of it.
+    /// Counts a refusal and turns it into the client's error.
     fn refuse(&self, refused: Refused) -> Error {
         self.metrics.refused(match refused {
             Refused::Total => RefusalReason::Total,
@@ -119,15 +106,15 @@ impl ManagerInner {
             Refused::Groups => RefusalReason::Groups,
             Refused::Backend(_) => RefusalReason::Backend,
         });
-        self.limit(refused)
+        self.limit_error(refused)
     }
 
-    fn limit(&self, refused: Refused) -> Error {
+    fn limit_error(&self, refused: Refused) -> Error {
         let Settings { max_total_connections, max_connections_per_client, max_connections_per_ip, .. } = *self.settings;
         let (message, status) = match refused {
             Refused::Backend(error) => return error,
             Refused::Total => (
-                format!("the server is full: {max_total_connections} connections are the most it admits"),
+                format!("the server is full: it admits at most {max_total_connections} connections"),
                 StatusCode::SERVICE_UNAVAILABLE,
             ),
             Refused::User => {
@@ -137,10 +124,22 @@ impl ManagerInner {
                 (format!("an address has at most {max_connections_per_ip} connections"), StatusCode::TOO_MANY_REQUESTS)
             }
             Refused::Groups => (
-                format!("there are at most {} groups in all", self.settings.max_total_groups),
+                format!("there are at most {} groups in total", self.settings.max_total_groups),
                 StatusCode::SERVICE_UNAVAILABLE,
             ),
         };
-        Error::limit(message).with_status(status).with_retry_after(RETRY)
+        Error::limit(message).with_status(status).with_retry_after(RETRY_AFTER)
     }
+}
+
+/// Runs an admission to completion even if the caller is dropped: nobody would release an admission made after that. Most
+/// admissions complete at the first poll; only those that do not get a task of their own.
+async fn run_to_completion<T: Send + 'static>(
+    admission: impl Future<Output = Result<T, Refused>> + Send + 'static,
+) -> Result<T, Refused> {
+    let mut admission = Box::pin(admission);
+    if let Poll::Ready(result) = poll_fn(|cx| Poll::Ready(admission.as_mut().poll(cx))).await {
+        return result;
+    }
+    tokio::spawn(admission).await.unwrap_or_else(|failed| Err(Refused::Backend(Error::internal(failed))))
 }

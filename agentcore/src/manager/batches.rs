@@ -1,28 +1,28 @@
-//! Looking at the connections of a node one by one.
+//! Iteration over the connections of a node.
 
 use std::sync::Arc;
 
-use super::ConnectionManager;
+use super::inner::ConnectionManager;
 use crate::id::ConnectionId;
 use crate::registry::{Connection, ConnectionInfo};
 
-/// The connections of a node, some at a time; see [`ConnectionManager::batches`].
+/// The connections of a node in batches, see [`ConnectionManager::batches`].
 #[derive(Debug)]
 pub struct Batches {
     manager: ConnectionManager,
-    rest: std::vec::IntoIter<ConnectionId>,
+    remaining: std::vec::IntoIter<ConnectionId>,
     size: usize,
 }
 
 impl ConnectionManager {
-    /// What this node knows of one of its connections.
+    /// Returns a snapshot of a connection of this node, or `None` if this node has no such connection.
     #[must_use]
     pub fn connection_info(&self, id: ConnectionId) -> Option<ConnectionInfo> {
         self.registry().connection(id).as_deref().map(Connection::info)
     }
 
-    /// The connections of this node, at most `size` at a time, so that 100,000 of them hold nothing up. Those that end
-    /// meanwhile are left out, those that begin later are not seen.
+    /// Returns the connections of this node in batches of at most `size` (at least 1), so that even 100,000 connections block
+    /// no other task. Connections that end meanwhile are skipped; connections that open meanwhile are not included.
     ///
     /// ```
     /// # async fn example(manager: agentcore::ConnectionManager) {
@@ -36,20 +36,20 @@ impl ConnectionManager {
     /// ```
     #[must_use]
     pub fn batches(&self, size: usize) -> Batches {
-        Batches { manager: self.clone(), rest: self.registry().ids().into_iter(), size: size.max(1) }
+        Batches { manager: self.clone(), remaining: self.registry().ids().into_iter(), size: size.max(1) }
     }
 }
 
 impl Batches {
-    /// The next connections; `None` after the last.
+    /// Returns the next batch, or `None` after the last one.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no connection.
+    /// Dropping the future skips no connection.
     pub async fn next(&mut self) -> Option<Vec<ConnectionInfo>> {
-        // Others have their turn between two batches.
+        // Other tasks of the thread run between two batches.
         tokio::task::yield_now().await;
         let mut batch = Vec::new();
-        for id in self.rest.by_ref() {
+        for id in self.remaining.by_ref() {
             batch.extend(self.manager.registry().connection(id).as_ref().map(Arc::as_ref).map(Connection::info));
             if batch.len() == self.size {
                 break;

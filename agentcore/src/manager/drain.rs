@@ -1,93 +1,46 @@
-//! The end of a node: nobody new, handlers to their end, then every connection told to reconnect elsewhere.
+//! Graceful shutdown of a node: no new connections, running handlers finish, then every client is asked to reconnect.
 //!
-//! The order is what keeps the promise that nothing accepted is lost: first no handler starts any more, then those that
-//! run end, and only then are connections closed. So whatever a handler sends reaches everyone who was there.
+//! The order ensures that no accepted message is lost. First no handler starts any more, then running handlers finish, and
+//! only then are connections closed, so messages of handlers reach everyone who was connected.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionManager, ManagerInner, rand_u64};
-use crate::error::{CloseCode, Error, ErrorCategory};
+use super::drain_state::ActiveGuard;
+use super::inner::ConnectionManager;
+use crate::error::{Error, ErrorCategory};
 use crate::registry::{Closing, ConnectionHandle};
 
-/// Handlers that still run so long before the end are cancelled.
-const CANCEL: Duration = Duration::from_secs(2);
-/// Hooks that still run so long before the end are cancelled.
-const LAST_CALL: Duration = Duration::from_millis(500);
-/// How many connections are closed at once, and how long the pause between two batches is at most.
+/// Time before the end of the shutdown at which running handlers are cancelled.
+const HANDLER_RESERVE: Duration = Duration::from_secs(2);
+/// Time before the end of the shutdown at which running hooks are cancelled.
+const HOOK_RESERVE: Duration = Duration::from_millis(500);
+/// Number of connections that are closed at once.
 const BATCH: usize = 500;
+/// Longest pause between two batches.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Clients come back after this time and a random part of the spread.
-const RETRY_AFTER: u64 = 500;
-/// The spread grows by a millisecond with each connection: a thousand come back in a second.
-const SPREAD: std::ops::RangeInclusive<u64> = 1_000..=60_000;
-/// How often the drain looks whether it can go on.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// How far the end of a node has come.
-#[derive(Debug)]
-pub(super) struct Drain {
-    draining: AtomicBool,
-    /// Connections that may start a handler, or are running one.
-    active: AtomicUsize,
-    /// Lets connections through to their last frame, batch by batch.
-    gate: Semaphore,
-    spread_ms: AtomicU64,
-    /// Cancelled when hooks have no more time.
-    last_call: CancellationToken,
-    done: OnceCell<()>,
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        Self {
-            draining: AtomicBool::new(false),
-            active: AtomicUsize::new(0),
-            gate: Semaphore::new(0),
-            spread_ms: AtomicU64::new(*SPREAD.start()),
-            last_call: CancellationToken::new(),
-            done: OnceCell::new(),
-        }
-    }
-}
-
-/// A connection that may start handlers; the drain waits until there is none.
-pub(crate) struct ActiveGuard(Arc<ManagerInner>);
-
-impl Drop for ActiveGuard {
-    fn drop(&mut self) {
-        self.0.drain.active.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl fmt::Debug for ActiveGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ActiveGuard")
-    }
-}
+/// Interval at which the drain checks whether it can go on.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Time that the backend gets for its shutdown even if the timeout has passed, so that it can notify other nodes.
+const BACKEND_RESERVE: Duration = Duration::from_millis(100);
 
 impl ConnectionManager {
-    /// Ends this node gracefully; returns when it is over, at most `SHUTDOWN_TIMEOUT` after the first call.
+    /// Shuts this node down gracefully. Returns when that is done, at most `SHUTDOWN_TIMEOUT` after the first call.
     ///
-    /// From the call on, `/ready` and every upgrade answer 503 with `Retry-After`, and no handler starts. Handlers that
-    /// run go on to their end, and what they send reaches everyone it is for; those that still run 2 s before the end
-    /// are cancelled: dropped at an await, with an error `RESTARTING` to their client. Then connections are closed in
-    /// batches with 1012, each with a `retry_after_ms` of its own in the reason, so that clients do not come back all at
-    /// once. `#[on(disconnect)]` runs, presence ends, what waits in outboxes is written, and the backend stops.
+    /// From the call on, `/ready` and every upgrade answer 503 with `Retry-After`, and no handler starts. Running handlers
+    /// finish, and their messages reach all recipients. Handlers that still run 2 seconds before the end are cancelled: they
+    /// are dropped at an await, and their client gets an error `RESTARTING`. Then connections are closed in batches with
+    /// 1012; each close reason has its own random `retry_after_ms`, so that clients do not reconnect all at once.
+    /// `#[on(disconnect)]` runs, presence ends, outboxes are written, and the backend stops.
     ///
-    /// [`App::serve`](crate::App::serve) calls it. With a server of one's own, call it before that server ends: axum's
-    /// graceful shutdown does not know connections that were upgraded, and would forget them.
+    /// [`App::serve`](crate::App::serve) calls it. With a server of your own, call it before that server stops: axum's
+    /// graceful shutdown does not track upgraded connections and would drop them.
     ///
-    /// A second call waits for the same end.
+    /// Further calls wait for the same shutdown.
     ///
     /// # Cancel safety
-    /// Dropped before its end, the node stays as far as it has come; another call goes on from there.
+    /// If the future is dropped, the shutdown pauses where it is; another call resumes it.
     ///
     /// # Examples
     /// ```no_run
@@ -103,7 +56,7 @@ impl ConnectionManager {
     ///     agentcore::axum::serve(listener, app.into_router())
     ///         .with_graceful_shutdown(async move {
     ///             let _ = tokio::signal::ctrl_c().await;
-    ///             // New requests are still answered meanwhile: those for an upgrade with 503.
+    ///             // New requests are still answered meanwhile, upgrades with 503.
     ///             manager.shutdown().await;
     ///         })
     ///         .await
@@ -114,80 +67,70 @@ impl ConnectionManager {
         self.shutdown_after(std::future::ready(())).await;
     }
 
-    /// As [`shutdown`](Self::shutdown); connections are not closed before `others` has ended, or handlers would be
-    /// cancelled.
+    /// Like [`shutdown`](Self::shutdown), but closes no connection before `others` has completed or handlers are cancelled.
     pub(crate) async fn shutdown_after(&self, others: impl Future<Output = ()>) {
         self.inner.drain.done.get_or_init(|| self.run_drain(others)).await;
     }
 
-    /// Whether nobody new is let in any more.
+    /// Whether new connections are refused because the node shuts down.
     pub(crate) fn is_draining(&self) -> bool {
-        self.inner.drain.draining.load(Ordering::SeqCst)
+        self.inner.drain.is_draining()
     }
 
-    /// Counts a connection that may start handlers. To be asked for before [`is_draining`](Self::is_draining): either
-    /// the connection sees that it must not start any, or the drain sees the connection.
+    /// Counts a connection that may start handlers. The connection calls it before it checks
+    /// [`is_draining`](Self::is_draining): then either the connection sees the drain, or the drain sees the connection.
     pub(crate) fn active(&self) -> ActiveGuard {
-        self.inner.drain.active.fetch_add(1, Ordering::SeqCst);
-        ActiveGuard(self.inner.clone())
+        self.inner.drain.activate()
     }
 
-    /// Waits until a connection may be told of the end.
+    /// Waits until the drain lets a connection send its last frame.
     pub(crate) async fn turn_to_close(&self) {
         if let Ok(permit) = self.inner.drain.gate.acquire().await {
             permit.forget();
         }
     }
 
-    /// Ends when hooks have no more time.
+    /// Waits until disconnect hooks have no more time.
     pub(crate) async fn last_call(&self) {
-        self.inner.drain.last_call.cancelled().await;
+        self.inner.drain.hook_deadline.cancelled().await;
     }
 
-    /// The refusal of a node that is about to end, each with a hint of its own when to come back.
+    /// The error for connections that a draining node refuses or closes, each with its own reconnect delay.
     pub(crate) fn restarting(&self) -> Error {
-        self.hinted(Error::new(ErrorCategory::Connection, "RESTARTING", "the server is restarting"))
+        let error = Error::new(ErrorCategory::Connection, "RESTARTING", "the server is restarting");
+        self.inner.drain.with_retry_hint(error)
     }
 
-    /// What the client of a handler hears that was cancelled.
-    pub(crate) fn cancelled(&self, what: &str) -> Error {
+    /// The error for the client of a cancelled handler.
+    pub(crate) fn cancelled(&self, handler: &str) -> Error {
         let message =
-            format!("the server is restarting, and `{what}` had not ended: it may have done some of its work");
-        self.hinted(Error::new(ErrorCategory::Timeout, "RESTARTING", message))
-    }
-
-    fn hinted(&self, error: Error) -> Error {
-        let spread = self.inner.drain.spread_ms.load(Ordering::Relaxed);
-        let after = RETRY_AFTER + rand_u64() % spread;
-        error.with_retry_after(Duration::from_millis(after)).with_close(CloseCode::Restart)
+            format!("the server is restarting and `{handler}` was cancelled: it may have done part of its work");
+        self.inner.drain.with_retry_hint(Error::new(ErrorCategory::Timeout, "RESTARTING", message))
     }
 
     async fn run_drain(&self, others: impl Future<Output = ()>) {
         let drain = &self.inner.drain;
-        let window = self.settings().shutdown_timeout;
-        let end = Instant::now() + window;
+        let timeout = self.settings().shutdown_timeout;
+        let end = Instant::now() + timeout;
+        let hook_end = end - HOOK_RESERVE.min(timeout / 4);
         let sockets = self.open_sockets();
-        drain.spread_ms.store((sockets as u64).clamp(*SPREAD.start(), *SPREAD.end()), Ordering::Relaxed);
-        drain.draining.store(true, Ordering::SeqCst);
-        tracing::info!(connections = sockets, ?window, "the node is about to end");
+        drain.begin(sockets);
+        tracing::info!(connections = sockets, ?timeout, "shutting down");
         self.for_each(|connection| connection.close(Closing::Drain));
 
-        let cancel_at = end - CANCEL.min(window / 2);
-        let quiet = async { tokio::join!(others, self.until(|| drain.active.load(Ordering::SeqCst) == 0)) };
-        if timeout_at(cancel_at, quiet).await.is_err() {
-            let running = drain.active.load(Ordering::SeqCst);
-            tracing::warn!(running, "handlers that still run are cancelled");
+        let handlers_done = async { tokio::join!(others, wait_until(|| drain.active() == 0)) };
+        if timeout_at(end - HANDLER_RESERVE.min(timeout / 2), handlers_done).await.is_err() {
+            tracing::warn!(running = drain.active(), "cancelling the handlers that still run");
             self.for_each(ConnectionHandle::cancel);
-            let dropped = self.until(|| drain.active.load(Ordering::SeqCst) == 0);
-            let _ = timeout_at(end - LAST_CALL.min(window / 4), dropped).await;
+            let _ = timeout_at(hook_end, wait_until(|| drain.active() == 0)).await;
         }
         let closing = async {
             self.open_gate(end).await;
-            self.until(|| self.open_sockets() == 0).await;
+            wait_until(|| self.open_sockets() == 0).await;
         };
         let hooks = async {
-            sleep_until(end - LAST_CALL.min(window / 4)).await;
-            drain.last_call.cancel();
+            sleep_until(hook_end).await;
+            drain.hook_deadline.cancel();
             sleep_until(end).await;
         };
         tokio::select! {
@@ -195,19 +138,18 @@ impl ConnectionManager {
             () = hooks => {}
         }
         drain.gate.close();
-        let left = self.open_sockets();
-        if left > 0 {
-            tracing::warn!(connections = left, "the time is over; these connections have not ended");
+        let open = self.open_sockets();
+        if open > 0 {
+            tracing::warn!(connections = open, "the shutdown timeout has passed with connections still open");
         }
-        // Also when nothing of the time is left: what the backend says to others must have its chance.
-        let _ = timeout_at(end.max(Instant::now() + LOOK * 20), self.inner.backend.stop()).await;
+        let _ = timeout_at(end.max(Instant::now() + BACKEND_RESERVE), self.inner.backend.stop()).await;
     }
 
-    /// Lets connections through in batches: a few at once, many over a part of what is left of the time.
+    /// Lets connections close in batches: a few at once, many spread over a part of the remaining time.
     async fn open_gate(&self, end: Instant) {
-        let left = end.saturating_duration_since(Instant::now());
+        let remaining = end.saturating_duration_since(Instant::now());
         let batches = self.open_sockets().div_ceil(BATCH);
-        let pause = PAUSE.min(left.mul_f64(0.4) / u32::try_from(batches).unwrap_or(u32::MAX).max(1));
+        let pause = PAUSE.min(remaining.mul_f64(0.4) / u32::try_from(batches).unwrap_or(u32::MAX).max(1));
         for _ in 1..batches {
             self.inner.drain.gate.add_permits(BATCH);
             sleep(pause).await;
@@ -218,10 +160,10 @@ impl ConnectionManager {
     fn for_each(&self, act: impl Fn(&ConnectionHandle)) {
         self.registry().shards().iter().for_each(|shard| shard.for_each(&act));
     }
+}
 
-    async fn until(&self, holds: impl Fn() -> bool) {
-        while !holds() {
-            sleep(LOOK).await;
-        }
+async fn wait_until(holds: impl Fn() -> bool) {
+    while !holds() {
+        sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,81 +1,38 @@
-//! Questions: who is online, who is in a group, how many.
+//! Queries across all nodes: who is online, who is in a group, and how many.
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::route::sum;
-use super::{Confirmed, ConnectionManager};
+use super::inner::ConnectionManager;
 use crate::backend::{Answer, Answers, Question};
 use crate::error::{Error, Result};
-use crate::id::{ConnectionId, GroupName, NodeId, UserId};
-use crate::message::OutboundMessage;
-use crate::time::Timestamp;
+use crate::id::{ConnectionId, GroupName, UserId};
 
-/// How long the answers of other nodes are waited for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// Time to wait for the answers of other nodes.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A list gathered from all nodes.
+/// A list collected from all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
-    /// What the nodes that answered have, each item once, sorted.
+    /// The items of the nodes that answered, sorted and without duplicates.
     pub items: Vec<T>,
     /// Whether every node answered in time.
     pub complete: bool,
 }
 
-/// What became of a user's connections.
+/// Result of [`ConnectionManager::disconnect_user`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disconnected {
-    /// How many were told to close.
+    /// Number of connections that were asked to close.
     pub connections: usize,
-    /// Whether every node answered in time; otherwise there may be more, and some of them may be open still.
+    /// Whether every node answered in time. If not, connections may be missing from the count, and some may stay open.
     pub complete: bool,
 }
 
-/// What this node holds.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct Stats {
-    /// The node.
-    pub node: NodeId,
-    /// The backend's name.
-    pub backend_type: &'static str,
-    /// When the node started.
-    pub started_at: Timestamp,
-    /// Its connections.
-    pub connections: usize,
-    /// Its users.
-    pub users: usize,
-    /// The groups with a connection of this node.
-    pub groups: usize,
-    /// Connections that were opened since the start.
-    pub connections_opened: u64,
-    /// Messages of clients since the start, those that were refused too.
-    pub messages_in: u64,
-    /// Bytes of those messages, without their frames.
-    pub bytes_in: u64,
-    /// Messages that went into outboxes since the start.
-    pub messages_out: u64,
-    /// Bytes of those messages, with their frames.
-    pub bytes_out: u64,
-    /// Bytes that wait to be written.
-    pub outbox_bytes: u64,
-    /// Messages that connections missed because they did not read fast enough.
-    pub dropped: u64,
-    /// Messages in whose place a newer one went to connections that did not read fast enough.
-    pub replaced: u64,
-    /// Connections that were closed because they did not read fast enough.
-    pub slow_consumers: u64,
-    /// Connections that were closed because nothing was heard of them.
-    pub heartbeats_lost: u64,
-}
-
 impl ConnectionManager {
-    /// Whether a user has a connection on any node.
+    /// Returns whether a user has a connection on any node.
     ///
     /// # Errors
-    /// When the name is none, or the backend does not answer.
+    /// Returns an error if the user id is invalid or the backend does not answer.
     pub async fn is_online<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<bool> {
         let user = user.try_into().map_err(Into::into)?;
         if self.registry().has_user(&user) {
@@ -84,36 +41,36 @@ impl ConnectionManager {
         self.inner.backend.is_online(&user).await
     }
 
-    /// How many users have a connection, over all nodes.
+    /// Returns the number of users that have a connection, across all nodes.
     ///
     /// # Errors
-    /// When the backend does not answer.
+    /// Returns an error if the backend does not answer.
     pub async fn online_count(&self) -> Result<usize> {
         self.inner.backend.online_count().await
     }
 
-    /// How many connections are in a group, over all nodes.
+    /// Returns the number of connections in a group, across all nodes.
     ///
     /// # Errors
-    /// When the name is none, or the backend does not answer.
+    /// Returns an error if the group name is invalid or the backend does not answer.
     pub async fn group_count<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<usize> {
         let group = group.try_into().map_err(Into::into)?;
         self.inner.backend.group_count(&group).await
     }
 
-    /// How many users [`Context::join_present`](crate::Context::join_present) has made present in a group, over all
-    /// nodes: each user once, whatever their connections. Cheap, however many there are.
+    /// Returns the number of users that [`Context::join_present`](crate::Context::join_present) has made present in a group,
+    /// across all nodes. A user with several connections counts once. The cost does not depend on the number of users.
     ///
     /// # Errors
-    /// When the name is none, or the backend does not answer.
+    /// Returns an error if the group name is invalid or the backend does not answer.
     pub async fn present_count<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<usize> {
         Ok(self.present_counts([group]).await?.first().copied().unwrap_or(0))
     }
 
-    /// As [`present_count`](Self::present_count), for many groups at once, in their order.
+    /// Returns [`present_count`](Self::present_count) for several groups at once, in their order.
     ///
     /// # Errors
-    /// When a name is none, or the backend does not answer.
+    /// Returns an error if a group name is invalid or the backend does not answer.
     pub async fn present_counts<G: TryInto<GroupName, Error: Into<Error>>>(
         &self,
         groups: impl IntoIterator<Item = G>,
@@ -122,14 +79,14 @@ impl ConnectionManager {
         self.inner.backend.present_counts(&groups).await
     }
 
-    /// The users in a group over all nodes, each once.
+    /// Returns the users that have a connection in a group, across all nodes. Waits at most one second for other nodes.
     ///
     /// # Errors
-    /// When the name is none.
+    /// Returns an error if the group name is invalid.
     pub async fn group_members<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<Listing<UserId>> {
         let group = group.try_into().map_err(Into::into)?;
         let mut items = self.inner.users_in(&group);
-        let Answers { answers, complete } = self.inner.backend.ask(Question::Members(group), ANSWER_WITHIN).await;
+        let Answers { answers, complete } = self.inner.backend.ask(Question::Members(group), ANSWER_TIMEOUT).await;
         items.extend(answers.into_iter().flat_map(|answer| match answer {
             Answer::Members(users) => users,
             _ => Vec::new(),
@@ -137,18 +94,18 @@ impl ConnectionManager {
         Ok(sorted(items, complete))
     }
 
-    /// The connections of a user over all nodes.
+    /// Returns the connections of a user, across all nodes. Waits at most one second for other nodes.
     ///
     /// # Errors
-    /// When the name is none.
+    /// Returns an error if the user id is invalid.
     pub async fn connections_of<U: TryInto<UserId, Error: Into<Error>>>(
         &self,
         user: U,
     ) -> Result<Listing<ConnectionId>> {
         let user = user.try_into().map_err(Into::into)?;
-        let mut items: Vec<_> =
-            self.registry().user_connections(&user).iter().map(|connection| connection.id()).collect();
-        let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user), ANSWER_WITHIN).await;
+        let connections = self.registry().user_connections(&user);
+        let mut items: Vec<_> = connections.iter().map(|connection| connection.id()).collect();
+        let Answers { answers, complete } = self.inner.backend.ask(Question::ConnectionsOf(user), ANSWER_TIMEOUT).await;
         items.extend(answers.into_iter().flat_map(|answer| match answer {
             Answer::Connections(ids) => ids,
             _ => Vec::new(),
@@ -156,67 +113,26 @@ impl ConnectionManager {
         Ok(sorted(items, complete))
     }
 
-    /// Closes all connections of a user with 4401, on every node.
+    /// Closes all connections of a user with 4401, on every node. Waits at most one second for other nodes.
     ///
     /// # Errors
-    /// When the name is none.
+    /// Returns an error if the user id is invalid.
     pub async fn disconnect_user<U: TryInto<UserId, Error: Into<Error>>>(&self, user: U) -> Result<Disconnected> {
         let user = user.try_into().map_err(Into::into)?;
         let here = self.inner.disconnect(&user);
-        let (there, complete) = count(self.inner.backend.ask(Question::Disconnect(user), ANSWER_WITHIN).await);
-        Ok(Disconnected { connections: here + there, complete })
+        let (elsewhere, complete) = self.count_elsewhere(Question::Disconnect(user), ANSWER_TIMEOUT).await;
+        Ok(Disconnected { connections: here + elsewhere, complete })
     }
 
-    /// Asks the other nodes for a number, and adds what they answer.
-    pub(super) async fn count_elsewhere(&self, question: Question) -> usize {
-        count(self.inner.backend.ask(question, ANSWER_WITHIN).await).0
+    /// Asks the other nodes for a count. Returns the sum, and whether every node answered in time.
+    pub(super) async fn count_elsewhere(&self, question: Question, within: Duration) -> (usize, bool) {
+        let Answers { answers, complete } = self.inner.backend.ask(question, within).await;
+        let counts = answers.into_iter().map(|answer| match answer {
+            Answer::Count(count) => count,
+            _ => 0,
+        });
+        (counts.sum(), complete)
     }
-
-    /// Delivers a message everywhere, and waits for the numbers of who took it.
-    pub(super) async fn confirm(&self, message: OutboundMessage, within: Duration) -> Result<Confirmed> {
-        // Both at once: what the others take does not wait for this node.
-        let ((here, all_here), there) = tokio::join!(
-            async { sum(self.inner.deliver_confirmed(&message).await, within).await },
-            self.inner.backend.ask(Question::Deliver(message.clone()), within)
-        );
-        let (there, all_there) = count(there);
-        Ok(Confirmed { delivered: here + there, complete: all_here && all_there })
-    }
-
-    /// What this node holds.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let registry = self.registry();
-        let tally = registry.stats();
-        let sent = tally.total();
-        let (messages_in, bytes_in) = self.inner.metrics.received();
-        Stats {
-            node: self.inner.node.clone(),
-            backend_type: self.inner.backend.name(),
-            started_at: self.inner.metrics.started_at(),
-            connections: registry.connection_count(),
-            users: registry.user_count(),
-            groups: registry.directory().len(),
-            connections_opened: self.inner.metrics.opened(),
-            messages_in,
-            bytes_in,
-            messages_out: sent.messages,
-            bytes_out: sent.bytes,
-            outbox_bytes: tally.outbox_bytes,
-            dropped: tally.dropped.newest + tally.dropped.oldest + tally.dropped.latest,
-            replaced: tally.dropped.replaced,
-            slow_consumers: tally.slow,
-            heartbeats_lost: tally.reaped,
-        }
-    }
-}
-
-fn count(Answers { answers, complete }: Answers) -> (usize, bool) {
-    let numbers = answers.into_iter().map(|answer| match answer {
-        Answer::Count(number) => number,
-        _ => 0,
-    });
-    (numbers.sum(), complete)
 }
 
 fn sorted<T: Ord>(mut items: Vec<T>, complete: bool) -> Listing<T> {

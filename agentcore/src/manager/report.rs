@@ -1,15 +1,15 @@
-//! The statistics in the log: one line in a minute, with `LOG_STATS=true`.
+//! Statistics in the log: one line per minute with `LOG_STATS=true`.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{ConnectionManager, ManagerInner};
+use super::inner::{ConnectionManager, ManagerInner};
 
-/// How often.
+/// Interval between two lines.
 const PERIOD: Duration = Duration::from_secs(60);
 
 impl ConnectionManager {
-    /// Logs the statistics from now on, if that is set.
+    /// Starts to log the statistics if `LOG_STATS` is set.
     pub(super) fn log_stats(&self) {
         if self.settings().log_stats {
             let inner = Arc::downgrade(&self.inner);
@@ -18,7 +18,7 @@ impl ConnectionManager {
     }
 }
 
-/// Weak: the log does not keep a node alive.
+/// Holds a weak reference, so that it does not keep the node alive.
 async fn report(inner: Weak<ManagerInner>) {
     let mut last = (0, 0);
     loop {
