@@ -1,0 +1,56 @@
+//! A module uses lower levels or its own.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::paths::named;
+use crate::sources::{repository, sources};
+
+/// The modules of `agentcore/src`, by level.
+const LEVELS: [&[&str]; 8] = [
+    &["env", "error", "id", "log_throttle", "metrics", "panic", "settings", "state", "supervise", "sync", "time"],
+    &["auth", "message", "wire"],
+    &["schema", "backend"],
+    &["registry", "worker"],
+    &["manager"],
+    &["consumer", "middleware"],
+    &["server"],
+    &["testing"],
+];
+
+/// Modules outside the levels: the front page, and what generated code names.
+const OUTSIDE: [&str; 2] = ["lib", "private"];
+
+fn level(module: &str) -> usize {
+    LEVELS
+        .iter()
+        .position(|modules| modules.contains(&module))
+        .unwrap_or_else(|| panic!("module `{module}` has no level: add it here and in docs/architecture.md"))
+}
+
+#[test]
+fn no_module_uses_a_higher_level() {
+    let mut upward = Vec::new();
+    for source in sources().values() {
+        let Some(module) = source.module.first().filter(|module| !OUTSIDE.contains(&module.as_str())) else { continue };
+        let levels = named(source).into_iter().filter_map(|path| path.into_iter().next());
+        for used in levels.filter(|used| !OUTSIDE.contains(&used.as_str()) && used.starts_with(char::is_lowercase)) {
+            if level(&used) > level(module) {
+                upward.push(format!("{}: `{module}` uses `{used}`", source.file.display()));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "{}", upward.join("\n"));
+}
+
+#[test]
+fn the_page_on_architecture_has_every_module_at_its_level() {
+    let page = fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    for (level, modules) in LEVELS.iter().enumerate() {
+        let row = page.lines().find_map(|line| line.strip_prefix(&format!("| {level} |")));
+        let row = row.unwrap_or_else(|| panic!("docs/architecture.md has no row for level {level}"));
+        let cell = row.split('|').next().unwrap();
+        let named: BTreeSet<_> = cell.split('`').skip(1).step_by(2).collect();
+        assert_eq!(named, modules.iter().copied().collect(), "level {level}");
+    }
+}
