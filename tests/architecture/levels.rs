@@ -30,11 +30,12 @@ fn level(module: &str) -> usize {
 
 #[test]
 fn no_module_uses_a_higher_level() {
-    let mut upward = Vec::new();
-    for source in sources().values() {
-        let Some(module) = source.module.first().filter(|module| !OUTSIDE.contains(&module.as_str())) else { continue };
-        let levels = named(source).into_iter().filter_map(|path| path.into_iter().next());
-        for used in levels.filter(|used| !OUTSIDE.contains(&used.as_str()) && used.starts_with(char::is_lowercase)) {
+    let (sources, mut upward) = (sources(), Vec::new());
+    let is_module =
+        |name: &String| !OUTSIDE.contains(&name.as_str()) && sources.contains_key(std::slice::from_ref(name));
+    for source in sources.values() {
+        let Some(module) = source.module.first().filter(|module| is_module(module)) else { continue };
+        for used in named(source).into_iter().filter_map(|path| path.into_iter().next()).filter(is_module) {
             if level(&used) > level(module) {
                 upward.push(format!("{}: `{module}` uses `{used}`", source.file.display()));
             }
