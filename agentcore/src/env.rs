@@ -61,8 +61,8 @@ impl Env<'static> {
             Err(error) => return Err(Error::start(format!("`.env` cannot be read: {error}"))),
         }
         for (name, value) in std::env::vars_os() {
-            // An empty variable counts as not set, so the value in the file stands. A value that is not UTF-8 is kept in
-            // its lossy form, which the parser then rejects.
+            // An empty variable counts as not set, so the value of the file applies. A value that is not UTF-8 is kept
+            // in its lossy form, which the parser then rejects.
             if let Some(name) = name.to_str()
                 && !value.is_empty()
             {

@@ -182,7 +182,8 @@ name! {
 }
 
 name! {
-    /// The name of a group, whose members receive the same messages: 1 to 128 bytes of UTF-8 without control characters.
+    /// The name of a group, whose members receive the same messages: 1 to 128 bytes of UTF-8 without control
+    /// characters.
     GroupName, "group name", 128
 }
 

@@ -50,8 +50,8 @@
 //! - [`settings`]: the [`Settings`] of a node, read from the environment. [`Env`] reads those of an application.
 //! - [`schema`]: the catalogue of all messages as JSON Schema.
 //! - [`supervise`]: a [`Supervisor`] runs background tasks and restarts them after a panic.
-//! - [`backend`]: joins nodes. [`backend::MemoryBackend`] is for one process, [`backend::RedisBackend`] for several, and
-//!   a [`Publisher`] sends to connections from a program that serves none.
+//! - [`backend`]: joins nodes. [`backend::MemoryBackend`] is for one process, [`backend::RedisBackend`] for several,
+//!   and a [`Publisher`] sends to connections from a program that serves none.
 //! - `testing`, with feature `test-util`: runs an application inside its own tests.
 //!
 //! # The wire protocol

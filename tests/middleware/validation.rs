@@ -73,7 +73,7 @@ async fn a_bound_that_makes_no_sense_is_an_error_at_start() {
     for (validation, part) in [
         (Validation::default().max_size(0), "a size limit of 0 bytes"),
         (Validation::default().max_depth(0), "`.max_depth(0)`"),
-        (Validation::default().max_data("ecko", 10), "limits the data of `ecko`, but no consumer handles"),
+        (Validation::default().max_data("ecko", 10), "limits the data of `ecko`, which no consumer handles"),
     ] {
         let error = app(Journal::default()).middleware(validation).build().await.expect_err("it makes no sense");
         assert!(error.message().contains(part), "{part}: {error}");

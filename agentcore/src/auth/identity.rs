@@ -78,15 +78,16 @@ impl Identity {
         Ok(self)
     }
 
-    /// Sets the time at which the identity expires, by the wall clock. The client then has the grace period to send a fresh
-    /// token.
+    /// Sets the time at which the identity expires, by the wall clock. The client then has the grace period to send a
+    /// fresh token.
     #[must_use]
     pub fn with_expires_at(mut self, at: SystemTime) -> Self {
         self.grant_mut().expires_at = Some(at);
         self
     }
 
-    /// Sets the grace period: the time after the expiry in which the client may send a fresh token. The default is 30 s.
+    /// Sets the grace period: the time after the expiry in which the client may send a fresh token. The default is
+    /// 30 s.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grant_mut().grace = grace;

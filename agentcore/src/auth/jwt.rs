@@ -22,10 +22,10 @@ const MIN_DISTINCT: usize = 8;
 
 /// Authenticates clients by a signed token. The claims of the token become the claims of the [`Identity`].
 ///
-/// [`token`](fn@super::token) finds the token in the request. It must be signed with the algorithm of this authenticator; the
-/// `alg` of its header is not trusted. It must have an `exp`, at which the identity expires, and an `nbf` is respected.
-/// With [`audience`](Self::audience) or [`issuer`](Self::issuer), the token must have that `aud` or `iss`. Without an audience, a
-/// token with an `aud` is refused, since it is intended for another service.
+/// [`token`](fn@super::token) finds the token in the request. It must be signed with the algorithm of this
+/// authenticator; the `alg` of its header is not trusted. It must have an `exp`, at which the identity expires, and an
+/// `nbf` is respected. With [`audience`](Self::audience) or [`issuer`](Self::issuer), the token must have that `aud` or
+/// `iss`. Without an audience, a token with an `aud` is refused, since it is intended for another service.
 ///
 /// ```
 /// # use agentcore::{AgentCore, Settings, Result, auth::JwtAuthenticator};
@@ -87,8 +87,8 @@ impl JwtAuthenticator {
     }
 
     fn new(algorithm: Algorithm, key: DecodingKey) -> Self {
-        // Another crate of the program may have turned the other backend on, and then none is chosen by itself. An error
-        // says that one is installed already, which serves as well.
+        // If another crate of the program enables a second provider, jsonwebtoken selects none by itself. The call
+        // fails if a provider is installed already, which is fine.
         let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
         let mut validation = Validation::new(algorithm);
         validation.validate_nbf = true;
@@ -112,8 +112,8 @@ impl JwtAuthenticator {
         self
     }
 
-    /// Sets how far the clocks of the issuer and the server may differ, in whole seconds; the default is 30 s. The identity
-    /// expires that long after the token's `exp`.
+    /// Sets how far the clocks of the issuer and the server may differ, in whole seconds; the default is 30 s. The
+    /// identity expires that long after the token's `exp`.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.validation.leeway = leeway.as_secs();

@@ -1,7 +1,8 @@
-//! Authentication: the [`Authenticator`] trait and its contract, the [`Identity`] it returns, and the token of a request.
+//! Authentication: the [`Authenticator`] trait and its contract, the [`Identity`] it returns, and the token of a
+//! request.
 //!
-//! An authenticator is called before the upgrade, with the headers of the request. A refused client gets an HTTP response,
-//! and no connection exists then. Origins, addresses and limits are checked elsewhere.
+//! An authenticator is called before the upgrade, with the headers of the request. A refused client gets an HTTP
+//! response, and no connection exists then. Origins, addresses and limits are checked elsewhere.
 
 mod access;
 mod identity;
@@ -64,8 +65,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// [`Error::authentication`] and 403 for [`Error::authorization`], or that of [`Error::with_status`].
     fn authenticate(&self, request: &Parts) -> impl Future<Output = Result<Identity>> + Send;
 
-    /// Returns the new identity of a connected client, which has sent a fresh `token` as `agentcore.auth`. The user must not
-    /// change.
+    /// Returns the new identity of a connected client, which has sent a fresh `token` as `agentcore.auth`. The user
+    /// must not change.
     ///
     /// The default implementation refuses every token.
     ///

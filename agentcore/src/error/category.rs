@@ -87,7 +87,8 @@ impl ErrorCategory {
         }
     }
 
-    /// Returns whether the client caused the error. Such errors count as abuse of the connection when they are frequent.
+    /// Returns whether the client caused the error. Such errors count as abuse of the connection when they are
+    /// frequent.
     #[must_use]
     pub fn is_of_client(self) -> bool {
         !matches!(self, Self::Backend | Self::System | Self::Timeout)

@@ -1,7 +1,7 @@
 //! Conversions of foreign errors, for `?`.
 //!
-//! An error of parsing a text or a number is the client's, and becomes `VALIDATION_FAILED`. Errors of files, sockets, stored
-//! data and tasks are the server's: they are logged, and the client sees only the error id.
+//! An error of parsing a text or a number is the client's, and becomes `VALIDATION_FAILED`. Errors of files, sockets,
+//! stored data and tasks are the server's: they are logged, and the client sees only the error id.
 
 use std::num::{ParseFloatError, ParseIntError, TryFromIntError};
 use std::str::{ParseBoolError, Utf8Error};

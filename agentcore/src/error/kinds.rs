@@ -21,8 +21,8 @@ impl Error {
         Self::new(ErrorCategory::Validation, "VALIDATION_FAILED", message)
     }
 
-    /// One field is invalid: `VALIDATION_FAILED` with the field in its details, as for the validation rules of a message.
-    /// An empty `field` stands for the whole payload.
+    /// One field is invalid: `VALIDATION_FAILED` with the field in its details, as for the validation rules of a
+    /// message. An empty `field` stands for the whole payload.
     ///
     /// ```
     /// # use agentcore::Error;

@@ -1,7 +1,7 @@
 //! The error type of this crate, with a category and a code for clients, and a source and an id for the log.
 //!
-//! [`Error`] is defined here. The other files add its constructors, its circumstances, its conversions, and the forms in
-//! which clients and the log see it.
+//! [`Error`] is defined here. The other files add its constructors, its circumstances, its conversions, and the forms
+//! in which clients and the log see it.
 
 mod category;
 mod close;
@@ -37,8 +37,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error. Clients see its category, code, message and retry hint; only the log has its source.
 ///
 /// Handlers create errors with the constructor of a category, or with `?`. It converts common errors of the standard
-/// library, serde_json and tokio, and an application's own errors through `impl From<MyError> for agentcore::Error`. Any other
-/// error is converted with [`.internal()`](Internal::internal).
+/// library, serde_json and tokio, and an application's own errors through `impl From<MyError> for agentcore::Error`.
+/// Any other error is converted with [`.internal()`](Internal::internal).
 ///
 /// | category | constructor | code |
 /// |---|---|---|
@@ -254,8 +254,8 @@ impl Error {
         self.0.status.unwrap_or_else(|| self.category().status())
     }
 
-    /// Returns the code with which the connection is closed; 1008 unless [`with_close`](Self::with_close) or the category
-    /// sets another.
+    /// Returns the code with which the connection is closed; 1008 unless [`with_close`](Self::with_close) or the
+    /// category sets another.
     #[must_use]
     pub fn ws_code(&self) -> CloseCode {
         self.0.close.unwrap_or(CloseCode::Policy)

@@ -6,7 +6,8 @@ use std::ops::Shr;
 use super::{Incoming, Middleware, Next, Reply, Start};
 use crate::error::Result;
 
-/// A sequence of middlewares, joined with `>>`. The first is the outermost: it sees each message first and its reply last.
+/// A sequence of middlewares, joined with `>>`. The first is the outermost: it sees each message first and its reply
+/// last.
 ///
 /// ```
 /// # use agentcore::middleware::{Incoming, Middleware, Next, Reply};

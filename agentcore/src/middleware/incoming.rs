@@ -29,7 +29,8 @@ pub struct Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    /// Returns the message type as the client wrote it. An unknown type may contain any character, so escape it for logs.
+    /// Returns the message type as the client wrote it. An unknown type may contain any character, so escape it for
+    /// logs.
     #[must_use]
     pub fn message_type(&self) -> &'a str {
         self.message_type

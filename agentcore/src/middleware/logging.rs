@@ -10,11 +10,12 @@ use super::{Incoming, Middleware, Next, Reply, Start};
 use crate::error::{Error, Result, one_line};
 use crate::id::{ConnectionId, UserId};
 
-/// Logs each message as one `tracing` event when it has been handled, with its type, connection, user, `ref`, size, outcome
-/// and duration, but never its data. The target is `agentcore::messages`.
+/// Logs each message as one `tracing` event when it has been handled, with its type, connection, user, `ref`, size,
+/// outcome and duration, but never its data. The target is `agentcore::messages`.
 ///
-/// The outcome is `ok`, `refused` (an error of the client, with its code), `failed` (an error of the server, with its code),
-/// `dropped` (at the deadline, or with the connection) or `panicked`. Text from clients is escaped, so an event is one line.
+/// The outcome is `ok`, `refused` (an error of the client, with its code), `failed` (an error of the server, with its
+/// code), `dropped` (at the deadline, or with the connection) or `panicked`. Text from clients is escaped, so an event
+/// is one line.
 ///
 /// ```
 /// use agentcore::middleware::{Chain, Level, Logging};
@@ -45,13 +46,15 @@ impl Logging {
         self
     }
 
-    /// Logs only one in `messages` of the successful messages, spread evenly over all connections. Others are always logged.
+    /// Logs only one in `messages` of the successful messages, spread evenly over all connections. Others are always
+    /// logged.
     pub fn one_in(mut self, messages: u32) -> Self {
         self.one_in = messages;
         self
     }
 
-    /// Samples by hashing the numbers of the connection and the message, since a counter would be shared by all workers.
+    /// Samples by hashing the numbers of the connection and the message, since a counter would be shared by all
+    /// workers.
     fn samples(&self, connection: ConnectionId, serial: u64) -> bool {
         let mixed = (connection.serial ^ serial.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed >> 32).is_multiple_of(self.one_in.max(1).into())

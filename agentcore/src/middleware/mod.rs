@@ -27,8 +27,8 @@ use crate::error::Result;
 
 /// A layer between the connections and the handlers. It sees every message except `ping`, and its result.
 ///
-/// It passes a message on with [`Next::run`], changed or not, answers it, or refuses it with an error. One value serves all
-/// connections of a node, on all workers concurrently.
+/// It passes a message on with [`Next::run`], changed or not, answers it, or refuses it with an error. One value serves
+/// all connections of a node, on all workers concurrently.
 ///
 /// A panic is caught as in a handler, and closes the connection with 1011. The deadline of the handler covers the whole
 /// chain.
@@ -42,7 +42,8 @@ pub trait Middleware: Send + Sync + 'static {
     /// The future is dropped at the deadline of the handler.
     fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> impl Future<Output = Result<Reply>> + Send;
 
-    /// Checks the configuration of the middleware once, when the application starts. A reported problem prevents the start.
+    /// Checks the configuration of the middleware once, when the application starts. A reported problem prevents the
+    /// start.
     fn check(&self, start: &mut Start<'_>) {
         let _ = start;
     }
@@ -59,12 +60,12 @@ pub trait Next: Send {
     /// Passes the message on, and returns the reply of the handler or of an inner middleware.
     ///
     /// # Errors
-    /// Those of the handler and of inner middlewares; `VALIDATION_FAILED` for an invalid payload, and `UNKNOWN_MESSAGE_TYPE`
-    /// without a handler.
+    /// Those of the handler and of inner middlewares; `VALIDATION_FAILED` for an invalid payload, and
+    /// `UNKNOWN_MESSAGE_TYPE` without a handler.
     ///
     /// # Cancel safety
-    /// Dropping the future stops the handler at an await. Unless the handler is `cancel_safe`, its connection is then closed
-    /// with 1011, as at a deadline.
+    /// Dropping the future stops the handler at an await. Unless the handler is `cancel_safe`, its connection is then
+    /// closed with 1011, as at a deadline.
     fn run(self, message: Incoming<'_>) -> impl Future<Output = Result<Reply>> + Send;
 }
 

@@ -2,8 +2,8 @@
 
 use super::Handler;
 
-/// The start of an application, as [`Middleware::check`](super::Middleware::check) sees it: the handlers of the application,
-/// and a list for problems.
+/// The start of an application, as [`Middleware::check`](super::Middleware::check) sees it: the handlers of the
+/// application, and a list for problems.
 #[derive(Debug)]
 pub struct Start<'a> {
     consumers: &'a [(&'static str, &'static [Handler])],

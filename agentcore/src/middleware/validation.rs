@@ -38,8 +38,8 @@ impl Default for Validation {
 }
 
 impl Validation {
-    /// Limits the size of a whole message in bytes, including the envelope. A limit above `WS_MAX_MESSAGE_SIZE` has no effect:
-    /// a message of that size closes its connection with 1009.
+    /// Limits the size of a whole message in bytes, including the envelope. A limit above `WS_MAX_MESSAGE_SIZE` has no
+    /// effect: a message of that size closes its connection with 1009.
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.max_size = Some(bytes);
         self
@@ -98,7 +98,7 @@ impl Middleware for Validation {
         for (message_type, _) in &self.max_data {
             if !known.contains(&&**message_type) {
                 start.problem(format!(
-                    "`Validation` limits the data of `{message_type}`, but no consumer handles that message type; handled are: {}",
+                    "`Validation` limits the data of `{message_type}`, which no consumer handles; handled types: {}",
                     known.join(", ")
                 ));
             }

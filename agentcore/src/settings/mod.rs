@@ -75,7 +75,8 @@ pub struct Settings {
     pub max_connections_per_client: usize,
     /// `MAX_TOTAL_CONNECTIONS` (200000): connections in total, on all nodes.
     pub max_total_connections: usize,
-    /// `MAX_CONNECTIONS_PER_IP` (0): connections of one IPv4 address or one IPv6 /64 network, on all nodes; 0 for no limit.
+    /// `MAX_CONNECTIONS_PER_IP` (0): connections of one IPv4 address or one IPv6 /64 network, on all nodes; 0 for no
+    /// limit.
     pub max_connections_per_ip: usize,
     /// `MAX_TOTAL_GROUPS` (5000000): groups in total; a group with members on three nodes counts three times.
     pub max_total_groups: usize,

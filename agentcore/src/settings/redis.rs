@@ -63,7 +63,8 @@ fn without_secret(text: &str) -> Option<String> {
     Some(format!("{}://{host}:{}{}", url.scheme(), url.port().unwrap_or(6379), url.path()))
 }
 
-/// Returns the URL without user and password; `None` if it is not valid. Nothing connects without the feature `redis`, so only the scheme is checked.
+/// Returns the URL without user and password; `None` if it is not valid. Nothing connects without the feature `redis`,
+/// so only the scheme is checked.
 #[cfg(not(feature = "redis"))]
 fn without_secret(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;

@@ -18,8 +18,8 @@ use crate::sync::{Mutex, lock};
 
 /// An application that runs inside a test, without a port.
 ///
-/// Clients reach it through in-memory streams. Everything above the network is that of a real server. A clone is the same
-/// application, so tasks of a test can connect clients too.
+/// Clients reach it through in-memory streams. Everything above the network is that of a real server. A clone is the
+/// same application, so tasks of a test can connect clients too.
 #[derive(Clone)]
 pub struct TestApp(Arc<RunningApp>);
 
@@ -39,8 +39,8 @@ impl fmt::Debug for TestApp {
 }
 
 impl TestApp {
-    /// Starts an application on the runtime of the test, with `WORKERS=0`: it has one shard and the clock of the test, which
-    /// may be paused.
+    /// Starts an application on the runtime of the test, with `WORKERS=0`: it has one shard and the clock of the test,
+    /// which may be paused.
     ///
     /// # Panics
     /// The application cannot be built; the message is that of [`AgentCore::build`].
@@ -119,8 +119,8 @@ impl TestApp {
         futures_util::future::join_all(pings).await;
     }
 
-    /// Shuts the application down gracefully, as a server does on SIGTERM. When this returns, connections are closed with
-    /// 1012 and their `#[on(disconnect)]` has run. It takes at most `SHUTDOWN_TIMEOUT`.
+    /// Shuts the application down gracefully, as a server does on SIGTERM. When this returns, connections are closed
+    /// with 1012 and their `#[on(disconnect)]` has run. It takes at most `SHUTDOWN_TIMEOUT`.
     pub async fn stop(&self) {
         self.0.manager.shutdown().await;
     }

@@ -20,8 +20,8 @@ use crate::message::Codec;
 /// It reads all the time, and keeps received messages in order until the test asks for them. Dropping it ends the
 /// connection without a close frame, as when a cable is pulled; [`close`](Self::close) sends one.
 ///
-/// An expectation must be met within 20 s, or within an hour of a paused clock. Otherwise the test fails with the line of the
-/// test, the user, what was expected and what came instead.
+/// An expectation must be met within 20 s, or within an hour of a paused clock. Otherwise the test fails with the line
+/// of the test, the user, what was expected and what came instead.
 pub struct TestClient {
     pub(super) app: TestApp,
     pub(super) socket: Arc<ClientSocket>,
@@ -90,7 +90,8 @@ impl TestClient {
         self.welcome.as_ref()
     }
 
-    /// Waits until everything that this client has sent is handled, and the messages sent to it until then have arrived.
+    /// Waits until everything that this client has sent is handled, and the messages sent to it until then have
+    /// arrived.
     ///
     /// The wait is exact: a connection handles its messages in order, so one round trip shows when it is done. It ends
     /// early if the connection ends.
@@ -116,8 +117,8 @@ impl TestClient {
         state.ignored.insert(kind);
     }
 
-    /// Stops reading. Messages then fill the stream and the outbox of the connection, and after that the `overflow` policy
-    /// of each message decides. Streams and buffers hold about 80 KiB in addition to `WS_MAX_OUTBOX_BYTES`.
+    /// Stops reading. Messages then fill the stream and the outbox of the connection, and after that the `overflow`
+    /// policy of each message decides. Streams and buffers hold about 80 KiB in addition to `WS_MAX_OUTBOX_BYTES`.
     pub fn stall(&mut self) {
         self.socket.stall(true);
     }

@@ -28,12 +28,12 @@ pub(super) fn is_paused() -> bool {
 /// Keeps a paused clock from advancing by itself while the guard lives. Only
 /// [`tokio::time::advance`](crate::tokio::time::advance) moves it then.
 ///
-/// A paused clock jumps to the next timer as soon as every task of the runtime waits. tokio does not know about threads of
-/// the application's own, such as one for a database: when a handler waits for such a thread, the jump would reach the
-/// handler's deadline before the thread answers. Work of `spawn_blocking` needs no guard, since tokio tracks it.
+/// A paused clock jumps to the next timer as soon as every task of the runtime waits. tokio does not know about threads
+/// of the application's own, such as one for a database: when a handler waits for such a thread, the jump would reach
+/// the handler's deadline before the thread answers. Work of `spawn_blocking` needs no guard, since tokio tracks it.
 ///
-/// The guard holds for at most 20 s of real time, so that an unmet expectation still fails. It has no effect on a clock that
-/// is not paused, or on a runtime with several threads.
+/// The guard holds for at most 20 s of real time, so that an unmet expectation still fails. It has no effect on a clock
+/// that is not paused, or on a runtime with several threads.
 ///
 /// ```
 /// use std::time::Duration;

@@ -55,7 +55,8 @@ impl TestApp {
         Connecting::new(self.clone(), path.into())
     }
 
-    /// Connects to `path` as `user`, without calling the application's `Authenticator`. [`Connecting::claim`] adds claims.
+    /// Connects to `path` as `user`, without calling the application's `Authenticator`. [`Connecting::claim`] adds
+    /// claims.
     #[track_caller]
     pub fn connect_as(&self, user: impl Into<String>, path: impl Into<String>) -> Connecting {
         self.connect(path).user(user)

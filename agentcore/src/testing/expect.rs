@@ -94,8 +94,8 @@ impl TestClient {
 
     /// Asserts that no message is unread or on its way.
     ///
-    /// This is exact and does not wait for a fixed time: it first waits until everything that clients of the application
-    /// have sent is handled (see [`TestApp::settle`](super::TestApp::settle)), then makes a round trip.
+    /// This is exact and does not wait for a fixed time: it first waits until everything that clients of the
+    /// application have sent is handled (see [`TestApp::settle`](super::TestApp::settle)), then makes a round trip.
     ///
     /// # Panics
     /// A message is there, a handler does not end, or the connection has ended.

@@ -9,8 +9,8 @@ const LEASE: Duration = Duration::from_secs(10);
 
 /// An in-process substitute for a Redis server, with faults on demand.
 ///
-/// Nodes with backends of one stub form a cluster, on the clock of the test. Only the server is replaced: all code of the
-/// Redis backend above it is the real one.
+/// Nodes with backends of one stub form a cluster, on the clock of the test. Only the server is replaced: all code of
+/// the Redis backend above it is the real one.
 ///
 /// # Examples
 /// ```
@@ -54,8 +54,8 @@ impl StubRedis {
         RedisBackend::stubbed(&self.0, LEASE)
     }
 
-    /// Makes the server unreachable while `down` is true: connections break, and every command fails after a second. Its
-    /// data stay.
+    /// Makes the server unreachable while `down` is true: connections break, and every command fails after a second.
+    /// Its data stay.
     pub fn set_down(&self, down: bool) {
         self.0.set_down(down);
     }

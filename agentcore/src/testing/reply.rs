@@ -10,8 +10,8 @@ use crate::error::ErrorResponse;
 use crate::message::Message;
 
 impl TestClient {
-    /// Sends a request and returns its reply, which is `()` for a handler that returns nothing. Messages that arrive before
-    /// the reply are kept.
+    /// Sends a request and returns its reply, which is `()` for a handler that returns nothing. Messages that arrive
+    /// before the reply are kept.
     ///
     /// # Panics
     /// The application answers with an error, the reply is not a `T`, or as for [`send`](Self::send).

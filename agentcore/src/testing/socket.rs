@@ -134,8 +134,8 @@ impl ClientSocket {
         }
     }
 
-    /// Sends a `ping` message and waits for its pong, which arrives after everything sent before it. Returns false if the
-    /// connection ends instead.
+    /// Sends a `ping` message and waits for its pong, which arrives after everything sent before it. Returns false if
+    /// the connection ends instead.
     pub(super) async fn settle(&self) -> bool {
         let reference = {
             let mut state = self.state();

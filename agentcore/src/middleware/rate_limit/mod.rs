@@ -14,12 +14,12 @@ use super::{HandlerRateLimit, Incoming, Middleware, Next, Reply, Start};
 use crate::backend::{MessageClass, Quota, RateAlgorithm, RateCheck, RateDecision, RateRequest, Subject};
 use crate::error::{Error, Result};
 
-/// Refuses messages above a rate with `RATE_LIMIT_EXCEEDED`; `retry_after_ms` is the time after which the message would pass.
-/// The connection stays open.
+/// Refuses messages above a rate with `RATE_LIMIT_EXCEEDED`; `retry_after_ms` is the time after which the message would
+/// pass. The connection stays open.
 ///
-/// The window slides: no interval of its length has more messages than the limit. Refused messages do not count. The backend
-/// keeps the counts per user, per address and per key over all connections and nodes, so a reconnect does not reset them.
-/// While the backend is unavailable, each node counts by itself.
+/// The window slides: no interval of its length has more messages than the limit. Refused messages do not count. The
+/// backend keeps the counts per user, per address and per key over all connections and nodes, so a reconnect does not
+/// reset them. While the backend is unavailable, each node counts by itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -199,9 +199,7 @@ impl RateLimit {
             }
         }
         if self.ceiling == 0 {
-            start.problem(format!(
-                "{name} has `.ceiling(0)`, so exempt messages never pass; it is the factor by which their limit is higher"
-            ));
+            start.problem(format!("{name} has `.ceiling(0)`, so exempt messages never pass"));
         }
         if let RateLimitScope::Key(_) = self.scope {
             // Only a message shows whether the key applies to its type.
