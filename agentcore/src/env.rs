@@ -94,10 +94,10 @@ impl<'a> Env<'a> {
         })
     }
 
-    /// Parses a variable without a default. The error of `T` describes the valid values.
+    /// Parses a variable without a default. The error of `T` says why a value is invalid.
     pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let value = self.get(name)?;
-        value.parse().map_err(|error| self.reject(name, &value, format!("a name: {error}"))).ok()
+        value.parse().map_err(|error| self.reject(name, &value, format!("valid: {error}"))).ok()
     }
 
     /// Parses a variable. The error of `T` describes the valid values.
