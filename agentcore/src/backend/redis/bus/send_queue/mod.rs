@@ -28,8 +28,8 @@ use crate::message::OutboundMessage;
 const BATCH_SIZE: usize = 64 << 10;
 /// Bytes of all channels together from which the queue accepts no message.
 const MAX_QUEUED_BYTES: usize = 4 << 20;
-/// Number of channels that are tracked while there is no connection; bounds memory. With more, all nodes are told that
-/// messages are lost.
+/// Number of channels that are tracked while there is no connection; bounds memory. With more, the loss is
+/// reported to all nodes.
 const MAX_CHANNELS_OFFLINE: usize = 16_384;
 /// Time after the last message of a channel at which its watermark is published.
 const WATERMARK_DELAY: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(super) struct SendQueue {
     last_sequence: u64,
     /// Whether there is no connection: new messages are numbered and lost.
     offline: bool,
-    /// Whether messages were lost on channels that are no longer tracked: all nodes are told first.
+    /// Whether messages were lost on channels that are no longer tracked: the loss is reported to all nodes first.
     lost_untracked: bool,
     max_channels_offline: usize,
 }
@@ -199,7 +199,7 @@ impl SendQueue {
         }
     }
 
-    /// Records that the last round may be lost with unknown contents: all nodes are told.
+    /// Records that the last round may be lost with unknown contents, which is reported to all nodes.
     pub(super) fn mark_round_lost(&mut self) {
         self.lost_untracked = true;
     }
