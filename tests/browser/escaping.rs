@@ -1,15 +1,15 @@
-//! What people write is text, wherever it stands; and names that could be anything else are refused.
+//! Text of users is shown as text everywhere, and the server refuses names that contain markup.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
-use crate::page::{DESK, Page};
+use crate::page::{DESKTOP, Page};
 use crate::payloads::PAYLOADS;
 use crate::{MESSAGES, browsers};
 
-/// As it stands in a path.
-fn escaped(text: &str) -> String {
+/// Percent-encodes every byte.
+fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
@@ -22,10 +22,10 @@ fn sorted(texts: &Value) -> Vec<String> {
 #[tokio::test]
 async fn hostile_names_are_refused_by_the_server() {
     let chat = ChatServer::start();
-    for some in PAYLOADS.chunks(10) {
-        // Too many mistakes would end a connection.
+    for chunk in PAYLOADS.chunks(10) {
+        // The server closes a connection after too many errors.
         let mut eve = ChatClient::connect(&chat, "eve").await;
-        for payload in some {
+        for payload in chunk {
             for (kind, data) in [
                 ("join_room", json!({ "room": payload })),
                 ("create_room", json!({ "room_name": payload, "is_public": true })),
@@ -35,37 +35,37 @@ async fn hostile_names_are_refused_by_the_server() {
                 let error = eve.request_error(kind, data).await;
                 assert_eq!(error["code"], "VALIDATION_FAILED", "{kind} {payload:?}: {error}");
             }
-            let path = format!("/ws/{}", escaped(payload));
+            let path = format!("/ws/{}", percent_encoded(payload));
             assert_eq!(chat.request_upgrade(&path).await.status, 400, "{payload:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn of_a_hundred_hostile_texts_none_runs() {
-    let Some((driver, _guard)) = browsers().await else { return };
+async fn no_hostile_text_or_name_runs_as_code() {
+    let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::start();
-    let page = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
-    // Her page is in first: who joins beside somebody hears of it in the middle of the answer.
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
+    // Alice joins first: otherwise eve's join could be interrupted by a notification of alice.
     page.until("#members .name", &["alice"]).await;
     let mut eve = ChatClient::connect_and_join(&chat, "eve", "lobby").await;
     page.until("#members .name", &["alice", "eve"]).await;
 
-    // As they come in, in a room and in private.
+    // As live messages, in a room and in private.
     for payload in PAYLOADS {
         eve.send("chat_message", json!({ "room": "lobby", "text": payload })).await;
         eve.send("private_message", json!({ "target_user_id": "alice", "text": payload })).await;
     }
     page.until(MESSAGES, &PAYLOADS).await;
-    page.picture("hostile-texts").await;
-    assert_eq!(page.heard().await, json!([]), "in the room");
+    page.screenshot("hostile-texts").await;
+    assert_eq!(page.violations().await, json!([]), "in the room");
     page.click("#directs [data-key='@eve']").await;
     page.until(MESSAGES, &PAYLOADS).await;
-    assert_eq!(page.heard().await, json!([]), "in private");
+    assert_eq!(page.violations().await, json!([]), "in private");
 
-    // Names that the rules keep out, put into the store behind their back: of rooms, of authors, of members.
+    // As names of rooms, authors and members: the rules refuse such names, so they are written into the store directly.
     let store = Connection::open(chat.folder().join("chat.db")).unwrap();
-    // Nobody can be in a room whose name has control characters, not even so.
+    // The framework allows no group whose name has control characters.
     let mut rooms: Vec<_> = PAYLOADS.into_iter().filter(|payload| !payload.chars().any(char::is_control)).collect();
     assert!(rooms.len() > 95);
     for payload in &rooms {
@@ -88,26 +88,26 @@ async fn of_a_hundred_hostile_texts_none_runs() {
         sorted(&page.texts("#members .name").await),
         sorted(&json!([&PAYLOADS[..], &["alice", "eve"]].concat()))
     );
-    // A new page shows the last fifty.
+    // A reloaded page shows the last fifty messages.
     page.until(MESSAGES, &PAYLOADS[50..]).await;
     let authors = page.texts("#messages .author").await;
     assert_eq!(authors, json!(PAYLOADS[50..]), "{authors}");
-    page.picture("hostile-names").await;
-    page.is_clean().await;
+    page.screenshot("hostile-names").await;
+    page.assert_clean().await;
 }
 
 #[tokio::test]
-async fn a_hostile_address_of_the_page_is_only_a_text_in_a_field() {
-    let Some((driver, _guard)) = browsers().await else { return };
+async fn a_hostile_url_of_the_page_is_text_in_a_field() {
+    let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::start();
-    let page = Page::open(&driver, "eve", DESK, &chat.url("/")).await;
+    let page = Page::open(&driver, "eve", DESKTOP, &chat.url("/")).await;
     for payload in PAYLOADS.iter().step_by(9) {
-        page.go(&chat.url(&format!("/?user={}#token={}", escaped(payload), escaped(payload)))).await;
+        page.go(&chat.url(&format!("/?user={}#token={}", percent_encoded(payload), percent_encoded(payload)))).await;
         let shown = page.run("return document.querySelector('#user-name').value", vec![]).await;
-        // A field has one line, and a browser leaves out what breaks it.
+        // The browser removes line breaks from the value of an input field.
         assert_eq!(shown, payload.replace('\n', ""), "{payload:?}");
         page.click("#enter").await;
-        page.until_there("#user-name[aria-invalid=true]").await;
-        page.is_clean().await;
+        page.until_exists("#user-name[aria-invalid=true]").await;
+        page.assert_clean().await;
     }
 }

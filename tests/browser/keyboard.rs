@@ -1,26 +1,26 @@
-//! Everything can be done without a mouse.
+//! Use of the page with the keyboard only.
 
 use fantoccini::key::Key;
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
 
-use crate::page::{DESK, PHONE, Page};
+use crate::page::{DESKTOP, PHONE, Page};
 use crate::{MESSAGES, NOTHING, browsers};
 
-/// Presses the keys of a text and Enter, wherever the focus is.
+/// Types a text and Enter into the focused element.
 async fn enter(page: &Page<'_>, text: &str) {
     page.press(text).await;
     page.press(&Key::Enter).await;
 }
 
 #[tokio::test]
-async fn everything_can_be_done_with_the_keyboard() {
-    let Some((driver, _guard)) = browsers().await else { return };
+async fn every_action_is_possible_with_the_keyboard() {
+    let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::start();
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
-    let page = Page::open(&driver, "alice", DESK, &chat.url("/")).await;
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/")).await;
     page.until("#enter", &["Enter"]).await;
-    // A name that cannot be is not let in, and the field keeps the focus.
+    // An invalid name is refused, and the field keeps the focus.
     enter(&page, "a b").await;
     page.until("#user-name[aria-invalid=true]", &[""]).await;
     for _ in 0..3 {
@@ -71,24 +71,24 @@ async fn everything_can_be_done_with_the_keyboard() {
     page.tab_to("#leave").await;
     page.press(&Key::Enter).await;
     page.until("#current-room", &["lobby"]).await;
-    page.is_clean().await;
+    page.assert_clean().await;
 }
 
 #[tokio::test]
-async fn the_parts_of_a_narrow_page_open_and_close_with_the_keyboard() {
-    let Some((driver, _guard)) = browsers().await else { return };
+async fn the_panels_of_a_narrow_page_open_and_close_with_the_keyboard() {
+    let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::start();
     let page = Page::open(&driver, "alice", PHONE, &chat.url("/?user=alice")).await;
     page.until("#members-title", NOTHING).await;
     page.until("#state", &["online"]).await;
     let focus = "return document.activeElement.id";
-    for (button, part) in [("open-rooms", "#sidebar"), ("open-members", "#people")] {
+    for (button, panel) in [("open-rooms", "#sidebar"), ("open-members", "#people")] {
         page.tab_to(&format!("#{button}")).await;
         page.press(&Key::Enter).await;
         let is_inside = "return document.querySelector(arguments[0]).contains(document.activeElement)";
-        page.until_run(is_inside, vec![part.into()], json!(true)).await;
+        page.until_run(is_inside, vec![panel.into()], json!(true)).await;
         page.press(&Key::Escape).await;
         page.until_run(focus, vec![], json!(button)).await;
     }
-    page.is_clean().await;
+    page.assert_clean().await;
 }

@@ -1,4 +1,4 @@
-//! The page of the chat, in real browsers.
+//! Tests of the chat's page in Chromium.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -25,7 +25,7 @@ const NOTHING: &[&str] = &[];
 const MESSAGES: &str = "#messages .message .text";
 const MEMBERS: &str = "#members .name";
 
-/// Browsers, if there are any; two tests at a time, because they are heavy.
+/// Starts a driver, unless no browser is installed. At most two tests run at a time, because browsers need much memory.
 async fn browsers() -> Option<(Driver, SemaphorePermit<'static>)> {
     static TWO_AT_A_TIME: Semaphore = Semaphore::const_new(2);
     if let Some(reason) = missing() {
@@ -33,6 +33,6 @@ async fn browsers() -> Option<(Driver, SemaphorePermit<'static>)> {
         println!("SKIPPED: {reason}");
         return None;
     }
-    let guard = TWO_AT_A_TIME.acquire().await.unwrap();
-    Some((Driver::start(), guard))
+    let permit = TWO_AT_A_TIME.acquire().await.unwrap();
+    Some((Driver::start(), permit))
 }

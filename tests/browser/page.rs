@@ -1,4 +1,4 @@
-//! One browser that shows the page of the chat.
+//! A browser that shows the page of the chat.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,23 +11,24 @@ use serde_json::{Value, json};
 use tests::browser::Driver;
 use tokio::time::{sleep, timeout};
 
-/// A browser is slow on a busy machine.
+/// The longest that one wait may take; generous, because a browser is slow on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Wide enough for all parts of the page side by side.
-pub(crate) const DESK: (u32, u32) = (1280, 800);
-/// One part at a time.
+/// Wide enough to show all parts of the page side by side.
+pub(crate) const DESKTOP: (u32, u32) = (1280, 800);
+/// So narrow that the side panels slide over the conversation.
 pub(crate) const PHONE: (u32, u32) = (375, 700);
 
-/// What the page must not do is noticed there, in every page of every test.
-const TRAP: &str = include_str!("watch.js");
+/// A script that runs before those of the page and records what the page must not do.
+const WATCH: &str = include_str!("watch.js");
 
-/// The texts of the visible elements of a kind.
-const SHOWN: &str = "return [...document.querySelectorAll(arguments[0])]
+/// Returns the texts of all visible elements that match a selector.
+const VISIBLE_TEXTS: &str = "return [...document.querySelectorAll(arguments[0])]
     .filter((element) => element.checkVisibility({ visibilityProperty: true })).map((element) => element.textContent)";
 
-/// Ends when nothing moves any more.
-const REST: &str = "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(arguments[0])";
+/// Resolves when all animations have finished.
+const ANIMATIONS_END: &str =
+    "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(arguments[0])";
 
 pub(crate) struct Page<'a> {
     driver: &'a Driver,
@@ -37,14 +38,14 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Starts a browser of its own, with a new profile.
+    /// Starts a browser with a new profile, and opens `url`.
     pub(crate) async fn open(driver: &'a Driver, name: &'static str, size: (u32, u32), url: &str) -> Self {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(driver.capabilities(name, size));
         let client = timeout(PATIENCE, builder.connect(&driver.url())).await;
         let client = client.expect("a browser starts").expect("a session");
         let session = client.session_id().await.unwrap().expect("a session");
-        driver.devtools(&session, "Page.addScriptToEvaluateOnNewDocument", json!({ "source": TRAP })).await;
+        driver.devtools(&session, "Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await;
         client.goto(url).await.unwrap();
         Self { driver, client, session, name }
     }
@@ -58,8 +59,8 @@ impl<'a> Page<'a> {
     }
 
     pub(crate) async fn click(&self, css: &str) {
-        // What slides in is not where it was a moment ago.
-        self.client.execute_async(REST, Vec::new()).await.unwrap();
+        // A panel that slides in has not reached its position yet.
+        self.client.execute_async(ANIMATIONS_END, Vec::new()).await.unwrap();
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
@@ -67,12 +68,12 @@ impl<'a> Page<'a> {
         self.client.find(Locator::Css(css)).await.unwrap().send_keys(text).await.unwrap();
     }
 
-    /// Presses keys, wherever the focus is.
+    /// Types keys into the focused element.
     pub(crate) async fn press(&self, keys: &str) {
         self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
-    /// Presses Tab until the focus is on this element: fails if Tab never gets there.
+    /// Presses Tab until this element has the focus.
     pub(crate) async fn tab_to(&self, css: &str) {
         for _ in 0..40 {
             if self.run("return document.activeElement?.matches(arguments[0])", vec![css.into()]).await == true {
@@ -80,24 +81,24 @@ impl<'a> Page<'a> {
             }
             self.press(&Key::Tab).await;
         }
-        self.fail(&format!("the keyboard does not get to {css}")).await;
+        self.fail(&format!("Tab does not reach {css}")).await;
     }
 
     /// Types a message and presses Enter.
-    pub(crate) async fn say(&self, text: &str) {
+    pub(crate) async fn post(&self, text: &str) {
         self.write("#text", text).await;
         self.write("#text", &Key::Enter).await;
     }
 
-    /// Runs a script in the page; its result.
+    /// Runs a script in the page and returns its result.
     pub(crate) async fn run(&self, script: &str, values: Vec<Value>) -> Value {
         self.client.execute(script, values).await.unwrap()
     }
 
-    /// Waits until a script returns this.
+    /// Waits until a script returns `wanted`.
     pub(crate) async fn until_run(&self, script: &str, values: Vec<Value>, wanted: Value) {
         let mut found = Value::Null;
-        let asking = async {
+        let polling = async {
             loop {
                 found = self.run(script, values.clone()).await;
                 if found == wanted {
@@ -106,74 +107,74 @@ impl<'a> Page<'a> {
                 sleep(Duration::from_millis(30)).await;
             }
         };
-        if timeout(PATIENCE, asking).await.is_err() {
+        if timeout(PATIENCE, polling).await.is_err() {
             self.fail(&format!("{values:?} shows {found} instead of {wanted}")).await;
         }
     }
 
-    /// Waits until the texts of all visible elements of this kind are these.
+    /// Waits until the texts of all visible elements that match a selector are `wanted`.
     pub(crate) async fn until(&self, css: &str, wanted: &[&str]) {
-        self.until_run(SHOWN, vec![css.into()], json!(wanted)).await;
+        self.until_run(VISIBLE_TEXTS, vec![css.into()], json!(wanted)).await;
     }
 
-    /// Waits until there is an element of this kind.
-    pub(crate) async fn until_there(&self, css: &str) {
+    /// Waits until an element matches a selector.
+    pub(crate) async fn until_exists(&self, css: &str) {
         let script = "return document.querySelector(arguments[0]) !== null";
         self.until_run(script, vec![css.into()], json!(true)).await;
     }
 
-    /// The texts of the visible elements of this kind.
+    /// Returns the texts of all visible elements that match a selector.
     pub(crate) async fn texts(&self, css: &str) -> Value {
-        self.run(SHOWN, vec![css.into()]).await
+        self.run(VISIBLE_TEXTS, vec![css.into()]).await
     }
 
-    /// Turns the colours to light or dark.
-    pub(crate) async fn colours(&self, scheme: &str) {
+    /// Switches to the `light` or `dark` colours.
+    pub(crate) async fn set_colours(&self, scheme: &str) {
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.driver.devtools(&self.session, "Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Keeps a picture of the page, to be looked at; what moves has come to its end.
-    pub(crate) async fn picture(&self, title: &str) {
+    /// Saves a screenshot for people to look at, after all animations have finished.
+    pub(crate) async fn screenshot(&self, title: &str) {
         let folder = env::current_exe().unwrap().ancestors().nth(3).map(PathBuf::from).unwrap().join("screenshots");
         fs::create_dir_all(&folder).unwrap();
-        self.client.execute_async(REST, Vec::new()).await.unwrap();
+        self.client.execute_async(ANIMATIONS_END, Vec::new()).await.unwrap();
         let png = self.client.screenshot().await.unwrap();
         fs::write(folder.join(format!("{title}.png")), png).unwrap();
     }
 
-    /// As [`picture`](Self::picture), in light and in dark.
-    pub(crate) async fn pictures(&self, title: &str) {
+    /// Saves two screenshots, one in light and one in dark colours.
+    pub(crate) async fn screenshots(&self, title: &str) {
         for scheme in ["dark", "light"] {
-            self.colours(scheme).await;
-            self.picture(&format!("{title}-{scheme}")).await;
+            self.set_colours(scheme).await;
+            self.screenshot(&format!("{title}-{scheme}")).await;
         }
     }
 
-    /// What the page should not have done since it was loaded: foreign code, foreign elements, errors.
-    pub(crate) async fn heard(&self) -> Value {
-        // What waits to happen happens first.
+    /// Returns what `watch.js` has recorded since the page was loaded: foreign code, foreign elements, errors.
+    pub(crate) async fn violations(&self) -> Value {
+        // Lets pending events of the page run first.
         self.client.execute_async("setTimeout(arguments[0], 50)", Vec::new()).await.unwrap();
-        self.run("return window.__heard", Vec::new()).await
+        self.run("return window.__violations", Vec::new()).await
     }
 
-    /// What went wrong in the page so far: errors of scripts, files that are missing, what its policy forbids.
-    pub(crate) async fn complaints(&self) -> Vec<Value> {
+    /// Returns new messages of the page's console: errors of scripts, missing files, violations of its policy.
+    pub(crate) async fn console(&self) -> Vec<Value> {
         self.driver.console(&self.session).await
     }
 
-    /// Nothing has gone wrong.
-    pub(crate) async fn is_clean(&self) {
-        assert_eq!(self.heard().await, json!([]), "{}", self.name);
-        assert_eq!(self.complaints().await, Vec::<Value>::new(), "{}", self.name);
+    /// Checks that the page has violated nothing and that its console is empty.
+    pub(crate) async fn assert_clean(&self) {
+        assert_eq!(self.violations().await, json!([]), "{}", self.name);
+        assert_eq!(self.console().await, Vec::<Value>::new(), "{}", self.name);
     }
 
     pub(crate) async fn close(self) {
         self.client.close().await.unwrap();
     }
 
-    async fn fail(&self, why: &str) {
-        self.picture("failed").await;
-        panic!("{}: {why}; heard: {}; told: {:?}", self.name, self.heard().await, self.complaints().await);
+    async fn fail(&self, reason: &str) {
+        self.screenshot("failed").await;
+        panic!("{}: {reason}; violations: {}; console: {:?}", self.name, self.violations().await, self.console().await);
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that run `__ran=1` on a page that takes them for HTML, a URL, a template or a script.
+//! Texts that run `__ran=1` on a page that treats them as HTML, a URL, a template or a script.
 
 pub(crate) const PAYLOADS: [&str; 100] = [
     "<script>__ran=1</script>",

@@ -1,16 +1,16 @@
-//! Private rooms, on the page.
+//! Private rooms and invitations.
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
 
-use crate::page::{DESK, PHONE, Page};
+use crate::page::{DESKTOP, PHONE, Page};
 use crate::{MEMBERS, MESSAGES, NOTHING, browsers};
 
 #[tokio::test]
-async fn a_private_room_is_entered_by_invitation() {
-    let Some((driver, _guard)) = browsers().await else { return };
+async fn an_invited_user_joins_a_private_room() {
+    let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::start();
-    let alice = Page::open(&driver, "alice", DESK, &chat.url("/?user=alice")).await;
+    let alice = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
     let bob = Page::open(&driver, "bob", PHONE, &chat.url("/?user=bob")).await;
     bob.until("#state", &["online"]).await;
     alice.until("#invite", NOTHING).await;
@@ -19,9 +19,9 @@ async fn a_private_room_is_entered_by_invitation() {
     alice.click("#create-room").await;
     alice.until("#current-room", &["den"]).await;
     alice.until("#about", &["Private room · 1 member"]).await;
-    alice.say("Nobody else reads this yet").await;
+    alice.post("Nobody else reads this yet").await;
 
-    // Others neither see it nor get in.
+    // Other users neither see nor enter the room.
     let mut carol = ChatClient::connect(&chat, "carol").await;
     let rooms = carol.request("list_rooms", json!({})).await;
     assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(1), "{rooms}");
@@ -29,15 +29,15 @@ async fn a_private_room_is_entered_by_invitation() {
     bob.until("#rooms .name", &["lobby"]).await;
     bob.write("#new-room", "den").await;
     bob.click("#create-room").await;
-    bob.until("#new-room-hint", &["This room is private: somebody in it has to invite you."]).await;
-    bob.pictures("phone-refused").await;
+    bob.until("#new-room-hint", &["This room is private: one of its members has to invite you."]).await;
+    bob.screenshots("phone-refused").await;
 
     alice.click("#invite").await;
     alice.until("#invitation-title", &["Invite to den"]).await;
     alice.write("#invite-user", "b b").await;
     alice.click("#send-invite").await;
     alice.until("#invite-hint", &["Use up to 64 letters, digits, _, - and ."]).await;
-    alice.pictures("desk-invitation").await;
+    alice.screenshots("desktop-invitation").await;
     alice.click("#cancel-invite").await;
     alice.click("#invite").await;
     alice.write("#invite-user", "bob").await;
@@ -46,22 +46,22 @@ async fn a_private_room_is_entered_by_invitation() {
 
     bob.until("#notice-text", &["alice invites you to the private room den."]).await;
     bob.click("#rooms [data-key='#lobby']").await;
-    bob.pictures("phone-invited").await;
+    bob.screenshots("phone-invited").await;
     bob.click("#notice-join").await;
     bob.until("#current-room", &["den"]).await;
     bob.until(MESSAGES, &["Nobody else reads this yet"]).await;
     bob.until("#notice", NOTHING).await;
     alice.until(MEMBERS, &["alice", "bob"]).await;
-    bob.say("Cosy").await;
+    bob.post("Cosy").await;
     alice.until(MESSAGES, &["Nobody else reads this yet", "Cosy"]).await;
 
     bob.click("#leave").await;
     bob.until("#current-room", &["lobby"]).await;
     alice.until(MEMBERS, &["alice"]).await;
-    // Admitted once is admitted: the room stays in the list.
+    // The admission remains, so the room stays in bob's list.
     bob.click("#open-rooms").await;
     bob.until("#rooms .joinable .name", &["den"]).await;
     for page in [&alice, &bob] {
-        page.is_clean().await;
+        page.assert_clean().await;
     }
 }

@@ -1,10 +1,10 @@
-//! What can be asked for: rooms, users, history.
+//! Lists: rooms, users, history.
 
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
-async fn rooms_are_listed_by_name_with_how_many_users_are_in_them() {
+async fn rooms_are_listed_by_name_with_their_number_of_users() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "b").await;
     let mut again = ChatClient::connect_and_join(&chat, "alice", "b").await;
@@ -22,7 +22,7 @@ async fn rooms_are_listed_by_name_with_how_many_users_are_in_them() {
 }
 
 #[tokio::test]
-async fn the_users_of_a_room_are_listed_each_once() {
+async fn each_user_of_a_room_is_listed_once() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let again = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
@@ -45,23 +45,23 @@ async fn the_users_of_a_room_are_listed_each_once() {
 }
 
 #[tokio::test]
-async fn history_is_read_from_the_end_or_after_a_message() {
+async fn history_has_the_latest_messages_or_those_after_a_message() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
-    let mut said = Vec::new();
+    let mut posted = Vec::new();
     for n in 0..5 {
-        said.push(alice.post("lobby", &format!("line {n}")).await);
+        posted.push(alice.post("lobby", &format!("line {n}")).await);
     }
     let mut bob = ChatClient::connect(&chat, "bob").await;
     let last = bob.request("get_message_history", json!({ "room": "lobby", "limit": 2 })).await;
-    assert_eq!(last, json!({ "room": "lobby", "messages": said[3..] }));
-    let after = json!({ "room": "lobby", "limit": 2, "after": said[1]["id"] });
-    let next = json!({ "room": "lobby", "messages": said[2..4] });
+    assert_eq!(last, json!({ "room": "lobby", "messages": posted[3..] }));
+    let after = json!({ "room": "lobby", "limit": 2, "after": posted[1]["id"] });
+    let next = json!({ "room": "lobby", "messages": posted[2..4] });
     assert_eq!(bob.request("get_message_history", after.clone()).await, next);
     bob.send("get_message_history", after).await;
     assert_eq!(bob.expect("message_history").await, next);
     let all = bob.request("get_message_history", json!({ "room": "lobby", "limit": 100, "after": null })).await;
-    assert_eq!(all["messages"], json!(said));
+    assert_eq!(all["messages"], json!(posted));
 
     for limit in [json!(0), json!(101), json!(-1), json!("10"), json!(1.5)] {
         let error = bob.request_error("get_message_history", json!({ "room": "lobby", "limit": limit })).await;

@@ -1,4 +1,4 @@
-//! The chat from outside: its program, its WebSocket protocol and its HTTP routes.
+//! Black-box tests of the chat: its program, its WebSocket protocol, its HTTP routes and its page's modules.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use serde_json::Value;
@@ -21,7 +21,7 @@ mod tokens;
 mod typing;
 mod validation;
 
-/// Whether a text is a time in UTC with milliseconds, such as `2026-01-31T12:00:00.000Z`.
+/// Returns whether a text is a UTC timestamp with milliseconds, such as `2026-01-31T12:00:00.000Z`.
 fn is_timestamp(value: &Value) -> bool {
     let form: String = value.as_str().unwrap().chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     form == "0000-00-00T00:00:00.000Z"

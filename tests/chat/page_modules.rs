@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The modules that each module imports.
 type Imports = BTreeMap<String, Vec<String>>;
@@ -39,11 +39,13 @@ fn circle_from<'a>(
     found
 }
 
-#[test]
-fn the_modules_of_the_page_form_no_import_circle() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/chat/static");
+fn chat_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/chat")
+}
+
+fn imports_of_the_page() -> Imports {
     let mut imports = Imports::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(chat_folder().join("static")).unwrap() {
         let file = entry.unwrap().path();
         if file.extension().is_some_and(|extension| extension == "js") {
             let name = file.file_name().unwrap().to_str().unwrap().to_owned();
@@ -51,11 +53,35 @@ fn the_modules_of_the_page_form_no_import_circle() {
         }
     }
     assert!(imports.values().flatten().count() > 10, "imports were not recognised: {imports:?}");
+    imports
+}
+
+#[test]
+fn the_modules_of_the_page_form_no_import_circle() {
+    let imports = imports_of_the_page();
     for (name, imported) in imports.iter().flat_map(|(name, imported)| imported.iter().map(move |each| (name, each))) {
         assert!(imports.contains_key(imported), "{name} imports {imported}, which does not exist");
     }
     if let Some(circle) = circle(&imports) {
         panic!("modules of the page import each other in a circle: {}", circle.join(" -> "));
+    }
+}
+
+#[test]
+fn every_module_of_the_page_imports_lower_levels_of_the_readme() {
+    let readme = fs::read_to_string(chat_folder().join("README.md")).unwrap();
+    // Rows such as: | 1 | `connection` (the WebSocket), `session` (the data) |
+    let rows = readme.lines().filter_map(|line| {
+        let (level, modules) = line.strip_prefix("| ")?.split_once(" | ")?;
+        Some((level.parse::<usize>().ok()?, modules))
+    });
+    let modules =
+        rows.flat_map(|(level, modules)| modules.split('`').skip(1).step_by(2).map(move |name| (name, level)));
+    let levels: BTreeMap<_, _> = modules.map(|(name, level)| (format!("{name}.js"), level)).collect();
+    let imports = imports_of_the_page();
+    assert!(levels.keys().eq(imports.keys()), "the README lists {levels:?}");
+    for (name, imported) in imports.iter().flat_map(|(name, imported)| imported.iter().map(move |each| (name, each))) {
+        assert!(levels[imported] < levels[name], "{name} imports {imported}, which is not on a lower level");
     }
 }
 

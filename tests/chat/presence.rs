@@ -1,4 +1,4 @@
-//! Who is in a room, whatever becomes of connections.
+//! Joins and leaves of users with several connections.
 
 use std::time::{Duration, Instant};
 
@@ -12,25 +12,25 @@ async fn a_user_with_two_connections_joins_once_and_leaves_with_the_last() {
     let mut first = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut second = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     assert_eq!(bob.expect("user_joined_room").await["user_id"], "alice");
-    let said = second.post("lobby", "from the second").await;
-    assert_eq!(first.expect("chat_message").await, said, "one's own arrival is no news");
-    assert_eq!(bob.expect("chat_message").await, said);
+    let message = second.post("lobby", "from the second").await;
+    assert_eq!(first.expect("chat_message").await, message, "users are not notified of their own join");
+    assert_eq!(bob.expect("chat_message").await, message);
 
     first.close().await;
     chat.until_connections(2).await;
-    let said = second.post("lobby", "still here").await;
-    assert_eq!(bob.expect("chat_message").await, said);
+    let message = second.post("lobby", "still here").await;
+    assert_eq!(bob.expect("chat_message").await, message);
 
-    let lost = Instant::now();
+    let closed = Instant::now();
     second.close().await;
     let left = json!({ "room": "lobby", "user_id": "alice", "username": "alice" });
     assert_eq!(bob.expect("user_left_room").await, left);
-    assert!(lost.elapsed() >= Duration::from_millis(2_900), "{:?}", lost.elapsed());
+    assert!(closed.elapsed() >= Duration::from_millis(2_900), "{:?}", closed.elapsed());
     bob.expect_nothing().await;
 }
 
 #[tokio::test]
-async fn a_reload_is_no_leave() {
+async fn a_reload_does_not_count_as_a_leave() {
     let chat = ChatServer::start();
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     let alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
@@ -41,10 +41,10 @@ async fn a_reload_is_no_leave() {
     alice.close().await;
     chat.until_connections(2).await;
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
-    // Carol goes later and for good: alice's leave would have been heard before hers.
+    // Carol leaves later: a leave of alice would arrive before hers.
     carol.close().await;
     assert_eq!(bob.expect("user_left_room").await["user_id"], "carol");
     assert_eq!(alice.expect("user_left_room").await["user_id"], "carol");
-    let said = alice.post("lobby", "back").await;
-    assert_eq!(bob.expect("chat_message").await, said);
+    let message = alice.post("lobby", "back").await;
+    assert_eq!(bob.expect("chat_message").await, message);
 }

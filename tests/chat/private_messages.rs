@@ -27,7 +27,7 @@ async fn a_private_message_reaches_every_connection_of_its_target_and_nobody_els
             "from_user_id": "alice", "from_username": "alice", "to_user_id": "bob", "text": text,
             "timestamp": message["timestamp"],
         });
-        assert_eq!(message, expected, "the sender is who the server knows it to be");
+        assert_eq!(message, expected, "the server sets the sender");
     }
     alice.send("private_message", json!({ "target_user_id": "bob", "text": "again" })).await;
     assert_eq!(alice.expect("private_message_sent").await, json!({ "delivered": 2, "complete": true }));
@@ -40,7 +40,7 @@ async fn a_private_message_reaches_every_connection_of_its_target_and_nobody_els
 }
 
 #[tokio::test]
-async fn who_is_offline_takes_nothing_and_the_sender_is_told() {
+async fn a_message_to_an_offline_user_is_lost_and_the_sender_is_notified() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     let nobody = json!({ "delivered": 0, "complete": true });
@@ -49,18 +49,18 @@ async fn who_is_offline_takes_nothing_and_the_sender_is_told() {
     ChatClient::connect(&chat, "bob").await.close().await;
     chat.until_connections(1).await;
     assert_eq!(alice.request("private_message", to_bob).await, nobody);
-    // It was not kept either.
+    // The message is not stored either.
     ChatClient::connect(&chat, "bob").await.expect_nothing().await;
 }
 
 #[tokio::test]
-async fn messages_to_oneself_and_in_both_directions_keep_their_order() {
+async fn messages_keep_their_order_also_to_oneself() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     let mut bob = ChatClient::connect(&chat, "bob").await;
-    let (before, sent) =
+    let (earlier, sent) =
         alice.request_with_earlier("private_message", json!({ "target_user_id": "alice", "text": "note" })).await;
-    assert_eq!((before.len(), &before[0]["data"]["text"], &sent["delivered"]), (1, &json!("note"), &json!(1)));
+    assert_eq!((earlier.len(), &earlier[0]["data"]["text"], &sent["delivered"]), (1, &json!("note"), &json!(1)));
     for n in 0..20 {
         alice.send("private_message", json!({ "target_user_id": "bob", "text": n.to_string() })).await;
     }

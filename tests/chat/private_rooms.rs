@@ -1,4 +1,4 @@
-//! Rooms that are entered by invitation.
+//! Private rooms and invitations.
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
@@ -29,22 +29,22 @@ async fn a_private_room_is_hidden_from_others_and_closed_to_them() {
 
     let secret = json!({ "name": "secret", "user_count": 1, "created_by": "alice", "is_public": false });
     assert_eq!(alice.request("list_rooms", json!({})).await, json!({ "rooms": [secret] }));
-    // Its creator comes back.
+    // The creator can join again.
     alice.request("leave_room", json!({ "room": "secret" })).await;
     assert_eq!(texts(&alice.join("secret").await), ["psst"]);
 }
 
-/// A chat with the private room `secret` of alice, who is in it.
-async fn secret(chat: &ChatServer) -> ChatClient {
+/// Connects alice, who creates the private room `secret`.
+async fn alice_in_secret(chat: &ChatServer) -> ChatClient {
     let mut alice = ChatClient::connect(chat, "alice").await;
     alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
     alice
 }
 
 #[tokio::test]
-async fn who_is_invited_hears_it_on_every_connection_and_can_join() {
+async fn an_invited_user_is_notified_on_every_connection_and_can_join() {
     let chat = ChatServer::start();
-    let mut alice = secret(&chat).await;
+    let mut alice = alice_in_secret(&chat).await;
     let mut bobs = [ChatClient::connect(&chat, "bob").await, ChatClient::connect(&chat, "bob").await];
     let mut carol = ChatClient::connect(&chat, "carol").await;
     let invited = json!({ "room": "secret", "from_user_id": "alice" });
@@ -58,7 +58,7 @@ async fn who_is_invited_hears_it_on_every_connection_and_can_join() {
     bob.expect("message_history").await;
     assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
     assert_eq!(bob.request("list_rooms", json!({})).await["rooms"][0]["name"], "secret");
-    // Without a `ref` the answer comes under its own type. Who was admitted admits others.
+    // Without a `ref` the answer has its own type. An admitted user can invite others.
     bob.send("invite", json!({ "room": "secret", "user_id": "carol" })).await;
     let by_bob = json!({ "room": "secret", "from_user_id": "bob" });
     assert_eq!(bob.expect("invited").await, by_bob);
@@ -68,9 +68,9 @@ async fn who_is_invited_hears_it_on_every_connection_and_can_join() {
 }
 
 #[tokio::test]
-async fn an_invitation_waits_for_who_is_away_and_outlives_the_process() {
+async fn an_invitation_of_an_offline_user_is_stored_and_survives_a_restart() {
     let mut chat = ChatServer::start();
-    let mut alice = secret(&chat).await;
+    let mut alice = alice_in_secret(&chat).await;
     for _ in 0..2 {
         alice.request("invite", json!({ "room": "secret", "user_id": "bob" })).await;
     }
@@ -82,7 +82,7 @@ async fn an_invitation_waits_for_who_is_away_and_outlives_the_process() {
 #[tokio::test]
 async fn only_members_of_a_private_room_invite() {
     let chat = ChatServer::start();
-    let mut alice = secret(&chat).await;
+    let mut alice = alice_in_secret(&chat).await;
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     for guest in ["bob", "carol"] {
         let error = bob.request_error("invite", json!({ "room": "secret", "user_id": guest })).await;
@@ -95,7 +95,7 @@ async fn only_members_of_a_private_room_invite() {
     let error = bob.request_error("invite", json!({ "room": "lobby", "user_id": "carol" })).await;
     assert_eq!(error["category"], "validation", "{error}");
     assert!(error["message"].as_str().unwrap().contains("public"), "{error}");
-    // An invitation that was refused is heard by nobody.
+    // A refused invitation notifies nobody.
     bob.expect_nothing().await;
     alice.expect_nothing().await;
 }

@@ -1,4 +1,4 @@
-//! Messages of other programs: `POST /api/publish`.
+//! `POST /api/publish`: messages of other programs.
 
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
@@ -11,38 +11,38 @@ async fn publish(chat: &ChatServer, body: &str) -> Answer {
     chat.post("/api/publish", &[&key, "Content-Type: application/x-www-form-urlencoded"], body).await
 }
 
-async fn send(chat: &ChatServer, to: Value, data: Value) {
+async fn publish_notice(chat: &ChatServer, to: Value, data: Value) {
     let answer = publish(chat, &json!({ "to": to, "type": "notice", "data": data }).to_string()).await;
     assert_eq!((answer.status, answer.json()), (202, json!({ "ok": true })));
 }
 
 #[tokio::test]
-async fn a_published_message_reaches_a_room_a_user_or_everybody() {
+async fn a_published_message_reaches_a_room_a_user_or_everyone() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "tea room").await;
     let mut bob = ChatClient::connect(&chat, "bob").await;
-    send(&chat, json!({ "group": "tea room" }), json!({ "n": 1 })).await;
+    publish_notice(&chat, json!({ "group": "tea room" }), json!({ "n": 1 })).await;
     assert_eq!(alice.next().await, json!({ "type": "notice", "data": { "n": 1 } }));
-    send(&chat, json!({ "user": "bob" }), json!({ "n": 2 })).await;
+    publish_notice(&chat, json!({ "user": "bob" }), json!({ "n": 2 })).await;
     assert_eq!(
         bob.next().await,
         json!({ "type": "notice", "data": { "n": 2 } }),
-        "what was for the room is not for bob"
+        "bob does not get the room's message"
     );
-    send(&chat, json!("everyone"), json!({ "n": 3 })).await;
-    for talker in [&mut alice, &mut bob] {
-        assert_eq!(talker.expect("notice").await, json!({ "n": 3 }));
-        talker.expect_nothing().await;
+    publish_notice(&chat, json!("everyone"), json!({ "n": 3 })).await;
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(client.expect("notice").await, json!({ "n": 3 }));
+        client.expect_nothing().await;
     }
-    // Nobody is there, and that is no mistake.
-    send(&chat, json!({ "user": "carol" }), json!({})).await;
-    send(&chat, json!({ "group": "nowhere" }), json!(null)).await;
+    // A message without a recipient is not an error.
+    publish_notice(&chat, json!({ "user": "carol" }), json!({})).await;
+    publish_notice(&chat, json!({ "group": "nowhere" }), json!(null)).await;
     let history = chat.get("/api/rooms/tea%20room/messages").await.json();
-    assert_eq!(history["count"], 0, "it is in no history");
+    assert_eq!(history["count"], 0, "published messages are not stored");
 }
 
 #[tokio::test]
-async fn a_wrong_body_is_refused_with_the_name_of_its_field() {
+async fn an_invalid_body_is_refused_with_the_name_of_the_field() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let with = |to: Value, kind: Value, data: Value| json!({ "to": to, "type": kind, "data": data }).to_string();
@@ -88,7 +88,7 @@ async fn a_wrong_body_is_refused_with_the_name_of_its_field() {
 }
 
 #[tokio::test]
-async fn only_who_has_the_key_publishes() {
+async fn publishing_needs_the_key_in_the_header() {
     let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let body = json!({ "to": "everyone", "type": "notice", "data": {} }).to_string();
@@ -109,12 +109,12 @@ async fn only_who_has_the_key_publishes() {
         assert!(!answer.body.contains(KEY), "{answer:?}");
     }
     let answer = chat.post(&format!("/api/publish?token={KEY}"), &[], "no body at all").await;
-    assert_eq!(answer.status, 401, "an address stands in logs");
+    assert_eq!(answer.status, 401, "a key in the URL would be logged");
     alice.expect_nothing().await;
 }
 
 #[tokio::test]
-async fn without_a_key_there_is_no_such_route() {
+async fn without_a_key_the_route_does_not_exist() {
     let chat = ChatServer::start();
     let body = json!({ "to": "everyone", "type": "notice", "data": {} }).to_string();
     for key in [KEY, ""] {

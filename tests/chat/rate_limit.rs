@@ -1,11 +1,11 @@
-//! How much a user may send.
+//! The rate limit of a user.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
-/// What a chat has without settings: an empty value counts as not set.
+/// Restores the program's default: an empty value counts as not set.
 const DEFAULTS: [(&str, &str); 1] = [("CHAT_RATE_MESSAGES", "")];
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
-    // Joining was the first.
+    // The join counts as the first message.
     for n in 2..=30 {
         alice.post("lobby", &n.to_string()).await;
         assert_eq!(bob.expect("chat_message").await["text"], n.to_string());
@@ -24,12 +24,12 @@ async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
     assert_eq!(error["retryable"], true, "{error}");
     let wait = error["retry_after_ms"].as_u64().unwrap();
     assert!((1..=60_000).contains(&wait), "{error}");
-    // Nobody hears of it, and others are not held up.
+    // The message is not delivered, and other users are not limited.
     bob.expect_nothing().await;
     bob.post("lobby", "I may").await;
     alice.expect("chat_message").await;
 
-    // It is the user who is limited: neither another connection nor a new one helps.
+    // The limit counts per user: neither a second connection nor a new one avoids it.
     let mut again = ChatClient::connect(&chat, "alice").await;
     let error = again.request_error("join_room", json!({ "room": "lobby" })).await;
     assert_eq!(error["code"], "RATE_LIMIT_EXCEEDED", "{error}");
@@ -47,7 +47,7 @@ async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
         let error = alice.request_error(kind, data).await;
         assert_eq!(error["code"], "RATE_LIMIT_EXCEEDED", "{kind}: {error}");
     }
-    // What costs nobody anything goes on.
+    // Exempt messages still pass.
     for _ in 0..40 {
         for kind in ["typing_start", "typing_stop"] {
             assert_eq!(alice.request(kind, json!({ "room": "lobby" })).await, Value::Null);
@@ -60,11 +60,11 @@ async fn the_thirty_first_message_of_a_minute_is_refused_with_a_hint() {
 }
 
 #[tokio::test]
-async fn the_limit_and_its_window_can_be_set_and_who_waits_may_go_on() {
+async fn limit_and_window_are_settings_and_a_client_that_waits_may_continue() {
     let chat = ChatServer::with(&[("CHAT_RATE_MESSAGES", "3"), ("CHAT_RATE_SECONDS", "2")]);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut passed = Vec::new();
-    // The time of a message lies between those before and after it.
+    // The server handles a message between the two instants.
     while passed.len() < 7 {
         let before = Instant::now();
         let (_, answer) = alice.try_post("lobby", "again").await;
@@ -84,7 +84,7 @@ async fn the_limit_and_its_window_can_be_set_and_who_waits_may_go_on() {
 }
 
 #[tokio::test]
-async fn even_what_is_exempt_has_a_ceiling() {
+async fn exempt_messages_have_a_limit_of_their_own() {
     let chat = ChatServer::with(&DEFAULTS);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     for _ in 0..1_100 {

@@ -1,4 +1,4 @@
-//! The chat with its store in Redis: `CHAT_STORE=redis`.
+//! `CHAT_STORE=redis`: the chat with its store in Redis.
 
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
@@ -16,19 +16,19 @@ async fn nodes_agree_on_rooms_admissions_and_messages() {
     let nodes = [chat_on(&redis), chat_on(&redis)];
     let mut alice = ChatClient::connect(&nodes[0], "alice").await;
     alice.request("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
-    let said = alice.post("tea room", "psst").await;
+    let message = alice.post("tea room", "psst").await;
     let mut bob = ChatClient::connect(&nodes[1], "bob").await;
     let error = bob.request_error("join_room", json!({ "room": "tea room" })).await;
     assert_eq!(error["category"], "authorization", "{error}");
     alice.request("invite", json!({ "room": "tea room", "user_id": "bob" })).await;
-    assert_eq!(bob.join("tea room").await, [said]);
+    assert_eq!(bob.join("tea room").await, [message]);
     let rooms = bob.request("list_rooms", json!({})).await;
     assert_eq!(rooms["rooms"][0]["created_by"], "alice", "{rooms}");
     assert_eq!(redis.ask(&["EXISTS", "here:chat:{room:tea%20room}:messages"]), ":1");
 }
 
 #[tokio::test]
-async fn rooms_and_messages_outlive_the_process() {
+async fn rooms_and_messages_survive_a_restart() {
     let Some(redis) = Redis::start() else { return };
     let mut chat = chat_on(&redis);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
@@ -41,7 +41,7 @@ async fn rooms_and_messages_outlive_the_process() {
 }
 
 #[tokio::test]
-async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_again() {
+async fn a_message_that_redis_does_not_store_is_not_delivered_and_can_be_retried() {
     let Some(redis) = Redis::start() else { return };
     let chat = chat_on(&redis);
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
@@ -50,17 +50,17 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     let before = alice.post("lobby", "before").await;
     assert_eq!(bob.expect("chat_message").await, before);
     redis.freeze();
-    let (heard, answer) = alice.try_post("lobby", "lost").await;
-    assert_eq!((heard, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
+    let (earlier, answer) = alice.try_post("lobby", "lost").await;
+    assert_eq!((earlier, &answer["type"]), (Vec::<Value>::new(), &json!("error")), "{answer}");
     let error = &answer["data"];
     assert_eq!((&error["category"], &error["retryable"]), (&json!("backend"), &json!(true)), "{error}");
     assert!(error["retry_after_ms"].as_u64() > Some(0), "{error}");
-    assert!(!error.to_string().to_lowercase().contains("redis"), "internals: {error}");
+    assert!(!error.to_string().to_lowercase().contains("redis"), "the error shows internals: {error}");
     redis.thaw();
     let kept = loop {
-        let (mut heard, answer) = alice.try_post("lobby", "kept").await;
+        let (mut earlier, answer) = alice.try_post("lobby", "kept").await;
         if answer["type"] == "reply" {
-            break heard.pop().unwrap()["data"].clone();
+            break earlier.pop().unwrap()["data"].clone();
         }
         assert_eq!(answer["data"]["retryable"], true, "{answer}");
     };
@@ -69,18 +69,18 @@ async fn a_message_that_redis_does_not_take_reaches_nobody_and_may_be_tried_agai
     assert_eq!(history["messages"], json!([before, kept]));
 }
 
-/// Two nodes that have all in one Redis.
-fn two(redis: &Redis) -> [ChatServer; 2] {
+/// Starts two nodes that share a Redis as store and as backend.
+fn two_nodes(redis: &Redis) -> [ChatServer; 2] {
     let url = redis.url();
     let settings = [("CHAT_STORE", "redis"), ("BACKEND_TYPE", "redis"), ("REDIS_URL", &*url)];
     [ChatServer::with(&settings), ChatServer::with(&settings)]
 }
 
-/// Its members are still connected, on whichever node; who joins now must not hear them, nor they who joins.
+// The members of the lost room are still connected. They and the members of the new room must not see each other's messages.
 #[tokio::test]
-async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public_one_of_its_name() {
+async fn members_of_a_private_room_that_redis_has_lost_leave_before_a_public_one_takes_its_name() {
     let Some(redis) = Redis::start() else { return };
-    let nodes = two(&redis);
+    let nodes = two_nodes(&redis);
     let mut members = Vec::new();
     for (node, name) in [(0, "alice"), (1, "bob")] {
         let mut member = ChatClient::connect(&nodes[node], name).await;
@@ -115,25 +115,25 @@ async fn the_members_of_a_private_room_that_redis_has_lost_are_not_in_the_public
     }
     carol.expect_nothing().await;
 
-    // Whoever wants to may join the new one.
+    // Members of the lost room may join the new one.
     members[0].join("tea room").await;
     assert_eq!(carol.expect("user_joined_room").await["user_id"], "alice");
 }
 
 #[tokio::test]
-async fn whoever_comes_first_of_many_throws_nobody_out() {
+async fn simultaneous_first_joins_of_a_room_remove_nobody() {
     let Some(redis) = Redis::start() else { return };
-    let nodes = two(&redis);
-    let mut talkers = Vec::new();
+    let nodes = two_nodes(&redis);
+    let mut clients = Vec::new();
     for number in 0..20 {
-        talkers.push(ChatClient::connect(&nodes[number % 2], &format!("u{number}")).await);
+        clients.push(ChatClient::connect(&nodes[number % 2], &format!("u{number}")).await);
     }
-    for talker in &mut talkers {
-        talker.send("join_room", json!({ "room": "lobby" })).await;
+    for client in &mut clients {
+        client.send("join_room", json!({ "room": "lobby" })).await;
     }
-    for talker in &mut talkers {
-        while talker.next().await["type"] != "message_history" {}
+    for client in &mut clients {
+        while client.next().await["type"] != "message_history" {}
     }
-    let users = talkers[0].request_with_earlier("get_room_users", json!({ "room": "lobby" })).await.1;
+    let users = clients[0].request_with_earlier("get_room_users", json!({ "room": "lobby" })).await.1;
     assert_eq!(users["total"], 20, "{users}");
 }

@@ -1,21 +1,21 @@
-//! The chat over HTTP.
+//! HTTP routes: history, status, and the page's files.
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
-async fn history_is_there_over_http_too() {
+async fn history_can_be_read_over_http() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "tea room").await;
-    let mut said = Vec::new();
+    let mut posted = Vec::new();
     for n in 0..60 {
-        said.push(alice.post("tea room", &format!("line {n}")).await);
+        posted.push(alice.post("tea room", &format!("line {n}")).await);
     }
     let answer = chat.get("/api/rooms/tea%20room/messages?limit=2").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    assert_eq!(answer.json(), json!({ "room": "tea room", "messages": said[58..], "count": 2 }));
+    assert_eq!(answer.json(), json!({ "room": "tea room", "messages": posted[58..], "count": 2 }));
     let default = chat.get("/api/rooms/tea%20room/messages").await.json();
-    assert_eq!((&default["messages"], &default["count"]), (&json!(said[10..]), &json!(50)));
+    assert_eq!((&default["messages"], &default["count"]), (&json!(posted[10..]), &json!(50)));
     let all = chat.get("/api/rooms/tea%20room/messages?limit=1000").await.json();
     assert_eq!(all["count"], 60);
 
@@ -33,7 +33,7 @@ async fn history_is_there_over_http_too() {
 }
 
 #[tokio::test]
-async fn the_state_of_the_server_can_be_asked_for() {
+async fn the_status_counts_connections_users_and_groups() {
     let chat = ChatServer::start();
     let _alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let _again = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
@@ -50,7 +50,7 @@ async fn the_state_of_the_server_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn the_page_is_served_whole_and_shut_against_foreign_code() {
+async fn all_files_of_the_page_are_served_with_a_strict_policy() {
     let chat = ChatServer::start();
     let page = chat.get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
@@ -60,13 +60,13 @@ async fn the_page_is_served_whole_and_shut_against_foreign_code() {
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
 
-    // All that the page names, and all that its scripts import.
-    let mut wanted = vec!["chat.css".to_owned(), "icon.svg".to_owned(), "chat.js".to_owned()];
-    for name in &wanted {
+    // The files that the page names, and the modules that its scripts import.
+    let mut files = vec!["chat.css".to_owned(), "icon.svg".to_owned(), "chat.js".to_owned()];
+    for name in &files {
         assert!(page.body.contains(name), "{name}");
     }
     let mut at = 0;
-    while let Some(name) = wanted.get(at).cloned() {
+    while let Some(name) = files.get(at).cloned() {
         let file = chat.get(&format!("/{name}")).await;
         let content_type = match name.rsplit_once('.').unwrap().1 {
             "js" => "text/javascript; charset=utf-8",
@@ -76,9 +76,9 @@ async fn the_page_is_served_whole_and_shut_against_foreign_code() {
         assert_eq!((file.status, file.header("content-type")), (200, Some(content_type)), "{name}");
         assert_eq!(file.header("x-content-type-options"), Some("nosniff"), "{name}");
         let imported = file.body.split("from './").skip(1).map(|rest| rest.split('\'').next().unwrap().to_owned());
-        let new: Vec<_> = imported.filter(|name| !wanted.contains(name)).collect();
-        wanted.extend(new);
+        let new: Vec<_> = imported.filter(|name| !files.contains(name)).collect();
+        files.extend(new);
         at += 1;
     }
-    assert!(wanted.len() > 5, "{wanted:?}");
+    assert!(files.len() > 5, "{files:?}");
 }

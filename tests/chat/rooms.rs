@@ -1,4 +1,4 @@
-//! Joining, leaving and creating rooms, and who sees that.
+//! Joining, leaving and creating rooms, and the notifications of the others.
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
@@ -6,7 +6,7 @@ use tests::chat::{ChatClient, ChatServer};
 use crate::{is_timestamp, texts};
 
 #[tokio::test]
-async fn joining_is_answered_first_and_then_shows_the_room_and_what_was_said() {
+async fn a_join_is_answered_before_the_details_and_the_history_of_the_room() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     let joined = alice.request("join_room", json!({ "room": "lobby" })).await;
@@ -31,7 +31,7 @@ async fn joining_is_answered_first_and_then_shows_the_room_and_what_was_said() {
 }
 
 #[tokio::test]
-async fn joining_shows_the_last_fifty_messages() {
+async fn a_join_sends_the_last_fifty_messages() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     for n in 0..55 {
@@ -43,21 +43,21 @@ async fn joining_shows_the_last_fifty_messages() {
 }
 
 #[tokio::test]
-async fn joining_twice_answers_the_same_again_and_tells_nobody() {
+async fn a_second_join_has_the_same_answer_and_notifies_nobody() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     alice.expect("user_joined_room").await;
     let said = bob.post("lobby", "once").await;
     assert_eq!(bob.join("lobby").await, std::slice::from_ref(&said));
-    // What came first is heard first, so nothing came between.
+    // Messages keep their order, so no notification arrived in between.
     assert_eq!(alice.expect("chat_message").await, said);
     let second = bob.post("lobby", "and once only").await;
     assert_eq!(alice.expect("chat_message").await, second);
 }
 
 #[tokio::test]
-async fn leaving_tells_the_others_at_once() {
+async fn a_leave_notifies_the_others_at_once() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
@@ -79,7 +79,7 @@ async fn leaving_tells_the_others_at_once() {
 }
 
 #[tokio::test]
-async fn a_room_is_created_once_and_then_joined_by_who_asks_for_it() {
+async fn creating_an_existing_room_joins_it() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     let room = json!({ "room_name": "tea room", "is_public": true });
@@ -88,7 +88,7 @@ async fn a_room_is_created_once_and_then_joined_by_who_asks_for_it() {
     alice.post("tea room", "Milk or lemon?").await;
 
     let mut bob = ChatClient::connect(&chat, "bob").await;
-    // Of an existing room it matters what it is, not what was asked for.
+    // An existing room keeps its visibility.
     bob.send("create_room", json!({ "room_name": "tea room", "is_public": false })).await;
     assert_eq!(bob.expect("room_joined").await, created);
     let info = json!({ "room": "tea room", "user_count": 2, "created_by": "alice", "is_public": true });

@@ -1,4 +1,4 @@
-//! The greeting, the way in, and the start of the program.
+//! The welcome, the handshake, and the start of the program.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ use tests::redis::free_port;
 use crate::is_timestamp;
 
 #[tokio::test]
-async fn a_client_is_welcomed_by_its_name() {
+async fn the_welcome_names_the_user() {
     let chat = ChatServer::start();
     let alice = ChatClient::connect(&chat, "Alice_B-2.c").await;
     assert_eq!(alice.welcome["user_id"], "Alice_B-2.c");
@@ -29,7 +29,7 @@ async fn a_ping_is_answered_with_its_ref() {
 }
 
 #[tokio::test]
-async fn a_user_id_outside_the_rule_is_refused_before_the_upgrade() {
+async fn an_invalid_user_id_is_refused_before_the_upgrade() {
     let chat = ChatServer::start();
     let (too_long, longest) = ("x".repeat(65), "x".repeat(64));
     for bad in ["a%20b", "a:b", "a%2Fb", "%C3%A4lice", "a%0A", "a%00", "%E2%80%AEa", "a@b", &too_long] {
@@ -45,39 +45,39 @@ async fn a_user_id_outside_the_rule_is_refused_before_the_upgrade() {
 }
 
 #[test]
-fn a_store_that_cannot_be_opened_is_refused_at_the_start() {
+fn a_store_that_cannot_be_opened_stops_the_start() {
     let folder = TempFolder::new();
     let missing = folder.path().join("missing").join("chat.db");
     let text = folder.path().join("text.db");
     std::fs::write(&text, "This is a text and no database. ".repeat(100)).unwrap();
-    for place in [&missing, &text] {
+    for path in [&missing, &text] {
         let mut command = Command::new(program());
         set_environment(&mut command, folder.path(), 0);
-        let ended = command.env("CHAT_DB", place).stdout(Stdio::piped()).output().unwrap();
+        let ended = command.env("CHAT_DB", path).stdout(Stdio::piped()).output().unwrap();
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-        let told = String::from_utf8(ended.stderr).unwrap();
-        assert!(told.contains("cannot open the chat store") && told.contains(place.to_str().unwrap()), "{told}");
-        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
-        assert_eq!(ended.stdout, b"", "it must not listen");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(stderr.contains("cannot open the chat store") && stderr.contains(path.to_str().unwrap()), "{stderr}");
+        assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+        assert_eq!(ended.stdout, b"", "the chat must not listen");
     }
 }
 
 #[test]
-fn nodes_with_a_store_each_are_refused_at_the_start() {
+fn a_redis_backend_with_a_store_in_memory_stops_the_start() {
     let folder = TempFolder::new();
     let mut command = Command::new(program());
     set_environment(&mut command, folder.path(), 0);
     command.env("BACKEND_TYPE", "redis").env("CHAT_DB", ":memory:");
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert!(told.contains("CHAT_DB=\":memory:\": must be a file that all nodes share"), "{told}");
-    assert_eq!(told.trim_end().lines().count(), 2, "{told}");
-    assert_eq!(ended.stdout, b"", "it must not listen");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains("CHAT_DB=\":memory:\": must be a file that all nodes share"), "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 2, "{stderr}");
+    assert_eq!(ended.stdout, b"", "the chat must not listen");
 }
 
 #[test]
-fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
+fn an_unreachable_redis_stops_the_start_without_showing_its_password() {
     let folder = TempFolder::new();
     let mut command = Command::new(program());
     set_environment(&mut command, folder.path(), 0);
@@ -85,38 +85,38 @@ fn a_redis_that_is_not_there_is_refused_at_the_start_without_its_password() {
     command.env("CHAT_STORE", "redis").env("REDIS_URL", format!("redis://:hunter2@127.0.0.1:{port}/3"));
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    let told = String::from_utf8(ended.stderr).unwrap();
-    let place = format!("cannot open the chat store `redis://127.0.0.1:{port}/3`");
-    assert!(told.contains(&place) && !told.contains("hunter2"), "{told}");
-    assert_eq!(told.matches("Connection refused").count(), 1, "{told}");
-    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
-    assert_eq!(ended.stdout, b"", "it must not listen");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    let message = format!("cannot open the chat store `redis://127.0.0.1:{port}/3`");
+    assert!(stderr.contains(&message) && !stderr.contains("hunter2"), "{stderr}");
+    assert_eq!(stderr.matches("Connection refused").count(), 1, "{stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert_eq!(ended.stdout, b"", "the chat must not listen");
 }
 
 #[test]
-fn the_start_says_that_anybody_can_be_anybody() {
+fn the_start_warns_of_the_open_mode() {
     let chat = ChatServer::start();
     let mut command = Command::new(program());
     let folder = TempFolder::new();
-    // The address is taken, so this one ends by itself.
+    // The port is taken, so this process ends by itself.
     set_environment(&mut command, folder.path(), chat.port());
     let ended = command.env("LOG_LEVEL", "INFO").output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert!(told.contains("open mode"), "{told}");
-    assert!(told.contains("the port is taken"), "{told}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains("open mode"), "{stderr}");
+    assert!(stderr.contains("the port is taken"), "{stderr}");
 }
 
 #[test]
-fn bad_settings_are_listed_and_a_secret_is_not_shown() {
+fn invalid_settings_are_listed_and_secrets_are_not_shown() {
     let folder = TempFolder::new();
     let mut command = Command::new(program());
     set_environment(&mut command, folder.path(), 0);
-    // From the file, as the framework reads its own.
+    // The chat reads the same file as the framework.
     std::fs::write(folder.path().join(".env"), "CHAT_RATE_SECONDS=soon\nCHAT_DEMO_TOKENS=perhaps\n").unwrap();
     command.env("CHAT_RATE_MESSAGES", "0").env("CHAT_SECRET", "hunter2").env("CHAT_PUBLISH_KEY", "hunter2");
     let ended = command.stdout(Stdio::piped()).output().unwrap();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    let told = String::from_utf8(ended.stderr).unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
     for line in [
         "CHAT_RATE_MESSAGES=\"0\": must be ",
         "CHAT_RATE_SECONDS=\"soon\": must be ",
@@ -124,14 +124,14 @@ fn bad_settings_are_listed_and_a_secret_is_not_shown() {
         "CHAT_PUBLISH_KEY=\"..\": must be 32 or more visible ASCII characters",
         "CHAT_DEMO_TOKENS=\"perhaps\": must be one of: true, false, 1, 0",
     ] {
-        assert!(told.contains(line), "{line}: {told}");
+        assert!(stderr.contains(line), "{line}: {stderr}");
     }
-    assert!(!told.contains("hunter2"), "{told}");
-    assert_eq!(ended.stdout, b"", "it must not listen");
+    assert!(!stderr.contains("hunter2"), "{stderr}");
+    assert_eq!(ended.stdout, b"", "the chat must not listen");
 }
 
 #[test]
-fn the_start_warns_of_tokens_for_everybody() {
+fn the_start_warns_of_demo_tokens() {
     let chat = ChatServer::start();
     let secret = "correct horse battery staple, 2 of them";
     for (settings, warning) in [
@@ -143,9 +143,9 @@ fn the_start_warns_of_tokens_for_everybody() {
         let mut command = Command::new(program());
         set_environment(&mut command, folder.path(), chat.port());
         let ended = command.envs(settings.iter().copied()).env("LOG_LEVEL", "WARN").output().unwrap();
-        let told = String::from_utf8(ended.stderr).unwrap();
-        assert_eq!(told.contains("CHAT_DEMO_TOKENS"), warning.is_some(), "{told}");
-        assert!(warning.is_none_or(|warning| told.contains(warning)), "{told}");
-        assert!(!told.contains(secret), "{told}");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(stderr.contains("CHAT_DEMO_TOKENS"), warning.is_some(), "{stderr}");
+        assert!(warning.is_none_or(|warning| stderr.contains(warning)), "{stderr}");
+        assert!(!stderr.contains(secret), "{stderr}");
     }
 }

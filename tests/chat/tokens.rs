@@ -1,4 +1,4 @@
-//! Who one is, when the server wants to see a token.
+//! Tokens: authentication, names, and access to the history of private rooms.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ fn signed(secret: &str, algorithm: Algorithm, claims: &Value) -> String {
     encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
 }
 
-/// A token as a login of one's own would make it.
+/// Signs a token as an external issuer would.
 fn token(claims: Value) -> String {
     signed(SECRET, Algorithm::HS256, &claims)
 }
@@ -30,11 +30,11 @@ fn protocols(token: &str) -> [String; 2] {
 async fn with_token(chat: &ChatServer, user: &str, token: &str) -> Result<ChatClient, u16> {
     let protocols = protocols(token);
     let protocols: Vec<_> = protocols.iter().map(String::as_str).collect();
-    ChatClient::connect_to(chat, &format!("/ws/{user}"), &protocols).await.map_err(|refusal| refusal.status)
+    ChatClient::connect_to(chat, &format!("/ws/{user}"), &protocols).await.map_err(|rejection| rejection.status)
 }
 
 #[tokio::test]
-async fn a_token_for_trying_out_lets_its_user_in_and_nobody_else() {
+async fn a_demo_token_admits_only_its_user() {
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET), ("CHAT_DEMO_TOKENS", "1")]);
     let answer = chat.get("/api/token?user_id=alice").await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
@@ -44,7 +44,7 @@ async fn a_token_for_trying_out_lets_its_user_in_and_nobody_else() {
     let token = issued["token"].as_str().unwrap();
 
     let mut alice = with_token(&chat, "alice", token).await.unwrap();
-    assert_eq!(alice.protocol.as_deref(), Some("agentcore.v1.json"), "the token is not what was agreed on");
+    assert_eq!(alice.protocol.as_deref(), Some("agentcore.v1.json"), "the token must not be the chosen subprotocol");
     assert_eq!((&alice.welcome["user_id"], &alice.welcome["username"]), (&json!("alice"), &json!("alice")));
     alice.join("lobby").await;
     let mut again = ChatClient::connect_to(&chat, &format!("/ws/alice?token={token}"), &[]).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_token_for_trying_out_lets_its_user_in_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_before_the_upgrade() {
+async fn an_invalid_token_is_refused_before_the_upgrade() {
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET)]);
     let good = json!({ "sub": "alice", "exp": in_seconds(60) });
     assert!(with_token(&chat, "alice", &token(good.clone())).await.is_ok());
@@ -88,10 +88,10 @@ async fn a_bad_token_is_refused_before_the_upgrade() {
         assert_eq!(with_token(&chat, "alice", &bad).await.unwrap_err(), 401, "{why}");
         let answer = chat.request_upgrade(&format!("/ws/alice?token={bad}")).await;
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("UNAUTHENTICATED")), "{why}");
-        assert!(!answer.body.contains(&bad) || bad == "x", "{why}: the token is not repeated");
+        assert!(!answer.body.contains(&bad) || bad == "x", "{why}: the response repeats the token");
     }
     assert_eq!(chat.request_upgrade("/ws/alice").await.status, 401, "none");
-    assert_eq!(chat.get("/api/token?user_id=alice").await.status, 404, "nobody hands them out");
+    assert_eq!(chat.get("/api/token?user_id=alice").await.status, 404, "demo tokens are off");
     chat.until_connections(0).await;
 }
 
@@ -125,22 +125,23 @@ async fn the_name_in_a_token_is_the_name_that_others_see() {
 }
 
 #[tokio::test]
-async fn the_history_of_a_private_room_is_for_its_members() {
+async fn only_members_read_the_history_of_a_private_room() {
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET), ("CHAT_DEMO_TOKENS", "1")]);
-    let of = async |user: &str| {
+    let token_of = async |user: &str| {
         let issued = chat.get(&format!("/api/token?user_id={user}")).await.json();
         issued["token"].as_str().unwrap().to_owned()
     };
-    let (alices, bobs) = (of("alice").await, of("bob").await);
+    let (alices, bobs) = (token_of("alice").await, token_of("bob").await);
     let mut alice = with_token(&chat, "alice", &alices).await.unwrap();
     alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
     let said = alice.post("secret", "psst").await;
     alice.join("lobby").await;
 
     let path = "/api/rooms/secret/messages";
-    for none in [chat.get(path).await, chat.get_with_token(path, "x").await, chat.get(&format!("{path}?token=x")).await]
+    for response in
+        [chat.get(path).await, chat.get_with_token(path, "x").await, chat.get(&format!("{path}?token=x")).await]
     {
-        assert_eq!((none.status, &none.json()["error"]["category"]), (401, &json!("authentication")));
+        assert_eq!((response.status, &response.json()["error"]["category"]), (401, &json!("authentication")));
     }
     assert_eq!(chat.get_with_token(path, &bobs).await.status, 403);
     let history = json!({ "room": "secret", "messages": [said], "count": 1 });
@@ -148,13 +149,13 @@ async fn the_history_of_a_private_room_is_for_its_members() {
     assert_eq!(chat.get(&format!("{path}?limit=5&token={alices}")).await.json(), history);
     alice.request("invite", json!({ "room": "secret", "user_id": "bob" })).await;
     assert_eq!(chat.get_with_token(path, &bobs).await.json(), history);
-    // Public rooms need none, and of an unknown one there is nothing to protect.
+    // Public rooms need no token, and an unknown room has nothing to protect.
     assert_eq!(chat.get("/api/rooms/lobby/messages").await.status, 200);
     assert_eq!(chat.get("/api/rooms/nowhere/messages").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_token_that_ends_can_be_followed_by_a_fresh_one() {
+async fn an_expiring_token_can_be_replaced_by_a_new_one() {
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET)]);
     let short = token(json!({ "sub": "alice", "exp": in_seconds(2) }));
     let mut alice = with_token(&chat, "alice", &short).await.unwrap();
@@ -163,7 +164,7 @@ async fn a_token_that_ends_can_be_followed_by_a_fresh_one() {
     let fresh = token(json!({ "sub": "alice", "exp": in_seconds(60) }));
     alice.request("agentcore.auth", json!({ "token": fresh })).await;
     alice.join("lobby").await;
-    // That of another user ends the connection.
+    // A token of another user closes the connection.
     let other = token(json!({ "sub": "bob", "exp": in_seconds(60) }));
     alice.send("agentcore.auth", json!({ "token": other })).await;
     assert_eq!(alice.close_code().await, 4401);

@@ -1,28 +1,28 @@
-//! Who is writing.
+//! Typing notifications.
 
 use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
-async fn the_others_in_the_room_see_who_is_typing() {
+async fn the_other_members_are_notified_of_typing() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut again = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let mut bob = ChatClient::connect_and_join(&chat, "bob", "lobby").await;
     let mut carol = ChatClient::connect(&chat, "carol").await;
-    for own in [&mut alice, &mut again] {
-        own.expect("user_joined_room").await;
+    for client in [&mut alice, &mut again] {
+        client.expect("user_joined_room").await;
     }
-    for (asked, told) in [("typing_start", "user_typing_start"), ("typing_stop", "user_typing_stop")] {
-        assert_eq!(alice.request(asked, json!({ "room": "lobby" })).await, Value::Null);
+    for (request, notification) in [("typing_start", "user_typing_start"), ("typing_stop", "user_typing_stop")] {
+        assert_eq!(alice.request(request, json!({ "room": "lobby" })).await, Value::Null);
         let expected = json!({ "room": "lobby", "user_id": "alice", "username": "alice" });
-        assert_eq!(bob.expect(told).await, expected);
-        // Without a `ref` nothing answers.
-        alice.send(asked, json!({ "room": "lobby" })).await;
-        assert_eq!(bob.expect(told).await, expected);
+        assert_eq!(bob.expect(notification).await, expected);
+        // Without a `ref` there is no answer.
+        alice.send(request, json!({ "room": "lobby" })).await;
+        assert_eq!(bob.expect(notification).await, expected);
         alice.expect_nothing().await;
     }
-    // Neither those outside nor one's own other connections.
+    // Neither clients outside the room nor other connections of the same user are notified.
     again.expect_nothing().await;
     carol.expect_nothing().await;
 }
@@ -42,5 +42,5 @@ async fn typing_outside_the_room_is_silently_ignored() {
     }
     bob.expect_nothing().await;
     alice.expect_nothing().await;
-    assert_eq!(bob.request("list_rooms", json!({})).await["rooms"].as_array().unwrap().len(), 1, "no room was made");
+    assert_eq!(bob.request("list_rooms", json!({})).await["rooms"].as_array().unwrap().len(), 1, "no room was created");
 }

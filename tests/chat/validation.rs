@@ -1,4 +1,4 @@
-//! What breaks a rule is explained.
+//! Requests that break a rule.
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
@@ -6,7 +6,7 @@ use tests::chat::{ChatClient, ChatServer};
 use crate::is_timestamp;
 
 #[tokio::test]
-async fn a_mistake_is_explained_and_the_connection_stays_open() {
+async fn an_invalid_message_is_answered_with_an_error_and_the_connection_stays_open() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "lobby").await;
     let nested = "[".repeat(5_000) + &"]".repeat(5_000);
@@ -43,7 +43,7 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
         assert_eq!(found, wanted, "{shown}: {error}");
         alice.expect_nothing().await;
     }
-    // However deep it goes, and wherever: the server neither falls over nor gives up the connection.
+    // Deep nesting, in any place, neither crashes the server nor closes the connection.
     for frame in [
         nested.clone(),
         format!(r#"{{"type":"chat_message","data":{nested}}}"#),
@@ -63,7 +63,7 @@ async fn a_mistake_is_explained_and_the_connection_stays_open() {
 }
 
 #[tokio::test]
-async fn names_of_rooms_and_texts_have_their_bounds() {
+async fn names_of_rooms_and_texts_outside_the_limits_are_refused() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     let longest = "x".repeat(50);
@@ -73,7 +73,7 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
     for bad in
         ["", " a", "a ", " ", "a/b", "a:b", "a*", "{a}", "Zürich", "a\nb", "a\u{0}", "a\u{202e}b", &"x".repeat(51)]
     {
-        // Too many mistakes would end a connection.
+        // The server closes a connection after too many errors.
         let mut alice = ChatClient::connect(&chat, "alice").await;
         for (kind, field, data) in [
             ("join_room", "room", json!({ "room": bad })),
@@ -91,7 +91,7 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
             assert_eq!(error["details"]["errors"][0]["field"], field, "{kind} {bad:?}: {error}");
         }
     }
-    // Characters are counted, not bytes.
+    // The limit counts characters and not bytes.
     for text in ["x".repeat(4_000), "🎉".repeat(4_000)] {
         assert_eq!(alice.post("a", &text).await["text"], text);
     }
@@ -103,7 +103,7 @@ async fn names_of_rooms_and_texts_have_their_bounds() {
 }
 
 #[tokio::test]
-async fn names_of_users_have_their_bounds() {
+async fn user_ids_outside_the_limits_are_refused() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     alice.request("create_room", json!({ "room_name": "secret", "is_public": false })).await;
@@ -124,7 +124,7 @@ async fn names_of_users_have_their_bounds() {
 }
 
 #[tokio::test]
-async fn a_value_of_the_wrong_kind_is_named_and_shown_in_part_only() {
+async fn an_error_names_the_field_of_a_wrong_value_and_does_not_repeat_the_value() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect(&chat, "alice").await;
     for data in [json!({ "room": {} }), json!({ "room": ["lobby"] }), json!({ "room": null }), json!({ "room": 7 })] {
@@ -138,7 +138,7 @@ async fn a_value_of_the_wrong_kind_is_named_and_shown_in_part_only() {
         alice.send_text(frame.to_string()).await;
         let error = alice.expect("error").await;
         assert_eq!(error["category"], "validation", "{error}");
-        assert!(error.to_string().len() < 1_000, "an answer does not carry the mistake back");
+        assert!(error.to_string().len() < 1_000, "the error repeats the value");
     }
     alice.expect_nothing().await;
 }

@@ -1,4 +1,4 @@
-//! The command: what it starts, and that nothing of it is left.
+//! The command: it starts two nodes and a Redis, and ends all of them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -20,11 +20,12 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-/// The command, running; dropping it kills it.
+/// The running command; dropping it kills the process.
 struct Cluster {
     process: Child,
-    /// The ports of the Redis and of the nodes, and the processes of the nodes.
+    /// The ports of the Redis and of both nodes.
     ports: Vec<u16>,
+    /// The process ids of the nodes.
     nodes: Vec<String>,
     _folder: TempFolder,
 }
@@ -44,9 +45,9 @@ impl Cluster {
         loop {
             let Ok(line) = lines.recv_timeout(PATIENCE) else {
                 drop(process.kill());
-                panic!("it does not say what it has started: {:?}", process.wait_with_output());
+                panic!("the command did not print what it has started: {:?}", process.wait_with_output());
             };
-            if line.contains("Ctrl-C ends all") {
+            if line.contains("Ctrl-C stops all") {
                 break;
             }
             let port = line.split_once("127.0.0.1:").unwrap().1;
@@ -63,15 +64,15 @@ impl Cluster {
         signal(name, &self.process.id().to_string());
     }
 
-    /// Waits until all have ended: the command, its nodes and its Redis. What it said last comes back.
+    /// Waits until the command, its nodes and its Redis have ended, and returns the status and stderr of the command.
     async fn ended(&mut self) -> (ExitStatus, String) {
         until("the command ends", async || self.process.try_wait().unwrap().is_some()).await;
         for port in &self.ports {
-            until("nobody listens", async || TcpStream::connect(("127.0.0.1", *port)).is_err()).await;
+            until("the port is free", async || TcpStream::connect(("127.0.0.1", *port)).is_err()).await;
         }
-        let mut told = String::new();
-        std::io::Read::read_to_string(&mut self.process.stderr.take().unwrap(), &mut told).unwrap();
-        (self.process.wait().unwrap(), told)
+        let mut stderr = String::new();
+        std::io::Read::read_to_string(&mut self.process.stderr.take().unwrap(), &mut stderr).unwrap();
+        (self.process.wait().unwrap(), stderr)
     }
 }
 
@@ -87,7 +88,7 @@ fn signal(name: &str, process: &str) {
 }
 
 #[tokio::test]
-async fn two_nodes_are_one_chat_and_a_signal_ends_all() {
+async fn two_nodes_act_as_one_chat_and_a_signal_ends_all() {
     if !is_installed() {
         return;
     }
@@ -95,47 +96,47 @@ async fn two_nodes_are_one_chat_and_a_signal_ends_all() {
         let mut cluster = Cluster::start();
         let mut alice = ChatClient::connect_to_port(cluster.ports[1], "/ws/alice", &[]).await.unwrap();
         alice.join("lobby").await;
-        let said = alice.post("lobby", "is anybody there?").await;
+        let message = alice.post("lobby", "is anybody there?").await;
         let mut bob = ChatClient::connect_to_port(cluster.ports[2], "/ws/bob", &[]).await.unwrap();
-        assert_eq!(bob.join("lobby").await, [said]);
+        assert_eq!(bob.join("lobby").await, [message]);
         assert_eq!(alice.expect("user_joined_room").await["user_id"], "bob");
-        let said = bob.post("lobby", "hello from the other node").await;
-        assert_eq!(alice.expect("chat_message").await, said);
+        let message = bob.post("lobby", "hello from the other node").await;
+        assert_eq!(alice.expect("chat_message").await, message);
         cluster.signal(name);
-        // A node that ends says goodbye, which one that is killed cannot.
+        // A node that shuts down sends a close code; one that is killed does not.
         assert_eq!((alice.close_code().await, bob.close_code().await), (1012, 1012));
-        let (status, told) = cluster.ended().await;
-        assert!(status.success(), "{name}: {status}, {told}");
+        let (status, stderr) = cluster.ended().await;
+        assert!(status.success(), "{name}: {status}, {stderr}");
     }
 }
 
 #[tokio::test]
-async fn when_a_node_dies_the_others_are_ended() {
+async fn the_death_of_a_node_ends_the_others() {
     if !is_installed() {
         return;
     }
     let mut cluster = Cluster::start();
     signal("KILL", &cluster.nodes[1]);
-    let (status, told) = cluster.ended().await;
-    assert_eq!(status.code(), Some(2), "{told}");
-    assert!(told.contains("node-2 has ended"), "{told}");
+    let (status, stderr) = cluster.ended().await;
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("node-2 has ended"), "{stderr}");
 }
 
 #[tokio::test]
-async fn when_redis_dies_the_nodes_are_ended() {
+async fn the_end_of_redis_ends_the_nodes() {
     if !is_installed() {
         return;
     }
     let mut cluster = Cluster::start();
     let mut redis = TcpStream::connect(("127.0.0.1", cluster.ports[0])).unwrap();
     redis.write_all(b"SHUTDOWN NOSAVE\r\n").unwrap();
-    let (status, told) = cluster.ended().await;
-    assert_eq!(status.code(), Some(2), "{told}");
-    assert!(told.contains("redis has ended"), "{told}");
+    let (status, stderr) = cluster.ended().await;
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("redis has ended"), "{stderr}");
 }
 
 #[tokio::test]
-async fn when_the_command_is_killed_nothing_of_it_is_left() {
+async fn killing_the_command_ends_all_its_processes() {
     if !is_installed() {
         return;
     }
@@ -146,25 +147,25 @@ async fn when_the_command_is_killed_nothing_of_it_is_left() {
 }
 
 #[test]
-fn a_node_that_cannot_start_says_why_and_ends_the_rest() {
+fn a_node_that_cannot_start_reports_the_error_and_ends_the_others() {
     if !is_installed() {
         return;
     }
     let folder = TempFolder::new();
     let ended = command(folder.path()).env("WORKERS", "many").output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(2), "{told}");
-    assert!(told.contains("WORKERS=\"many\": must be"), "{told}");
-    assert!(told.contains("node-1 has ended (exit status: 2) before it listened"), "{told}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("WORKERS=\"many\": must be"), "{stderr}");
+    assert!(stderr.contains("node-1 has ended (exit status: 2) before it was listening"), "{stderr}");
 }
 
 #[test]
-fn without_a_redis_it_says_where_to_get_one() {
+fn without_redis_the_command_says_how_to_get_it() {
     let folder = TempFolder::new();
     let ended = command(folder.path()).env("PATH", folder.path()).output().unwrap();
-    let told = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(ended.status.code(), Some(2), "{told}");
-    assert!(told.contains("Debian's package is `redis-server`"), "{told}");
-    let file = told.split_whitespace().find(|word| word.ends_with("compose.yaml")).unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("Debian package `redis-server`"), "{stderr}");
+    let file = stderr.split_whitespace().find(|word| word.ends_with("compose.yaml")).unwrap();
     assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file).is_file(), "{file}");
 }

@@ -1,4 +1,4 @@
-//! `compose.yaml` and its `Dockerfile`, which no test runs: what they name is there.
+//! `compose.yaml` and its `Dockerfile`: no test runs them, but everything that they name must exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,17 +32,20 @@ fn every_variable_that_compose_sets_is_a_setting() {
     for (node, service) in nodes(&compose) {
         for (name, value) in service["environment"].as_object().unwrap() {
             assert!(known.contains(name), "{node}: there is no setting {name}");
-            assert!(value.is_string(), "{node}: {name} must be a text, it is {value}");
+            assert!(value.is_string(), "{node}: {name} must be a string, it is {value}");
         }
         let settings = &service["environment"];
         assert_eq!((&settings["BACKEND_TYPE"], &settings["CHAT_STORE"]), (&"redis".into(), &"redis".into()), "{node}");
-        assert!(names.insert(settings["SERVER_INSTANCE_ID"].as_str().unwrap().to_owned()), "{node} has a name twice");
+        assert!(
+            names.insert(settings["SERVER_INSTANCE_ID"].as_str().unwrap().to_owned()),
+            "{node} has the id of another node"
+        );
     }
     assert_eq!(names.len(), 2);
 }
 
 #[test]
-fn the_nodes_find_redis_and_browsers_find_the_nodes() {
+fn addresses_and_ports_of_the_services_match() {
     let compose = compose();
     let mut ports = BTreeSet::new();
     for (node, service) in nodes(&compose) {
@@ -56,7 +59,7 @@ fn the_nodes_find_redis_and_browsers_find_the_nodes() {
         assert_eq!(settings["PORT"], inside, "{node}");
         assert!(ports.insert(outside.to_owned()), "{node}: {outside} is taken");
         let build = &service["build"];
-        assert_eq!(build["context"], "../..", "{node}: the paths below are from there");
+        assert_eq!(build["context"], "../..", "{node}: the Dockerfile's paths are relative to the repository");
         assert!(root().join(build["dockerfile"].as_str().unwrap()).is_file(), "{node}");
     }
     for service in compose["services"].as_object().unwrap().values() {
@@ -68,7 +71,7 @@ fn the_nodes_find_redis_and_browsers_find_the_nodes() {
 }
 
 #[test]
-fn the_image_is_built_with_our_toolchain_and_runs_the_program() {
+fn the_image_uses_the_pinned_toolchain_and_runs_the_chat() {
     let dockerfile = text_of("examples/cluster/Dockerfile");
     let toolchain = text_of("rust-toolchain.toml");
     let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');

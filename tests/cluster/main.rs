@@ -1,4 +1,4 @@
-//! `examples/cluster`: one command for several nodes, and the file for those who use containers.
+//! Tests of `examples/cluster`: the command that runs several nodes, and the compose file.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod command;

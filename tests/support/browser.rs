@@ -1,4 +1,4 @@
-//! Chromium without a window, driven through chromedriver.
+//! Headless Chromium, controlled through chromedriver.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ use crate::wait::{PATIENCE, soon};
 const BROWSER: &str = "chromium";
 const DRIVER: &str = "chromedriver";
 
-/// Why no browser can be driven here; `None` if one can.
+/// Returns the programs that are not installed and that the browser tests need; `None` if all are.
 #[must_use]
 pub fn missing() -> Option<String> {
     let missing: Vec<_> = [BROWSER, DRIVER].into_iter().filter(|name| find(name).is_none()).collect();
@@ -30,28 +30,28 @@ fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// A running chromedriver; dropping it ends it and every browser that it started.
+/// A running chromedriver; dropping it kills it and all browsers that it started.
 #[derive(Debug)]
 pub struct Driver {
     process: Child,
     port: u16,
-    /// Each browser's profile is a folder of its own in here.
+    /// Has a folder for the profile of each browser.
     profiles: TempFolder,
 }
 
 impl Driver {
-    /// Starts it on a free port.
+    /// Starts chromedriver on a free port.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     #[must_use]
     pub fn start() -> Self {
         let profiles = TempFolder::new();
         let mut command = Command::new(DRIVER);
-        // Chromium keeps temporary files, too: they go where all is removed at the end.
+        // Temporary files of Chromium go into the folder that is removed at the end.
         command.arg("--port=0").env("TMPDIR", profiles.path()).stdin(Stdio::null()).stderr(Stdio::null());
         let mut process = command.stdout(Stdio::piped()).spawn().expect("chromedriver can be started");
-        let output = process.stdout.take().expect("its output is read here");
+        let output = process.stdout.take().expect("stdout is piped");
         let mut driver = Self { process, port: 0, profiles };
         let (line_read, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -60,20 +60,20 @@ impl Driver {
             }
         });
         while driver.port == 0 {
-            let line = lines.recv_timeout(PATIENCE).expect("chromedriver says where it listens");
+            let line = lines.recv_timeout(PATIENCE).expect("chromedriver prints its port");
             let port = line.split_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.'));
             driver.port = port.map_or(0, |port| port.parse().expect("a port"));
         }
         driver
     }
 
-    /// Where it listens.
+    /// Returns the URL of the driver.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What to ask of it for a new browser, with the profile of `name` and a page of this size.
+    /// Returns the capabilities for a new browser with the profile `name` and a page of this size.
     #[must_use]
     pub fn capabilities(&self, name: &str, (width, height): (u32, u32)) -> Map<String, Value> {
         let profile = format!("--user-data-dir={}", self.profiles.path().join(name).display());
@@ -100,25 +100,25 @@ impl Driver {
 }
 
 impl Driver {
-    /// What the page of a session has told its console since this was asked last: errors of scripts, files that are
-    /// missing, and what the page's policy forbids.
+    /// Returns the messages of a session's console since the last call: errors of scripts, missing files, violations of the
+    /// page's policy.
     ///
     /// # Panics
-    /// When the driver does not answer.
+    /// If the driver does not answer.
     pub async fn console(&self, session: &str) -> Vec<Value> {
-        let answer = self.ask(session, "se/log", &json!({ "type": "browser" })).await;
+        let answer = self.post(session, "se/log", &json!({ "type": "browser" })).await;
         answer.as_array().unwrap_or_else(|| panic!("no log: {answer}")).clone()
     }
 
-    /// Sends a command of the browser's own protocol, for what `WebDriver` has no word for.
+    /// Sends a command of the Chrome DevTools Protocol, for functions that `WebDriver` does not have.
     ///
     /// # Panics
-    /// When the driver does not answer.
+    /// If the driver does not answer.
     pub async fn devtools(&self, session: &str, command: &str, parameters: Value) -> Value {
-        self.ask(session, "goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
+        self.post(session, "goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
     }
 
-    async fn ask(&self, session: &str, path: &str, body: &Value) -> Value {
+    async fn post(&self, session: &str, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let request = format!(
             "POST /session/{session}/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
@@ -138,22 +138,22 @@ impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
-        // A browser outlives its driver; it is known by its profile, which nobody else has.
+        // A browser survives its driver. Its profile, which is in its arguments, identifies it.
         for process in with_argument(self.profiles.path()) {
             drop(Command::new("kill").args(["-KILL", &process]).stderr(Stdio::null()).status());
         }
     }
 }
 
-/// The processes that name `folder` in an argument.
+/// Returns the ids of the processes that have `folder` in an argument.
 fn with_argument(folder: &Path) -> Vec<String> {
     let folder = folder.as_os_str().as_encoded_bytes();
-    let names_it = |process: &OsStr| {
+    let has_argument = |process: &OsStr| {
         let arguments = fs::read(Path::new("/proc").join(process).join("cmdline")).unwrap_or_default();
         arguments.windows(folder.len()).any(|part| part == folder)
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let is_number = |name: &OsStr| name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let found = processes.filter(|name| is_number(name) && names_it(name));
+    let found = processes.filter(|name| is_number(name) && has_argument(name));
     found.filter_map(|name| name.into_string().ok()).collect()
 }

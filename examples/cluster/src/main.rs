@@ -1,8 +1,8 @@
-//! Two nodes of the chat and a Redis between them, with one command: `cargo run --release -p cluster`.
+//! Runs two nodes of the chat with a Redis between them: `cargo run --release -p cluster`.
 //!
-//! This program is the parent of all: it starts itself again for each node and for Redis, with a word that says what to be.
-//! A child ends when its input does (`until_input_ends`). The parent holds the other end, so no child outlives it, however
-//! it comes to its end.
+//! This program starts itself again for each node and for Redis, with an argument that names the role. A child ends when
+//! its stdin closes (`until_stdin_closes`). The parent holds the other end of it, so the children end with the parent, even
+//! if the parent is killed.
 
 mod child;
 mod node;
@@ -22,11 +22,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    let mut words = env::args().skip(1);
-    match words.next().as_deref() {
+    let mut arguments = env::args().skip(1);
+    match arguments.next().as_deref() {
         None => cluster().await,
-        Some(node::WORD) => node::run().await,
-        Some(redis::WORD) => redis::run(words).await,
+        Some(node::ROLE) => node::run().await,
+        Some(redis::ROLE) => redis::run(arguments).await,
         Some(_) => Err(Error::system("this program takes no arguments; its settings are in the environment")),
     }
 }
@@ -41,35 +41,35 @@ async fn cluster() -> Result<()> {
     };
     tokio::select! {
         () = child::stop_all(nodes.into_iter().map(|node| node.child)) => {}
-        // Whoever asks twice does not want to wait.
+        // A second signal skips the wait.
         () = signals.next() => {}
     }
-    // The last, so that the nodes could say goodbye to each other.
+    // Redis stops last, so that the nodes can notify each other of their end.
     redis.stop().await;
     outcome
 }
 
-/// Starts the nodes, and runs until something ends that should not.
+/// Starts the nodes, and runs until a child ends.
 async fn run(redis: &mut Redis, nodes: &mut Vec<Node>) -> Result<()> {
     for name in ["node-1", "node-2"] {
         nodes.push(Node::start(name, &redis.url).await?);
     }
-    welcome(redis, nodes);
-    let children = nodes.iter_mut().map(|node| &mut node.child).chain(redis.child.as_mut());
+    print_addresses(redis, nodes);
+    let children = nodes.iter_mut().map(|node| &mut node.child).chain(redis.guard.as_mut());
     let ended = first_to_end(children).await;
-    Err(Error::system(format!("{ended}; the others are ended too")))
+    Err(Error::system(format!("{ended}; the other processes are stopped")))
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the program has to say")]
-fn welcome(redis: &Redis, nodes: &[Node]) {
-    println!("redis   {}", redis.place());
+#[expect(clippy::print_stdout, reason = "the addresses are the output of this program")]
+fn print_addresses(redis: &Redis, nodes: &[Node]) {
+    println!("redis   {}", redis.address());
     for node in nodes {
         println!("{}  {} (process {})", node.child.name(), node.address, node.child.id());
     }
-    println!("Open both addresses: whoever is in a room of one is in that of the other. Ctrl-C ends all.");
+    println!("Open both addresses: the nodes share their rooms. Ctrl-C stops all processes.");
 }
 
-/// What asks this process to end: Ctrl-C, whoever runs it, a terminal that is closed.
+/// The signals that end this process: SIGINT (Ctrl-C), SIGTERM, and SIGHUP (a closed terminal).
 struct Signals([Signal; 3]);
 
 impl Signals {

@@ -1,4 +1,4 @@
-//! The Redis between the nodes: the one of `REDIS_URL`, or one that is started here and keeps nothing on disk.
+//! The Redis between the nodes: the one at `REDIS_URL`, or one that this program starts and that stores nothing on disk.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -12,84 +12,84 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use crate::child::{Child, stop_all, until_input_ends};
+use crate::child::{Child, stop_all, until_stdin_closes};
 
-/// The word that makes the guard of a Redis of this program.
-pub(crate) const WORD: &str = "redis";
+/// The argument that runs this program as the guard of a Redis: a child that stops it when the parent ends.
+pub(crate) const ROLE: &str = "redis";
 
-/// The programs that will do, as Debian and others call them.
+/// Names of the program in the distributions' packages.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
-const MISSING: &str = "there is no redis-server: install it (Debian's package is `redis-server`), set REDIS_URL to one that \
-                       runs, or use containers: docker compose -f examples/cluster/compose.yaml up";
+const MISSING: &str = "redis-server is missing: install it (Debian package `redis-server`), set REDIS_URL to a running Redis, \
+                       or use containers: docker compose -f examples/cluster/compose.yaml up";
 
-/// So long it may take to begin.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long Redis may take to start or to stop.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A Redis that the nodes can use.
 pub(crate) struct Redis {
     pub(crate) url: String,
-    /// Its guard, if it was started here.
-    pub(crate) child: Option<Child>,
-    /// Then where it is.
+    /// The guard, if this program has started Redis.
+    pub(crate) guard: Option<Child>,
+    /// The port, if this program has started Redis.
     port: u16,
 }
 
 impl Redis {
-    /// Takes the one of `REDIS_URL`, else starts one on a free port.
+    /// Uses the Redis at `REDIS_URL`, or starts one on a free port.
     ///
     /// # Errors
-    /// When there is no program to start, or it does not begin to answer.
+    /// If Redis is not installed, or does not answer after its start.
     pub(crate) async fn find_or_start() -> Result<Self> {
         if let Some(url) = env::var("REDIS_URL").ok().filter(|url| !url.is_empty()) {
-            return Ok(Self { url, child: None, port: 0 });
+            return Ok(Self { url, guard: None, port: 0 });
         }
         let program = PROGRAMS.into_iter().find_map(in_path).ok_or_else(|| Error::system(MISSING))?;
-        // Free at this moment; who takes it meanwhile makes this start fail, and the next one succeed.
+        // Another process can take the port before Redis does; then this start fails, and the next one has another port.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).internal()?.port();
-        let words = [WORD.into(), program.into_os_string(), port.to_string().into()];
-        let mut child = Child::start("redis", &words, &[])?;
+        let arguments = [ROLE.into(), program.into_os_string(), port.to_string().into()];
+        let mut guard = Child::start("redis", &arguments, &[])?;
         tokio::select! {
-            answers = timeout(PATIENCE, until_it_answers(port)) => {
-                answers.map_err(|_| Error::system(format!("redis does not answer within {PATIENCE:?}")))?;
+            started = timeout(REDIS_TIMEOUT, until_it_answers(port)) => {
+                started.map_err(|_| Error::system(format!("redis did not answer within {REDIS_TIMEOUT:?}")))?;
             }
-            ended = child.ended() => return Err(Error::system(format!("{ended} before it answered"))),
+            ended = guard.ended() => return Err(Error::system(format!("{ended} before it answered"))),
         }
-        Ok(Self { url: format!("redis://127.0.0.1:{port}/0"), child: Some(child), port })
+        Ok(Self { url: format!("redis://127.0.0.1:{port}/0"), guard: Some(guard), port })
     }
 
-    /// Ends it, if it was started here.
+    /// Stops Redis, if this program has started it.
     pub(crate) async fn stop(self) {
-        let Some(guard) = self.child else { return };
+        let Some(guard) = self.guard else { return };
         stop_all([guard]).await;
-        // A guard that was killed has left it alone.
+        // A guard that was killed leaves Redis running.
         if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await {
             drop(stream.write_all(b"SHUTDOWN NOSAVE\r\n").await);
-            // It answers by closing.
-            drop(timeout(PATIENCE, stream.read(&mut [0])).await);
+            // Redis closes the connection when it stops.
+            drop(timeout(REDIS_TIMEOUT, stream.read(&mut [0])).await);
         }
     }
 
-    /// Where it is, without user and password.
-    pub(crate) fn place(&self) -> &str {
-        self.url.rsplit_once('@').map_or(&self.url, |(_, place)| place)
+    /// Returns the URL without user and password.
+    pub(crate) fn address(&self) -> &str {
+        self.url.rsplit_once('@').map_or(&self.url, |(_, address)| address)
     }
 }
 
-/// Is the guard of a Redis: ends it when the parent ends.
+/// Runs Redis, and stops it when the parent ends.
 ///
 /// # Errors
-/// When it ends by itself.
-pub(crate) async fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
-    let (Some(program), Some(port)) = (words.next(), words.next()) else {
-        return Err(Error::system("a Redis needs its program and its port"));
+/// If Redis ends by itself.
+pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+    let (Some(program), Some(port)) = (arguments.next(), arguments.next()) else {
+        return Err(Error::system("the guard of Redis needs the program and the port"));
     };
     let mut redis = Command::new(program);
     redis.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"]);
     let mut redis = redis.stdin(Stdio::null()).stdout(Stdio::null()).spawn().internal()?;
     tokio::select! {
-        ended = redis.wait() => Err(Error::system(format!("the Redis has ended: {}", ended.internal()?))),
-        () = until_input_ends() => redis.kill().await.internal(),
+        ended = redis.wait() => Err(Error::system(format!("redis has ended: {}", ended.internal()?))),
+        () = until_stdin_closes() => redis.kill().await.internal(),
     }
 }
 

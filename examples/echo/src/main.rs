@@ -1,11 +1,11 @@
-//! The smallest application: it says back what it is told.
+//! The smallest application: it replies with the message that it receives.
 //!
 //! `cargo run -p echo`, then open a WebSocket to `ws://127.0.0.1:8000/ws` and send
 //! `{"type": "echo", "data": {"text": "hello"}}`.
 
 use agentcore::prelude::*;
 
-/// What a client says, and what it hears.
+/// The request and its reply.
 #[message("echo")]
 struct Echo {
     #[validate(length(min = 1, max = 1000))]
@@ -14,18 +14,18 @@ struct Echo {
 
 /// One connection.
 #[consumer(path = "/ws")]
-struct Parrot;
+struct EchoConsumer;
 
 #[consumer]
-impl Parrot {
-    /// A message that a handler returns is its answer.
+impl EchoConsumer {
+    /// A message that a handler returns is the reply.
     #[on("echo")]
-    async fn echo(&mut self, heard: Echo) -> Echo {
-        heard
+    async fn echo(&mut self, message: Echo) -> Echo {
+        message
     }
 }
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    AgentCore::from_env()?.consumer::<Parrot>().serve().await
+    AgentCore::from_env()?.consumer::<EchoConsumer>().serve().await
 }

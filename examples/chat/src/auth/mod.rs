@@ -1,4 +1,4 @@
-//! Who a client is, and whether another program may publish.
+//! Authentication of users, and the key of programs that publish.
 
 mod publish_key;
 mod tokens;

@@ -25,7 +25,7 @@ impl PublishKey {
         Ok(Self(key.into()))
     }
 
-    /// Tells whether a request carries this key, in constant time.
+    /// Returns whether a request carries this key; compares in constant time.
     pub(crate) fn matches(&self, headers: &HeaderMap) -> bool {
         let credentials = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
         // The scheme's name is case-insensitive (RFC 9110 11.1).

@@ -1,4 +1,4 @@
-//! Tells temporary errors of Redis from permanent ones.
+//! Classifies Redis' errors as temporary or permanent.
 
 use std::sync::Arc;
 

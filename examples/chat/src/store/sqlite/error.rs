@@ -1,4 +1,4 @@
-//! Tells SQLite's temporary errors from its permanent ones.
+//! Classifies SQLite's errors as temporary or permanent.
 
 use std::sync::Arc;
 
