@@ -1,4 +1,4 @@
-//! What the attributes accept, and how they refuse the rest: one fixture for each mistake.
+//! The input that the attributes accept, and the compile error for each mistake: one fixture for each.
 
 #[test]
 fn every_accepted_form_compiles_and_every_mistake_is_reported_once() {

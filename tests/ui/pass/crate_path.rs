@@ -1,4 +1,4 @@
-//! The framework under another path.
+//! The argument `crate`: the framework is at another path.
 #![deny(warnings)]
 
 mod inner {

@@ -1,4 +1,4 @@
-//! Every rule, on every kind of value that it takes.
+//! Every rule, on every kind of value that it checks.
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 
@@ -119,7 +119,7 @@ fn good() -> Everything {
     }
 }
 
-/// What is broken, as `field: rule: text`.
+/// Returns the broken rules, as `field: rule: text`.
 fn broken(value: &impl Validate) -> Vec<String> {
     let mut report = ValidationReport::default();
     value.validate(&mut report);

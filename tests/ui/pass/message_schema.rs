@@ -1,4 +1,4 @@
-//! What a message is on the wire, and its schema.
+//! The data of a message, and its JSON Schema.
 #![deny(warnings)]
 
 use agentcore::Message;

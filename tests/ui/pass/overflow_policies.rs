@@ -1,4 +1,4 @@
-//! Every policy of `overflow`.
+//! Every overflow policy.
 
 use agentcore::prelude::*;
 use agentcore::message::{Message, Overflow};

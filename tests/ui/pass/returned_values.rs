@@ -1,4 +1,4 @@
-//! What a handler may return.
+//! Every return type of a handler.
 #![deny(warnings)]
 
 use agentcore::prelude::*;

@@ -1,4 +1,4 @@
-//! A payload without a name, for two message types; and everything inside of a function.
+//! A payload without a message type, which two handlers share; all items are in a function.
 #![deny(warnings)]
 
 use agentcore::__private::ConsumerHandlers as _;
