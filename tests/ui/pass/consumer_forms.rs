@@ -89,7 +89,7 @@ impl Chat {
     #[on("empty")]
     async fn with_lifetimes<'a>(&'a mut self, _cx: &'a Context<Chat>, _: Empty) {}
 
-    // The names of handlers meet the names of everything that is generated around them.
+    // Handlers whose names could collide with names in generated code.
     #[on("data")]
     async fn data(&mut self, data: RoomRef) -> Option<Said> {
         Some(Said { room: data.room })
