@@ -24,8 +24,8 @@ impl SessionEnd {
     /// Returns the end of a connection whose client sent a message in another codec than the negotiated one.
     pub(super) fn wrong_codec(negotiated: Codec) -> Self {
         let text = match negotiated {
-            Codec::Json => "this connection speaks JSON in text frames",
-            Codec::MessagePack => "this connection speaks MessagePack in binary frames",
+            Codec::Json => "this connection uses JSON in text frames",
+            Codec::MessagePack => "this connection uses MessagePack in binary frames",
         };
         let error = Error::validation(text).with_close(CloseCode::Unsupported);
         error.log();

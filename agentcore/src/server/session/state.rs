@@ -31,7 +31,7 @@ pub(in crate::server) struct Arrival {
     pub(in crate::server) shard: Arc<Shard>,
     pub(in crate::server) load: LoadGuard,
     pub(in crate::server) chain: Option<Arc<dyn Pipeline>>,
-    /// The codec of the negotiated subprotocol. A client without one speaks JSON and gets no welcome.
+    /// The codec of the negotiated subprotocol. A client without one uses JSON and gets no welcome.
     pub(in crate::server) negotiated: Option<Codec>,
 }
 
