@@ -127,7 +127,7 @@ async fn while_clients_come_and_go_the_limit_is_never_exceeded() {
 #[tokio::test]
 async fn a_refusal_names_its_limit_and_when_to_try_again() {
     for (kind, status, says) in [
-        ("total", 503, "2 connections are the most"),
+        ("total", 503, "it admits at most 2 connections"),
         ("user", 429, "a user has at most 2 connections"),
         ("ip", 429, "an address has at most 2 connections"),
     ] {
@@ -201,7 +201,7 @@ async fn the_total_of_groups_is_limited_and_an_empty_one_releases_its_permit() {
     for client in [&mut ada, &mut bob] {
         let error = group(client, "join", "d").await["data"].clone();
         assert_eq!((&error["code"], &error["category"]), (&json!("LIMIT_EXCEEDED"), &json!("connection")));
-        assert!(error["message"].as_str().is_some_and(|text| text.contains("at most 3 groups in all")), "{error}");
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("at most 3 groups in total")), "{error}");
     }
     // An existing group accepts any member, and its permit lasts until its last member has left.
     assert_eq!(group(&mut bob, "join", "a").await["type"], "reply");

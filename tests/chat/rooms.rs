@@ -23,10 +23,11 @@ async fn a_join_is_answered_before_the_details_and_the_history_of_the_room() {
     assert_eq!(bob.expect("message_history").await, json!({ "room": "lobby", "messages": [said] }));
     bob.expect_nothing().await;
 
-    let arrival = alice.expect("user_joined_room").await;
-    assert!(is_timestamp(&arrival["timestamp"]), "{arrival}");
-    let expected = json!({ "room": "lobby", "user_id": "bob", "username": "bob", "timestamp": arrival["timestamp"] });
-    assert_eq!(arrival, expected);
+    let notification = alice.expect("user_joined_room").await;
+    assert!(is_timestamp(&notification["timestamp"]), "{notification}");
+    let expected =
+        json!({ "room": "lobby", "user_id": "bob", "username": "bob", "timestamp": notification["timestamp"] });
+    assert_eq!(notification, expected);
     alice.expect_nothing().await;
 }
 

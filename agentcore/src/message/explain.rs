@@ -176,7 +176,7 @@ impl<'a> Comparison<'a> {
                         shape.fields.extend(fields.map(|(name, schema)| (name.as_str(), schema)));
                     }
                     "patternProperties" => {
-                        shape.others = value.as_object().and_then(|patterns| patterns.values().next())
+                        shape.others = value.as_object().and_then(|patterns| patterns.values().next());
                     }
                     "additionalProperties" | "unevaluatedProperties" if value.is_boolean() => {
                         shape.is_closed |= value == false;

@@ -55,7 +55,7 @@ async fn run(redis: &mut Redis, nodes: &mut Vec<Node>) -> Result<()> {
         nodes.push(Node::start(name, &redis.url).await?);
     }
     print_addresses(redis, nodes);
-    let children = nodes.iter_mut().map(|node| &mut node.child).chain(redis.guard.as_mut());
+    let children = nodes.iter_mut().map(|node| &mut node.child).chain(redis.supervisor.as_mut());
     let ended = first_to_end(children).await;
     Err(Error::system(format!("{ended}; the other processes are stopped")))
 }

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::child::{Child, stop_all, until_stdin_closes};
 
-/// The argument that runs this program as the guard of a Redis: a child that stops it when the parent ends.
+/// The argument that runs this program as the supervisor of a Redis: a child that stops it when the parent ends.
 pub(crate) const ROLE: &str = "redis";
 
 /// Names of the program in the distributions' packages.
@@ -29,8 +29,8 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(10);
 /// A Redis that the nodes can use.
 pub(crate) struct Redis {
     pub(crate) url: String,
-    /// The guard, if this program has started Redis.
-    pub(crate) guard: Option<Child>,
+    /// The supervisor, if this program has started Redis.
+    pub(crate) supervisor: Option<Child>,
     /// The port, if this program has started Redis.
     port: u16,
 }
@@ -42,27 +42,27 @@ impl Redis {
     /// If Redis is not installed, or does not answer after its start.
     pub(crate) async fn find_or_start() -> Result<Self> {
         if let Some(url) = env::var("REDIS_URL").ok().filter(|url| !url.is_empty()) {
-            return Ok(Self { url, guard: None, port: 0 });
+            return Ok(Self { url, supervisor: None, port: 0 });
         }
         let program = PROGRAMS.into_iter().find_map(in_path).ok_or_else(|| Error::system(MISSING))?;
         // Another process can take the port before Redis does; then this start fails, and the next one has another port.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).internal()?.port();
         let arguments = [ROLE.into(), program.into_os_string(), port.to_string().into()];
-        let mut guard = Child::start("redis", &arguments, &[])?;
+        let mut supervisor = Child::start("redis", &arguments, &[])?;
         tokio::select! {
             started = timeout(REDIS_TIMEOUT, until_it_answers(port)) => {
                 started.map_err(|_| Error::system(format!("redis did not answer within {REDIS_TIMEOUT:?}")))?;
             }
-            ended = guard.ended() => return Err(Error::system(format!("{ended} before it answered"))),
+            ended = supervisor.ended() => return Err(Error::system(format!("{ended} before it answered"))),
         }
-        Ok(Self { url: format!("redis://127.0.0.1:{port}/0"), guard: Some(guard), port })
+        Ok(Self { url: format!("redis://127.0.0.1:{port}/0"), supervisor: Some(supervisor), port })
     }
 
     /// Stops Redis, if this program has started it.
     pub(crate) async fn stop(self) {
-        let Some(guard) = self.guard else { return };
-        stop_all([guard]).await;
-        // A guard that was killed leaves Redis running.
+        let Some(supervisor) = self.supervisor else { return };
+        stop_all([supervisor]).await;
+        // A supervisor that was killed leaves Redis running.
         if let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await {
             drop(stream.write_all(b"SHUTDOWN NOSAVE\r\n").await);
             // Redis closes the connection when it stops.
@@ -82,7 +82,7 @@ impl Redis {
 /// If Redis ends by itself.
 pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
     let (Some(program), Some(port)) = (arguments.next(), arguments.next()) else {
-        return Err(Error::system("the guard of Redis needs the program and the port"));
+        return Err(Error::system("the supervisor of Redis needs the program and the port"));
     };
     let mut redis = Command::new(program);
     redis.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"]);

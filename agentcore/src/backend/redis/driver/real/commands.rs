@@ -122,7 +122,7 @@ impl Commands for RealCommands {
 struct CommandConnection {
     connection: RedisConnection,
     context: Arc<DriverContext>,
-    /// Changes whenever the server is restarted; empty when the server did not tell it.
+    /// Changes whenever the server is restarted; empty when the server does not report it.
     run_id: String,
 }
 
