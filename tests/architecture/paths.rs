@@ -37,7 +37,7 @@ fn expand<'t>(text: &'t str, prefix: &[String], named: &mut Vec<Vec<String>>) ->
         rest = &rest[end..];
         match rest.strip_prefix("::") {
             Some(further) if further.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '{')) => {
-                rest = further
+                rest = further;
             }
             _ => break,
         }

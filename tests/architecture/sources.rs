@@ -75,8 +75,8 @@ fn without_comments(text: &str) -> String {
     while let Some(next) = rest.chars().next() {
         let skipped = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("r#\"") {
-            rest[3..].find("\"#").map_or(rest.len(), |end| end + 5)
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            raw.find("\"#").map_or(rest.len(), |end| end + 5)
         } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
             rest[1..].find('\'').map_or(rest.len(), |end| end + 2)
         } else if next == '"' {
