@@ -1,5 +1,5 @@
 //! Black-box tests of the chat: its program, its WebSocket protocol, its HTTP routes and its page's modules.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use serde_json::Value;
 
