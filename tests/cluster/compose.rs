@@ -81,6 +81,6 @@ fn the_image_uses_the_pinned_toolchain_and_runs_the_chat() {
     let package = dockerfile.lines().find_map(|line| line.rsplit_once("--package ")).unwrap().1;
     let manifest = text_of(&format!("examples/{package}/Cargo.toml"));
     assert!(manifest.contains(&format!("name = \"{package}\"")));
-    assert!(dockerfile.contains(&format!("/src/target/release/{package} /usr/local/bin/{package}")));
+    assert!(dockerfile.contains(&format!("/src/target/dist/{package} /usr/local/bin/{package}")));
     assert!(dockerfile.ends_with(&format!("CMD [\"{package}\"]\n")));
 }
