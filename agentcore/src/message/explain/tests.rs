@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
@@ -125,4 +126,51 @@ fn deep_large_and_wrong_data_have_a_short_answer() {
     assert_eq!(found::<Vec<String>>(&format!("[{}1]", "1,".repeat(100_000))).len(), 32);
     assert_eq!(found::<Say>(&format!(r#"{{"room":1,"text":"{}"}}"#, "x".repeat(1 << 20))), ["room value"]);
     assert_eq!(found::<Deep>(&format!(r#"{{"{}":1}}"#, "x".repeat(100_000))).len(), 1);
+}
+
+/// JSON of the names and values that occur in the types above, so that parts of it fit.
+fn nearly_right() -> impl Strategy<Value = Value> {
+    const NAMES: [&str; 16] = [
+        "id", "kind", "moved", "said", "x", "by", "room", "tags", "colors", "red", "rgb", "adjacent", "t", "c", "Say",
+        "either",
+    ];
+    let name = proptest::sample::select(&NAMES[..]);
+    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), (-2..300).prop_map(Value::from)];
+    prop_oneof![leaf, name.clone().prop_map(Value::from)].prop_recursive(5, 64, 6, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::hash_map(name.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Checks that each mistake is at a value of the data, or at a field that one of their objects lacks.
+fn assert_explained<T: DeserializeOwned + JsonSchema>(data: &Value) {
+    let json = data.to_string();
+    let Err(error) = serde_json::from_str::<T>(&json) else { return };
+    let error = mistakes::<T>(&json, &error).into_error();
+    assert!((1..=MAX_LISTED).contains(&error.details().len()), "{json}: {:?}", error.details());
+    for detail in error.details() {
+        let steps =
+            detail.field.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty());
+        let pointer: String = steps.flat_map(|step| ["/", step]).collect();
+        let (object, _) = pointer.rsplit_once('/').unwrap_or_default();
+        match detail.rule.as_ref() {
+            _ if detail.field.is_empty() => {}
+            "required" => assert!(data.pointer(object).is_some_and(Value::is_object), "{json}: {detail:?}"),
+            _ => assert!(data.pointer(&pointer).is_some(), "{json}: {detail:?}"),
+        }
+        assert!(detail.message.len() < 400, "{json}: {detail:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn refused_data_have_a_mistake_and_each_is_at_a_place_of_theirs(data in nearly_right()) {
+        assert_explained::<Event>(&data);
+        assert_explained::<Flat>(&data);
+        assert_explained::<Deep>(&data);
+        assert_explained::<Vec<Either>>(&data);
+    }
 }
