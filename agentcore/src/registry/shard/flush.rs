@@ -1,4 +1,4 @@
-//! Writing: outboxes go to sockets.
+//! Writing: outboxes, pongs and last frames go to sockets.
 
 use bytes::Bytes;
 

@@ -67,8 +67,9 @@ thread_local! {
 /// The connections of one worker.
 ///
 /// The worker's own thread changes the state directly; other threads go through a bounded queue. A direct change first
-/// applies the queued commands, so that one sender's messages keep their order on either way. The lock exists because with
-/// `WORKERS=0` the caller's runtime may move tasks between threads; on a worker it is never contended (about 10 ns a turn).
+/// applies the queued commands, so that one sender's messages keep their order on either way. The lock exists for
+/// `WORKERS=0`, where the caller's runtime may move tasks between threads, and for queries of other threads, such as
+/// statistics. On a worker it is rarely contended and costs about 10 ns a turn.
 #[derive(Debug)]
 pub(crate) struct Shard {
     index: u16,

@@ -1,4 +1,6 @@
-//! The queue of bytes that are written to one socket.
+//! The outbox: the queue of bytes that are written to one socket, bounded by `WS_MAX_OUTBOX_BYTES`.
+//!
+//! It applies the overflow policies. `Slot::deliver` closes the connection of a client that reads too slowly.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

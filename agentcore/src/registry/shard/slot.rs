@@ -1,4 +1,4 @@
-//! The part of a shard that belongs to one connection.
+//! The part of a shard that belongs to one connection. [`Slot::deliver`] decides that a client reads too slowly.
 
 use std::sync::Arc;
 
@@ -112,7 +112,8 @@ impl Slot {
     }
 
     /// Appends a chunk; true if the outbox took it. If the chunk does not fit, the socket is written first, so that only a
-    /// client that is really slow misses messages or is disconnected.
+    /// slow client misses messages. A message that still does not fit and must not be dropped closes the connection with
+    /// `SLOW_CONSUMER` (1013).
     pub(super) fn deliver(&mut self, chunk: Chunk, index: u32, context: &mut DeliveryContext<'_>) -> bool {
         if self.phase != SlotPhase::Open {
             return false;

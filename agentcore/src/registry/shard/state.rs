@@ -1,4 +1,4 @@
-//! The state behind the lock of a shard: its slots, groups and batches. The other files of this folder add its verbs.
+//! The state behind the lock of a shard: its slots, groups and batches. The other files of this folder add its methods.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Statistics of a shard. Only its own thread writes them, without atomics; readers get a copy.
+//! Statistics of a shard. They are written under the lock of the shard, without atomics; readers get a copy.
 
 use std::collections::HashMap;
 

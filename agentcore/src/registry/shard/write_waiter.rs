@@ -1,4 +1,4 @@
-//! Waiting for blocked sockets.
+//! Waiting for blocked sockets, and closing clients that take nothing for `WS_WRITE_TIMEOUT`.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
