@@ -1,4 +1,5 @@
-//! Admission of connections and groups: the rules, without a clock or a network.
+//! Admission of connections and groups: the rules, without a clock or a network. Over Redis, `scripts/write.lua` applies
+//! the same rules over all nodes.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

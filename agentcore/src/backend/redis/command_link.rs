@@ -11,7 +11,7 @@ use super::metrics::FaultCounters;
 use super::reconnect::Reconnect;
 use crate::error::{Error, Result};
 
-/// Interval of PING on a connection. With the one second that a reply may take, a dead connection is noticed within three.
+/// Interval of PING on a connection. A reply may take one second, so a dead connection is noticed within 2.5 s.
 pub(super) const PING_EVERY: Duration = Duration::from_millis(1_500);
 
 /// The current command connection, shared by all users of it.

@@ -1,4 +1,6 @@
 //! Sequence numbers of the messages of other nodes: finds duplicates and gaps.
+//!
+//! Nothing fills a gap, because the bus stores no messages: the receive task turns it into a resync.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,6 @@
-//! The connections that this node has admitted, and decisions without Redis.
+//! The connections that this node has admitted, and decisions while Redis does not answer.
+//!
+//! While it answers, [`writer`](super::writer) asks it, and `scripts/write.lua` checks the limits over all nodes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -29,9 +29,9 @@ impl Peers {
         Self { nodes: Mutex::default(), questions: Mutex::default(), next_question: AtomicU64::new(0), deliver }
     }
 
-    /// Updates the nodes from a view. A node that is missing in a certain view without a goodbye has died, and messages of it
-    /// may be lost; connections then get a resync after [`DEATH_DELAY`]. An uncertain view only adds nodes: Redis has lost
-    /// its data, and not every node may have written its state again.
+    /// Updates the nodes from a view. If its counts are certain, a node that is missing without a goodbye has died, and
+    /// messages of it may be lost; connections then get a resync after [`DEATH_DELAY`]. Otherwise the view only adds nodes:
+    /// Redis has lost its data, and some nodes may not have written their state again.
     pub(in super::super) fn update(self: &Arc<Self>, view: &ClusterView, own_incarnation: u64, is_certain: bool) {
         let live = view.live.iter().map(|peer| peer.incarnation);
         let live: HashSet<u64> = live.filter(|incarnation| *incarnation != own_incarnation).collect();

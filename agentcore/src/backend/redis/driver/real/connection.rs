@@ -146,15 +146,15 @@ impl RedisConnection {
 /// Returns whether a connection is unusable after this error.
 fn is_fatal(error: &RedisError) -> bool {
     match error.kind() {
-        // The server has become a replica; another connection finds the master.
+        // The server has become a replica; another connection finds the primary.
         ErrorKind::Server(ServerErrorKind::ReadOnly) => true,
         ErrorKind::Server(_) | ErrorKind::Extension => false,
         _ => true,
     }
 }
 
-/// Returns whether the error means that the server does not serve: it loads its data, waits for its master, or rejects the
-/// credentials.
+/// Returns whether the error means that the server does not serve: it loads its data, waits for its primary, or rejects
+/// the credentials.
 fn serves_nothing(error: &RedisError) -> bool {
     let kind = error.kind();
     matches!(kind, ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown))
