@@ -1,4 +1,5 @@
-//! Catches panics of application code, so they end that code and not the worker.
+//! Catches panics of application code, so they end that code and not the worker. The callers decide what ends with it,
+//! such as the connection of a handler (`server/session/in_flight.rs`).
 
 use std::any::Any;
 use std::future::{Future, poll_fn};

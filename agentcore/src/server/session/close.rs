@@ -1,4 +1,4 @@
-//! The end of a session: the last frame, the consumer's hook, the close handshake (RFC 6455 7).
+//! The end of a session, whatever its cause: the last frame, the consumer's hook, the close handshake (RFC 6455 7).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -1,4 +1,5 @@
-//! Running the application's code for a connection, with a deadline, while the connection is attended to.
+//! Running the application's code for a connection, with a deadline, while its socket is read and requests to close are
+//! carried out.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! A request whose handler has started: run to its end, then answered.
+//! A request whose handler has started: run to its end, then answered. A panic becomes the error that closes with 1011.
 
 use std::borrow::Cow;
 use std::future::poll_fn;

@@ -1,7 +1,8 @@
 //! One WebSocket connection from its arrival on a worker to its end.
 //!
-//! `run` drives it: `reader` turns bytes into messages, `request` dispatches one message, `handler` runs the
-//! application's code while `read_ahead` keeps reading, and `close` ends the connection.
+//! `state` opens it, and `welcome` writes its first message. `run` drives it: `reader` turns bytes into messages,
+//! `request` dispatches one message, `handler` runs the application's code while `read_ahead` keeps reading, `in_flight`
+//! answers the request, and `close` ends the connection.
 
 mod abuse;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The reading end of a session: bytes become messages, pings are answered, and the peer's end is noticed.
+//! The reading end of a session: bytes become messages, ping frames are answered, and the peer's end is noticed.
 //!
 //! The read loop, the read-ahead beside a handler and the close handshake use the same reader, so each continues where
 //! the one before stopped.

@@ -1,4 +1,5 @@
-//! One message of a client: its envelope is parsed, and its handler or the middleware chain is started.
+//! One message of a client: its envelope is parsed, and its handler or the middleware chain is started. The message
+//! `ping` and fresh tokens are answered here.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub(super) struct RequestCx<'s> {
 
 /// The result of dispatching a message.
 pub(super) enum Dispatched<'s> {
-    /// It is answered already: a ping, or a message that was refused.
+    /// It needs no handler: a ping, a fresh token, or a message that was refused.
     Answered,
     /// Its handler was started. The [`Metered`] is the label under which the metrics count the handler.
     Started(HandlerFuture<'s>, InFlight, Metered),
