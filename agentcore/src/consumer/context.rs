@@ -171,7 +171,12 @@ impl<C> Context<C> {
     /// the connection was lost. `left` is stored with the presence, so another node can send it when this one fails.
     ///
     /// # Errors
-    /// The errors of [`join`](Self::join), and `BACKEND_UNAVAILABLE`.
+    /// The errors of [`join`](Self::join), and `BACKEND_UNAVAILABLE` when the presence could not be recorded. The
+    /// connection is then a member all the same.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, the connection may or may not be a member, and its user present. Leaving
+    /// the group ends both.
     pub async fn join_present<G, J, L>(&self, group: G, joined: &J, left: &L) -> Result<bool>
     where
         G: TryInto<GroupName, Error: Into<Error>>,
@@ -187,6 +192,10 @@ impl<C> Context<C> {
     ///
     /// # Errors
     /// `VALIDATION_FAILED` when the name is invalid, and `BACKEND_UNAVAILABLE` when the presence could not be removed.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, the connection may or may not be a member. If it is not, its presence
+    /// ends too.
     pub async fn leave<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<bool> {
         let group = group.try_into().map_err(Into::into)?;
         self.manager.leave(&self.connection, &group).await
@@ -204,7 +213,8 @@ impl<C> Context<C> {
         self.connection.groups()
     }
 
-    /// Closes this connection after the handler has ended. Messages sent before the close are still delivered.
+    /// Closes this connection after the handler has ended. Messages sent before the close are still delivered. A `reason`
+    /// longer than 123 bytes is cut, and a code that must not be sent (RFC 6455 7.4.1) gives a close frame without a code.
     pub fn close(&self, code: CloseCode, reason: impl Into<std::borrow::Cow<'static, str>>) {
         self.connection.close(Closing::AfterHandler(CloseReason::new(code, reason)));
     }

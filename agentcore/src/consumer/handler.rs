@@ -31,7 +31,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// Whether `rate_limit` has no effect without a rate limiter in the middleware.
+    /// Whether `rate_limit` sets a cost or a limit, which has no effect without a rate limiter in the middleware.
     pub(crate) fn is_limited(&self) -> bool {
         matches!(self.rate_limit, HandlerRateLimit::Own { .. } | HandlerRateLimit::Cost(_))
     }

@@ -12,9 +12,9 @@ use super::inner::ConnectionManager;
 use crate::error::{Error, ErrorCategory};
 use crate::registry::{Closing, ConnectionHandle};
 
-/// Time before the end of the shutdown at which running handlers are cancelled.
+/// Time before the end of the shutdown at which running handlers are cancelled; at most half of the timeout.
 const HANDLER_RESERVE: Duration = Duration::from_secs(2);
-/// Time before the end of the shutdown at which running hooks are cancelled.
+/// Time before the end of the shutdown at which running hooks are cancelled; at most a quarter of the timeout.
 const HOOK_RESERVE: Duration = Duration::from_millis(500);
 /// Number of connections that are closed at once.
 const BATCH: usize = 500;
@@ -26,11 +26,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const BACKEND_RESERVE: Duration = Duration::from_millis(100);
 
 impl ConnectionManager {
-    /// Shuts this node down gracefully. Returns when that is done, at most `SHUTDOWN_TIMEOUT` after the first call.
+    /// Shuts this node down gracefully. Returns when that is done, at most `SHUTDOWN_TIMEOUT` and 100 ms after the first call.
     ///
     /// From the call on, `/ready` and every upgrade answer 503 with `Retry-After`, and no handler starts. Running handlers
-    /// finish, and their messages reach all recipients. Handlers that still run 2 seconds before the end are cancelled: they
-    /// are dropped at an await, and their client gets an error `RESTARTING`. Then connections are closed in batches with
+    /// finish, and their messages reach all recipients. Handlers that still run 2 seconds before the end (half of the time,
+    /// if that is less) are cancelled: they are dropped at an await, and their client gets an error `RESTARTING`. Then connections are closed in batches with
     /// 1012; each close reason has its own random `retry_after_ms`, so that clients do not reconnect all at once.
     /// `#[on(disconnect)]` runs, presence ends, outboxes are written, and the backend stops.
     ///
