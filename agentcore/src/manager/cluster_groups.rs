@@ -60,7 +60,7 @@ impl ConnectionManager {
         self.join_everywhere(ConnectionSelector::Connection(connection), group).await.map(|joined| joined > 0)
     }
 
-    /// Removes a connection of any node from a group. Returns false if it is no member.
+    /// Removes a connection of any node from a group. Returns false if it is not a member.
     ///
     /// # Errors
     /// Same as [`leave_user`](Self::leave_user).
@@ -81,7 +81,7 @@ impl ConnectionManager {
         for connection in self.connections_here(selector) {
             match self.join(&connection, group.clone(), None).await {
                 Ok(joined) => count += usize::from(joined),
-                // The connection has ended meanwhile, which is no error.
+                // The connection has ended meanwhile, which is not an error.
                 Err(_) if connection.has_ended() => {}
                 Err(error) => first_error = first_error.or(Some(error)),
             }

@@ -59,7 +59,7 @@ impl ConnectionManager {
         Ok(joined)
     }
 
-    /// Removes a connection from a group; false if it is no member.
+    /// Removes a connection from a group; false if it is not a member.
     pub(crate) async fn leave(&self, connection: &Arc<Connection>, group: &GroupName) -> Result<bool> {
         let shard = connection.shard();
         let queue_permit = shard.reserve().await;
@@ -157,8 +157,8 @@ impl ConnectionManager {
         })
     }
 
-    /// Ends a presence in a task of its own: a handler that is dropped at its deadline must not leave its user present for
-    /// ever.
+    /// Ends a presence in a task of its own: a handler that is dropped at its deadline must not leave its user present
+    /// forever.
     async fn exit(&self, connection: &Arc<Connection>, group: &GroupName, lost: bool) -> Result<()> {
         let (backend, connection, group) = (self.inner.backend.clone(), connection.clone(), group.clone());
         let exiting = tokio::spawn(async move {
