@@ -378,3 +378,16 @@ fn the_log_has_the_configured_level_and_above() {
         assert_eq!((code, said.contains("open mode")), (Some(2), shows), "LOG_LEVEL={level}: {said}");
     }
 }
+
+/// A log on a full disk costs its lines and nothing else.
+#[test]
+fn a_program_whose_log_cannot_be_written_runs_and_ends_as_any_other() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let folder = TempFolder::new();
+    let mut command = in_folder(&folder, "");
+    let (_child, line) = started(command.env("PORT", "0").env("LOG_LEVEL", "INFO").stderr(full()));
+    assert!(health(&line).starts_with("HTTP/1.1 200"), "{line}");
+    let port = line.trim().rsplit(':').next().expect("a port");
+    let status = command.env("PORT", port).stderr(full()).status().expect("it ends");
+    assert_eq!(status.code(), Some(2), "the port is taken");
+}

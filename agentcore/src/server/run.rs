@@ -1,20 +1,18 @@
 //! The program that `#[agentcore::main]` generates.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::error::Error;
 use crate::settings::Settings;
 
 /// Runs `main` on a new tokio runtime with the log installed. An error is printed on one line, with exit code 2.
-#[expect(clippy::print_stderr, reason = "the log may not show why a program could not start")]
 pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: cannot create the tokio runtime: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return failed(format_args!("cannot create the tokio runtime: {error}")),
     };
     install_log();
     let outcome = runtime.block_on(main).into_result();
@@ -22,11 +20,15 @@ pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:?}");
-            ExitCode::from(2)
-        }
+        Err(error) => failed(format_args!("{error:?}")),
     }
+}
+
+/// Prints an error, because the log may not show why a program could not start. A stderr that cannot be written is ignored;
+/// `eprintln!` would panic.
+fn failed(error: impl Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {error}");
+    ExitCode::from(2)
 }
 
 /// A type that an async `main` may return.
@@ -61,7 +63,9 @@ fn install_log() {
     let level = Settings::from_env().unwrap_or_default().log_level;
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        // Otherwise a line that cannot be written, as on a full disk, panics in the thread that logs it.
+        .log_internal_errors(false)
         .try_init();
 }
