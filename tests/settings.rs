@@ -189,6 +189,14 @@ fn an_application_reads_its_own_settings_in_the_same_way() {
 }
 
 #[test]
+fn seconds_beyond_what_a_duration_holds_are_refused() {
+    let mut env = Env::from_values(|_| Some(u64::MAX.to_string()));
+    assert_eq!(env.seconds("SHOP_OFFER", Duration::from_secs(7), 0, u64::MAX), Duration::from_secs(7));
+    let told = env.finish(()).expect_err("it is bad").to_string();
+    assert!(told.contains("SHOP_OFFER=\"18446744073709551615\": must be a number of seconds from 0"), "{told}");
+}
+
+#[test]
 fn the_limits_themselves_are_allowed() {
     for (name, good, bad) in [
         ("PORT", &["0", "65535"][..], &["-1", "65536", "", " 80", "80 ", "0x50"][1..]),

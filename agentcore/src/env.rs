@@ -136,9 +136,11 @@ impl<'a> Env<'a> {
     /// Parses a number of seconds from `min` to `max`; fractions are allowed.
     pub fn seconds(&mut self, name: &str, default: Duration, min: u64, max: u64) -> Duration {
         let Some(value) = self.get(name) else { return default };
-        match value.parse::<f64>() {
-            Ok(seconds) if seconds >= min as f64 && seconds <= max as f64 => Duration::from_secs_f64(seconds),
-            _ => {
+        let seconds = value.parse::<f64>().ok().filter(|seconds| *seconds >= min as f64 && *seconds <= max as f64);
+        // As a float, `u64::MAX` is one second more than a duration holds.
+        match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            Some(duration) => duration,
+            None => {
                 self.reject(name, &value, format!("a number of seconds from {min} to {max}"));
                 default
             }
