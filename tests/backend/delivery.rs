@@ -1,6 +1,10 @@
 //! Messages over nodes: recipients, order, and the moment from which they arrive.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tests::room::Posted;
+use tests::wait::soon;
 
 use crate::{Nodes, join, post, texts_before};
 
@@ -44,6 +48,14 @@ on_every_backend! {
             let expected = if number == 1 { vec![] } else { vec![("ada".to_owned(), json!(3))] };
             assert_eq!(texts_before(client, "end").await, expected, "{number}");
         }
+    }
+
+    async fn a_confirmed_message_may_wait_for_ever(cluster) {
+        let nodes = Nodes::of(cluster).await;
+        let _ada = [nodes.connect(0, "ada").await, nodes.connect(1, "ada").await];
+        let (ada, message) = (nodes.server(0).manager.user("ada"), Posted::new("test", "hello"));
+        let confirmed = soon("the counts", ada.send_confirmed(&message, Duration::MAX)).await.expect("sent");
+        assert_eq!((confirmed.delivered, confirmed.complete), (2, true));
     }
 
     async fn a_message_to_a_connection_reaches_it_alone_on_whichever_node(cluster) {

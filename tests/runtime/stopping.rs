@@ -91,6 +91,18 @@ async fn a_running_handler_delays_a_stop_by_the_timeout_at_most() {
 }
 
 #[tokio::test]
+async fn a_timeout_beyond_the_clock_is_as_good_as_none() {
+    let mut settings = settings();
+    settings.shutdown_timeout = Duration::MAX;
+    let (app, ..) = room(settings);
+    let mut server = Server::start(app).await;
+    let mut ada = connect(&server, "ada").await;
+    server.begin_stop();
+    assert_eq!(ada.closed().await.1.code, Some(1012));
+    soon("the end", server.stop()).await;
+}
+
+#[tokio::test]
 async fn a_handler_that_runs_ends_before_its_connection_is_closed() {
     let (mut server, journal, gate) = start().await;
     let mut ada = connect(&server, "ada").await;

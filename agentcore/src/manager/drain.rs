@@ -16,6 +16,8 @@ use crate::registry::{Closing, ConnectionHandle};
 const HANDLER_RESERVE: Duration = Duration::from_secs(2);
 /// Time before the end of the shutdown at which running hooks are cancelled; at most a quarter of the timeout.
 const HOOK_RESERVE: Duration = Duration::from_millis(500);
+/// Longest timeout, far above that of `SHUTDOWN_TIMEOUT`. The clock of the system cannot add any duration.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Number of connections that are closed at once.
 const BATCH: usize = 500;
 /// Longest pause between two batches.
@@ -110,7 +112,7 @@ impl ConnectionManager {
 
     async fn run_drain(&self, others: impl Future<Output = ()>) {
         let drain = &self.inner.drain;
-        let timeout = self.settings().shutdown_timeout;
+        let timeout = self.settings().shutdown_timeout.min(MAX_TIMEOUT);
         let end = Instant::now() + timeout;
         let hook_end = end - HOOK_RESERVE.min(timeout / 4);
         let sockets = self.open_sockets();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::Instant;
+use tokio::time::sleep;
 
 use super::app_state::AppState;
 use super::serve_connection::{HttpConnections, serve_connection};
@@ -62,12 +62,15 @@ pub(in crate::server) async fn serve(
     let http = HttpConnections::default();
     let end = async {
         stop.await;
-        let deadline = Instant::now() + manager.settings().shutdown_timeout;
+        let timeout = sleep(manager.settings().shutdown_timeout);
         http.requests.close();
         http.stopping.cancel();
         manager.shutdown_after(http.requests.wait()).await;
         http.connections.close();
-        let _ = tokio::time::timeout_at(deadline, http.connections.wait()).await;
+        tokio::select! {
+            () = http.connections.wait() => {}
+            () = timeout => {}
+        }
     };
     tokio::select! {
         () = accept(&listener, &router, &http) => {}
@@ -109,7 +112,7 @@ async fn accept(listener: &TcpListener, router: &Router, http: &HttpConnections)
             Err(error) => {
                 // Usually the process is out of file descriptors, until other connections end.
                 tracing::error!(%error, "accepting a connection failed; trying again");
-                tokio::time::sleep(pause).await;
+                sleep(pause).await;
                 pause = (pause * 2).min(MAX_PAUSE);
             }
         }

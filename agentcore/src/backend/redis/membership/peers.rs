@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::super::driver::ClusterView;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
@@ -89,7 +89,6 @@ impl Peers {
     /// Asks all nodes: `send` gets the number of the question and sends it. Waits for answers until `within` has passed. Sends
     /// nothing when there is no other node, or when Redis is not reachable.
     pub(in super::super) async fn ask(&self, within: Duration, is_reachable: bool, send: impl FnOnce(u64)) -> Answers {
-        let deadline = Instant::now() + within;
         let (number, answered) = (self.next_question.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         {
             // Holds the lock until the question is registered. A goodbye in between would leave it waiting for that node.
@@ -108,7 +107,7 @@ impl Peers {
                 answered.notified().await;
             }
         };
-        let complete = timeout_at(deadline, all_answered).await.is_ok();
+        let complete = timeout(within, all_answered).await.is_ok();
         let answers = lock(&self.questions).remove(&number).map(|question| question.answers).unwrap_or_default();
         Answers { answers, complete }
     }
