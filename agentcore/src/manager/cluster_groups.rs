@@ -121,7 +121,7 @@ impl ConnectionManager {
     ) -> Result<usize> {
         let is_own = matches!(selector, ConnectionSelector::Connection(id) if self.registry().is_own(id));
         let elsewhere = if is_own { 0 } else { self.count_elsewhere(question(selector), ANSWER_TIMEOUT).await.0 };
-        error.map_or(Ok(here + elsewhere), Err)
+        error.map_or(Ok(here.saturating_add(elsewhere)), Err)
     }
 
     fn connections_here(&self, selector: &ConnectionSelector) -> Vec<Arc<Connection>> {

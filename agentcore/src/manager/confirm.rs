@@ -28,7 +28,7 @@ impl ConnectionManager {
             async { sum(self.inner.deliver_confirmed(&message).await, within).await },
             self.count_elsewhere(Question::Deliver(message.clone()), within)
         );
-        Ok(Confirmed { delivered: here + elsewhere, complete: here_complete && elsewhere_complete })
+        Ok(Confirmed { delivered: here.saturating_add(elsewhere), complete: here_complete && elsewhere_complete })
     }
 }
 

@@ -121,7 +121,7 @@ impl ConnectionManager {
         let user = user.try_into().map_err(Into::into)?;
         let here = self.inner.disconnect(&user);
         let (elsewhere, complete) = self.count_elsewhere(Question::Disconnect(user), ANSWER_TIMEOUT).await;
-        Ok(Disconnected { connections: here + elsewhere, complete })
+        Ok(Disconnected { connections: here.saturating_add(elsewhere), complete })
     }
 
     /// Asks the other nodes for a count. Returns the sum, and whether every node answered in time.
@@ -131,7 +131,7 @@ impl ConnectionManager {
             Answer::Count(count) => count,
             _ => 0,
         });
-        (counts.sum(), complete)
+        (counts.fold(0, usize::saturating_add), complete)
     }
 }
 

@@ -116,8 +116,8 @@ pub(crate) struct ClusterView {
 }
 
 impl ClusterView {
-    /// Returns the number of connections of all live nodes.
+    /// Returns the number of connections of all live nodes. The numbers are those in Redis, whoever wrote them.
     pub(crate) fn connections(&self) -> usize {
-        self.live.iter().map(|peer| peer.connections).sum()
+        self.live.iter().fold(0_usize, |sum, peer| sum.saturating_add(peer.connections))
     }
 }

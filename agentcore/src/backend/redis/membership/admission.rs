@@ -103,7 +103,24 @@ impl LocalAdmission {
     fn share_of(limits: &AdmissionLimits, view: &ClusterView, incarnation: u64) -> (usize, usize) {
         let live_nodes = view.live.len().max(1);
         let own = view.live.iter().filter(|peer| peer.incarnation == incarnation);
-        let here: usize = own.map(|peer| peer.connections).sum();
-        (live_nodes, here + limits.total.saturating_sub(view.connections()) / live_nodes)
+        let here = own.fold(0_usize, |sum, peer| sum.saturating_add(peer.connections));
+        (live_nodes, here.saturating_add(limits.total.saturating_sub(view.connections()) / live_nodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::driver::Peer;
+    use super::*;
+
+    #[test]
+    fn absurd_counts_in_redis_leave_no_free_connections() {
+        let connections = usize::MAX / 2 + 1;
+        let peer = |lease| Peer { lease, node: "n".parse().unwrap(), incarnation: lease, connections };
+        let (live, expired) = (vec![peer(1), peer(2)], Vec::new());
+        let view = ClusterView { epoch: 1, live, expired, groups: 0, uncertain_for: None, next_leave: None };
+        assert_eq!(view.connections(), usize::MAX);
+        let limits = AdmissionLimits { total: 10, per_user: 10, per_ip: 10, groups: 10 };
+        assert_eq!(LocalAdmission::share_of(&limits, &view, 1), (2, connections));
     }
 }
