@@ -1,5 +1,8 @@
 //! Applications that cannot start: each gives one clear error.
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use agentcore::axum::Router;
 use agentcore::axum::routing::get;
 use agentcore::prelude::*;
@@ -120,6 +123,15 @@ async fn all_problems_are_reported_at_once() {
     let error =
         error_of(app().state(7_u8).state(8_u8).consumer::<WithState>().consumer::<First>().consumer::<Second>()).await;
     assert_eq!(error.lines().count(), 3, "a line each: {error}");
+}
+
+#[test]
+fn without_a_runtime_the_error_names_the_macros_that_create_one() {
+    let mut build = pin!(error_of(app()));
+    let Poll::Ready(error) = build.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("nothing drives a future that waits");
+    };
+    says(&error, &["tokio runtime", "#[agentcore::main]", "#[tokio::main]"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::drain_state::DrainState;
 use super::first_joins::FirstJoins;
 use super::inner::{ConnectionManager, ManagerInner};
@@ -20,8 +22,13 @@ impl ConnectionManager {
     /// Starts the workers and the backend.
     ///
     /// # Errors
-    /// Returns an error if the worker threads cannot be started or the backend cannot be reached.
+    /// Returns an error if there is no tokio runtime, the worker threads cannot be started or the backend cannot be reached.
     pub(crate) async fn start(settings: Arc<Settings>, backend: Arc<dyn Backend>, labels: Labels) -> Result<Self> {
+        if Handle::try_current().is_err() {
+            return Err(Error::start(
+                "the application must be built on a tokio runtime: use `#[agentcore::main]` or `#[tokio::main]`",
+            ));
+        }
         let supervisor = Supervisor::new();
         let metrics = Arc::new(Metrics::new(labels, settings.workers, supervisor.clone()));
         let outbox = OutboxLimits { max_bytes: settings.ws_max_outbox_bytes, write_timeout: settings.ws_write_timeout };
