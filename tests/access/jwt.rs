@@ -82,6 +82,14 @@ fn claims_about_time_and_place_are_kept() {
 }
 
 #[test]
+fn no_leeway_is_too_long_for_the_clock() {
+    let tokens = secret().leeway(Duration::MAX);
+    assert_eq!(verdict(&tokens, &sign(&json!({ "sub": "ada", "exp": now() - 3600 }))), Ok("ada".to_owned()));
+    let gone = sign(&json!({ "sub": "ada", "exp": now() - 100_000 }));
+    assert_eq!(verdict(&tokens, &gone), Err("the token has expired".to_owned()), "a day is the maximum");
+}
+
+#[test]
 fn the_user_comes_from_the_configured_claim() {
     let tokens = secret().user_claim("user_id").grace(Duration::from_secs(7));
     let token = |user: Value| sign(&json!({ "sub": "other", "user_id": user, "exp": now() + 100 }));

@@ -19,6 +19,8 @@ const MIN_SECRET: usize = 32;
 const INVALID_TOKEN: &str = "the token is not valid";
 /// The minimum number of distinct bytes in a secret. A random secret has more.
 const MIN_DISTINCT: usize = 8;
+/// The longest leeway. jsonwebtoken subtracts the leeway from the time since 1970.
+const MAX_LEEWAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Authenticates clients by a signed token. The claims of the token become the claims of the [`Identity`].
 ///
@@ -112,11 +114,11 @@ impl JwtAuthenticator {
         self
     }
 
-    /// Sets how far the clocks of the issuer and the server may differ, in whole seconds; the default is 30 s. The
-    /// identity expires that long after the token's `exp`.
+    /// Sets how far the clocks of the issuer and the server may differ, in whole seconds; the default is 30 s, and the
+    /// maximum is a day. The identity expires that long after the token's `exp`.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.validation.leeway = leeway.as_secs();
+        self.validation.leeway = leeway.min(MAX_LEEWAY).as_secs();
         self
     }
 
