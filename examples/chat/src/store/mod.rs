@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 mod error;
 mod location;
+mod message_id;
 mod redis;
 mod sqlite;
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl RedisClock {
     /// Estimates Redis' clock at `instant`, in milliseconds. The estimate is never ahead of the clock.
     fn at(&self, instant: Instant) -> u64 {
         // Redis read its clock before the answer arrived, so its clock is ahead of this sum.
-        let time = self.time + instant.saturating_duration_since(self.received);
+        let time = self.time.saturating_add(instant.saturating_duration_since(self.received));
         u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
     }
 }
@@ -118,7 +118,7 @@ async fn connect(client: Client) -> RedisResult<OpenConnection> {
         .set_response_timeout(Some(CALL_TIMEOUT));
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let (seconds, microseconds): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
-    let time = Duration::from_secs(seconds) + Duration::from_micros(microseconds);
+    let time = Duration::from_secs(seconds).saturating_add(Duration::from_micros(microseconds));
     Ok(OpenConnection { connection, clock: RedisClock { time, received: Instant::now() } })
 }
 

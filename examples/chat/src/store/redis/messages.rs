@@ -1,13 +1,15 @@
 //! Commands on messages.
 
+use std::time::SystemTime;
+
 use agentcore::Timestamp;
 use redis::RedisResult;
 use serde_json::{from_str, json};
-use uuid::Uuid;
 
 use super::connection::Call;
 use super::keys::Keys;
 use super::scripts::APPEND;
+use crate::store::message_id::new_id;
 use crate::store::{NewMessage, StoredMessage};
 
 /// Number of messages that are kept of a room.
@@ -17,8 +19,9 @@ pub(super) async fn append(mut call: Call, keys: &Keys, message: &NewMessage) ->
     let NewMessage { room, user_id, username, text } = message.clone();
     let timestamp = Timestamp::now().to_string();
     let rest = json!([user_id, username, text, timestamp]).to_string();
+    let id = new_id(SystemTime::now()).to_string();
     let mut script = APPEND.key(keys.room(&room));
-    script.key(keys.messages(&room)).arg(call.deadline).arg(Uuid::now_v7().to_string()).arg(rest).arg(MAX_MESSAGES);
+    script.key(keys.messages(&room)).arg(call.deadline).arg(id).arg(rest).arg(MAX_MESSAGES);
     let id = script.invoke_async(&mut call.redis).await?;
     Ok(StoredMessage { id, room, user_id, username, text, timestamp })
 }

@@ -1,10 +1,13 @@
 //! Statements on messages.
 
+use std::time::SystemTime;
+
 use agentcore::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 use uuid::Uuid;
 
 use super::error::in_room;
+use crate::store::message_id::new_id;
 use crate::store::{NewMessage, StoreError, StoredMessage};
 
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<StoredMessage, StoreError> {
@@ -72,7 +75,7 @@ fn last_id(db: &Connection) -> Result<Option<Uuid>, StoreError> {
 
 /// Creates a UUIDv7 that is greater than the last one, even if the clock went back (RFC 9562, 6.2).
 fn next_id(last: Option<Uuid>) -> Uuid {
-    let id = Uuid::now_v7();
+    let id = new_id(SystemTime::now());
     match last {
         Some(last) if last >= id => Uuid::from_u128(last.as_u128().saturating_add(1)),
         _ => id,
