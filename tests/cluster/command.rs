@@ -1,7 +1,9 @@
 //! The command: it starts two nodes and a Redis, and ends all of them.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -157,6 +159,17 @@ fn a_node_that_cannot_start_reports_the_error_and_ends_the_others() {
     assert_eq!(ended.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("WORKERS=\"many\": must be"), "{stderr}");
     assert!(stderr.contains("node-1 has ended (exit status: 2) before it was listening"), "{stderr}");
+}
+
+#[test]
+fn an_argument_is_refused_whatever_its_bytes() {
+    let folder = TempFolder::new();
+    for argument in [OsStr::new("help"), OsStr::from_bytes(b"\xff")] {
+        let ended = command(folder.path()).arg(argument).output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("takes no arguments"), "{stderr}");
+    }
 }
 
 #[test]

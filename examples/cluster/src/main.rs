@@ -9,6 +9,7 @@ mod node;
 mod redis;
 
 use std::env;
+use std::io::{self, Write};
 
 use agentcore::{Error, Internal, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,12 +23,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[agentcore::main]
 async fn main() -> Result<()> {
-    let mut arguments = env::args().skip(1);
-    match arguments.next().as_deref() {
-        None => cluster().await,
+    let mut arguments = env::args_os().skip(1);
+    let Some(role) = arguments.next() else { return cluster().await };
+    match role.to_str() {
         Some(node::ROLE) => node::run().await,
         Some(redis::ROLE) => redis::run(arguments).await,
-        Some(_) => Err(Error::system("this program takes no arguments; its settings are in the environment")),
+        _ => Err(Error::system("this program takes no arguments; its settings are in the environment")),
     }
 }
 
@@ -54,19 +55,20 @@ async fn run(redis: &mut Redis, nodes: &mut Vec<Node>) -> Result<()> {
     for name in ["node-1", "node-2"] {
         nodes.push(Node::start(name, &redis.url).await?);
     }
-    print_addresses(redis, nodes);
+    // A closed stdout is ignored.
+    let _ = print_addresses(redis, nodes);
     let children = nodes.iter_mut().map(|node| &mut node.child).chain(redis.supervisor.as_mut());
     let ended = first_to_end(children).await;
     Err(Error::system(format!("{ended}; the other processes are stopped")))
 }
 
-#[expect(clippy::print_stdout, reason = "the addresses are the output of this program")]
-fn print_addresses(redis: &Redis, nodes: &[Node]) {
-    println!("redis   {}", redis.address());
+fn print_addresses(redis: &Redis, nodes: &[Node]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "redis   {}", redis.address())?;
     for node in nodes {
-        println!("{}  {} (process {})", node.child.name(), node.address, node.child.id());
+        writeln!(out, "{}  {} (process {})", node.child.name(), node.address, node.child.id())?;
     }
-    println!("Open both addresses: the nodes share their rooms. Ctrl-C stops all processes.");
+    writeln!(out, "Open both addresses: the nodes share their rooms. Ctrl-C stops all processes.")
 }
 
 /// The signals that end this process: SIGINT (Ctrl-C), SIGTERM, and SIGHUP (a closed terminal).

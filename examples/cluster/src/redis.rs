@@ -1,5 +1,6 @@
 //! The Redis between the nodes: the one at `REDIS_URL`, or one that this program starts and that stores nothing on disk.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -80,12 +81,12 @@ impl Redis {
 ///
 /// # Errors
 /// If Redis ends by itself.
-pub(crate) async fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+pub(crate) async fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let (Some(program), Some(port)) = (arguments.next(), arguments.next()) else {
         return Err(Error::system("the supervisor of Redis needs the program and the port"));
     };
     let mut redis = Command::new(program);
-    redis.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"]);
+    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port);
     let mut redis = redis.stdin(Stdio::null()).stdout(Stdio::null()).spawn().internal()?;
     tokio::select! {
         ended = redis.wait() => Err(Error::system(format!("redis has ended: {}", ended.internal()?))),
