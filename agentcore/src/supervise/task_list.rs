@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::backoff::HEALTHY_AFTER;
 use super::status::{TaskState, TaskStatus};
+use crate::error::one_line;
 use crate::sync::{Mutex, lock};
 use crate::time::Timestamp;
 
@@ -94,7 +95,7 @@ impl ListedTask {
         *tasks.restarts.entry(name.clone()).or_default() += 1;
         drop(tasks);
         // Each log event is one line, and the text of a panic may have several.
-        let text = text.replace('\n', "\\n").replace('\r', "\\r");
+        let text = one_line(text);
         tracing::error!(%error_id, task = %name, restarts, ?pause, "a background task panicked: {text}");
     }
 
