@@ -1,7 +1,5 @@
 //! Iteration over the connections of a node.
 
-use std::sync::Arc;
-
 use super::inner::ConnectionManager;
 use crate::id::ConnectionId;
 use crate::registry::{Connection, ConnectionInfo};
@@ -50,7 +48,7 @@ impl Batches {
         tokio::task::yield_now().await;
         let mut batch = Vec::new();
         for id in self.remaining.by_ref() {
-            batch.extend(self.manager.registry().connection(id).as_ref().map(Arc::as_ref).map(Connection::info));
+            batch.extend(self.manager.connection_info(id));
             if batch.len() == self.size {
                 break;
             }
