@@ -6,8 +6,8 @@ use rmp_serde::{Deserializer, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::EncodeError;
 use super::scan::MAX_DEPTH;
+use super::{EncodeError, excerpt};
 use crate::error::Error;
 
 type MsgpackDeserializer<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
@@ -25,10 +25,8 @@ pub(super) fn decode<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
 
 pub(super) fn to_json(data: &[u8]) -> Result<String, Error> {
     let mut json = Vec::new();
-    serde_transcode::transcode(&mut reader(data), &mut serde_json::Serializer::new(&mut json)).map_err(|error| {
-        let text: String = error.to_string().chars().take(200).collect();
-        Error::validation(format!("the data cannot be read: {text}"))
-    })?;
+    serde_transcode::transcode(&mut reader(data), &mut serde_json::Serializer::new(&mut json))
+        .map_err(|error| Error::validation(format!("the data cannot be read: {}", excerpt(&error.to_string(), 200))))?;
     String::from_utf8(json).map_err(|_| Error::validation("the data has a string that is not UTF-8"))
 }
 
