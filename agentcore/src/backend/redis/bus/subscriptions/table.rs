@@ -62,22 +62,18 @@ impl SubscriptionTable {
     /// Requests the subscription of a group; called after a connection has joined it.
     pub(super) fn subscribe(&mut self, group: &GroupName) -> SubscribeOutcome {
         let is_first = self.requested.is_empty();
-        let waiters = match self.groups.get_mut(group) {
-            Some(SubscriptionState::Subscribed { check_at }) => {
+        let state = self.groups.entry(group.clone()).or_insert_with(|| {
+            if self.online {
+                self.requested.push(group.clone());
+            }
+            SubscriptionState::Requested(Vec::new())
+        });
+        let waiters = match state {
+            SubscriptionState::Subscribed { check_at } => {
                 *check_at = None;
                 return SubscribeOutcome::Subscribed;
             }
-            Some(SubscriptionState::Requested(waiters) | SubscriptionState::Unsubscribing(waiters)) => waiters,
-            None => {
-                self.groups.insert(group.clone(), SubscriptionState::Requested(Vec::new()));
-                if self.online {
-                    self.requested.push(group.clone());
-                }
-                match self.groups.get_mut(group) {
-                    Some(SubscriptionState::Requested(waiters)) => waiters,
-                    _ => return SubscribeOutcome::Offline,
-                }
-            }
+            SubscriptionState::Requested(waiters) | SubscriptionState::Unsubscribing(waiters) => waiters,
         };
         if !self.online {
             return SubscribeOutcome::Offline;
