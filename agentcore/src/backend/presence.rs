@@ -75,21 +75,19 @@ impl PresenceTable {
     /// Adds a connection. Returns the join message if it must be sent.
     pub fn enter(&mut self, presence: Presence) -> Option<OutboundMessage> {
         let Presence { group, user, connection, joined, left } = presence;
-        let announced = self.present.contains_key(&(group.clone(), user.clone()));
-        let entry = self.present.entry((group.clone(), user.clone())).or_insert_with(|| PresentUser {
-            connections: Vec::new(),
-            left: left.clone(),
-            due: None,
+        let mut is_new = false;
+        let entry = self.present.entry((group.clone(), user.clone())).or_insert_with(|| {
+            is_new = true;
+            PresentUser { connections: Vec::new(), left: bytes::Bytes::new(), due: None }
         });
-        entry.due = None;
-        entry.left = left;
+        (entry.left, entry.due) = (left, None);
         if entry.connections.is_empty() {
             *self.counts.entry(group.clone()).or_default() += 1;
         }
         if !entry.connections.contains(&connection) {
             entry.connections.push(connection);
         }
-        (!announced).then(|| to_others(group, user, &joined))
+        is_new.then(|| to_others(group, user, &joined))
     }
 
     /// Removes a connection. Returns the leave message if it must be sent now.

@@ -41,8 +41,8 @@ impl PresenceState {
         let key = (presence.group.clone(), presence.user.clone());
         let entry = self.present.entry(key.clone()).or_insert_with(|| NodePresence {
             connections: Vec::new(),
-            joined: joined.clone(),
-            left: left.clone(),
+            joined: Bytes::new(),
+            left: Bytes::new(),
             is_written: false,
             lost: false,
             position: None,
