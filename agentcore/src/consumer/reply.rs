@@ -76,11 +76,6 @@ impl ReplyTarget {
     /// No request: the hooks, and tasks that outlive their handler.
     pub(crate) const NONE: Self = Self { reference: None, serial: 0, codec: Codec::Json };
 
-    /// Returns the `ref` of the envelope.
-    pub(crate) fn reference(&self) -> Option<u64> {
-        self.reference
-    }
-
     /// Encodes `message` as the answer: a reply to a request with a `ref`, otherwise a message under its own type.
     pub(crate) fn answer<M: Message>(&self, message: &M) -> Result<Frame> {
         match self.reference {

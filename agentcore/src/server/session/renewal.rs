@@ -44,9 +44,8 @@ pub(super) fn renew(
     // serde's own error is not used, because it may show the token.
     let FreshToken { token } = fresh.ok_or_else(|| Error::validation("`token` must be a string: the fresh token"))?;
     let attempt = renewal.attempt().map_err(Error::rate_limit)?;
-    let (manager, connection, renewal) = (manager.clone(), connection.clone(), renewal.clone());
     let check = {
-        let (manager, connection) = (manager.clone(), connection.clone());
+        let (manager, connection, renewal) = (manager.clone(), connection.clone(), renewal.clone());
         async move {
             let limit = manager.settings().ws_handler_timeout;
             let identity = connection.identity();
@@ -60,7 +59,7 @@ pub(super) fn renew(
                     acknowledge(&connection, request, remaining);
                 }
                 Err(mut error) => {
-                    report(&connection, &mut error, request.reference());
+                    report(&connection, &mut error, request.reference);
                     if error.should_disconnect() {
                         connection.close(Closing::Frame(CloseReason::of(&error)));
                     }
@@ -70,7 +69,7 @@ pub(super) fn renew(
             drop(attempt);
         }
     };
-    manager.spawn_for(&connection, check);
+    manager.spawn_for(connection, check);
     Ok(())
 }
 
@@ -132,7 +131,7 @@ fn acknowledge(connection: &Connection, request: ReplyTarget, expires_in_ms: Opt
     struct RenewalReply {
         expires_in_ms: Option<u64>,
     }
-    let Some(reference) = request.reference() else { return };
+    let Some(reference) = request.reference else { return };
     if let Ok(frame) = connection.codec().reply(reference, Some(&RenewalReply { expires_in_ms })) {
         send(connection, frame.into_bytes());
     }
