@@ -44,10 +44,10 @@ pub(super) struct BatchCheck {
 impl SequenceTracker {
     /// Compares a batch of `count` records with the expected sequence number and updates it. A watermark has no records.
     pub(super) fn check(&mut self, channel: &Channel, header: &BatchHeader, count: usize, now: Instant) -> BatchCheck {
-        if !self.received.contains_key(channel) {
-            self.received.insert(channel.clone(), Vec::new());
-        }
-        let Some(sequences) = self.received.get_mut(channel) else { return BatchCheck { duplicates: 0, gap: true } };
+        let sequences = match self.received.get_mut(channel) {
+            Some(sequences) => sequences,
+            None => self.received.entry(channel.clone()).or_default(),
+        };
         let end = header.first.saturating_add(count as u64);
         let Some(known) = sequences.iter_mut().find(|known| known.origin == header.origin) else {
             let (origin, sequence) = (header.origin, header.sequence);
