@@ -94,14 +94,17 @@ impl RateLimiter {
     }
 
     fn count(&mut self, request: &RateRequest<'_>, now: u64) {
-        let known = self.subjects.contains_key(request.subject);
-        if now >= self.next_sweep || (!known && self.subjects.len() >= self.sweep_at) {
+        let is_full = self.subjects.len() >= self.sweep_at;
+        if now >= self.next_sweep || (is_full && !self.subjects.contains_key(request.subject)) {
             self.sweep(now);
         }
-        if !self.subjects.contains_key(request.subject) {
-            self.subjects.insert(request.subject.clone(), Vec::with_capacity(request.quotas.len()));
-        }
-        let Some(usages) = self.subjects.get_mut(request.subject) else { return };
+        let usages = match self.subjects.get_mut(request.subject) {
+            Some(usages) => usages,
+            None => {
+                let usages = Vec::with_capacity(request.quotas.len());
+                self.subjects.entry(request.subject.clone()).or_insert(usages)
+            }
+        };
         for quota in request.quotas {
             match usages.iter_mut().find(|usage| usage.is_of(quota)) {
                 Some(usage) => usage.record(quota, request.cost, now),
