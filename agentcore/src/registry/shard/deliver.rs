@@ -78,13 +78,12 @@ impl ShardState {
                 group.batch = None;
             }
             let chunks = batch.take_chunks();
-            let len = batch.len();
             let taken = self.deliver_chunks(batch.group, &chunks, &batch.except);
             // Messages to all members were counted by type when they entered the batch.
             if !batch.except.is_empty()
                 && let Some(message) = batch.single()
             {
-                self.stats.count(message.message_type(), taken, len * taken);
+                self.stats.count(message.message_type(), taken, batch.len() * taken);
             }
         }
         self.batches = batches;
