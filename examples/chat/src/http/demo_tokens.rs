@@ -8,7 +8,6 @@ use agentcore::axum::middleware::map_response;
 use agentcore::axum::response::Response;
 use agentcore::axum::routing::get;
 use agentcore::axum::{Json, Router};
-use agentcore::error::ErrorDetail;
 use agentcore::prelude::*;
 
 use super::headers;
@@ -33,11 +32,11 @@ async fn token(
     State(tokens): State<Tokens>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<IssuedToken>> {
-    let user: ChatUser = query.get("user_id").map_or("", String::as_str).parse().map_err(|rule: &str| {
-        let details =
-            vec![ErrorDetail { field: "user_id".to_owned(), rule: "user_id".into(), message: rule.to_owned() }];
-        Error::validation(format!("`user_id` {rule}")).with_details(details)
-    })?;
+    let user: ChatUser = query
+        .get("user_id")
+        .map_or("", String::as_str)
+        .parse()
+        .map_err(|rule: &str| Error::invalid_field("user_id", "user_id", rule))?;
     let user_id = user.id().clone();
     let expires_at = Timestamp::now().after(TOKEN_LIFETIME);
     Ok(Json(IssuedToken { token: tokens.issue(&user_id)?, user_id, expires_at }))
