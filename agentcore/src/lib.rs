@@ -70,6 +70,7 @@ pub mod backend;
 pub mod consumer;
 mod env;
 pub mod error;
+mod header_list;
 pub mod id;
 mod log_throttle;
 pub mod manager;

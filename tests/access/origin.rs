@@ -39,6 +39,21 @@ async fn a_page_of_another_origin_is_refused_with_403_before_the_upgrade() {
     assert_eq!(shake(&server, "/ws", &[]).await.1.status, 101, "a client that is no browser says no origin");
 }
 
+/// RFC 9112, section 3.2.2.
+#[tokio::test]
+async fn the_authority_of_the_request_target_is_the_host() {
+    let (server, _) = with_origins("").await;
+    let target = "http://a.example/ws";
+    for (host, origin, status) in [
+        ("b.example", "http://a.example", 101),
+        ("b.example", "http://b.example", 403),
+        ("a.example", "http://a.example", 101),
+    ] {
+        let answer = shake(&server, target, &[("Host", host), ("Origin", origin)]).await.1;
+        assert_eq!(answer.status, status, "{origin} at {target} with the host {host}");
+    }
+}
+
 #[tokio::test]
 async fn allowed_origins_are_those_that_are_listed() {
     let (server, _) = with_origins("https://app.example.com, http://localhost:3000").await;

@@ -8,7 +8,20 @@ use crate::sources::{repository, sources};
 
 /// The modules of `agentcore/src`, by level.
 const LEVELS: [&[&str]; 8] = [
-    &["env", "error", "id", "log_throttle", "metrics", "panic", "settings", "state", "supervise", "sync", "time"],
+    &[
+        "env",
+        "error",
+        "header_list",
+        "id",
+        "log_throttle",
+        "metrics",
+        "panic",
+        "settings",
+        "state",
+        "supervise",
+        "sync",
+        "time",
+    ],
     &["auth", "message", "wire"],
     &["schema", "backend"],
     &["registry", "worker"],

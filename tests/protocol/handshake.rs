@@ -57,6 +57,72 @@ over_every_transport! {
         assert_eq!(refused(&server, &request).await.status, 101);
     }
 
+    async fn the_lines_of_a_list_header_are_one_list(over) {
+        let server = probe(over).await;
+        let sound = handshake("/probe/ada");
+        for (line, lines, protocol) in [
+            ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade", None),
+            ("Connection: Upgrade", "Connection: keep-alive,\tUpgrade\t,, ,", None),
+            ("Upgrade: websocket", "Upgrade: h2c\r\nUpgrade:\r\nUpgrade: ,websocket", None),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Protocol:\r\n\r\n", None),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Protocol: ,\t,\r\nSec-WebSocket-Protocol: \r\n\r\n", None),
+            (
+                "\r\n\r\n",
+                "\r\nSec-WebSocket-Protocol: ,x\r\nSec-WebSocket-Protocol: y,\tagentcore.v1.json\r\n\r\n",
+                Some("agentcore.v1.json"),
+            ),
+        ] {
+            let answer = refused(&server, &sound.replace(line, lines)).await;
+            assert_eq!((answer.status, answer.header("sec-websocket-protocol")), (101, protocol), "{lines:?}");
+        }
+    }
+
+    async fn a_header_that_has_one_value_must_not_be_repeated_and_the_refusal_names_it(over) {
+        let server = probe(over).await;
+        let sound = handshake("/probe/ada");
+        let with = |lines: &str| sound.replace("\r\n\r\n", &format!("\r\n{lines}\r\n\r\n"));
+        for (request, name) in [
+            (sound.replace("Host: localhost\r\n", ""), "host"),
+            (sound.replace("Host: localhost", "Host:"), "host"),
+            (sound.replace("Host: localhost", "Host: local host"), "host"),
+            (with("Host: localhost"), "host"),
+            (with("Host: other.example"), "host"),
+            (with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), "sec-websocket-key"),
+            (with("Sec-WebSocket-Version: 13"), "sec-websocket-version"),
+            (with("Sec-WebSocket-Version: 8"), "sec-websocket-version"),
+            (with("Authorization: Bearer a\r\nAuthorization: Bearer b"), "authorization"),
+            (with("Content-Length: 5\r\nTransfer-Encoding: chunked"), "transfer-encoding"),
+            (with("Transfer-Encoding: chunked\r\nContent-Length: 5"), "content-length"),
+        ] {
+            let answer = refused(&server, &request).await;
+            assert_eq!(answer.status, 400, "{request}: {answer:?}");
+            let message = refusal(&answer)["message"].as_str().map(str::to_ascii_lowercase);
+            assert!(message.is_some_and(|message| message.contains(&format!("`{name}`"))), "{request}: {answer:?}");
+        }
+        assert_eq!(server.manager.stats().connections, 0);
+    }
+
+    async fn a_body_is_refused_before_the_upgrade_and_is_never_read_as_frames(over) {
+        let server = probe(over).await;
+        let sound = handshake("/probe/ada");
+        let with = |lines: &str| sound.replace("\r\n\r\n", &format!("\r\n{lines}\r\n\r\n"));
+        for (lines, body) in [
+            ("Content-Length: 5", &b"hello"[..]),
+            ("Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n"),
+        ] {
+            let (mut raw, answer) = Raw::handshake(&server, with(lines).as_bytes()).await;
+            assert_eq!(answer.status, 400, "{lines}: {answer:?}");
+            assert!(refusal(&answer)["message"].as_str().is_some_and(|text| text.contains("no body")), "{answer:?}");
+            let _ = raw.try_send(body).await;
+            let _ = raw.try_send(&frame(TEXT, br#"{"type":"ping"}"#)).await;
+        }
+        assert_eq!(server.manager.stats().connections, 0);
+        let (mut raw, answer) = Raw::handshake(&server, with("Content-Length: 0").as_bytes()).await;
+        assert_eq!(answer.status, 101, "an empty body is none");
+        raw.text(r#"{"type":"ping"}"#).await;
+        assert_eq!(raw.json().await, json!({ "type": "pong" }));
+    }
+
     async fn bytes_that_follow_the_handshake_are_messages(over) {
         let server = probe(over).await;
         let mut bytes = handshake("/probe/ada").into_bytes();

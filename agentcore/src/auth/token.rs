@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use crate::header_list::elements;
 
 /// The prefix of a subprotocol that carries a token. Such a subprotocol is never selected.
 pub(crate) const SUBPROTOCOL: &str = "agentcore.token.";
@@ -20,11 +23,8 @@ pub fn token(request: &Parts) -> Option<Cow<'_, str>> {
 }
 
 fn from_subprotocol(request: &Parts) -> Option<&str> {
-    let offers = request.headers.get_all(SEC_WEBSOCKET_PROTOCOL).into_iter();
-    offers
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|offered| offered.trim().strip_prefix(SUBPROTOCOL))
+    let mut offers = elements(&request.headers, SEC_WEBSOCKET_PROTOCOL);
+    offers.find_map(|offered| str::from_utf8(offered).ok()?.strip_prefix(SUBPROTOCOL))
 }
 
 fn from_authorization(request: &Parts) -> Option<&str> {
@@ -34,8 +34,10 @@ fn from_authorization(request: &Parts) -> Option<&str> {
 }
 
 fn from_query(request: &Parts) -> Option<Cow<'_, str>> {
-    let query = request.uri.query()?;
-    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, token)| token)
+    // Only percent-encoding is undone, so that a token is the same text here as in a header. A form would read `+` as a
+    // space.
+    let token = request.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("token="))?;
+    percent_decode_str(token).decode_utf8().ok()
 }
 
 #[cfg(test)]
@@ -55,13 +57,16 @@ mod tests {
     fn the_subprotocol_precedes_the_header_and_the_header_precedes_the_query() {
         let protocol = ("sec-websocket-protocol", "agentcore.v1.json, agentcore.token.a.b-c_d");
         let bearer = ("authorization", "bearer  from-header");
-        assert_eq!(found("/ws?token=q%2B1", &[]).as_deref(), Some("q+1"));
+        for encoded in ["q%2B1", "q+1"] {
+            assert_eq!(found(&format!("/ws?token={encoded}"), &[]).as_deref(), Some("q+1"));
+        }
         assert_eq!(found("/ws?a=b&token=q", &[bearer]).as_deref(), Some("from-header"));
         assert_eq!(found("/ws?token=q", &[bearer, protocol]).as_deref(), Some("a.b-c_d"));
         for missing in [
             found("/ws", &[]),
             found("/ws?token=", &[]),
             found("/ws?tokens=x", &[]),
+            found("/ws?token=%ff", &[]),
             found("/ws", &[("authorization", "Basic YTpi")]),
             found("/ws", &[("authorization", "Bearer")]),
             found("/ws", &[("sec-websocket-protocol", "agentcore.token.")]),

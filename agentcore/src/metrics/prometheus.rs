@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet, prometheus_text, text};
 use prometheus_client::metrics::MetricType;
@@ -15,6 +17,7 @@ use prometheus_client::registry::Registry;
 use super::labels::SeriesIndex;
 use super::node::{Metrics, RefusalReason};
 use super::worker::BUCKET_BOUNDS;
+use crate::header_list::elements;
 use crate::sync::read;
 
 /// The values that other parts of the node keep, read at the time of the scrape.
@@ -57,11 +60,11 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Returns the format that an `Accept` header asks for.
-    pub(crate) fn accepted(accept: Option<&str>) -> Self {
-        match accept {
-            Some(accept) if accept.contains("application/openmetrics-text") => Self::OpenMetrics,
-            _ => Self::Prometheus,
+    /// Returns the format that the `Accept` header asks for.
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        match elements(headers, ACCEPT).any(|range| range.starts_with(b"application/openmetrics-text")) {
+            true => Self::OpenMetrics,
+            false => Self::Prometheus,
         }
     }
 

@@ -4,7 +4,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+
+use crate::header_list::elements;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The value of `TRUSTED_PROXIES`: a comma-separated list of addresses and networks, such as `10.0.0.0/8, ::1`.
 ///
@@ -50,14 +55,14 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Returns the address of a client whose connection was accepted from `peer`, by its `X-Forwarded-For` headers in
-    /// order.
+    /// Returns the address of a client whose connection was accepted from `peer`, by the `X-Forwarded-For` of its
+    /// request.
     ///
     /// Each proxy appends the address of its peer, so the last entry that is not a trusted proxy is the client. Entries
     /// before it are written by the client and cannot be trusted.
-    pub(crate) fn client<'h>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>) -> IpAddr {
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        let mut hops = forwarded.flat_map(|header| header.split(',')).rev();
+        let mut hops = elements(headers, FORWARDED_FOR).rev();
         while self.contains(client) {
             // An entry that is not an address ends the chain: entries before it cannot be trusted.
             match hops.next().and_then(address_of) {
@@ -70,8 +75,8 @@ impl TrustedProxies {
 }
 
 /// Parses an entry, which may have a port.
-fn address_of(entry: &str) -> Option<IpAddr> {
-    let entry = entry.trim();
+fn address_of(entry: &[u8]) -> Option<IpAddr> {
+    let entry = str::from_utf8(entry).ok()?;
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
     let address = bare.parse().ok().or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()));
     address.map(|address: IpAddr| address.to_canonical())
@@ -80,13 +85,18 @@ fn address_of(entry: &str) -> Option<IpAddr> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 mod tests {
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
 
+    fn headers(forwarded: &[&str]) -> HeaderMap {
+        forwarded.iter().map(|line| (FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap())).collect()
+    }
+
     fn client(trusted: &str, peer: &str, forwarded: &[&str]) -> String {
         let trusted: TrustedProxies = trusted.parse().unwrap();
-        trusted.client(peer.parse().unwrap(), forwarded.iter().copied()).to_string()
+        trusted.client(peer.parse().unwrap(), &headers(forwarded)).to_string()
     }
 
     #[test]
@@ -104,7 +114,9 @@ mod tests {
             ("10.0.0.0/8", "10.1.2.3", &[], "10.1.2.3"),
             // An entry that is not an address ends the chain.
             ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1, unknown, 10.4.4.4"], "10.4.4.4"),
-            ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1,,"], "10.1.2.3"),
+            ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1, ünknown"], "10.1.2.3"),
+            // Empty entries do not count.
+            ("10.0.0.0/8", "10.1.2.3", &["198.51.100.1,\t,", " , "], "198.51.100.1"),
             // Ports, IPv6, and IPv4-mapped IPv6 addresses.
             ("10.1.2.3", "10.1.2.3", &["198.51.100.1:5555"], "198.51.100.1"),
             ("::1", "::1", &["[2001:db8::7]:443"], "2001:db8::7"),
@@ -125,14 +137,14 @@ mod tests {
     proptest! {
         /// Whatever a client sends in the header, the entry of the proxy decides.
         #[test]
-        fn a_client_cannot_forge_its_address(forged in ".{0,60}", own: [u8; 4]) {
+        fn a_client_cannot_forge_its_address(forged in "\\PC{0,60}", own: [u8; 4]) {
             let own = IpAddr::from(own);
             let trusted: TrustedProxies = "10.0.0.0/8".parse().unwrap();
             prop_assume!(!trusted.contains(own));
             let appended = format!("{forged}, {own}");
-            prop_assert_eq!(trusted.client(IpAddr::from([10, 0, 0, 1]), [appended.as_str()].into_iter()), own);
+            prop_assert_eq!(trusted.client(IpAddr::from([10, 0, 0, 1]), &headers(&[&appended])), own);
             // Without a proxy the header has no effect.
-            prop_assert_eq!(trusted.client(own, [forged.as_str()].into_iter()), own);
+            prop_assert_eq!(trusted.client(own, &headers(&[&forged])), own);
         }
     }
 }

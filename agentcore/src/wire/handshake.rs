@@ -1,12 +1,17 @@
 //! The opening handshake (RFC 6455 4.2): which requests are upgraded, and with which subprotocol.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use data_encoding::BASE64;
 use sha1_smol::Sha1;
 
+use crate::header_list::elements;
+
 /// The text that is hashed together with the client's key (RFC 6455 1.3).
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The headers that may have one line only (RFC 6455 11.3, RFC 9110 11.6.2).
+const SINGLE: [HeaderName; 3] = [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION, header::AUTHORIZATION];
 
 /// An accepted handshake.
 #[derive(Debug)]
@@ -29,7 +34,10 @@ pub(crate) struct HandshakeRefusal {
 /// # Errors
 /// The refusal: 405 for another method than GET, 426 for a request that asks for no WebSocket of version 13, 400 for
 /// everything else.
-pub(crate) fn accept<B>(request: &Request<B>, known: &[&'static str]) -> Result<AcceptedHandshake, HandshakeRefusal> {
+pub(crate) fn accept<B: HttpBody>(
+    request: &Request<B>,
+    known: &[&'static str],
+) -> Result<AcceptedHandshake, HandshakeRefusal> {
     let headers = request.headers();
     if request.method() != Method::GET {
         return refuse(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket handshake is a GET request");
@@ -40,6 +48,13 @@ pub(crate) fn accept<B>(request: &Request<B>, known: &[&'static str]) -> Result<
     if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
         let message = "this is a WebSocket endpoint: connect with a WebSocket client";
         return refuse(StatusCode::UPGRADE_REQUIRED, message);
+    }
+    if !request.body().is_end_stream() {
+        let message = "a WebSocket handshake has no body: leave out `Content-Length` and `Transfer-Encoding`";
+        return refuse(StatusCode::BAD_REQUEST, message);
+    }
+    if let Some(name) = SINGLE.iter().find(|name| headers.get_all(*name).into_iter().nth(1).is_some()) {
+        return refuse(StatusCode::BAD_REQUEST, format!("`{name}` must not be repeated"));
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return refuse(StatusCode::UPGRADE_REQUIRED, "`Sec-WebSocket-Version` must be 13");
@@ -68,15 +83,9 @@ fn refuse<T>(status: StatusCode, message: impl Into<String>) -> Result<T, Handsh
     Err(HandshakeRefusal { status, message: message.into() })
 }
 
-/// Whether a header, which may be a list and may be repeated, has the token in any case.
+/// Whether a header that is a list has the token in any case.
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    items(headers, name).any(|item| item.eq_ignore_ascii_case(token))
-}
-
-/// The items of a header that is a comma-separated list and may be repeated (RFC 9110 5.3 and 5.6.1).
-fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter();
-    values.flat_map(|value| value.to_str().unwrap_or_default().split(',')).map(str::trim)
+    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Whether the key is 16 bytes in base64 (RFC 6455 4.1): 22 characters and `==`.
@@ -96,9 +105,9 @@ fn accept_key(key: &[u8]) -> String {
 /// Selects the first offered subprotocol that is known; `None` when the client offered none.
 fn select(headers: &HeaderMap, known: &[&'static str]) -> Result<Option<&'static str>, HandshakeRefusal> {
     let mut offered_any = false;
-    for offered in items(headers, header::SEC_WEBSOCKET_PROTOCOL) {
+    for offered in elements(headers, header::SEC_WEBSOCKET_PROTOCOL) {
         offered_any = true;
-        if let Some(selected) = known.iter().copied().find(|known| *known == offered) {
+        if let Some(selected) = known.iter().copied().find(|known| known.as_bytes() == offered) {
             return Ok(Some(selected));
         }
     }

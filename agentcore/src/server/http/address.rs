@@ -10,7 +10,5 @@ use crate::settings::Settings;
 /// Returns the client's address; `None` when the server that accepted the connection did not record the peer.
 pub(super) fn client_address(settings: &Settings, parts: &Parts) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    let forwarded = parts.headers.get_all("x-forwarded-for").into_iter();
-    // A value that is not text ends the chain of proxies, as an entry that is not an address does.
-    Some(settings.trusted_proxies.client(peer.ip(), forwarded.map(|value| value.to_str().unwrap_or_default())))
+    Some(settings.trusted_proxies.client(peer.ip(), &parts.headers))
 }

@@ -5,6 +5,7 @@ mod address;
 pub(super) mod app_state;
 pub(super) mod cors;
 pub mod extract;
+mod host;
 pub(super) mod identify;
 mod response;
 pub(super) mod routing;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, on};
 
 use super::app_state::AppState;
+use super::host::with_host;
 use super::status;
 use super::upgrade::upgrade;
 use crate::consumer::Mount;
@@ -51,7 +53,7 @@ pub(in crate::server) fn router(
     let has_own_fallback = has_fallback(&routes);
     let merged = with_routes(framework, "of the application", |router| router.merge(routes))?;
     let merged = if has_own_fallback { merged } else { merged.fallback(async || not_found()) };
-    Ok(merged.layer(axum::Extension(state.clone())))
+    Ok(merged.layer(axum::Extension(state.clone())).layer(from_fn(with_host)))
 }
 
 /// Adds routes to `router`. axum panics on a malformed or duplicate route; the panic becomes an error that stops the

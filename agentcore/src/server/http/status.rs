@@ -64,7 +64,7 @@ fn ready(state: &AppState) -> Response {
 /// Serves the metrics in the text format of Prometheus, or in OpenMetrics if the `Accept` header asks for it.
 #[cfg(feature = "metrics")]
 fn metrics(state: &AppState, headers: &HeaderMap) -> Response {
-    let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let format = Format::accepted(headers);
     let manager = state.manager();
     let text = manager.metrics().render(manager.node_metrics(), format);
     ([(header::CONTENT_TYPE, format.content_type())], text).into_response()

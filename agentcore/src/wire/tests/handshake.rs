@@ -1,3 +1,4 @@
+use axum::body::Body;
 use axum::http::{Request, StatusCode, Version, header};
 
 use crate::wire::handshake::{AcceptedHandshake, HandshakeRefusal};
@@ -5,12 +6,12 @@ use crate::wire::handshake::{AcceptedHandshake, HandshakeRefusal};
 /// The subprotocols of the server under test, with the preferred one first.
 const KNOWN: [&str; 2] = ["agentcore.v1.json", "agentcore.v1.msgpack"];
 
-fn accept(request: &Request<()>) -> Result<AcceptedHandshake, HandshakeRefusal> {
+fn accept(request: &Request<Body>) -> Result<AcceptedHandshake, HandshakeRefusal> {
     crate::wire::accept(request, &KNOWN)
 }
 
 /// The request of RFC 6455 1.3, with these headers replaced.
-fn request(headers: &[(&str, &str)]) -> Request<()> {
+fn request(headers: &[(&str, &str)]) -> Request<Body> {
     let mut request = Request::builder()
         .uri("/chat")
         .version(Version::HTTP_11)
@@ -19,7 +20,7 @@ fn request(headers: &[(&str, &str)]) -> Request<()> {
         .header(header::CONNECTION, "Upgrade")
         .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
         .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .body(())
+        .body(Body::empty())
         .unwrap();
     for (name, value) in headers {
         let name: axum::http::HeaderName = name.parse().unwrap();
