@@ -15,6 +15,7 @@ mod groups;
 mod health;
 mod heartbeat;
 mod hooks;
+mod http_connections;
 mod limits;
 mod metrics;
 mod order;

@@ -37,11 +37,15 @@ impl Admission {
     /// client usually controls all addresses of it.
     #[must_use]
     pub fn new(user: UserId, ip: Option<IpAddr>) -> Self {
-        let ip = ip.map(|ip| match ip.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-        });
-        Self { user, ip }
+        Self { user, ip: ip.map(network_of) }
+    }
+}
+
+/// Returns the address by which a client is counted: an IPv4 address, or the /64 network of an IPv6 address.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 

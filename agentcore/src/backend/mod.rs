@@ -11,6 +11,7 @@ mod rate;
 #[cfg(feature = "redis")]
 mod redis;
 
+pub(crate) use admission::network_of;
 pub use admission::{Admission, AdmissionLimits, AdmissionTable, Refused};
 pub use memory::MemoryBackend;
 pub use presence::{GRACE, Presence, PresenceExit, PresenceTable};

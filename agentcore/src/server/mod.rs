@@ -14,5 +14,5 @@ pub use builder::AgentCore;
 pub use http::app_state::State;
 pub use http::extract;
 #[cfg(feature = "test-util")]
-pub(crate) use http::{TestCredentials, serve_stream};
+pub(crate) use http::{HttpConnections, TestCredentials};
 pub use run::run_main;

@@ -55,7 +55,7 @@ pub struct Settings {
     /// `WS_MAX_OUTBOX_BYTES` (1048576): how many bytes may wait to be written to one connection. Above that, the overflow
     /// policy of the message decides; by default the connection is closed with 1013.
     pub ws_max_outbox_bytes: usize,
-    /// `WS_WRITE_TIMEOUT` (10): how long a socket may accept no bytes. Its connection is then closed with 1013.
+    /// `WS_WRITE_TIMEOUT` (10): how long a socket may accept no bytes. Its connection then ends, with 1013 after an upgrade.
     pub ws_write_timeout: Duration,
     /// `WS_HANDLER_TIMEOUT` (30): the deadline of handlers without a `timeout` of their own.
     pub ws_handler_timeout: Duration,
@@ -81,6 +81,13 @@ pub struct Settings {
     pub max_connections_per_ip: usize,
     /// `MAX_TOTAL_GROUPS` (5000000): groups in total; a group with members on three nodes counts three times.
     pub max_total_groups: usize,
+    /// `MAX_HTTP_CONNECTIONS` (4096): connections of this node that are not upgraded; never more than a quarter of the
+    /// files that the process may open.
+    pub max_http_connections: usize,
+    /// `HTTP_IDLE_TIMEOUT` (75): how long an HTTP connection may be idle between two requests.
+    pub http_idle_timeout: Duration,
+    /// `HTTP_BODY_TIMEOUT` (10): how long the body of an HTTP request may take.
+    pub http_body_timeout: Duration,
     /// `ALLOWED_ORIGINS` (the server's own): the origins whose pages may connect.
     pub allowed_origins: AllowedOrigins,
     /// `TRUSTED_PROXIES` (none): the proxies whose `X-Forwarded-For` is trusted.
@@ -122,6 +129,9 @@ impl Default for Settings {
             max_total_connections: 200_000,
             max_connections_per_ip: 0,
             max_total_groups: 5_000_000,
+            max_http_connections: 4096,
+            http_idle_timeout: Duration::from_secs(75),
+            http_body_timeout: Duration::from_secs(10),
             allowed_origins: AllowedOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
             shutdown_timeout: Duration::from_secs(10),
@@ -195,6 +205,9 @@ impl Settings {
             max_total_connections: env.number("MAX_TOTAL_CONNECTIONS", default.max_total_connections, 1, 10_000_000),
             max_connections_per_ip: env.number("MAX_CONNECTIONS_PER_IP", default.max_connections_per_ip, 0, 10_000_000),
             max_total_groups: env.number("MAX_TOTAL_GROUPS", default.max_total_groups, 1, 1_000_000_000),
+            max_http_connections: env.number("MAX_HTTP_CONNECTIONS", default.max_http_connections, 1, 1_000_000),
+            http_idle_timeout: env.seconds("HTTP_IDLE_TIMEOUT", default.http_idle_timeout, 1, 3600),
+            http_body_timeout: env.seconds("HTTP_BODY_TIMEOUT", default.http_body_timeout, 1, 3600),
             allowed_origins: env.value("ALLOWED_ORIGINS", default.allowed_origins),
             trusted_proxies: env.value("TRUSTED_PROXIES", default.trusted_proxies),
             shutdown_timeout: env.seconds("SHUTDOWN_TIMEOUT", default.shutdown_timeout, 1, 3600),

@@ -13,7 +13,7 @@ use super::socket::ClientSocket;
 use crate::error::Result;
 use crate::id::UserId;
 use crate::manager::ConnectionManager;
-use crate::server::AgentCore;
+use crate::server::{AgentCore, HttpConnections};
 use crate::sync::{Mutex, lock};
 
 /// An application that runs inside a test, without a port.
@@ -25,6 +25,7 @@ pub struct TestApp(Arc<RunningApp>);
 
 struct RunningApp {
     router: Router,
+    http: HttpConnections,
     manager: ConnectionManager,
     /// The connected clients, in order.
     clients: Mutex<Vec<(UserId, Weak<ClientSocket>)>>,
@@ -75,8 +76,13 @@ impl TestApp {
         app.settings_mut().workers = workers;
         let app = app.build().await?;
         let manager = app.manager();
-        let running =
-            RunningApp { router: app.into_router(), manager, clients: Mutex::default(), port: AtomicU16::new(40_000) };
+        let running = RunningApp {
+            router: app.into_router(),
+            http: HttpConnections::new(&manager, u64::MAX),
+            manager,
+            clients: Mutex::default(),
+            port: AtomicU16::new(40_000),
+        };
         Ok(Self(Arc::new(running)))
     }
 
@@ -127,6 +133,10 @@ impl TestApp {
 
     pub(super) fn router(&self) -> Router {
         self.0.router.clone()
+    }
+
+    pub(super) fn http(&self) -> HttpConnections {
+        self.0.http.clone()
     }
 
     /// Returns the address of the next client.

@@ -208,7 +208,8 @@ impl Connecting {
             request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, value);
         }
         let test_credentials = TestCredentials::new(identity);
-        let response = send_request(app.router().layer(Extension(test_credentials.clone())), from, request).await?;
+        let router = app.router().layer(Extension(test_credentials.clone()));
+        let response = send_request(app.http(), router, from, request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Err(TestResponse::read(site.subject(), response).await?));
         }

@@ -16,7 +16,7 @@ use super::app::TestApp;
 use super::call_site::{CallSite, shortened};
 use super::pipe::Pipe;
 use crate::error::ErrorResponse;
-use crate::server::serve_stream;
+use crate::server::HttpConnections;
 
 impl TestApp {
     /// Requests `path` with GET; the returned builder is awaited.
@@ -104,8 +104,9 @@ impl TestRequest {
         };
         request.headers_mut().extend(headers);
         let from = from.unwrap_or_else(|| app.next_address());
-        let response =
-            async { TestResponse::read(site.subject(), send_request(app.router(), from, request).await?).await };
+        let response = async {
+            TestResponse::read(site.subject(), send_request(app.http(), app.router(), from, request).await?).await
+        };
         match site.within(|| "no answer came".to_owned(), response).await {
             Ok(response) => response,
             Err(error) => site.fail(format_args!("no answer came: {error}")),
@@ -211,12 +212,13 @@ impl fmt::Display for TestResponse {
 /// # Errors
 /// The application ends the stream without a response.
 pub(super) async fn send_request(
+    http: HttpConnections,
     router: Router,
     peer: SocketAddr,
     request: Request<Body>,
 ) -> Result<Response<Incoming>, String> {
     let (client, server) = Pipe::new();
-    tokio::spawn(serve_stream(server, peer, router));
+    tokio::spawn(http.serve(server, peer, router));
     let opened = hyper::client::conn::http1::handshake(TokioIo::new(client)).await;
     let (mut requests, connection) = opened.map_err(|error| error.to_string())?;
     tokio::spawn(connection.with_upgrades());

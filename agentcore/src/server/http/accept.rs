@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::sleep;
 
 use super::app_state::AppState;
-use super::serve_connection::{HttpConnections, serve_connection};
+use super::connection::HttpConnections;
 use crate::error::{Error, Result};
 
 /// Connections that may wait to be accepted.
@@ -58,8 +58,8 @@ pub(in crate::server) async fn serve(
     let address = listener.local_addr().map_err(Error::internal)?;
     announce(address);
     let manager = state.manager();
-    raise_file_limit(manager.settings().max_total_connections);
-    let http = HttpConnections::default();
+    let files = raise_file_limit(manager.settings().max_total_connections);
+    let http = HttpConnections::new(manager, files);
     let end = async {
         stop.await;
         let timeout = sleep(manager.settings().shutdown_timeout);
@@ -85,16 +85,23 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
 }
 
-/// Raises the soft limit of open files to the hard one, because each connection needs a file descriptor.
-fn raise_file_limit(max_total_connections: usize) {
+/// Raises the soft limit of open files to the hard one, because each connection needs a file descriptor, and returns it.
+fn raise_file_limit(max_total_connections: usize) -> u64 {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < max_total_connections as u64 => tracing::warn!(
-            limit,
-            max_total_connections,
-            "the limit of open files is below MAX_TOTAL_CONNECTIONS; raise the hard limit (ulimit -Hn)"
-        ),
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+        Ok(limit) => {
+            if limit < max_total_connections as u64 {
+                tracing::warn!(
+                    limit,
+                    max_total_connections,
+                    "the limit of open files is below MAX_TOTAL_CONNECTIONS; raise the hard limit (ulimit -Hn)"
+                );
+            }
+            limit
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the limit of open files could not be raised");
+            rlimit::Resource::NOFILE.get_soft().unwrap_or(u64::MAX)
+        }
     }
 }
 
@@ -105,7 +112,7 @@ async fn accept(listener: &TcpListener, router: &Router, http: &HttpConnections)
             Ok((socket, peer)) => {
                 pause = MIN_PAUSE;
                 let _ = socket.set_nodelay(true);
-                http.connections.spawn(serve_connection(socket, peer, router.clone(), http.clone()));
+                http.connections.spawn(http.clone().serve(socket, peer, router.clone()));
             }
             // The client closed before it was accepted, so the next one need not wait.
             Err(error) if concerns_one_connection(&error) => {}

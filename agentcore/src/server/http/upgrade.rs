@@ -1,12 +1,17 @@
 //! The upgrade of an HTTP request to a WebSocket session on a worker.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use super::app_state::AppState;
+use super::connection::ObservedIo;
 use crate::consumer::Mount;
 use crate::error::{Error, ErrorCategory};
 use crate::message::Codec;
@@ -44,7 +49,7 @@ pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request
     tokio::spawn(async move {
         // If the client has gone meanwhile, its admission is released here.
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-        let Ok(socket) = UpgradedSocket::of(upgraded) else { return };
+        let Ok(socket) = socket_of(upgraded) else { return };
         let Some(runtime) = shard.runtime().cloned() else { return };
         runtime.spawn(serve(Box::new(Arrival {
             socket,
@@ -60,6 +65,14 @@ pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request
         })));
     });
     accepted.response
+}
+
+/// Takes the socket out of an upgrade, whatever server made it.
+fn socket_of(upgraded: Upgraded) -> io::Result<UpgradedSocket> {
+    match upgraded.downcast::<TokioIo<ObservedIo<TcpStream>>>() {
+        Ok(parts) => UpgradedSocket::tcp(parts.io.into_inner().into_inner(), parts.read_buf),
+        Err(upgraded) => UpgradedSocket::of(upgraded),
+    }
 }
 
 fn refuse(status: StatusCode, message: String) -> Response {

@@ -32,19 +32,28 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 pub(super) type OnWritten = Box<dyn FnMut(io::Result<()>) + Send>;
 
 impl UpgradedSocket {
-    /// Takes the stream out of an HTTP upgrade.
+    /// Takes the stream out of an upgrade by a server of the application: `axum::serve`, hyper, or any other.
     ///
     /// # Errors
     /// When the TCP socket cannot be detached from its runtime.
     pub(in crate::server) fn of(upgraded: Upgraded) -> io::Result<Self> {
         let upgraded = match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return tcp(parts.io, parts.read_buf),
+            Ok(parts) => return Self::tcp(parts.io.into_inner(), parts.read_buf),
             Err(upgraded) => upgraded,
         };
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => tcp(parts.io, parts.read_buf),
+            Ok(parts) => Self::tcp(parts.io.into_inner(), parts.read_buf),
             Err(upgraded) => Ok(Self::Stream(Box::new(TokioIo::new(upgraded)))),
         }
+    }
+
+    /// Detaches a TCP socket from its runtime. `read` was read from it already.
+    ///
+    /// # Errors
+    /// When the socket cannot be detached.
+    pub(in crate::server) fn tcp(socket: TcpStream, read: Bytes) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        Ok(Self::Tcp(socket.into_std()?, read))
     }
 
     /// Splits the socket on the worker's runtime, and returns the bytes that were read already. A stream calls
@@ -87,10 +96,4 @@ impl SocketReader {
             Self::Stream(stream) => ReadBuffer::poll_read(stream, cx),
         }
     }
-}
-
-fn tcp(io: TokioIo<TcpStream>, read: Bytes) -> io::Result<UpgradedSocket> {
-    let socket = io.into_inner();
-    socket.set_nodelay(true)?;
-    Ok(UpgradedSocket::Tcp(socket.into_std()?, read))
 }
