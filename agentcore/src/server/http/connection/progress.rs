@@ -42,11 +42,11 @@ impl Timeouts {
 #[derive(Debug)]
 pub(super) struct Progress {
     timeouts: Timeouts,
-    state: Mutex<State>,
+    waiting: Mutex<Waiting>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Waiting {
     phase: Phase,
     /// Since when the socket has accepted nothing.
     blocked_since: Option<Instant>,
@@ -72,74 +72,77 @@ impl Progress {
     /// Begins with a connection that has just been accepted.
     pub(super) fn new(timeouts: Timeouts) -> Self {
         let phase = Phase::Idle { since: Instant::now(), timeout: HEAD_TIMEOUT };
-        Self { timeouts, state: Mutex::new(State { phase, blocked_since: None, blocked: Duration::ZERO, written: 0 }) }
+        Self {
+            timeouts,
+            waiting: Mutex::new(Waiting { phase, blocked_since: None, blocked: Duration::ZERO, written: 0 }),
+        }
     }
 
     /// Notes that bytes have arrived.
     pub(super) fn read(&self) {
-        let mut state = lock(&self.state);
-        if matches!(state.phase, Phase::Idle { .. }) {
-            state.phase = Phase::Head { since: Instant::now() };
+        let mut waiting = lock(&self.waiting);
+        if matches!(waiting.phase, Phase::Idle { .. }) {
+            waiting.phase = Phase::Head { since: Instant::now() };
         }
     }
 
     /// Notes that the headers of a request are complete.
     pub(super) fn requested(&self) {
-        let mut state = lock(&self.state);
-        state.phase = Phase::Request;
-        (state.blocked, state.written) = (Duration::ZERO, 0);
+        let mut waiting = lock(&self.waiting);
+        waiting.phase = Phase::Request;
+        (waiting.blocked, waiting.written) = (Duration::ZERO, 0);
     }
 
     /// Notes that a response is complete.
     pub(super) fn responded(&self) {
-        lock(&self.state).phase = Phase::Responded;
+        lock(&self.waiting).phase = Phase::Responded;
     }
 
     /// Notes that the socket has accepted bytes.
     pub(super) fn wrote(&self, bytes: usize) {
-        let mut state = lock(&self.state);
-        state.written = state.written.saturating_add(bytes as u64);
-        if let Some(since) = state.blocked_since.take() {
-            state.blocked += since.elapsed();
+        let mut waiting = lock(&self.waiting);
+        waiting.written = waiting.written.saturating_add(bytes as u64);
+        if let Some(since) = waiting.blocked_since.take() {
+            waiting.blocked += since.elapsed();
         }
     }
 
     /// Notes that the socket accepts nothing.
     pub(super) fn blocked(&self) {
-        lock(&self.state).blocked_since.get_or_insert_with(Instant::now);
+        lock(&self.waiting).blocked_since.get_or_insert_with(Instant::now);
     }
 
     /// Notes that everything is written.
     pub(super) fn flushed(&self) {
-        let mut state = lock(&self.state);
-        state.blocked_since = None;
-        if matches!(state.phase, Phase::Responded) {
-            state.phase = Phase::Idle { since: Instant::now(), timeout: self.timeouts.idle };
+        let mut waiting = lock(&self.waiting);
+        waiting.blocked_since = None;
+        if matches!(waiting.phase, Phase::Responded) {
+            waiting.phase = Phase::Idle { since: Instant::now(), timeout: self.timeouts.idle };
         }
     }
 
     /// Returns when the connection must end if nothing happens until then; `None` while a request is being answered.
     pub(super) fn deadline(&self, stopping: bool) -> Option<Instant> {
-        let state = lock(&self.state);
-        let waiting = match state.phase {
+        let waiting = lock(&self.waiting);
+        let for_request = match waiting.phase {
             Phase::Idle { since, timeout } => Some(since + timeout),
             Phase::Head { since } => Some(since + HEAD_TIMEOUT),
             Phase::Request | Phase::Responded => None,
         };
-        let writing = state.blocked_since.map(|since| {
+        let for_reader = waiting.blocked_since.map(|since| {
             let limit = if stopping { self.timeouts.write.min(STOPPING_WRITE_TIMEOUT) } else { self.timeouts.write };
-            let allowed = limit + Duration::from_secs(state.written / SLOWEST_READER);
-            since + limit.min(allowed.saturating_sub(state.blocked))
+            let allowed = limit + Duration::from_secs(waiting.written / SLOWEST_READER);
+            since + limit.min(allowed.saturating_sub(waiting.blocked))
         });
-        [waiting, writing].into_iter().flatten().min()
+        [for_request, for_reader].into_iter().flatten().min()
     }
 
     /// Returns since when the connection has waited for its client; `None` while it is busy.
     pub(super) fn stalled_since(&self) -> Option<Instant> {
-        let state = lock(&self.state);
-        match state.phase {
+        let waiting = lock(&self.waiting);
+        match waiting.phase {
             Phase::Idle { since, .. } | Phase::Head { since } => Some(since),
-            Phase::Request | Phase::Responded => state.blocked_since,
+            Phase::Request | Phase::Responded => waiting.blocked_since,
         }
     }
 }
