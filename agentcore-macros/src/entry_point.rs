@@ -11,8 +11,8 @@ use crate::diagnostics::{Diagnostic, Errors, refuse};
 
 /// Expands `#[main]`.
 ///
-/// The user's function is nested unchanged in the new one, so the compiler reports errors in its body and in its return type
-/// as usual.
+/// The user's function is nested unchanged in the new one, so the compiler reports errors in its body and in its return
+/// type as usual.
 pub(crate) fn attribute(args: TokenStream, tokens: TokenStream) -> TokenStream {
     let function: ItemFn = match parse2(tokens.clone()) {
         Ok(function) => function,

@@ -1,11 +1,11 @@
 //! The attributes of `agentcore`: `#[message]`, `#[consumer]`, `#[on]` and `#[main]`.
 //!
-//! Applications use them through `agentcore`, which re-exports them with their reference and holds the items that generated
-//! code names.
+//! Applications use them through `agentcore`, which re-exports them with their reference and holds the items that
+//! generated code names.
 //!
 //! Each attribute has four steps. *Parse* turns the tokens into a model in which every value keeps its span. *Validate*
-//! checks the rules that involve more than one value. *Expand* generates the code and cannot fail. The user's item always
-//! comes first in the output, followed by one error for each mistake.
+//! checks the rules that involve more than one value. *Expand* generates the code and cannot fail. The user's item
+//! always comes first in the output, followed by one error for each mistake.
 
 mod args;
 mod consumer;

@@ -111,8 +111,8 @@ pub fn mount<C: ConsumerStruct + ConsumerHandlers>() -> Mount {
 /// Demands `#[consumer]` on the struct.
 pub const fn has_consumer_struct<C: ConsumerStruct>() {}
 
-/// Returns the error for an index that is not in the handler table. The server looks handlers up before it calls them, so
-/// the error means a bug in the server.
+/// Returns the error for an index that is not in the handler table. The server looks handlers up before it calls them,
+/// so the error means a bug in the server.
 #[must_use]
 pub fn no_handler(index: usize) -> Error {
     Error::internal(format!("no handler has the index {index}"))

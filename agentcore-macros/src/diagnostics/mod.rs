@@ -1,7 +1,7 @@
 //! Compile errors: their form, and the list of all errors of one item.
 //!
-//! A diagnostic points at the smallest token to change. Its first line states the mistake; a `help:` line states what to
-//! type, a `note:` line states the reason.
+//! A diagnostic points at the smallest token to change. Its first line states the mistake; a `help:` line states what
+//! to type, a `note:` line states the reason.
 
 mod similar;
 
@@ -66,8 +66,8 @@ impl From<Diagnostic> for syn::Error {
 
 /// All errors of one item, in the order in which they were found.
 ///
-/// In debug builds, dropping it without [`into_tokens`](Self::into_tokens) panics: the errors would be lost, and the macro
-/// would accept an item that it has found to be wrong.
+/// In debug builds, dropping it without [`into_tokens`](Self::into_tokens) panics: the errors would be lost, and the
+/// macro would accept an item that it has found to be wrong.
 #[must_use]
 pub(crate) struct Errors {
     found: Vec<syn::Error>,

@@ -1,5 +1,5 @@
-//! Admission of connections and groups: the rules, without a clock or a network. Over Redis, `scripts/write.lua` applies
-//! the same rules over all nodes.
+//! Admission of connections and groups: the rules, without a clock or a network. Over Redis, `scripts/write.lua`
+//! applies the same rules over all nodes.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -101,8 +101,8 @@ impl AdmissionTable {
         self.total += 1;
     }
 
-    /// Releases a connection. It must have been admitted: otherwise one connection too many is admitted later. The counts
-    /// saturate at zero, because after a wrap-around every connection would be refused.
+    /// Releases a connection. It must have been admitted: otherwise one connection too many is admitted later. The
+    /// counts saturate at zero, because after a wrap-around every connection would be refused.
     pub fn release(&mut self, admission: &Admission) {
         debug_assert!(self.total > 0, "released a connection that was not admitted");
         self.total = self.total.saturating_sub(1);

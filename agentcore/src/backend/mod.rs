@@ -57,8 +57,8 @@ pub struct Node {
 /// - **Subscriptions** are level-triggered. [`subscribe`](Self::subscribe) and [`unsubscribe`](Self::unsubscribe) only
 ///   say that the node's interest in a group may have changed. The backend reads [`Deliver::has_members`] when it acts
 ///   and never replays calls, so they may arrive in any order.
-/// - **Order**: messages that one task publishes to one recipient reach every other node in the order of publication, at
-///   most once each.
+/// - **Order**: messages that one task publishes to one recipient reach every other node in the order of publication,
+///   at most once each.
 /// - **Loss** is reported: if messages for a node may have been lost, its [`Deliver::resync`] is called.
 /// - **Rate limits** are exact: over all nodes, a subject never exceeds its quotas.
 /// - **Admission** is exact: check and count are one atomic step under any concurrency.
@@ -84,12 +84,12 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Returns `None` if messages of other nodes already arrive. Otherwise the future resolves when they do.
     ///
     /// # Errors
-    /// The subscription cannot be made now; the backend makes it later. Until then the connection may miss messages, and
-    /// the caller sends it a resync. The backend calls [`Deliver::resync`] for the other members of the group.
+    /// The subscription cannot be made now; the backend makes it later. Until then the connection may miss messages,
+    /// and the caller sends it a resync. The backend calls [`Deliver::resync`] for the other members of the group.
     fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>>;
 
-    /// Ends the subscription to `group`; called after the last connection of this node has left it. The backend may delay
-    /// this in case a member comes back.
+    /// Ends the subscription to `group`; called after the last connection of this node has left it. The backend may
+    /// delay this in case a member comes back.
     fn unsubscribe(&self, group: &GroupName);
 
     /// Publishes a message to the other nodes. The caller then delivers it to the connections of this node.
@@ -149,23 +149,23 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The backend is not started, or it cannot be reached and the user has no connection on this node.
     fn is_online<'a>(&'a self, user: &'a UserId) -> Async<'a, Result<bool>>;
 
-    /// Makes the user of a connection present in a group. If it is the first connection of the user there over all nodes,
-    /// the other members get the join message.
+    /// Makes the user of a connection present in a group. If it is the first connection of the user there over all
+    /// nodes, the other members get the join message.
     ///
     /// # Errors
     /// The presence could not be recorded.
     fn enter(&self, presence: Presence) -> Async<'_, Result<()>>;
 
-    /// Ends the presence of a connection. If it was the last connection of the user in the group over all nodes, the other
-    /// members get the leave message: at once if the connection left the group, after [`GRACE`] if it was lost, so that
-    /// reloading a page does not announce a leave.
+    /// Ends the presence of a connection. If it was the last connection of the user in the group over all nodes, the
+    /// other members get the leave message: at once if the connection left the group, after [`GRACE`] if it was lost,
+    /// so that reloading a page does not announce a leave.
     ///
     /// # Errors
     /// The change could not be recorded.
     fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>>;
 
-    /// Returns the number of users present in each of `groups` over all nodes, in the same order. Excludes users who are
-    /// within [`GRACE`] after losing their last connection.
+    /// Returns the number of users present in each of `groups` over all nodes, in the same order. Excludes users who
+    /// are within [`GRACE`] after losing their last connection.
     ///
     /// # Errors
     /// The counts could not be read.
@@ -255,8 +255,8 @@ pub enum ResyncReason {
 
 /// The local node as its backend sees it; implemented by the connection manager.
 pub trait Deliver: Send + Sync + 'static {
-    /// Delivers a message to the connections of this node. Returns a future only if a queue is full; it resolves when the
-    /// message is queued.
+    /// Delivers a message to the connections of this node. Returns a future only if a queue is full; it resolves when
+    /// the message is queued.
     ///
     /// # Cancel safety
     /// Dropping the future drops the message for connections whose queue was full.

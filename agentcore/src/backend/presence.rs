@@ -23,8 +23,8 @@ pub struct Presence {
     pub connection: ConnectionId,
     /// JSON envelope that the other members get when this is the user's first connection in the group.
     pub joined: bytes::Bytes,
-    /// JSON envelope that the other members get after the user's last connection has gone. It is stored with the presence,
-    /// so that another node can send it.
+    /// JSON envelope that the other members get after the user's last connection has gone. It is stored with the
+    /// presence, so that another node can send it.
     pub left: bytes::Bytes,
 }
 

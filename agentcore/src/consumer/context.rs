@@ -69,8 +69,8 @@ impl<C> Context<C> {
         self.connection.user_id()
     }
 
-    /// Returns the identity of the client, as the [`Authenticator`](crate::Authenticator) established it. A token renewal
-    /// replaces it.
+    /// Returns the identity of the client, as the [`Authenticator`](crate::Authenticator) established it. A token
+    /// renewal replaces it.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.connection.identity()
@@ -88,8 +88,8 @@ impl<C> Context<C> {
         self.connection.metadata()
     }
 
-    /// Sets a metadata value of this connection. [`ConnectionInfo`](crate::manager::ConnectionInfo) shows it, and it is dropped with
-    /// the connection.
+    /// Sets a metadata value of this connection. [`ConnectionInfo`](crate::manager::ConnectionInfo) shows it, and it is
+    /// dropped with the connection.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` when the value cannot be serialized.
@@ -114,8 +114,8 @@ impl<C> Context<C> {
     }
 
     /// Answers the request at once, for a handler whose answer must precede other messages or has one of several types;
-    /// the handler then returns `()`. A request with a `ref` gets a reply; a request without one gets the message under its
-    /// own type.
+    /// the handler then returns `()`. A request with a `ref` gets a reply; a request without one gets the message under
+    /// its own type.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` when the request has already been answered or its handler has ended.
@@ -152,31 +152,32 @@ impl<C> Context<C> {
         To::new(&self.manager, recipient, Some(self.id()))
     }
 
-    /// Joins a group; returns false when this connection is already a member. A message that any node sends to the group
-    /// after this has returned reaches this connection, or an `agentcore.resync` reports the possible loss.
+    /// Joins a group; returns false when this connection is already a member. A message that any node sends to the
+    /// group after this has returned reaches this connection, or an `agentcore.resync` reports the possible loss.
     ///
     /// # Errors
     /// `VALIDATION_FAILED` when the name is invalid, and `LIMIT_EXCEEDED` at `WS_MAX_GROUPS_PER_CONNECTION`.
     ///
     /// # Cancel safety
-    /// If the future is dropped before it completes, the connection may or may not be a member; leaving the group is correct
-    /// in both cases.
+    /// If the future is dropped before it completes, the connection may or may not be a member; leaving the group is
+    /// correct in both cases.
     pub async fn join<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<bool> {
         let group = group.try_into().map_err(Into::into)?;
         self.manager.join(&self.connection, group, None).await
     }
 
     /// Joins a group and makes the user present in it. The other members receive `joined` when this is the user's first
-    /// connection in the group over all nodes, and `left` when the last one is gone: at once after a leave, after 3 s when
-    /// the connection was lost. `left` is stored with the presence, so another node can send it when this one fails.
+    /// connection in the group over all nodes, and `left` when the last one is gone: at once after a leave, after 3 s
+    /// when the connection was lost. `left` is stored with the presence, so another node can send it when this one
+    /// fails.
     ///
     /// # Errors
     /// The errors of [`join`](Self::join), and `BACKEND_UNAVAILABLE` when the presence could not be recorded. The
     /// connection is then a member all the same.
     ///
     /// # Cancel safety
-    /// If the future is dropped before it completes, the connection may or may not be a member, and its user present. Leaving
-    /// the group ends both.
+    /// If the future is dropped before it completes, the connection may or may not be a member, and its user present.
+    /// Leaving the group ends both.
     pub async fn join_present<G, J, L>(&self, group: G, joined: &J, left: &L) -> Result<bool>
     where
         G: TryInto<GroupName, Error: Into<Error>>,
@@ -194,8 +195,8 @@ impl<C> Context<C> {
     /// `VALIDATION_FAILED` when the name is invalid, and `BACKEND_UNAVAILABLE` when the presence could not be removed.
     ///
     /// # Cancel safety
-    /// If the future is dropped before it completes, the connection may or may not be a member. If it is not, its presence
-    /// ends too.
+    /// If the future is dropped before it completes, the connection may or may not be a member. If it is not, its
+    /// presence ends too.
     pub async fn leave<G: TryInto<GroupName, Error: Into<Error>>>(&self, group: G) -> Result<bool> {
         let group = group.try_into().map_err(Into::into)?;
         self.manager.leave(&self.connection, &group).await
@@ -213,8 +214,9 @@ impl<C> Context<C> {
         self.connection.groups()
     }
 
-    /// Closes this connection after the handler has ended. Messages sent before the close are still delivered. A `reason`
-    /// longer than 123 bytes is cut, and a code that must not be sent (RFC 6455 7.4.1) gives a close frame without a code.
+    /// Closes this connection after the handler has ended. Messages sent before the close are still delivered. A
+    /// `reason` longer than 123 bytes is cut, and a code that must not be sent (RFC 6455 7.4.1) gives a close frame
+    /// without a code.
     pub fn close(&self, code: CloseCode, reason: impl Into<std::borrow::Cow<'static, str>>) {
         self.connection.close(Closing::AfterHandler(CloseReason::new(code, reason)));
     }

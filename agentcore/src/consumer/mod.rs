@@ -36,8 +36,8 @@ pub(crate) mod generated {
 
 /// A type that serves connections.
 ///
-/// [`#[consumer(path = "..")]`](macro@crate::consumer) on a struct and [`#[consumer]`](macro@crate::consumer) on its impl
-/// block implement it; it cannot be implemented by hand.
+/// [`#[consumer(path = "..")]`](macro@crate::consumer) on a struct and [`#[consumer]`](macro@crate::consumer) on its
+/// impl block implement it; it cannot be implemented by hand.
 pub trait Consumer: generated::ConsumerStruct {}
 
 impl<C: generated::ConsumerStruct> Consumer for C {}

@@ -87,8 +87,8 @@ impl ConnectionManager {
         connection
     }
 
-    /// Ends a connection: removes it from all groups and counts, so that nothing can be sent to it. Returns the groups in
-    /// which it made its user present, for [`exit_all`](Self::exit_all), which may wait for the backend.
+    /// Ends a connection: removes it from all groups and counts, so that nothing can be sent to it. Returns the groups
+    /// in which it made its user present, for [`exit_all`](Self::exit_all), which may wait for the backend.
     pub(crate) fn end(&self, connection: &Arc<Connection>) -> Vec<GroupName> {
         let present = self.leave_all(connection);
         self.inner.registry.deregister(connection);
@@ -132,8 +132,8 @@ impl ManagerInner {
     }
 }
 
-/// Runs an admission to completion even if the caller is dropped: nobody would release an admission made after that. Most
-/// admissions complete at the first poll; only those that do not get a task of their own.
+/// Runs an admission to completion even if the caller is dropped: nobody would release an admission made after that.
+/// Most admissions complete at the first poll; only those that do not get a task of their own.
 async fn run_to_completion<T: Send + 'static>(
     admission: impl Future<Output = Result<T, Refused>> + Send + 'static,
 ) -> Result<T, Refused> {

@@ -19,8 +19,9 @@ impl ConnectionManager {
         self.registry().connection(id).as_deref().map(Connection::info)
     }
 
-    /// Returns the connections of this node in batches of at most `size` (at least 1), so that even 100,000 connections block
-    /// no other task. Connections that end meanwhile are skipped; connections that open meanwhile are not included.
+    /// Returns the connections of this node in batches of at most `size` (at least 1), so that even 100,000 connections
+    /// block no other task. Connections that end meanwhile are skipped; connections that open meanwhile are not
+    /// included.
     ///
     /// ```
     /// # async fn example(manager: agentcore::ConnectionManager) {

@@ -10,12 +10,12 @@ use crate::id::{ConnectionId, GroupName, UserId};
 use crate::registry::Connection;
 
 impl ConnectionManager {
-    /// Adds all connections of a user to a group, on every node, and returns how many were not members yet. Waits at most one
-    /// second for other nodes.
+    /// Adds all connections of a user to a group, on every node, and returns how many were not members yet. Waits at
+    /// most one second for other nodes.
     ///
     /// # Errors
-    /// Returns an error if a name is invalid, or `LIMIT_EXCEEDED` if a connection of this node is in its maximum number of
-    /// groups or the limit of groups is reached. The other connections have joined.
+    /// Returns an error if a name is invalid, or `LIMIT_EXCEEDED` if a connection of this node is in its maximum number
+    /// of groups or the limit of groups is reached. The other connections have joined.
     ///
     /// # Cancel safety
     /// Dropping the future leaves each connection either in the group or not.
@@ -28,8 +28,8 @@ impl ConnectionManager {
         self.join_everywhere(selector, group.try_into().map_err(Into::into)?).await
     }
 
-    /// Removes all connections of a user from a group, on every node, and returns how many were members. Waits at most one
-    /// second for other nodes.
+    /// Removes all connections of a user from a group, on every node, and returns how many were members. Waits at most
+    /// one second for other nodes.
     ///
     /// # Errors
     /// Returns an error if a name is invalid, or `BACKEND_UNAVAILABLE` if a presence cannot be ended.

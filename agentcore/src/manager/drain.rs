@@ -1,7 +1,7 @@
 //! Graceful shutdown of a node: no new connections, running handlers finish, then every client is asked to reconnect.
 //!
-//! The order ensures that no accepted message is lost. First no handler starts any more, then running handlers finish, and
-//! only then are connections closed, so messages of handlers reach everyone who was connected.
+//! The order ensures that no accepted message is lost. First no handler starts any more, then running handlers finish,
+//! and only then are connections closed, so messages of handlers reach everyone who was connected.
 
 use std::time::Duration;
 
@@ -28,13 +28,15 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const BACKEND_RESERVE: Duration = Duration::from_millis(100);
 
 impl ConnectionManager {
-    /// Shuts this node down gracefully. Returns when that is done, at most `SHUTDOWN_TIMEOUT` and 100 ms after the first call.
+    /// Shuts this node down gracefully. Returns when that is done, at most `SHUTDOWN_TIMEOUT` and 100 ms after the
+    /// first call.
     ///
-    /// From the call on, `/ready` and every upgrade answer 503 with `Retry-After`, and no handler starts. Running handlers
-    /// finish, and their messages reach all recipients. Handlers that still run 2 seconds before the end (half of the time,
-    /// if that is less) are cancelled: they are dropped at an await, and their client gets an error `RESTARTING`. Then connections are closed in batches with
-    /// 1012; each close reason has its own random `retry_after_ms`, so that clients do not reconnect all at once.
-    /// `#[on(disconnect)]` runs, presence ends, outboxes are written, and the backend stops.
+    /// From the call on, `/ready` and every upgrade answer 503 with `Retry-After`, and no handler starts. Running
+    /// handlers finish, and their messages reach all recipients. Handlers that still run 2 seconds before the end (half
+    /// of the time, if that is less) are cancelled: they are dropped at an await, and their client gets an error
+    /// `RESTARTING`. Then connections are closed in batches with 1012; each close reason has its own random
+    /// `retry_after_ms`, so that clients do not reconnect all at once. `#[on(disconnect)]` runs, presence ends,
+    /// outboxes are written, and the backend stops.
     ///
     /// [`App::serve`](crate::App::serve) calls it. With a server of your own, call it before that server stops: axum's
     /// graceful shutdown does not track upgraded connections and would drop them.
@@ -69,7 +71,8 @@ impl ConnectionManager {
         self.shutdown_after(std::future::ready(())).await;
     }
 
-    /// Like [`shutdown`](Self::shutdown), but closes no connection before `others` has completed or handlers are cancelled.
+    /// Like [`shutdown`](Self::shutdown), but closes no connection before `others` has completed or handlers are
+    /// cancelled.
     pub(crate) async fn shutdown_after(&self, others: impl Future<Output = ()>) {
         self.inner.drain.done.get_or_init(|| self.run_drain(others)).await;
     }

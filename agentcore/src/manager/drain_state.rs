@@ -11,8 +11,8 @@ use crate::error::{CloseCode, Error};
 
 /// Shortest delay in milliseconds after which clients reconnect.
 const RETRY_AFTER_MS: u64 = 500;
-/// Range in milliseconds of the random part of the delay. It grows by one millisecond per connection, so that 1,000 clients
-/// reconnect per second.
+/// Range in milliseconds of the random part of the delay. It grows by one millisecond per connection, so that 1,000
+/// clients reconnect per second.
 const SPREAD_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
 
 /// Progress of a drain. The drain writes it, connections read it.

@@ -112,8 +112,8 @@ impl ConnectionManager {
         }
     }
 
-    /// Joins a group that has no member on this node. Joins of one group run one at a time: of two concurrent ones only the
-    /// first needs a permit, and the second must not be refused for the permit that the first one holds.
+    /// Joins a group that has no member on this node. Joins of one group run one at a time: of two concurrent ones only
+    /// the first needs a permit, and the second must not be refused for the permit that the first one holds.
     async fn join_first(&self, connection: &Arc<Connection>, group: &GroupName, present: bool) -> Result<bool> {
         let _lock = self.inner.first_joins.lock(group).lock().await;
         let mut permit = None;

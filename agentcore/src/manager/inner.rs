@@ -18,8 +18,8 @@ use crate::worker::Workers;
 
 /// Sends to connections, users, groups and everyone across all nodes; joins, leaves and counts.
 ///
-/// It is cheap to clone, and usable in handlers, in REST handlers (as the extractor `State<ConnectionManager>`) and in any
-/// task. It may send any message: the `sends(..)` of a consumer does not apply to it.
+/// It is cheap to clone, and usable in handlers, in REST handlers (as the extractor `State<ConnectionManager>`) and in
+/// any task. It may send any message: the `sends(..)` of a consumer does not apply to it.
 #[derive(Clone)]
 pub struct ConnectionManager {
     pub(super) inner: Arc<ManagerInner>,
@@ -54,8 +54,8 @@ impl ConnectionManager {
         &self.inner.settings
     }
 
-    /// Returns the supervisor of this node's background tasks. Applications may spawn their own on it; `/health` reports all
-    /// of them.
+    /// Returns the supervisor of this node's background tasks. Applications may spawn their own on it; `/health`
+    /// reports all of them.
     #[must_use]
     pub fn supervisor(&self) -> &Supervisor {
         &self.inner.supervisor

@@ -58,8 +58,9 @@ impl ConnectionManager {
         self.inner.backend.group_count(&group).await
     }
 
-    /// Returns the number of users that [`Context::join_present`](crate::Context::join_present) has made present in a group,
-    /// across all nodes. A user with several connections counts once. The cost does not depend on the number of users.
+    /// Returns the number of users that [`Context::join_present`](crate::Context::join_present) has made present in a
+    /// group, across all nodes. A user with several connections counts once. The cost does not depend on the number of
+    /// users.
     ///
     /// # Errors
     /// Returns an error if the group name is invalid or the backend does not answer.

@@ -1,7 +1,7 @@
 //! The connection manager, where the registry of this node and the backend meet.
 //!
-//! It sends, joins and leaves, counts, admits and ends connections. It does not read sockets, run handlers or speak HTTP.
-//! `inner.rs` holds its state; the other files add its methods.
+//! It sends, joins and leaves, counts, admits and ends connections. It does not read sockets, run handlers or speak
+//! HTTP. `inner.rs` holds its state; the other files add its methods.
 
 mod admission;
 mod batches;

@@ -8,8 +8,8 @@ use crate::sync::{Mutex, lock};
 
 /// Resyncs that wait for room in the queue of a shard, by the index of the shard.
 ///
-/// An entry exists while a task waits for room; further resyncs are merged into it. So a worker that is stuck costs one task
-/// and one entry.
+/// An entry exists while a task waits for room; further resyncs are merged into it. So a worker that is stuck costs one
+/// task and one entry.
 #[derive(Debug, Default, Clone)]
 pub(super) struct PendingResyncs(Arc<Mutex<HashMap<u16, (Affected, LossReason)>>>);
 

@@ -19,7 +19,8 @@ pub(super) enum Routed {
 pub(super) type UnsentCommands = Vec<(Arc<Shard>, Command)>;
 
 impl ConnectionManager {
-    /// Publishes a message to other nodes, then delivers it on this one. An error means that no connection has received it.
+    /// Publishes a message to other nodes, then delivers it on this one. An error means that no connection has received
+    /// it.
     pub(super) fn route(&self, message: &OutboundMessage) -> Routed {
         match self.inner.backend.publish(message) {
             Publish::Done(Ok(())) => {
@@ -46,8 +47,8 @@ impl ConnectionManager {
 }
 
 impl ManagerInner {
-    /// Delivers a message on this node. Returns the commands that did not fit into a queue. The receipt gets the number of
-    /// connections that take the message.
+    /// Delivers a message on this node. Returns the commands that did not fit into a queue. The receipt gets the number
+    /// of connections that take the message.
     pub(super) fn deliver(&self, message: &OutboundMessage, receipt: Option<&Receipt>) -> UnsentCommands {
         let mut unsent = UnsentCommands::new();
         self.for_each_target(message, |shard, target| {
@@ -61,7 +62,8 @@ impl ManagerInner {
 
     /// Calls `act` with each shard that has recipients of a message, and the recipients there.
     fn for_each_target(&self, message: &OutboundMessage, mut act: impl FnMut(&Arc<Shard>, Target)) {
-        // Collects the shards or connections first: `act` may write to sockets, and must not hold a lock of the registry.
+        // Collects the shards or connections first: `act` may write to sockets, and must not hold a lock of the
+        // registry.
         let connections = match &message.to {
             Recipient::Group(group) => {
                 let shards = self.registry.directory().shards(group).into_iter();

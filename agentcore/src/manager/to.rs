@@ -83,14 +83,15 @@ impl<'a, C> To<'a, C> {
         self
     }
 
-    /// Sends a message. The call encodes it; the returned future delivers it on this node and publishes it to the others.
+    /// Sends a message. The call encodes it; the returned future delivers it on this node and publishes it to the
+    /// others.
     ///
-    /// Messages that one task sends to one recipient one after another arrive in that order. The future waits only while a
-    /// queue is full.
+    /// Messages that one task sends to one recipient one after another arrive in that order. The future waits only
+    /// while a queue is full.
     ///
     /// # Errors
-    /// Returns an error if a name is invalid or the message cannot be encoded, and `BACKEND_UNAVAILABLE` if it cannot be
-    /// published. In each case no connection has received it, so a retry causes no duplicates.
+    /// Returns an error if a name is invalid or the message cannot be encoded, and `BACKEND_UNAVAILABLE` if it cannot
+    /// be published. In each case no connection has received it, so a retry causes no duplicates.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, some, all or none of the recipients may have received the message.
@@ -126,8 +127,8 @@ impl<'a, C> To<'a, C> {
 }
 
 impl To<'_, AnyConsumer> {
-    /// Sends a message whose type is known only at run time, for example one from another program. Use [`send`](Self::send)
-    /// for the program's own message types, so that the compiler checks them.
+    /// Sends a message whose type is known only at run time, for example one from another program. Use
+    /// [`send`](Self::send) for the program's own message types, so that the compiler checks them.
     ///
     /// ```
     /// # use agentcore::prelude::*;
@@ -137,9 +138,10 @@ impl To<'_, AnyConsumer> {
     /// ```
     ///
     /// # Errors
-    /// Returns `VALIDATION_FAILED` for the field `type` if it is not a message type (`[a-z][a-z0-9_.]{0,63}`) or is reserved
-    /// for the protocol (`ping`, `pong`, `reply`, `error`, `agentcore.*`). Returns it for `data` if it is not an object, or
-    /// if the message is longer than `WS_MAX_MESSAGE_SIZE` bytes. Other errors are those of [`send`](Self::send).
+    /// Returns `VALIDATION_FAILED` for the field `type` if it is not a message type (`[a-z][a-z0-9_.]{0,63}`) or is
+    /// reserved for the protocol (`ping`, `pong`, `reply`, `error`, `agentcore.*`). Returns it for `data` if it is not
+    /// an object, or if the message is longer than `WS_MAX_MESSAGE_SIZE` bytes. Other errors are those of
+    /// [`send`](Self::send).
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, some, all or none of the recipients may have received the message.

@@ -17,16 +17,16 @@ const MAX_DEPTH: usize = 100;
 /// Writes the complete envelope of a message. Null data become the empty object, as in messages of clients.
 ///
 /// # Errors
-/// `VALIDATION_FAILED` for the field `type` when it is reserved or does not match `[a-z][a-z0-9_.]{0,63}`, and for `data`
-/// when it is not an object, too deep or too long; an internal error when `data` cannot be encoded.
+/// `VALIDATION_FAILED` for the field `type` when it is reserved or does not match `[a-z][a-z0-9_.]{0,63}`, and for
+/// `data` when it is not an object, too deep or too long; an internal error when `data` cannot be encoded.
 pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
     check_type(message_type)?;
     let text = serde_json::to_string(data).map_err(|error| unencodable(message_type, error))?;
     write_envelope(message_type, &RawData::json(Some(&text)), max_bytes)
 }
 
-/// Reads the envelope of an external program, and rewrites it with only its `type` and `data`: clients would take a message
-/// with a `ref` for a reply.
+/// Reads the envelope of an external program, and rewrites it with only its `type` and `data`: clients would take a
+/// message with a `ref` for a reply.
 ///
 /// # Errors
 /// Those of [`write`], and `INVALID_JSON` or `INVALID_ENVELOPE`.

@@ -85,8 +85,8 @@ impl OutboundMessage {
     /// envelope is kept.
     ///
     /// # Errors
-    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` when `type` is malformed or reserved, when `data` is not
-    /// an object, or when the envelope is longer than `max_bytes`.
+    /// `INVALID_JSON`, `INVALID_ENVELOPE`, or `VALIDATION_FAILED` when `type` is malformed or reserved, when `data` is
+    /// not an object, or when the envelope is longer than `max_bytes`.
     pub fn from_external(to: Recipient, except: Except, envelope: &[u8], max_bytes: usize) -> Result<Self> {
         let envelope = external::read(envelope, max_bytes)?;
         Ok(Self::from_envelope(to, except, Overflow::Disconnect, &envelope))
@@ -115,8 +115,8 @@ impl OutboundMessage {
     }
 }
 
-/// An encoded message without its recipient. It holds JSON, as it is sent to other nodes; MessagePack is derived from it
-/// once per node, when the first member needs it.
+/// An encoded message without its recipient. It holds JSON, as it is sent to other nodes; MessagePack is derived from
+/// it once per node, when the first member needs it.
 #[derive(Debug)]
 pub(crate) struct EncodedMessage {
     json: Frame,

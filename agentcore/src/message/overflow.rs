@@ -6,8 +6,8 @@ use serde::Serialize;
 
 /// The policy of a message for a connection whose outbox is full (`WS_MAX_OUTBOX_BYTES`).
 ///
-/// Replies, errors, pongs and close frames are never dropped. Droppable messages give way to those that are not. Each drop
-/// is counted, and the connection gets one `agentcore.resync` when it has room again.
+/// Replies, errors, pongs and close frames are never dropped. Droppable messages give way to those that are not. Each
+/// drop is counted, and the connection gets one `agentcore.resync` when it has room again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// Closes the connection with 1013 and a retry hint, so the client knows that it lost messages.
@@ -17,8 +17,8 @@ pub enum Overflow {
     DropNewest,
     /// Drops the oldest droppable messages in the outbox: whole frames of which no byte has been written.
     DropOldest,
-    /// Keeps only the newest message of this key once the outbox is more than a sixteenth full. A replaced message is not
-    /// lost, because the newer one supersedes it. A full outbox drops it as `DropOldest` does.
+    /// Keeps only the newest message of this key once the outbox is more than a sixteenth full. A replaced message is
+    /// not lost, because the newer one supersedes it. A full outbox drops it as `DropOldest` does.
     Latest(OverflowKey),
 }
 

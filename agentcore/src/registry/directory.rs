@@ -9,9 +9,9 @@ use crate::id::GroupName;
 
 /// The groups that have a member on this node.
 ///
-/// The task that joins or leaves writes it under the connection's own lock and before it notifies the shard; every sender
-/// reads it. So it may name a shard that has not processed its first join yet, or has just processed its last leave: a
-/// message that finds no member there is dropped, which is correct.
+/// The task that joins or leaves writes it under the connection's own lock and before it notifies the shard; every
+/// sender reads it. So it may name a shard that has not processed its first join yet, or has just processed its last
+/// leave: a message that finds no member there is dropped, which is correct.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     groups: DashMap<GroupName, LocalGroup>,

@@ -20,8 +20,8 @@ const TICKS_PER_INTERVAL: u32 = 256;
 
 /// Visits every entry once per heartbeat interval.
 ///
-/// Entries are scattered over the buckets by their serial numbers, so connections that arrive together, for example after
-/// a restart of the server or the network, are not pinged together.
+/// Entries are scattered over the buckets by their serial numbers, so connections that arrive together, for example
+/// after a restart of the server or the network, are not pinged together.
 #[derive(Debug)]
 pub(super) struct HeartbeatWheel<T> {
     heartbeat: Option<Heartbeat>,

@@ -1,8 +1,8 @@
 //! The connections of this node, their groups and their outboxes.
 //!
-//! Each worker owns one [`Shard`]: the outboxes of its connections and its part of every group's members. The [`Directory`]
-//! maps a group to the shards that hold members, so a message goes only to those. This module knows nothing about other
-//! nodes, HTTP or handlers.
+//! Each worker owns one [`Shard`]: the outboxes of its connections and its part of every group's members. The
+//! [`Directory`] maps a group to the shards that hold members, so a message goes only to those. This module knows
+//! nothing about other nodes, HTTP or handlers.
 
 mod connection;
 mod directory;

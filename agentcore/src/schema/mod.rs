@@ -1,7 +1,7 @@
 //! The catalogue: the messages that each consumer receives and sends, as JSON Schema.
 //!
-//! It owns how messages are keyed, ordered and written; its caller adds them. All its output is sorted, because the linker
-//! decides the order in which messages are registered.
+//! It owns how messages are keyed, ordered and written; its caller adds them. All its output is sorted, because the
+//! linker decides the order in which messages are registered.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -55,8 +55,8 @@ pub(crate) struct CatalogueBuilder {
 impl Catalogue {
     /// Returns the catalogue as one JSON Schema document (2020-12).
     ///
-    /// `consumers` maps the name of each consumer to two maps, `receives` and `sends`, from message types to the schemas of
-    /// their `data`; `$defs` holds the types that they refer to. The order is always the same.
+    /// `consumers` maps the name of each consumer to two maps, `receives` and `sends`, from message types to the
+    /// schemas of their `data`; `$defs` holds the types that they refer to. The order is always the same.
     #[must_use]
     pub fn json_schema(&self) -> Value {
         let mut generator = SchemaSettings::draft2020_12().into_generator();

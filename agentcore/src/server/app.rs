@@ -32,8 +32,8 @@ impl App {
         &self.catalogue
     }
 
-    /// Returns the router, for an axum server of your own. That server accepts connections and closes the ones it knows.
-    /// It does not know upgraded connections: end those with [`ConnectionManager::shutdown`].
+    /// Returns the router, for an axum server of your own. That server accepts connections and closes the ones it
+    /// knows. It does not know upgraded connections: end those with [`ConnectionManager::shutdown`].
     ///
     /// The server must record the peer of each connection, as the request extension `ConnectInfo<SocketAddr>`:
     /// `axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())` does. Otherwise clients have
@@ -80,8 +80,8 @@ impl App {
         }
     }
 
-    /// Serves on a listener until `stop` completes, then ends as [`ConnectionManager::shutdown`] describes. Until it has
-    /// ended, the listener stays open: requests for an upgrade are answered with 503, all others as before.
+    /// Serves on a listener until `stop` completes, then ends as [`ConnectionManager::shutdown`] describes. Until it
+    /// has ended, the listener stays open: requests for an upgrade are answered with 503, all others as before.
     ///
     /// # Errors
     /// When the listener has no address.

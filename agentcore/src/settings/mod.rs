@@ -52,8 +52,8 @@ pub struct Settings {
     pub ws_max_message_size: usize,
     /// `WS_MESSAGE_TIMEOUT` (60): how long a message may take from its first byte to its last.
     pub ws_message_timeout: Duration,
-    /// `WS_MAX_OUTBOX_BYTES` (1048576): how many bytes may wait to be written to one connection. Above that, the overflow
-    /// policy of the message decides; by default the connection is closed with 1013.
+    /// `WS_MAX_OUTBOX_BYTES` (1048576): how many bytes may wait to be written to one connection. Above that, the
+    /// overflow policy of the message decides; by default the connection is closed with 1013.
     pub ws_max_outbox_bytes: usize,
     /// `WS_WRITE_TIMEOUT` (10): how long a socket may accept no bytes. Its connection then ends, with 1013 after an upgrade.
     pub ws_write_timeout: Duration,

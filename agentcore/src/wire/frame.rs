@@ -136,8 +136,8 @@ pub(crate) fn ping_frame() -> Bytes {
     Bytes::from_static(&[PING, 0])
 }
 
-/// Encodes a close frame. A code that must not be sent, such as 1005 or 1006, gives a frame without a code. A reason that
-/// does not fit is cut.
+/// Encodes a close frame. A code that must not be sent, such as 1005 or 1006, gives a frame without a code. A reason
+/// that does not fit is cut.
 pub(crate) fn close_frame(close: &CloseReason) -> Bytes {
     if !close.code.is_allowed() {
         return control(CLOSE, &[]);

@@ -1,7 +1,7 @@
 //! The server side of the WebSocket protocol (RFC 6455) without I/O: it decodes bytes into events, and encodes frames.
 //!
-//! It owns the handshake, framing, masking, fragments, UTF-8 and the rules of control frames. It does not own sockets, the
-//! close handshake, or the meaning of messages.
+//! It owns the handshake, framing, masking, fragments, UTF-8 and the rules of control frames. It does not own sockets,
+//! the close handshake, or the meaning of messages.
 
 mod decoder;
 mod event;

@@ -9,8 +9,8 @@ use crate::error::CloseCode;
 /// The first buffer of a message in pieces, in bytes, unless the message is known to be smaller.
 const FIRST_BUFFER: usize = 1024;
 
-/// Reserves space for `more` bytes. The capacity doubles, so that a message in many pieces is not copied for each of them,
-/// but never exceeds `most`, the length that the message can still reach.
+/// Reserves space for `more` bytes. The capacity doubles, so that a message in many pieces is not copied for each of
+/// them, but never exceeds `most`, the length that the message can still reach.
 pub(super) fn reserve(data: &mut Vec<u8>, more: usize, most: usize) {
     let needed = data.len() + more;
     if needed > data.capacity() {
@@ -44,7 +44,8 @@ pub(super) fn whole(text: bool, payload: &[u8]) -> Result<WireEvent<'_>, Violati
     }
 }
 
-/// Checks that `data` is UTF-8 after its first `valid` bytes. An incomplete character at the end is left to the next call.
+/// Checks that `data` is UTF-8 after its first `valid` bytes. An incomplete character at the end is left to the next
+/// call.
 pub(super) fn checked(data: &[u8], valid: usize) -> Result<usize, Violation> {
     let new = data.get(valid..).unwrap_or_default();
     match simdutf8::compat::from_utf8(new) {

@@ -1,7 +1,7 @@
 //! A chat: rooms, private messages, history, and a page to use it with.
 //!
-//! Run `cargo run --release -p chat` and open <http://127.0.0.1:8000> in two windows. Start reading in `consumer`, which
-//! handles the messages that `messages` defines.
+//! Run `cargo run --release -p chat` and open <http://127.0.0.1:8000> in two windows. Start reading in `consumer`,
+//! which handles the messages that `messages` defines.
 
 mod auth;
 mod consumer;

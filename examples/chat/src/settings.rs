@@ -51,8 +51,8 @@ impl ChatSettings {
         env.finish(settings)
     }
 
-    /// Returns the limit of exempt messages, as a multiple of the rate limit. It allows about 1,000 messages in the window,
-    /// far more than a page sends, and stops a flood.
+    /// Returns the limit of exempt messages, as a multiple of the rate limit. It allows about 1,000 messages in the
+    /// window, far more than a page sends, and stops a flood.
     pub(crate) fn exempt_ceiling(&self) -> u32 {
         (1000 / self.rate_messages).max(10)
     }

@@ -34,7 +34,8 @@ impl Child {
         let program = env::current_exe().map_err(|error| failed(name, error))?;
         let mut command = Command::new(program);
         command.args(arguments).envs(settings.iter().copied());
-        // A process group of its own: a terminal sends Ctrl-C to all of a group, and the parent decides the order of ends.
+        // A process group of its own: a terminal sends Ctrl-C to all of a group, and the parent decides the order of
+        // ends.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().map_err(|error| failed(name, error))?;
         // Taken out, because waiting for the process would close it.

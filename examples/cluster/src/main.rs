@@ -1,8 +1,8 @@
 //! Runs two nodes of the chat with a Redis between them: `cargo run --release -p cluster`.
 //!
-//! This program starts itself again for each node and for Redis, with an argument that names the role. A child ends when
-//! its stdin closes (`until_stdin_closes`). The parent holds the other end of it, so the children end with the parent, even
-//! if the parent is killed.
+//! This program starts itself again for each node and for Redis, with an argument that names the role. A child ends
+//! when its stdin closes (`until_stdin_closes`). The parent holds the other end of it, so the children end with the
+//! parent, even if the parent is killed.
 
 mod child;
 mod node;

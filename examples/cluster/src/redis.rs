@@ -1,4 +1,5 @@
-//! The Redis between the nodes: the one at `REDIS_URL`, or one that this program starts and that stores nothing on disk.
+//! The Redis between the nodes: the one at `REDIS_URL`, or one that this program starts and that stores nothing on
+//! disk.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
@@ -46,7 +47,8 @@ impl Redis {
             return Ok(Self { url, supervisor: None, port: 0 });
         }
         let program = PROGRAMS.into_iter().find_map(in_path).ok_or_else(|| Error::system(MISSING))?;
-        // Another process can take the port before Redis does; then this start fails, and the next one has another port.
+        // Another process can take the port before Redis does; then this start fails, and the next one has another
+        // port.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr()).internal()?.port();
         let arguments = [ROLE.into(), program.into_os_string(), port.to_string().into()];
         let mut supervisor = Child::start("redis", &arguments, &[])?;

@@ -1,7 +1,7 @@
 //! The calls that demand the trait bounds of the user's types.
 //!
-//! Each call is generated with the span of the type, so the compiler reports a missing bound there. Code that needs a call
-//! twice repeats the same tokens, because the compiler reports identical errors at one place once.
+//! Each call is generated with the span of the type, so the compiler reports a missing bound there. Code that needs a
+//! call twice repeats the same tokens, because the compiler reports identical errors at one place once.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;

@@ -1,4 +1,5 @@
-//! Expands the struct: `impl ConsumerStruct`, one `impl SentBy` for each sent message, and the entry in the mount table.
+//! Expands the struct: `impl ConsumerStruct`, one `impl SentBy` for each sent message, and the entry in the mount
+//! table.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -6,8 +7,8 @@ use quote::{quote, quote_spanned};
 use super::{bounds, fields};
 use crate::consumer::model::{ConsumerField, ConsumerStruct, FieldSource};
 
-/// Returns the struct and its impls. When the struct has mistakes, the impls keep only what the rest of the user's code needs
-/// to compile.
+/// Returns the struct and its impls. When the struct has mistakes, the impls keep only what the rest of the user's code
+/// needs to compile.
 pub(in super::super) fn consumer_struct(consumer: &ConsumerStruct, correct: bool) -> TokenStream {
     let item = &consumer.item;
     let impl_consumer_struct = impl_consumer_struct(consumer, correct);
@@ -44,7 +45,8 @@ fn impl_consumer_struct(consumer: &ConsumerStruct, correct: bool) -> TokenStream
     }
 }
 
-/// Returns `sends()`. The bound on a sent type is that of its `impl SentBy`, so a type that cannot be sent is one error.
+/// Returns `sends()`. The bound on a sent type is that of its `impl SentBy`, so a type that cannot be sent is one
+/// error.
 fn sends(consumer: &ConsumerStruct) -> TokenStream {
     let sent = consumer.sends.iter().map(|ty| quote!(__agentcore::sent::<Self, #ty>()));
     quote! {

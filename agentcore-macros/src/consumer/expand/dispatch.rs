@@ -84,8 +84,8 @@ pub(super) fn hook(handler: &Handler<'_>) -> Option<TokenStream> {
     })
 }
 
-/// Returns the boxed future of a handler. Its span makes the compiler report a future that is not `Send` at the method's
-/// name, and an argument of the wrong type at that parameter.
+/// Returns the boxed future of a handler. Its span makes the compiler report a future that is not `Send` at the
+/// method's name, and an argument of the wrong type at that parameter.
 fn future(handler: &Handler<'_>) -> TokenStream {
     let name = handler.name();
     let span = name.span();

@@ -8,7 +8,8 @@ use crate::consumer::model::{Handler, RateLimit};
 use crate::crate_path::respan;
 use crate::diagnostics::source_text;
 
-/// Returns the enum whose variants are the indexes of the handlers. An enum numbers them even when a `cfg` removes some.
+/// Returns the enum whose variants are the indexes of the handlers. An enum numbers them even when a `cfg` removes
+/// some.
 pub(super) fn index(handlers: &[&Handler<'_>]) -> TokenStream {
     let variants = handlers.iter().map(|handler| {
         let (name, cfgs) = (handler.name(), &handler.method.cfgs);

@@ -41,8 +41,8 @@ pub(super) fn derive_attributes(message: &Message) -> [Attribute; 3] {
     ]
 }
 
-/// Removes a user's `derive(Serialize)` and the like. It is reported already; with it, the compiler would also report two
-/// impls of one trait.
+/// Removes a user's `derive(Serialize)` and the like. It is reported already; with it, the compiler would also report
+/// two impls of one trait.
 pub(super) fn without_added_derives(item: &DeriveInput) -> DeriveInput {
     let mut item = item.clone();
     for attr in &mut item.attrs {

@@ -48,8 +48,8 @@ fn bounds<const N: usize>(bounds: [(&str, &Option<Expr>); N], span: Span) -> Vec
         .collect()
 }
 
-/// Adds a type suffix to an integer literal. The schema does not know the field's type, and a large literal without a suffix
-/// would not fit into an `i32`.
+/// Adds a type suffix to an integer literal. The schema does not know the field's type, and a large literal without a
+/// suffix would not fit into an `i32`.
 fn with_suffix(bound: &Expr) -> Expr {
     match bound {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) if int.suffix().is_empty() => {

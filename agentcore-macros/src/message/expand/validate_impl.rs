@@ -1,7 +1,7 @@
 //! Expands the rules of `#[validate(..)]` into `impl Validate`.
 //!
-//! Each rule becomes a call of a function in `rules`, whose bound states which types the rule can check. The call has the span
-//! of the rule's name, so the compiler reports a rule on a wrong type there.
+//! Each rule becomes a call of a function in `rules`, whose bound states which types the rule can check. The call has
+//! the span of the rule's name, so the compiler reports a rule on a wrong type there.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -164,8 +164,8 @@ fn range_bounds(range: &Range, span: Span) -> TokenStream {
     }
 }
 
-/// Returns the call of a custom function. It is in a closure, where a `&String` coerces to the `&str` that the function may
-/// take.
+/// Returns the call of a custom function. It is in a closure, where a `&String` coerces to the `&str` that the function
+/// may take.
 fn custom(function: &Path, value: &TokenStream, report: &Ident) -> TokenStream {
     let span = function.span();
     let argument = Ident::new("__agentcore_value", span);

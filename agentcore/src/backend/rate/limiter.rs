@@ -44,7 +44,8 @@ enum UsageState {
         sum: u64,
     },
     Gcra {
-        /// Time at which the quota is unused again, in nanoseconds times the messages of the quota, which keeps it exact.
+        /// Time at which the quota is unused again, in nanoseconds times the messages of the quota, which keeps it
+        /// exact.
         until: u128,
         /// The same time in nanoseconds, rounded up.
         idle_at: u64,
@@ -144,7 +145,8 @@ impl QuotaUsage {
         self.limit == quota.limit && self.class == quota.class && self.window == nanos(quota.window) && same_algorithm
     }
 
-    /// Returns the time in nanoseconds that `cost` must wait; 0 if it passes now. `cost` is at most the quota's messages.
+    /// Returns the time in nanoseconds that `cost` must wait; 0 if it passes now. `cost` is at most the quota's
+    /// messages.
     fn wait(&mut self, quota: &Quota, cost: u32, now: u64) -> u64 {
         let window = self.window;
         match &mut self.state {

@@ -10,7 +10,8 @@ use crate::sync::{Mutex, lock};
 /// Number of shards; large enough that concurrent requests rarely need the same lock.
 const SHARDS: usize = 32;
 
-/// Rate limits that this node decides itself. A subject belongs to one shard, whose lock makes check and count one step.
+/// Rate limits that this node decides itself. A subject belongs to one shard, whose lock makes check and count one
+/// step.
 #[derive(Debug)]
 pub(crate) struct ShardedLimiter {
     hasher: RandomState,

@@ -1,8 +1,9 @@
 //! Names of keys and channels.
 //!
 //! Names are unique and stay within the prefix. Names that users choose are percent-encoded except for the unreserved
-//! characters of RFC 3986 (2.3), so they contain no colon, brace or glob character. A channel name is the prefix, a kind, a
-//! colon and one such name. Applications with different prefixes share nothing, even if one prefix begins with the other.
+//! characters of RFC 3986 (2.3), so they contain no colon, brace or glob character. A channel name is the prefix, a
+//! kind, a colon and one such name. Applications with different prefixes share nothing, even if one prefix begins with
+//! the other.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -48,8 +49,8 @@ impl Keyspace {
         Self { prefix: prefix.into() }
     }
 
-    /// Returns the prefix of all registry keys. They are changed together, so they share a hash tag and thereby a cluster
-    /// slot.
+    /// Returns the prefix of all registry keys. They are changed together, so they share a hash tag and thereby a
+    /// cluster slot.
     pub(crate) fn registry_prefix(&self) -> String {
         format!("{0}{{{0}}}", self.prefix)
     }

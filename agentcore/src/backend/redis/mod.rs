@@ -1,8 +1,8 @@
 //! Many nodes joined by Redis.
 //!
-//! A node has one command connection and one subscriber connection, whatever the number of clients and groups. [`driver`]
-//! speaks to Redis; above it, [`bus`] carries messages between nodes, and [`membership`] writes this node's registry entries.
-//! [`node`] starts and stops all parts.
+//! A node has one command connection and one subscriber connection, whatever the number of clients and groups.
+//! [`driver`] speaks to Redis; above it, [`bus`] carries messages between nodes, and [`membership`] writes this node's
+//! registry entries. [`node`] starts and stops all parts.
 
 mod bus;
 mod command_link;
@@ -37,9 +37,10 @@ use crate::settings::Settings;
 
 /// Joins all nodes that share a Redis and a prefix.
 ///
-/// Messages reach other nodes through Redis, as one payload for a group of any size. Limits, rates and counts hold over all
-/// nodes. While Redis is unreachable, clients stay connected, messages reach the connections of their own node, and limits
-/// hold by each node's share. When Redis is back, connections that may have missed messages get `agentcore.resync`.
+/// Messages reach other nodes through Redis, as one payload for a group of any size. Limits, rates and counts hold over
+/// all nodes. While Redis is unreachable, clients stay connected, messages reach the connections of their own node, and
+/// limits hold by each node's share. When Redis is back, connections that may have missed messages get
+/// `agentcore.resync`.
 ///
 #[doc = include_str!("../../docs/redis.md")]
 pub struct RedisBackend {
@@ -57,8 +58,8 @@ impl fmt::Debug for RedisBackend {
 }
 
 impl RedisBackend {
-    /// Returns a backend with the settings `REDIS_URL`, `REDIS_CHANNEL_PREFIX`, `NODE_LEASE`, `REDIS_REGISTRY_EXPIRY` and
-    /// `REDIS_GROUP_EXPIRY`. It connects when the node starts.
+    /// Returns a backend with the settings `REDIS_URL`, `REDIS_CHANNEL_PREFIX`, `NODE_LEASE`, `REDIS_REGISTRY_EXPIRY`
+    /// and `REDIS_GROUP_EXPIRY`. It connects when the node starts.
     ///
     /// # Errors
     /// When the URL asks for TLS in a build without it.
@@ -242,7 +243,8 @@ impl Backend for RedisBackend {
     fn ask(&self, question: Question, within: Duration) -> Async<'_, Answers> {
         Box::pin(async move {
             let Some(node) = self.node.get() else { return Answers::default() };
-            // A message in a question has no sequence number. If it may be lost, its recipients get a resync nevertheless.
+            // A message in a question has no sequence number. If it may be lost, its recipients get a resync
+            // nevertheless.
             let message = match &question {
                 Question::Deliver(message) => Some(message.clone()),
                 _ => None,

@@ -115,8 +115,8 @@ impl RedisNode {
 
     /// Publishes what is queued, says goodbye, and removes this node from the registry.
     pub(super) async fn stop(&self) {
-        // The goodbye follows all other messages of this node. The lease is removed after it: a node whose lease is gone
-        // before its goodbye has arrived counts as dead.
+        // The goodbye follows all other messages of this node. The lease is removed after it: a node whose lease is
+        // gone before its goodbye has arrived counts as dead.
         self.sender.send_control(Channel::Nodes, Control::Goodbye.write(self.incarnation));
         let flushed = async {
             while !self.sender.is_idle() {

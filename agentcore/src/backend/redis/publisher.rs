@@ -16,9 +16,9 @@ use crate::settings::Settings;
 
 /// Sends messages to connections from a process that is not a node: a worker, a cron job, another service.
 ///
-/// It needs only the settings of the nodes (`REDIS_URL`, `REDIS_CHANNEL_PREFIX`). Nodes validate its messages like those of
-/// any external program, and encode them again. Its messages have no sequence numbers: their order is not guaranteed, and
-/// a lost message causes no resync.
+/// It needs only the settings of the nodes (`REDIS_URL`, `REDIS_CHANNEL_PREFIX`). Nodes validate its messages like
+/// those of any external program, and encode them again. Its messages have no sequence numbers: their order is not
+/// guaranteed, and a lost message causes no resync.
 ///
 /// Clones are cheap and share one connection to Redis. It is opened for the first message, and again after a failure.
 ///

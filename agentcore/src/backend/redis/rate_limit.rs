@@ -1,5 +1,5 @@
-//! Rate limits over all nodes. Redis decides; this node decides alone where the result is certain, and by its share of each
-//! quota while Redis does not answer.
+//! Rate limits over all nodes. Redis decides; this node decides alone where the result is certain, and by its share of
+//! each quota while Redis does not answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ impl ClusterRateLimiter {
         Self { link, peers, local: Arc::default() }
     }
 
-    /// Decides whether a message may pass. Answers at once when the limit is known to be exhausted or Redis is unreachable.
+    /// Decides whether a message may pass. Answers at once when the limit is known to be exhausted or Redis is
+    /// unreachable.
     pub(super) fn check(&self, request: &RateRequest<'_>) -> RateCheck {
         let now = Instant::now();
         let key = request.quotas.first().map(|quota| (request.subject.clone(), quota.limit, quota.class));

@@ -9,8 +9,8 @@ use crate::log_throttle::LogThrottle;
 
 /// First and longest pause between attempts to open a connection.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
-/// Lifetime below which a connection counts as short-lived. A growing pause follows it, because a server may accept every
-/// connection and then refuse the commands on it.
+/// Lifetime below which a connection counts as short-lived. A growing pause follows it, because a server may accept
+/// every connection and then refuse the commands on it.
 const SHORT_LIFETIME: Duration = Duration::from_secs(5);
 /// First and longest pause after a short-lived connection.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -43,8 +43,8 @@ impl Reconnect {
         }
     }
 
-    /// Returns whether to log the loss of a connection that was opened at `since`. The loss of a long-lived connection is
-    /// always logged; otherwise each reason is logged once a minute.
+    /// Returns whether to log the loss of a connection that was opened at `since`. The loss of a long-lived connection
+    /// is always logged; otherwise each reason is logged once a minute.
     pub(super) fn should_log_loss(&mut self, since: Instant, reason: &Error) -> bool {
         if since.elapsed() >= SHORT_LIFETIME {
             self.lost.reset();

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(super) fn decode<T: DeserializeOwned>(data: &str) -> serde_json::Result<T> {
-    // Not `from_str`: at a key of a map with `bool` keys, it may start a text within a character and return invalid UTF-8
-    // (serde_json 1.0.154). `from_slice` checks each text.
+    // Not `from_str`: at a key of a map with `bool` keys, it may start a text within a character and return invalid
+    // UTF-8 (serde_json 1.0.154). `from_slice` checks each text.
     serde_json::from_slice(data.as_bytes())
 }
 

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// Generates JSON values: short and long texts, plain and escaped, numbers of every bit pattern, known and unknown keys.
+/// Generates JSON values: short and long texts, plain and escaped, numbers of every bit pattern, known and unknown
+/// keys.
 pub(in crate::message) fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -196,7 +196,8 @@ proptest! {
         match read(&text) {
             Ok(envelope) => {
                 let data = envelope.data.read::<Value>();
-                // A value that cannot be represented, such as half a surrogate pair, is refused when the data are decoded.
+                // A value that cannot be represented, such as half a surrogate pair, is refused when the data are
+                // decoded.
                 if let Some((message_type, value, reference)) = expected(&text) {
                     prop_assert_eq!((&*envelope.message_type, envelope.reference), (&*message_type, reference));
                     prop_assert_eq!(data, Some(value));

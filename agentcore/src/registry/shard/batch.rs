@@ -41,8 +41,8 @@ impl GroupBatch {
         Self { group, except, first: message, frames: 1, json: JoinedFrames::default(), msgpack }
     }
 
-    /// Appends a message and returns how many bytes that adds; `None` if the message needs a batch of its own. Only messages
-    /// to all members with the same overflow policy share a batch.
+    /// Appends a message and returns how many bytes that adds; `None` if the message needs a batch of its own. Only
+    /// messages to all members with the same overflow policy share a batch.
     pub(super) fn append(&mut self, message: &EncodedMessage, except: &Except, max_outbox: usize) -> Option<usize> {
         let next = message.frame(Codec::Json)?;
         let same_policy =

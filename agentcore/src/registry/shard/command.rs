@@ -41,7 +41,8 @@ pub(crate) enum Target {
     Everyone,
 }
 
-/// Reports how many connections took a message. Each shard has a clone; the sender stops waiting when the last is dropped.
+/// Reports how many connections took a message. Each shard has a clone; the sender stops waiting when the last is
+/// dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt(mpsc::UnboundedSender<usize>);
 

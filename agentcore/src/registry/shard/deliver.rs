@@ -20,8 +20,8 @@ const SMALL_GROUP: usize = 64;
 const MAX_BATCHED: usize = 256 * 1024;
 
 impl ShardState {
-    /// Delivers a message, to a group with its next batch. With a receipt it is delivered at once, because the sender waits
-    /// for the number of connections that took it.
+    /// Delivers a message, to a group with its next batch. With a receipt it is delivered at once, because the sender
+    /// waits for the number of connections that took it.
     pub(super) fn send(
         &mut self,
         to: &Target,

@@ -6,7 +6,8 @@ use slab::Slab;
 
 use super::slot::{Priority, Slot};
 
-/// The slots that have something to write, by priority, so that a message to 50,000 members does not delay a group of five.
+/// The slots that have something to write, by priority, so that a message to 50,000 members does not delay a group of
+/// five.
 #[derive(Debug, Default)]
 pub(super) struct FlushQueue {
     urgent: VecDeque<u32>,

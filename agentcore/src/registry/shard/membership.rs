@@ -69,7 +69,8 @@ impl ShardState {
         group.msgpack_members += usize::from(slot.codec() == Codec::MessagePack);
     }
 
-    /// Removes a slot from a group. Both lists fill the gap with their last entry, and the entry that refers to it is updated.
+    /// Removes a slot from a group. Both lists fill the gap with their last entry, and the entry that refers to it is
+    /// updated.
     fn remove_member(&mut self, at: u32, left: SlotMembership) {
         let Some(group) = self.groups.get_mut(left.group as usize) else { return };
         let Some(removed) = group.members.get(left.position as usize).copied() else { return };

@@ -1,7 +1,7 @@
 //! One worker's part of the registry: its connections, their outboxes and their groups.
 //!
-//! [`Shard`] is the lock, the queue of commands in front of it, and the task that delivers and writes. The state behind the
-//! lock is [`ShardState`].
+//! [`Shard`] is the lock, the queue of commands in front of it, and the task that delivers and writes. The state behind
+//! the lock is [`ShardState`].
 
 mod batch;
 mod command;
@@ -54,9 +54,10 @@ use crate::sync::{Mutex, lock};
 const QUEUE: usize = 1024;
 /// Largest number of commands that a turn applies before it writes.
 const COMMANDS_PER_TURN: usize = 256;
-/// Largest number of slots of each priority that a turn flushes before new commands are applied: under load, reading then
-/// interleaves with writing, and connections not yet reached get more frames per system call. Measured on one core, 1,000
-/// members, CPU per delivery: 34 ns at 32, 38 ns at 64, 45 ns at 128; in 200 groups of five it makes no difference.
+/// Largest number of slots of each priority that a turn flushes before new commands are applied: under load, reading
+/// then interleaves with writing, and connections not yet reached get more frames per system call. Measured on one
+/// core, 1,000 members, CPU per delivery: 34 ns at 32, 38 ns at 64, 45 ns at 128; in 200 groups of five it makes no
+/// difference.
 const SLOTS_PER_TURN: usize = 32;
 
 thread_local! {
@@ -85,8 +86,8 @@ pub(crate) struct Shard {
     state: Mutex<ShardState>,
 }
 
-/// One unit of a shard's load. A connection holds it from the choice of the worker to the end of its socket, so that a busy
-/// worker does not get all connections that arrive meanwhile.
+/// One unit of a shard's load. A connection holds it from the choice of the worker to the end of its socket, so that a
+/// busy worker does not get all connections that arrive meanwhile.
 #[derive(Debug)]
 pub(crate) struct LoadGuard(Arc<Shard>);
 

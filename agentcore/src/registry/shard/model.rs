@@ -1,5 +1,5 @@
-//! Model checks of the directory and the shards: in every interleaving that the checker tries, both end up consistent and
-//! messages keep their order.
+//! Model checks of the directory and the shards: in every interleaving that the checker tries, both end up consistent
+//! and messages keep their order.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

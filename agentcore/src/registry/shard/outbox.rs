@@ -24,8 +24,8 @@ pub(crate) struct OutboxLimits {
     pub(crate) write_timeout: Duration,
 }
 
-/// The outbox of one connection, bounded in bytes. Group members share chunks, so the bound limits what a connection keeps
-/// alive, not what it allocates.
+/// The outbox of one connection, bounded in bytes. Group members share chunks, so the bound limits what a connection
+/// keeps alive, not what it allocates.
 #[derive(Debug)]
 pub(super) struct Outbox {
     chunks: VecDeque<Chunk>,
@@ -92,8 +92,8 @@ impl Outbox {
         self.bytes <= self.max_bytes / 2
     }
 
-    /// Appends a chunk, or applies its overflow policy if it does not fit. Calls `discard` for each chunk that is not sent.
-    /// Returns false if that is the new chunk itself.
+    /// Appends a chunk, or applies its overflow policy if it does not fit. Calls `discard` for each chunk that is not
+    /// sent. Returns false if that is the new chunk itself.
     ///
     /// # Errors
     /// Returns [`OutboxFull`] if the chunk does not fit and must not be dropped.
@@ -216,8 +216,8 @@ mod tests {
     }
 
     proptest! {
-        /// For any sequence of offers and writes, the bound holds, the order is kept, chunks that must not be dropped are
-        /// written, and every chunk that is not written was reported.
+        /// For any sequence of offers and writes, the bound holds, the order is kept, chunks that must not be dropped
+        /// are written, and every chunk that is not written was reported.
         #[test]
         fn every_lost_chunk_is_reported(steps in prop::collection::vec((policies(), 1..200usize, 0..300usize), 1..100)) {
             let mut outbox = Outbox::new(400);

@@ -9,8 +9,8 @@ use super::slot::{Priority, Slot};
 use super::state::ShardState;
 
 impl ShardState {
-    /// Records a loss for the members of groups, or for all connections. Each gets one resync for all its groups, as soon as
-    /// it may be sent.
+    /// Records a loss for the members of groups, or for all connections. Each gets one resync for all its groups, as
+    /// soon as it may be sent.
     pub(super) fn resync(&mut self, affected: Affected, reason: LossReason) {
         self.deliver_batches();
         match affected {

@@ -111,9 +111,9 @@ impl Slot {
         self.handle.codec()
     }
 
-    /// Appends a chunk; true if the outbox took it. If the chunk does not fit, the socket is written first, so that only a
-    /// slow client misses messages. A message that still does not fit and must not be dropped closes the connection with
-    /// `SLOW_CONSUMER` (1013).
+    /// Appends a chunk; true if the outbox took it. If the chunk does not fit, the socket is written first, so that
+    /// only a slow client misses messages. A message that still does not fit and must not be dropped closes the
+    /// connection with `SLOW_CONSUMER` (1013).
     pub(super) fn deliver(&mut self, chunk: Chunk, index: u32, context: &mut DeliveryContext<'_>) -> bool {
         if self.phase != SlotPhase::Open {
             return false;

@@ -77,8 +77,8 @@ impl ShardStats {
         self.count_at(at, messages, bytes);
     }
 
-    /// Index of a type for [`count_at`](Self::count_at). It is looked up while the message can still be read, before the
-    /// outbox takes it.
+    /// Index of a type for [`count_at`](Self::count_at). It is looked up while the message can still be read, before
+    /// the outbox takes it.
     pub(super) fn type_index(&mut self, message_type: Option<&str>) -> usize {
         let message_type = message_type.unwrap_or(OTHER);
         if let Some(at) = self.types.get(message_type) {

@@ -8,8 +8,8 @@ use crate::registry::Closing;
 use crate::wire::ping_frame;
 
 impl ShardState {
-    /// Records that data was read from a connection. Its slot is flushed before messages of large groups: an active client
-    /// gets its answers early, and the other members get more frames per system call.
+    /// Records that data was read from a connection. Its slot is flushed before messages of large groups: an active
+    /// client gets its answers early, and the other members get more frames per system call.
     pub(super) fn mark_active(&mut self, id: SlotId) {
         let now = self.wheel.now();
         if let Some(slot) = self.slot(id) {

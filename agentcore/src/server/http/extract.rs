@@ -12,8 +12,8 @@ use super::address::client_address;
 use super::app_state::AppState;
 use crate::error::Error;
 
-/// A JSON body, as [`axum::Json`]: 400 for a body that is not JSON, 415 for another content type, 422 for JSON that does
-/// not fit `T`.
+/// A JSON body, as [`axum::Json`]: 400 for a body that is not JSON, 415 for another content type, 422 for JSON that
+/// does not fit `T`.
 ///
 /// ```
 /// use agentcore::axum::{Router, routing::post};

@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorCategory, Result};
 use crate::panic::{Panic, catch_panic_sync};
 use crate::sync::{Mutex, lock};
 
-/// All methods, listed one by one. With axum's `any`, a route of the application on a consumer's path would silently take
-/// some methods away from the consumer.
+/// All methods, listed one by one. With axum's `any`, a route of the application on a consumer's path would silently
+/// take some methods away from the consumer.
 const EVERY_METHOD: MethodFilter = MethodFilter::GET
     .or(MethodFilter::HEAD)
     .or(MethodFilter::POST)
@@ -48,7 +48,8 @@ pub(in crate::server) fn router(
     if status_routes {
         framework = status::add_routes(framework, state);
     }
-    // Set before the merge: on the application's routes this fallback would bypass the layers around them, such as CORS.
+    // Set before the merge: on the application's routes this fallback would bypass the layers around them, such as
+    // CORS.
     framework = framework.method_not_allowed_fallback(async || method_not_allowed());
     let has_own_fallback = has_fallback(&routes);
     let merged = with_routes(framework, "of the application", |router| router.merge(routes))?;

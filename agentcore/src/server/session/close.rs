@@ -20,8 +20,8 @@ use crate::worker::HandlerRun;
 /// Duration of the close handshake, at most. The socket of a peer that reads nothing or never answers is closed then.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ends a session: sends the close frame, runs `#[on(disconnect)]` if the session was `connected`, removes the connection
-/// from all groups and counts, and closes the socket.
+/// Ends a session: sends the close frame, runs `#[on(disconnect)]` if the session was `connected`, removes the
+/// connection from all groups and counts, and closes the socket.
 pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: SessionEnd, connected: bool) {
     // No handler starts from here on.
     drop(state.active.take());

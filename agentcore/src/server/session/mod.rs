@@ -1,8 +1,8 @@
 //! One WebSocket connection from its arrival on a worker to its end.
 //!
 //! `state` opens it, and `welcome` writes its first message. `run` drives it: `reader` turns bytes into messages,
-//! `request` dispatches one message, `handler` runs the application's code while `read_ahead` keeps reading, `in_flight`
-//! answers the request, and `close` ends the connection.
+//! `request` dispatches one message, `handler` runs the application's code while `read_ahead` keeps reading,
+//! `in_flight` answers the request, and `close` ends the connection.
 
 mod abuse;
 #[cfg(test)]

@@ -110,7 +110,8 @@ pub(crate) struct PrivateMessage {
     pub(crate) timestamp: Timestamp,
 }
 
-/// Reports to the sender of a private message how many connections received it, and whether every node has answered in time.
+/// Reports to the sender of a private message how many connections received it, and whether every node has answered in
+/// time.
 #[message("private_message_sent")]
 pub(crate) struct PrivateMessageSent {
     pub(crate) delivered: usize,

@@ -39,8 +39,8 @@ pub(crate) async fn create(
 
 /// Returns the room of this name. If there is none, removes all members from the group of this name.
 ///
-/// A store may lose its data while members of a room are still connected. They were admitted to the lost room, perhaps a
-/// private one, and must not share a group with the members of the new one.
+/// A store may lose its data while members of a room are still connected. They were admitted to the lost room, perhaps
+/// a private one, and must not share a group with the members of the new one.
 async fn find_or_empty_group(store: &Store, manager: &ConnectionManager, name: &str) -> Result<Option<Room>> {
     for _ in 0..2 {
         let Listing { items: members, complete } = manager.group_members(name).await?;

@@ -14,7 +14,8 @@ pub(crate) enum StoreError {
         location: String,
         source: Cause,
     },
-    /// Nothing was stored; a later attempt may succeed. The disk is full, the database is locked, Redis does not answer.
+    /// Nothing was stored; a later attempt may succeed. The disk is full, the database is locked, Redis does not
+    /// answer.
     Unavailable(Cause),
     /// The room was never created.
     NoSuchRoom(String),

@@ -1,7 +1,7 @@
 //! The data that survives a restart: users, rooms, admissions to private rooms, and messages.
 //!
-//! [`ChatStore`] is the contract; `sqlite` and `redis` implement it. Connections and joins are not stored: they end with
-//! the process.
+//! [`ChatStore`] is the contract; `sqlite` and `redis` implement it. Connections and joins are not stored: they end
+//! with the process.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -28,8 +28,8 @@ pub(crate) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Store
 
 /// Stores the data of the chat.
 ///
-/// A write that has returned `Ok` is visible to every later call, on every node that uses the same store. A write that has
-/// returned an error has stored nothing.
+/// A write that has returned `Ok` is visible to every later call, on every node that uses the same store. A write that
+/// has returned an error has stored nothing.
 ///
 /// A store accepts any text as a name; callers check names against the chat's rules.
 ///

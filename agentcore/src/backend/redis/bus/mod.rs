@@ -1,8 +1,8 @@
 //! Messages between nodes over Redis publish/subscribe.
 //!
-//! Outgoing messages get sequence numbers and are batched in [`send_queue`]; [`publish_task`] publishes them. The subscriber
-//! connection ([`subscriptions`]) fills [`receive_queue`]; [`receive_task`] empties it, finds duplicates and gaps with
-//! [`sequence`], and turns losses into resyncs ([`loss_tracker`]). [`payload`] defines the bytes.
+//! Outgoing messages get sequence numbers and are batched in [`send_queue`]; [`publish_task`] publishes them. The
+//! subscriber connection ([`subscriptions`]) fills [`receive_queue`]; [`receive_task`] empties it, finds duplicates and
+//! gaps with [`sequence`], and turns losses into resyncs ([`loss_tracker`]). [`payload`] defines the bytes.
 //!
 //! The bus does not store messages: what is lost is reported, never repeated.
 

@@ -20,8 +20,8 @@ use crate::sync::{Mutex, lock};
 const MAX_WATERMARKS: usize = 5_000;
 /// Pause after Redis has returned an error on a connection that works; the cause may pass.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
-/// Time that a sender waits while the queue is full. Then its message reaches this node only and is reported as lost to the
-/// others, so that a Redis that hangs does not block local delivery.
+/// Time that a sender waits while the queue is full. Then its message reaches this node only and is reported as lost to
+/// the others, so that a Redis that hangs does not block local delivery.
 const QUEUE_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Queues messages for the other nodes and publishes them.
@@ -85,8 +85,8 @@ impl BusSender {
         self.filled.notify_one();
     }
 
-    /// Queues a question for all nodes. If it delivers a message, `delivers` is that message, whose loss is reported like
-    /// that of any message.
+    /// Queues a question for all nodes. If it delivers a message, `delivers` is that message, whose loss is reported
+    /// like that of any message.
     pub(crate) fn ask(&self, payload: Bytes, delivers: Option<&OutboundMessage>) {
         lock(&self.queue).push_question(payload, delivers, Instant::now());
         self.filled.notify_one();
@@ -121,7 +121,8 @@ impl BusSender {
             {
                 let mut queue = lock(&self.queue);
                 queue.set_online(Instant::now());
-                // For nodes that joined while this node could not receive their greeting, and nodes that believe it dead.
+                // For nodes that joined while this node could not receive their greeting, and nodes that believe it
+                // dead.
                 queue.push_hello();
             }
             while link.get().is_some_and(|current| Arc::ptr_eq(&current, &commands)) {

@@ -15,8 +15,8 @@ pub(super) const SEQUENCE_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The sequences that this node receives.
 ///
-/// The first batch received of a sequence sets the expected number; its header tells whether messages right before it are
-/// lost.
+/// The first batch received of a sequence sets the expected number; its header tells whether messages right before it
+/// are lost.
 #[derive(Debug, Default)]
 pub(super) struct SequenceTracker {
     received: HashMap<Channel, Vec<ChannelSequence>>,
@@ -42,7 +42,8 @@ pub(super) struct BatchCheck {
 }
 
 impl SequenceTracker {
-    /// Compares a batch of `count` records with the expected sequence number and updates it. A watermark has no records.
+    /// Compares a batch of `count` records with the expected sequence number and updates it. A watermark has no
+    /// records.
     pub(super) fn check(&mut self, channel: &Channel, header: &BatchHeader, count: usize, now: Instant) -> BatchCheck {
         let sequences = match self.received.get_mut(channel) {
             Some(sequences) => sequences,
@@ -82,7 +83,8 @@ impl SequenceTracker {
 
     /// Forgets idle sequences.
     pub(super) fn sweep(&mut self, now: Instant) {
-        // Later than the sender: if the receiver forgot first, it would accept the rest of the old sequence as a new one.
+        // Later than the sender: if the receiver forgot first, it would accept the rest of the old sequence as a new
+        // one.
         self.retain(|sequence| now.saturating_duration_since(sequence.last_received) < SEQUENCE_IDLE_TIMEOUT * 3);
     }
 

@@ -1,14 +1,14 @@
 //! The operations that the backend needs from Redis, without its commands.
 //!
-//! [`real`] implements them over a server through the `redis` crate, whose types stay there; [`stub`] implements them in the
-//! process, so that everything above is tested without Redis too. Both pass the same tests.
+//! [`real`] implements them over a server through the `redis` crate, whose types stay there; [`stub`] implements them
+//! in the process, so that everything above is tested without Redis too. Both pass the same tests.
 //!
 //! # The registry
 //! The registry holds the connections, group members and presences of all nodes. A node writes under a **lease**, which
-//! expires by the clock of Redis unless the node renews it. Readers count only nodes with a live lease, so a node that died
-//! drops out of every count when its lease expires; removing its keys is only cleaning up. All keys belong to one **epoch**.
-//! If Redis loses any of them, a new epoch begins, and every node writes its state again. A writer whose lease or epoch is
-//! not current is **fenced**: it joins again under a new lease and writes its state.
+//! expires by the clock of Redis unless the node renews it. Readers count only nodes with a live lease, so a node that
+//! died drops out of every count when its lease expires; removing its keys only frees memory. All keys belong to one
+//! **epoch**. If Redis loses any of them, a new epoch begins, and every node writes its state again. A writer whose lease
+//! or epoch is not current is **fenced**: it joins again under a new lease and writes its state.
 //!
 //! # When Redis was unreachable
 //! Every renewal stores a timestamp. A script that finds it older than half a lease knows that no node could renew, and
@@ -43,9 +43,9 @@ use crate::id::{GroupName, UserId};
 pub(crate) trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Opens a connection for commands.
     ///
-    /// Every command completes or fails within a second; a command of several steps, within a second for each. Only time in
-    /// which this process runs counts, so a process that was suspended does not take Redis for dead. A connection that has
-    /// failed at the transport level stays dead; open another one.
+    /// Every command completes or fails within a second; a command of several steps, within a second for each. Only
+    /// time in which this process runs counts, so a process that was suspended does not take Redis for dead. A
+    /// connection that has failed at the transport level stays dead; open another one.
     fn commands(&self) -> Async<'static, Result<Arc<dyn Commands>>>;
 
     /// Opens a connection that receives messages. `events` is called from one task, in order, and must not block.
@@ -93,13 +93,13 @@ pub(crate) trait Commands: Send + Sync {
     /// Renews a lease. Returns `None` when the writer is fenced.
     fn renew(&self, lease: WriteLease) -> Async<'static, Result<Option<ClusterView>>>;
 
-    /// Writes changes in order. Each is atomic, and up to some hundreds share one atomic step. Returns `None` when the writer
-    /// is fenced; it stays so, and no earlier step of the call counts.
+    /// Writes changes in order. Each is atomic, and up to some hundreds share one atomic step. Returns `None` when the
+    /// writer is fenced; it stays so, and no earlier step of the call counts.
     fn write(&self, lease: WriteLease, changes: Arc<[Change]>) -> Async<'static, Result<Option<Vec<ChangeOutcome>>>>;
 
     /// Removes a lease and all that was written under it, and announces the presences that end with it. Only an expired
-    /// lease is removed, or the caller's `own`. Runs in small steps between which other commands run. Repeated and concurrent
-    /// calls are harmless.
+    /// lease is removed, or the caller's `own`. Runs in small steps between which other commands run. Repeated and
+    /// concurrent calls are harmless.
     fn remove(&self, lease: u64, own: bool) -> Async<'static, Result<()>>;
 
     /// Publishes the leave messages whose grace period is over. Returns the time until the next one is due.

@@ -48,16 +48,16 @@ pub(crate) enum Change {
     UserConnections(UserId, usize),
     /// Sets the number of connections from an address on this node.
     IpConnections(IpAddr, usize),
-    /// Resizes the node's quota of group permits to `wanted` as far as permits are free, and to at least `needed`, even over
-    /// the limit. [`ChangeOutcome::Uncertain`] after a loss: the node then keeps the larger of its quota and `needed`, which
-    /// is less than `wanted`.
+    /// Resizes the node's quota of group permits to `wanted` as far as permits are free, and to at least `needed`, even
+    /// over the limit. [`ChangeOutcome::Uncertain`] after a loss: the node then keeps the larger of its quota and
+    /// `needed`, which is less than `wanted`.
     GroupQuota { wanted: usize, needed: usize },
     /// Sets the number of connections of this node in a group.
     GroupMembers(GroupName, usize),
     /// A connection of this node makes a user present in a group.
     Enter(EnterPresence),
-    /// No connection of this node makes the user present any more. With `lost`, the leave message waits for the grace period
-    /// and is dropped if the user comes back.
+    /// No connection of this node makes the user present any more. With `lost`, the leave message waits for the grace
+    /// period and is dropped if the user comes back.
     Exit { group: GroupName, user: UserId, lost: bool },
 }
 
@@ -66,13 +66,13 @@ pub(crate) enum Change {
 pub(crate) struct EnterPresence {
     pub(crate) group: GroupName,
     pub(crate) user: UserId,
-    /// Payload for the channel of the group. Published in the same step if no other node has the user there and no grace
-    /// period of the user runs.
+    /// Payload for the channel of the group. Published in the same step if no other node has the user there and no
+    /// grace period of the user runs.
     pub(crate) joined: Bytes,
     /// Payload for the end of the presence; the registry keeps it.
     pub(crate) left: Bytes,
-    /// Whether the presence is written again in a new epoch after a loss. Nothing is published for it during the first lease
-    /// of an epoch that began with a loss, because the group has received the join message already.
+    /// Whether the presence is written again in a new epoch after a loss. Nothing is published for it during the first
+    /// lease of an epoch that began with a loss, because the group has received the join message already.
     pub(crate) is_replay: bool,
 }
 
@@ -109,7 +109,8 @@ pub(crate) struct ClusterView {
     pub(crate) expired: Vec<Peer>,
     /// Group permits of all live nodes.
     pub(crate) groups: usize,
-    /// Time until the counts are certain again. Set after a loss, until every live node must have written its state again.
+    /// Time until the counts are certain again. Set after a loss, until every live node must have written its state
+    /// again.
     pub(crate) uncertain_for: Option<Duration>,
     /// Time until the next leave message is due.
     pub(crate) next_leave: Option<Duration>,

@@ -15,8 +15,9 @@ pub(super) struct LocalAdmission {
     admitted: AdmissionTable,
     /// Connections that users of this node have on other nodes, as of their latest admission.
     elsewhere: HashMap<UserId, usize>,
-    /// Connections that this node may have while it decides alone: those that Redis counted at the last renewal, and a share
-    /// of those that were free then. All nodes together stay within the limit, however long Redis accepts no writes.
+    /// Connections that this node may have while it decides alone: those that Redis counted at the last renewal, and a
+    /// share of those that were free then. All nodes together stay within the limit, however long Redis accepts no
+    /// writes.
     cap: usize,
     live_nodes: usize,
     /// The epoch in which this node last got certain counts.
@@ -69,8 +70,8 @@ impl LocalAdmission {
         self.certain_in = Some(view.epoch);
     }
 
-    /// Lowers the cap from a view with uncertain counts: some nodes have not written their state again, so the counts are
-    /// too low. Earlier counts of the same epoch become uncertain too.
+    /// Lowers the cap from a view with uncertain counts: some nodes have not written their state again, so the counts
+    /// are too low. Earlier counts of the same epoch become uncertain too.
     pub(super) fn lower_cap(&mut self, limits: &AdmissionLimits, view: &ClusterView, incarnation: u64) {
         self.mark_uncertain(view.epoch);
         let (live_nodes, cap) = Self::share_of(limits, view, incarnation);

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The quota of group permits. A permit that was granted before is acquired without a call. Both counts share one atomic, so
-/// that acquiring is one step.
+/// The quota of group permits. A permit that was granted before is acquired without a call. Both counts share one
+/// atomic, so that acquiring is one step.
 #[derive(Debug, Default)]
 pub(in super::super) struct GroupQuota {
     /// Granted permits in the upper half, used permits in the lower half.

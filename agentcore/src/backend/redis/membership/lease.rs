@@ -51,8 +51,8 @@ impl RegistryWriter {
         false
     }
 
-    /// Takes a lease and writes the whole state of this node under it. Returns false when there is no connection or the new
-    /// lease was fenced.
+    /// Takes a lease and writes the whole state of this node under it. Returns false when there is no connection or the
+    /// new lease was fenced.
     ///
     /// # Errors
     /// When a call fails.

@@ -30,8 +30,8 @@ impl Peers {
     }
 
     /// Updates the nodes from a view. If its counts are certain, a node that is missing without a goodbye has died, and
-    /// messages of it may be lost; connections then get a resync after [`DEATH_DELAY`]. Otherwise the view only adds nodes:
-    /// Redis has lost its data, and some nodes may not have written their state again.
+    /// messages of it may be lost; connections then get a resync after [`DEATH_DELAY`]. Otherwise the view only adds
+    /// nodes: Redis has lost its data, and some nodes may not have written their state again.
     pub(in super::super) fn update(self: &Arc<Self>, view: &ClusterView, own_incarnation: u64, is_certain: bool) {
         let live = view.live.iter().map(|peer| peer.incarnation);
         let live: HashSet<u64> = live.filter(|incarnation| *incarnation != own_incarnation).collect();
@@ -86,12 +86,13 @@ impl Peers {
         lock(&self.nodes).live.len() + 1
     }
 
-    /// Asks all nodes: `send` gets the number of the question and sends it. Waits for answers until `within` has passed. Sends
-    /// nothing when there is no other node, or when Redis is not reachable.
+    /// Asks all nodes: `send` gets the number of the question and sends it. Waits for answers until `within` has
+    /// passed. Sends nothing when there is no other node, or when Redis is not reachable.
     pub(in super::super) async fn ask(&self, within: Duration, is_reachable: bool, send: impl FnOnce(u64)) -> Answers {
         let (number, answered) = (self.next_question.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         {
-            // Holds the lock until the question is registered. A goodbye in between would leave it waiting for that node.
+            // Holds the lock until the question is registered. A goodbye in between would leave it waiting for that
+            // node.
             let nodes = lock(&self.nodes);
             if nodes.live.is_empty() || !is_reachable {
                 return Answers { answers: Vec::new(), complete: nodes.live.is_empty() };
@@ -130,7 +131,8 @@ struct PeerSet {
     live: HashSet<u64>,
     /// Nodes that said goodbye. The next view may still contain them.
     gone: HashSet<u64>,
-    /// Nodes that said hello since the last view, all of them in `live`. The next view may have been taken before they joined.
+    /// Nodes that said hello since the last view, all of them in `live`. The next view may have been taken before they
+    /// joined.
     greeted: HashSet<u64>,
     /// Nodes that were missing in a view, with the round in which they were missing first.
     suspects: HashMap<u64, u64>,

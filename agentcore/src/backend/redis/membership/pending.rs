@@ -31,8 +31,8 @@ pub(in super::super) struct PendingWrites {
     pub(super) lease: Option<WriteLease>,
     /// Leases of this node that Redis may still have.
     pub(super) old_leases: Vec<u64>,
-    /// The entries under the lease may differ from the state of this node. The lease is renewed, so that the node does not
-    /// count as dead, but nothing is written under it until another one replaces it.
+    /// The entries under the lease may differ from the state of this node. The lease is renewed, so that the node does
+    /// not count as dead, but nothing is written under it until another one replaces it.
     pub(super) is_lease_stale: bool,
     pub(super) epoch: Option<u64>,
     /// Number of joins so far.
@@ -173,7 +173,8 @@ impl PendingWrites {
         self.counts_at = (!self.changed_groups.is_empty()).then(Instant::now);
     }
 
-    /// Queues the callers of a batch again that was not written. Its counts and presences are written with the next lease.
+    /// Queues the callers of a batch again that was not written. Its counts and presences are written with the next
+    /// lease.
     pub(super) fn put_back(&mut self, batch: WriteBatch) {
         self.admissions.splice(0..0, batch.admissions);
         self.group_admissions.splice(0..0, batch.group_admissions);

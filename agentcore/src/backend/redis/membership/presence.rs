@@ -10,8 +10,8 @@ use crate::id::{ConnectionId, GroupName, UserId};
 
 type PresenceKey = (GroupName, UserId);
 
-/// The presences of this node. `enter` and `exit` change the actual state; the `take_` and `restore_` methods change what
-/// counts as written to Redis.
+/// The presences of this node. `enter` and `exit` change the actual state; the `take_` and `restore_` methods change
+/// what counts as written to Redis.
 #[derive(Debug, Default)]
 pub(super) struct PresenceState {
     present: HashMap<PresenceKey, NodePresence>,

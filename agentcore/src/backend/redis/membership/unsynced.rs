@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::super::driver::Change;
 use crate::backend::Admission;
 
-/// For each user and address, the number of connections that this node has beyond those that Redis counts; negative if it
-/// has fewer. An admission and its release cancel out.
+/// For each user and address, the number of connections that this node has beyond those that Redis counts; negative if
+/// it has fewer. An admission and its release cancel out.
 #[derive(Debug, Default)]
 pub(super) struct UnsyncedAdmissions(HashMap<Admission, isize>);
 

@@ -33,8 +33,8 @@ pub(in super::super) struct RegistryWriter {
 }
 
 impl RegistryWriter {
-    /// Handles requests until the node leaves. After a panic the task runs again and takes a new lease, because the result of
-    /// the last call is unknown.
+    /// Handles requests until the node leaves. After a panic the task runs again and takes a new lease, because the
+    /// result of the last call is unknown.
     pub(in super::super) async fn run(
         writer: Arc<tokio::sync::Mutex<(Self, mpsc::UnboundedReceiver<RegistryRequest>)>>,
     ) {
@@ -68,8 +68,8 @@ impl RegistryWriter {
         }
     }
 
-    /// Returns the time of the next work that no request causes. Without a connection there is none until the connection is
-    /// back, which wakes the task; the regular check costs next to nothing.
+    /// Returns the time of the next work that no request causes. Without a connection there is none until the
+    /// connection is back, which wakes the task; the regular check costs next to nothing.
     fn next_due(&self) -> Instant {
         if self.link.get().is_some() { self.pending.next_due() } else { Instant::now() + COUNTS_DELAY }
     }
@@ -84,7 +84,8 @@ impl RegistryWriter {
             RegistryRequest::AdmitGroup(reply) if self.quota.try_acquire() => self.reply_group(reply, Ok(())),
             RegistryRequest::AdmitGroup(reply) => pending.group_admissions.push(reply),
             RegistryRequest::ShrinkGroupQuota => pending.shrink_group_quota = true,
-            // Redis does not know the group and it is empty. Forgetting it keeps the state small while Redis is unreachable.
+            // Redis does not know the group and it is empty. Forgetting it keeps the state small while Redis is
+            // unreachable.
             RegistryRequest::GroupCountChanged(group)
                 if !pending.counted_groups.contains(&group) && self.deliver.group_count(&group) == 0 =>
             {
@@ -251,7 +252,8 @@ impl RegistryWriter {
     fn decide(&mut self, admission: &Admission) -> Result<(), Refused> {
         let pending = &mut self.pending;
         if !pending.admission.is_certain() {
-            // The node started after Redis lost the counts of the others, so it knows no count that it could have a share of.
+            // The node started after Redis lost the counts of the others, so it knows no count that it could have a
+            // share of.
             return Err(Refused::Backend(
                 Error::backend("Redis has lost the connection counts and is collecting them again")
                     .with_retry_after(Duration::from_secs(1)),

@@ -9,8 +9,8 @@ mod tests;
 use memchr::memchr_iter;
 use serde::Serialize;
 
-/// The prefix of the field names in serde_json's own types, such as `RawValue`. Only serde_json knows that their text is
-/// written as it is.
+/// The prefix of the field names in serde_json's own types, such as `RawValue`. Only serde_json knows that their text
+/// is written as it is.
 const PRIVATE: &[u8] = b"$serde_json::private::";
 
 pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> serde_json::Result<()> {

@@ -23,8 +23,8 @@ const SCRIPT_START_TIMEOUT: Duration = Duration::from_millis(750);
 #[derive(Debug)]
 pub(super) struct LazyConnection {
     client: Client,
-    /// The runtime that drives the connection. Calls come from workers of the framework, and a worker that is blocked by
-    /// a handler must not block the calls of the others.
+    /// The runtime that drives the connection. Calls come from workers of the framework, and a worker that is blocked
+    /// by a handler must not block the calls of the others.
     runtime: Handle,
     open: Mutex<Option<OpenConnection>>,
 }

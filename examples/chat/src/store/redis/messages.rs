@@ -44,8 +44,8 @@ pub(super) async fn after(
     limit: u32,
 ) -> RedisResult<Vec<StoredMessage>> {
     let mut command = redis::cmd("ZRANGEBYLEX");
-    // A space follows the id in a member. `!` is the next character, so this bound lies between the message and all later
-    // ones.
+    // A space follows the id in a member. `!` is the next character, so this bound lies between the message and all
+    // later ones.
     command.arg(keys.messages(room)).arg(format!("({id}!")).arg("+").arg("LIMIT").arg(0).arg(limit);
     messages(room, command.query_async(&mut call.redis).await?)
 }

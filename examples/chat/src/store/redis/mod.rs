@@ -1,11 +1,11 @@
-//! The store in Redis, for nodes on any number of machines: rooms, admissions, names of users, and the last 1,000 messages
-//! of each room.
+//! The store in Redis, for nodes on any number of machines: rooms, admissions, names of users, and the last 1,000
+//! messages of each room.
 //!
 //! Redis' own persistence decides whether the data survives a restart of Redis.
 //!
-//! A call takes at most one second (`connection`). A call that has failed has stored nothing, even if Redis was blocked and
-//! executes it later: each script checks its caller's deadline first (`lua/check_deadline.lua`). The one exception is a call
-//! that was executed and whose answer was lost.
+//! A call takes at most one second (`connection`). A call that has failed has stored nothing, even if Redis was blocked
+//! and executes it later: each script checks its caller's deadline first (`lua/check_deadline.lua`). The one exception
+//! is a call that was executed and whose answer was lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;

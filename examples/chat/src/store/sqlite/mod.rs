@@ -1,9 +1,9 @@
 //! The store in a SQLite file, for one process or for all nodes of a machine.
 //!
 //! SQLite calls block, so they run on threads of their own. One thread writes, and combines waiting writes into one
-//! transaction (`worker`); another one reads, so that a long history delays no message.
-//! A stored message survives a crash of the process at any time. A power failure can lose the latest messages: waiting for
-//! the disk would take some milliseconds a message.
+//! transaction (`worker`); another one reads, so that a long history delays no message. A stored message survives a
+//! crash of the process at any time. A power failure can lose the latest messages: waiting for the disk would take some
+//! milliseconds a message.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,8 +34,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Open`] with the path: the directory is missing, or the file is damaged, not a chat database, or of a
-    /// later version of the chat.
+    /// [`StoreError::Open`] with the path: the directory is missing, or the file is damaged, not a chat database, or of
+    /// a later version of the chat.
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let writer = Worker::start("chat-store-write", path, schema::open).await?;

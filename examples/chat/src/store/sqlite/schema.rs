@@ -14,7 +14,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Attempts to switch to a write-ahead log, within `BUSY_TIMEOUT` in all.
 const WAL_ATTEMPTS: u32 = 40;
 
-// Admissions and messages reference rooms, and do not reference users: a user can be admitted before the first connection.
+// Admissions and messages reference rooms, and do not reference users: a user can be admitted before the first
+// connection.
 const TABLES: &str = "
     CREATE TABLE users (
         user_id  TEXT NOT NULL PRIMARY KEY,
@@ -127,7 +128,8 @@ fn create_tables(db: &mut Connection) -> Result<(), OpenError> {
     Ok(transaction.commit()?)
 }
 
-/// Switches to a write-ahead log, with which readers and the writer do not block each other. The file keeps this setting.
+/// Switches to a write-ahead log, with which readers and the writer do not block each other. The file keeps this
+/// setting.
 fn use_write_ahead_log(db: &Connection) -> rusqlite::Result<()> {
     let mut attempts_left = WAL_ATTEMPTS;
     loop {

@@ -55,7 +55,8 @@ impl Worker {
 
     /// Runs `work` in a transaction, possibly with other writes, and returns its result after the commit.
     ///
-    /// Work that returns [`StoreError::NoSuchRoom`] must have changed nothing. Any other error rolls the transaction back.
+    /// Work that returns [`StoreError::NoSuchRoom`] must have changed nothing. Any other error rolls the transaction
+    /// back.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,

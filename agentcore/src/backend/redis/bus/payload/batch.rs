@@ -16,8 +16,8 @@ const LOST: u8 = 1;
 
 /// The position of a batch in a sequence: the messages that one node sends on one channel.
 ///
-/// A batch without records is a watermark: it tells receivers which number comes next, so that they notice the loss of the
-/// last messages.
+/// A batch without records is a watermark: it tells receivers which number comes next, so that they notice the loss of
+/// the last messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchHeader {
     /// The incarnation of the sending node.

@@ -1,7 +1,7 @@
 //! JSON envelopes that programs publish which are not nodes.
 //!
-//! On the channel of a group and on the channel of everyone: `{"type": .., "data": ..}`. On the channel of users the key
-//! `"user": "alice"` names the recipient. Nodes encode the envelope again, so clients get no other key of it.
+//! On the channel of a group and on the channel of everyone: `{"type": .., "data": ..}`. On the channel of users the
+//! key `"user": "alice"` names the recipient. Nodes encode the envelope again, so clients get no other key of it.
 
 use bytes::Bytes;
 use serde::Deserialize;

@@ -1,16 +1,16 @@
 //! The payloads that nodes exchange through Redis.
 //!
-//! Version 1. Integers are big endian. A payload starts with `0x01`, its kind and the sender's incarnation (u64). The kinds
-//! are:
+//! Version 1. Integers are big endian. A payload starts with `0x01`, its kind and the sender's incarnation (u64). The
+//! kinds are:
 //!
 //! - `0`, a **batch**: sequence id (u64), number of the first record (u64), flags (u8; 1: messages right before it are
 //!   lost), records. A batch without records is a watermark; its number is that of the next message.
 //! - `1`, **unsequenced** records: messages without numbers, in the order of Redis.
 //! - `2`, a **control** message: greetings, questions and answers.
 //!
-//! A record is its length (u32) and an encoded message, see [`record`]. A payload that starts with `{` comes from a program
-//! that is not a node, see [`external`]. A payload that cannot be read is reported as [`UnreadablePayload`] and is not
-//! fatal: nodes of other versions may be in the cluster.
+//! A record is its length (u32) and an encoded message, see [`record`]. A payload that starts with `{` comes from a
+//! program that is not a node, see [`external`]. A payload that cannot be read is reported as [`UnreadablePayload`] and
+//! is not fatal: nodes of other versions may be in the cluster.
 
 mod batch;
 mod control;

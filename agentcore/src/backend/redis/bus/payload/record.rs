@@ -2,8 +2,8 @@
 //!
 //! The fields, in this order:
 //!
-//! - `1`: the recipient within the channel: on the channel of users a user (length u8, name), on the channel of a node the
-//!   serial of a connection (u64);
+//! - `1`: the recipient within the channel: on the channel of users a user (length u8, name), on the channel of a node
+//!   the serial of a connection (u64);
 //! - `2`: the excepted connection (two u64);
 //! - `4`: the excepted users (count u16, then length u8 and name each);
 //! - `8` and `16`: the overflow policy, `8` drop newest, `16` drop oldest, both latest with its key (length u32).

@@ -1,7 +1,7 @@
 //! The queue of outgoing messages: numbered, packed into batches, bounded.
 //!
-//! Any task fills it; the publish task empties it. A message is encoded into a buffer of its channel when it is added. A
-//! batch is therefore complete when the connection is free, and contains more messages the longer a round trip takes.
+//! Any task fills it; the publish task empties it. A message is encoded into a buffer of its channel when it is added.
+//! A batch is therefore complete when the connection is free, and contains more messages the longer a round trip takes.
 
 mod channel_queue;
 mod due_queue;
@@ -41,8 +41,8 @@ pub(super) struct SendQueue {
     channels: HashMap<Channel, ChannelQueue>,
     /// Items in sending order: each channel once per phase, and control messages in between.
     items: VecDeque<QueueItem>,
-    /// Number of the current phase. Messages to groups and messages to other recipients alternate in phases, so that what
-    /// one task sends to a group and then to a user stays in order. Messages to different groups have no order.
+    /// Number of the current phase. Messages to groups and messages to other recipients alternate in phases, so that
+    /// what one task sends to a group and then to a user stays in order. Messages to different groups have no order.
     phase: u64,
     /// Whether the current phase is one of messages to other recipients than groups.
     is_direct: bool,
@@ -166,8 +166,8 @@ impl SendQueue {
         if was_empty { PushOutcome::First } else { PushOutcome::Accepted }
     }
 
-    /// Forgets all channels, so that memory does not grow with the channels while there is no connection. Receivers get a
-    /// report of the loss, and new sequences later.
+    /// Forgets all channels, so that memory does not grow with the channels while there is no connection. Receivers get
+    /// a report of the loss, and new sequences later.
     fn forget_channels(&mut self) {
         self.channels.clear();
         self.watermarks.clear();
@@ -180,8 +180,8 @@ impl SendQueue {
         self.push_item(channel, payload, false);
     }
 
-    /// Adds a question for all nodes, after all queued messages and before later ones. If the question delivers a message,
-    /// `delivers` is that message; its loss is reported like that of any message.
+    /// Adds a question for all nodes, after all queued messages and before later ones. If the question delivers a
+    /// message, `delivers` is that message; its loss is reported like that of any message.
     pub(super) fn push_question(&mut self, payload: Bytes, delivers: Option<&OutboundMessage>, now: Instant) {
         match delivers {
             Some(message) if self.offline => self.mark_lost(message, now),
@@ -268,8 +268,8 @@ impl SendQueue {
         round
     }
 
-    /// Forgets idle channels. This precedes taking watermarks: if the round of a watermark fails, its channel must still be
-    /// tracked.
+    /// Forgets idle channels. This precedes taking watermarks: if the round of a watermark fails, its channel must
+    /// still be tracked.
     fn forget_idle(&mut self, now: Instant) {
         while let Some(channel) = self.idle.pop_due(now) {
             let Some(queue) = self.channels.get(&channel) else { continue };
@@ -289,7 +289,8 @@ impl SendQueue {
         }
     }
 
-    /// Records that a round may not have arrived: its messages and the queued ones are lost. Watermarks report the loss.
+    /// Records that a round may not have arrived: its messages and the queued ones are lost. Watermarks report the
+    /// loss.
     pub(super) fn fail(&mut self, round: &PublishRound, now: Instant) {
         self.lost_untracked |= round.carries_unsequenced;
         let queued = self.items.drain(..).filter_map(|item| match item {

@@ -24,7 +24,8 @@ use table::{SubscribeOutcome, SubscriptionTable};
 
 /// Number of groups in one SUBSCRIBE or UNSUBSCRIBE command.
 const MAX_GROUPS_PER_COMMAND: usize = 5_000;
-/// Pause per group after a SUBSCRIBE: batches the joins of a crowd into few round trips, while a single join waits for one.
+/// Pause per group after a SUBSCRIBE: batches the joins of a crowd into few round trips, while a single join waits for
+/// one.
 const PAUSE_PER_GROUP: Duration = Duration::from_millis(1);
 /// Number of groups above which the pause does not grow.
 const MAX_PAUSE_GROUPS: u32 = 200;
@@ -42,7 +43,8 @@ impl Subscriptions {
         Self { table: Mutex::default(), changed: Notify::new(), deliver }
     }
 
-    /// Subscribes to a group after a connection has joined it. The future resolves when the subscription is made or fails.
+    /// Subscribes to a group after a connection has joined it. The future resolves when the subscription is made or
+    /// fails.
     pub(crate) fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {
         let offline = || Error::backend("messages of other nodes cannot be received now");
         let outcome = lock(&self.table).subscribe(group);
@@ -119,8 +121,8 @@ impl Subscriptions {
                     }
                     current = Some(connection);
                 }
-                // The server accepts connections and refuses subscriptions. The loop marks the table offline, so that no
-                // join waits, and pauses before the next attempt.
+                // The server accepts connections and refuses subscriptions. The loop marks the table offline, so that
+                // no join waits, and pauses before the next attempt.
                 Err(error) => {
                     receiver.faults.link_lost();
                     if reconnect.should_log_loss(since, &error) {
@@ -131,7 +133,8 @@ impl Subscriptions {
         }
     }
 
-    /// Subscribes to all groups after a reconnect, then sends a resync to all connections. Returns the number of groups.
+    /// Subscribes to all groups after a reconnect, then sends a resync to all connections. Returns the number of
+    /// groups.
     async fn restore(&self, connection: &SubscriberConnection) -> Result<usize> {
         while lock(&self.table).has_requests() {
             self.apply_changes(&*connection.subscription).await?;

@@ -1,4 +1,5 @@
-//! A model check of joins and leaves against the subscription task: no interleaving ends with members that receive nothing.
+//! A model check of joins and leaves against the subscription task: no interleaving ends with members that receive
+//! nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 

@@ -1,9 +1,9 @@
 //! The state of the subscription to each group.
 //!
-//! It is level-triggered: whether a group has members is read when the table acts (`has_members`) and never derived from
-//! earlier calls, so first joins and last leaves may be announced in any order. A connection that joins is in the directory
-//! before it calls [`subscribe`](SubscriptionTable::subscribe), and the table reads the directory under the same lock.
-//! Therefore the connection either finds the subscription confirmed and kept, or waits for it.
+//! It is level-triggered: whether a group has members is read when the table acts (`has_members`) and never derived
+//! from earlier calls, so first joins and last leaves may be announced in any order. A connection that joins is in the
+//! directory before it calls [`subscribe`](SubscriptionTable::subscribe), and the table reads the directory under the
+//! same lock. Therefore the connection either finds the subscription confirmed and kept, or waits for it.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -200,8 +200,8 @@ impl CommandConnection {
     }
 }
 
-/// Returns the error for a step that was refused after earlier steps were done. It is no [refusal](super::super::refusal):
-/// something was written.
+/// Returns the error for a step that was refused after earlier steps were done. It is no
+/// [refusal](super::super::refusal): something was written.
 fn written_in_part(error: &Error) -> Error {
     Error::backend("the registry in Redis was written in part").with_source(format!("{error:?}"))
 }

@@ -22,11 +22,12 @@ const TIMEOUT_STEPS: u32 = 20;
 /// Bytes that are handed to the socket at once.
 const WRITE_CHUNK: usize = 256 << 10;
 
-/// Reads a URL. The protocol is always RESP3, whatever the URL says: only RESP3 carries pushes and replies on one connection.
+/// Reads a URL. The protocol is always RESP3, whatever the URL says: only RESP3 carries pushes and replies on one
+/// connection.
 ///
 /// # Errors
-/// When the URL is invalid, or this build cannot reach the server. The text contains no part of the URL, which may have a
-/// password.
+/// When the URL is invalid, or this build cannot reach the server. The text contains no part of the URL, which may have
+/// a password.
 pub(super) fn client(url: &str) -> Result<Client> {
     let is_tls = ["rediss:", "valkeys:"].iter().any(|scheme| url.starts_with(scheme));
     if is_tls && !cfg!(feature = "redis-tls") {
@@ -62,7 +63,8 @@ pub(super) fn config() -> AsyncConnectionConfig {
 /// An open connection. Dropping it closes it.
 pub(super) struct RedisConnection {
     connection: MultiplexedConnection,
-    /// The first failure after which the state of the connection is unknown. From then on a reply could belong to any call.
+    /// The first failure after which the state of the connection is unknown. From then on a reply could belong to any
+    /// call.
     dead: OnceLock<RedisError>,
 }
 
@@ -161,8 +163,8 @@ fn serves_nothing(error: &RedisError) -> bool {
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
 }
 
-/// Waits at most [`TIMEOUT`] for a reply. A process without CPU time cannot read replies and must not take its own pause for
-/// one of Redis, so a step that lasts longer still counts as one step.
+/// Waits at most [`TIMEOUT`] for a reply. A process without CPU time cannot read replies and must not take its own
+/// pause for one of Redis, so a step that lasts longer still counts as one step.
 async fn with_timeout<T>(reply: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
     let timeout = async {
         for _ in 0..TIMEOUT_STEPS {
@@ -176,8 +178,8 @@ async fn with_timeout<T>(reply: impl Future<Output = Result<T, RedisError>>) -> 
     }
 }
 
-/// Returns the error that callers get. Its source contains the text of the crate's error, which holds no secrets: only what
-/// the server or the system reported.
+/// Returns the error that callers get. Its source contains the text of the crate's error, which holds no secrets: only
+/// what the server or the system reported.
 pub(super) fn failed(cause: impl Into<RedisError>) -> Error {
     let cause = cause.into();
     let text = cause.to_string();

@@ -90,8 +90,8 @@ fn put_admission<'a>(command: &'a mut Cmd, kind: &str, admission: &Admission) ->
     command.arg(kind).arg(admission.user.as_str()).arg(ip)
 }
 
-/// Returns whether a change may fail when the memory of Redis is full. A change that releases something must succeed then,
-/// and with it all changes of the same step.
+/// Returns whether a change may fail when the memory of Redis is full. A change that releases something must succeed
+/// then, and with it all changes of the same step.
 fn needs_memory(change: &Change) -> bool {
     match change {
         Change::Admit(_) | Change::ForceAdmit(_) | Change::Enter(_) => true,

@@ -67,8 +67,8 @@ impl StubServer {
         StubDriver { redis: self.clone() }
     }
 
-    /// Makes the server unreachable, or reachable again. While it is down, connections die and every call fails after its
-    /// timeout. The data stays.
+    /// Makes the server unreachable, or reachable again. While it is down, connections die and every call fails after
+    /// its timeout. The data stays.
     pub(crate) fn set_down(&self, is_down: bool) {
         let mut state = self.state();
         state.is_down = is_down;

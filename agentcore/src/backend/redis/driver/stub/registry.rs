@@ -1,5 +1,5 @@
-//! The registry of a stub: leases, epochs and the entries of each lease. Admission and presence follow the tables of the
-//! backend in memory.
+//! The registry of a stub: leases, epochs and the entries of each lease. Admission and presence follow the tables of
+//! the backend in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;

@@ -138,8 +138,8 @@ async fn the_keys_of_a_silent_subject_expire(mut redis: TestRedis) {
     assert_eq!(redis.server().keys(), Vec::<String>::new());
 }
 
-/// Asks the script and the limiter the same, one after the other. They may differ only if an entry expires in between. The one
-/// that refused then returns a short wait.
+/// Asks the script and the limiter the same, one after the other. They may differ only if an entry expires in between.
+/// The one that refused then returns a short wait.
 async fn the_script_decides_as_the_rate_limiter_does(redis: TestRedis) {
     let commands = redis.commands().await;
     for algorithm in [RateAlgorithm::Sliding, RateAlgorithm::Gcra] {
