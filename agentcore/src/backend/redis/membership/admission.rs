@@ -113,11 +113,12 @@ impl LocalAdmission {
 mod tests {
     use super::super::super::driver::Peer;
     use super::*;
+    use crate::id::NodeId;
 
     #[test]
     fn absurd_counts_in_redis_leave_no_free_connections() {
         let connections = usize::MAX / 2 + 1;
-        let peer = |lease| Peer { lease, node: "n".parse().unwrap(), incarnation: lease, connections };
+        let peer = |lease| Peer { lease, node: NodeId::generate(), incarnation: lease, connections };
         let (live, expired) = (vec![peer(1), peer(2)], Vec::new());
         let view = ClusterView { epoch: 1, live, expired, groups: 0, uncertain_for: None, next_leave: None };
         assert_eq!(view.connections(), usize::MAX);
