@@ -54,6 +54,7 @@ async fn a_stalled_reader_is_disconnected_while_others_get_everything(transport:
     drop((readers, slow));
     nothing_is_left(&server).await;
     assert_eq!(journal.count("disconnected slow"), 1);
+    assert_eq!(server.manager.stats().slow_consumers, 1);
 }
 
 #[tokio::test]
@@ -81,6 +82,7 @@ async fn a_socket_that_accepts_nothing_for_the_write_timeout_is_closed() {
         }
         sender.settle().await;
         until("it is told", async || journal.count("disconnect slow 1013") == 1).await;
+        assert_eq!(server.manager.stats().slow_consumers, 1);
         drop(slow);
     }
 }

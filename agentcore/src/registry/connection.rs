@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::handle::{Closing, ConnectionHandle, Urgent};
-use super::shard::{Shard, Sink, SlotId};
+use super::shard::{Shard, Sink, SlotId, WriteFailure};
 use super::{ConnectionInfo, Metadata};
 use crate::auth::{Access, Identity};
 use crate::error::Result;
@@ -254,8 +254,8 @@ impl Connection {
     /// The writer task of a stream has written a portion, or failed.
     pub(crate) fn written(&self, result: std::io::Result<()>) {
         let result = result.map_err(|error| match error.kind() {
-            std::io::ErrorKind::TimedOut => Closing::stalled(),
-            _ => Closing::Lost,
+            std::io::ErrorKind::TimedOut => WriteFailure::TimedOut,
+            _ => WriteFailure::Lost,
         });
         self.shard.write_ready(self.slot, result);
     }

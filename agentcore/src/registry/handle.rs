@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{CloseReason, Error};
+use crate::error::CloseReason;
 use crate::id::{ConnectionId, UserId};
 use crate::message::Codec;
 use crate::sync::{Mutex, lock};
@@ -36,13 +36,6 @@ pub(crate) enum Urgent {
     Cancel,
     /// Close for a reason other than the end of the node.
     Close(Closing),
-}
-
-impl Closing {
-    /// The client took no bytes for `WS_WRITE_TIMEOUT`.
-    pub(super) fn stalled() -> Self {
-        Self::Frame(CloseReason::of(&Error::slow_consumer("the client took no data within the write timeout")))
-    }
 }
 
 /// Written by whoever closes the connection and by its shard, read by its task.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::command::SlotId;
 use super::slot::{Blocked, Priority, Slot, SlotPhase};
 use super::state::ShardState;
+use super::write_waiter::WriteFailure;
 use crate::registry::Closing;
 
 impl ShardState {
@@ -42,11 +43,15 @@ impl ShardState {
     }
 
     /// The sink of a slot takes bytes again, or has failed.
-    pub(super) fn write_ready(&mut self, id: SlotId, result: Result<(), Closing>) {
+    pub(super) fn write_ready(&mut self, id: SlotId, result: Result<(), WriteFailure>) {
         let Some(slot) = Slot::find(&mut self.slots, id) else { return };
         slot.blocked = Blocked::No;
-        if let Err(closing) = result {
-            slot.abandon(closing);
+        match result {
+            Ok(()) => {}
+            Err(WriteFailure::TimedOut) => {
+                slot.abandon_slow("the client took no data within the write timeout", &mut self.stats);
+            }
+            Err(WriteFailure::Lost) => slot.abandon(Closing::Lost),
         }
         self.flush_queue.push(slot, id.index, Priority::Urgent);
     }

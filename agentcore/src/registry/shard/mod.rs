@@ -29,6 +29,7 @@ pub(crate) use resync::{Affected, LossReason};
 pub(crate) use sink::Sink;
 pub(crate) use state::ShardSettings;
 pub(crate) use stats::ShardStats;
+pub(super) use write_waiter::WriteFailure;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -46,7 +47,7 @@ use self::state::ShardState;
 use self::stats::SentCounts;
 use self::write_waiter::{WriteReady, WriteWaiter};
 use super::heartbeat::tick_period;
-use super::{Closing, ConnectionHandle};
+use super::ConnectionHandle;
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 
@@ -177,7 +178,7 @@ impl Shard {
     }
 
     /// The sink of a slot takes bytes again, or has failed.
-    pub(super) fn write_ready(&self, id: SlotId, result: Result<(), Closing>) {
+    pub(super) fn write_ready(&self, id: SlotId, result: Result<(), WriteFailure>) {
         self.with_state(|state| state.write_ready(id, result));
     }
 
@@ -294,7 +295,7 @@ impl Shard {
 }
 
 impl WriteReady for Shard {
-    fn on_write_ready(&self, id: SlotId, result: Result<(), Closing>) {
+    fn on_write_ready(&self, id: SlotId, result: Result<(), WriteFailure>) {
         self.write_ready(id, result);
     }
 }

@@ -1,4 +1,4 @@
-//! The part of a shard that belongs to one connection. [`Slot::deliver`] decides that a client reads too slowly.
+//! The part of a shard that belongs to one connection. [`Slot::deliver`] decides that the outbox of a client is full.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::context::DeliveryContext;
 use super::outbox::{Chunk, Outbox, OutboxFull};
 use super::resync::{Affected, LossReason, ResyncMessage, ResyncState};
 use super::sink::{Sink, WriteOutcome};
-use super::stats::SentCounts;
+use super::stats::{SentCounts, ShardStats};
 use super::write_waiter::WriteWaiter;
 use crate::error::{CloseReason, Error};
 use crate::message::Codec;
@@ -130,9 +130,7 @@ impl Slot {
             }
             Ok(false) => false,
             Err(OutboxFull) => {
-                context.stats.slow += 1;
-                let error = Error::slow_consumer("the client did not read fast enough");
-                self.abandon(Closing::Frame(CloseReason::of(&error)));
+                self.abandon_slow("the client did not read fast enough", context.stats);
                 false
             }
         }
@@ -169,6 +167,14 @@ impl Slot {
             self.handle.set_flushed();
         }
         self.handle.close(closing);
+    }
+
+    /// Closes the connection with `SLOW_CONSUMER` (1013), and counts it unless it is closing already.
+    pub(super) fn abandon_slow(&mut self, reason: &'static str, stats: &mut ShardStats) {
+        if self.phase == SlotPhase::Open {
+            stats.slow += 1;
+        }
+        self.abandon(Closing::Frame(CloseReason::of(&Error::slow_consumer(reason))));
     }
 
     /// Writes the outbox, as far as the sink takes it.

@@ -16,7 +16,7 @@ pub(crate) struct ShardStats {
     sent: Vec<SentCounts>,
     /// Messages that did not fit.
     pub(crate) dropped: DroppedCounts,
-    /// Connections closed because they did not read fast enough.
+    /// Connections closed with `SLOW_CONSUMER`: the outbox was full, or the socket took nothing for `WS_WRITE_TIMEOUT`.
     pub(crate) slow: u64,
     /// Connections closed because they were silent for too long.
     pub(crate) reaped: u64,

@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use super::command::SlotId;
-use crate::registry::Closing;
 
 /// Waits for blocked sockets in tasks of their own, so that a socket never holds up the rest of its group.
 #[derive(Debug)]
@@ -18,10 +17,19 @@ pub(super) struct WriteWaiter {
     write_timeout: Duration,
 }
 
+/// The reason why a socket takes no more bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::registry) enum WriteFailure {
+    /// The client took no bytes for `WS_WRITE_TIMEOUT`.
+    TimedOut,
+    /// The socket is dead.
+    Lost,
+}
+
 /// Receives the result of a wait. The shard implements it; it is called once for each time that a socket was blocked.
 pub(super) trait WriteReady: Send + Sync {
     /// The sink of a slot takes bytes again, or has failed.
-    fn on_write_ready(&self, id: SlotId, result: Result<(), Closing>);
+    fn on_write_ready(&self, id: SlotId, result: Result<(), WriteFailure>);
 }
 
 impl WriteWaiter {
@@ -36,8 +44,8 @@ impl WriteWaiter {
         let task = runtime.spawn(async move {
             let result = match tokio::time::timeout(write_timeout, socket.writable()).await {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(Closing::Lost),
-                Err(_) => Err(Closing::stalled()),
+                Ok(Err(_)) => Err(WriteFailure::Lost),
+                Err(_) => Err(WriteFailure::TimedOut),
             };
             shard.on_write_ready(id, result);
         });
