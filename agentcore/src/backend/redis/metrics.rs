@@ -45,7 +45,7 @@ impl FaultCounters {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         vec![
             ("unreadable", count(&self.unreadable)),
-            ("hole", count(&self.gaps)),
+            ("gap", count(&self.gaps)),
             ("overrun", count(&self.overruns)),
             ("link_lost", count(&self.lost_links)),
         ]
