@@ -88,7 +88,7 @@ impl RedisNode {
                 let (sender, link) = (sender.clone(), link.clone());
                 move || sender.clone().run(link.clone())
             }),
-            node.supervisor.spawn("redis.hear", {
+            node.supervisor.spawn("redis.subscribe", {
                 let (subscriptions, driver) = (subscriptions.clone(), driver.clone());
                 let first = Mutex::new(Some(subscriber));
                 move || {
