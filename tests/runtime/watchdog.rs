@@ -46,7 +46,7 @@ async fn sleeper(workers: usize) -> (Server, Journal) {
 
 /// Returns how often a handler was counted.
 async fn held(server: &Server, consumer: &str, handler: &str) -> u64 {
-    let series = format!(r#"agentcore_worker_held_total{{consumer="{consumer}",handler="{handler}"}}"#);
+    let series = format!(r#"agentcore_worker_blocked_total{{consumer="{consumer}",handler="{handler}"}}"#);
     let text = http::get(server, "/metrics").await.body;
     let line = text.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or_else(|| panic!("{series}: {text}"));
     line.trim().parse().expect("a number")
@@ -54,7 +54,7 @@ async fn held(server: &Server, consumer: &str, handler: &str) -> u64 {
 
 fn says(lines: &[String], handler: &str) {
     assert_eq!(lines.len(), 1, "once: {lines:?}");
-    for part in ["WARN", "blocks its worker", "consumer=\"Sleeper\"", handler, "held_ms=", "spawn_blocking"] {
+    for part in ["WARN", "blocks its worker", "consumer=\"Sleeper\"", handler, "blocked_ms=", "spawn_blocking"] {
         assert!(lines[0].contains(part), "`{part}` is not in {}", lines[0]);
     }
 }

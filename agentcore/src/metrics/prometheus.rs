@@ -151,8 +151,11 @@ impl Metrics {
         let mut messages = MetricFamily::new("messages_received", "Messages from clients", MetricType::Counter);
         let mut bytes =
             MetricFamily::new("received_bytes", "Payload bytes of messages from clients", MetricType::Counter);
-        let mut blocked =
-            MetricFamily::new("worker_held", "Handlers that blocked their worker for over 100 ms", MetricType::Counter);
+        let mut blocked = MetricFamily::new(
+            "worker_blocked",
+            "Handlers that blocked their worker for over 100 ms",
+            MetricType::Counter,
+        );
         for (series, labels) in self.series() {
             let mut sums = [0; 3];
             for counters in self.workers.iter().filter_map(|worker| worker.counters(series)) {

@@ -71,7 +71,7 @@ impl Metrics {
                 suppressed,
                 consumer = labels.consumer,
                 handler = labels.method,
-                held_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                blocked_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
                 "a handler blocks its worker and delays its other connections; move blocking or computing code to \
                  `tokio::task::spawn_blocking`"
             );
