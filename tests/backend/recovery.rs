@@ -93,7 +93,7 @@ impl Half {
         listener.set_members(&group, 1);
         hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
         proxy.set(Links::Commands, Mode::Refuse);
-        until("the link is lost", async || cut_off.events().contains(&("link_lost", 1))).await;
+        until("the connection is lost", async || cut_off.events().contains(&("connection_lost", 1))).await;
         Self { proxy, cut_off, hearing, listener, got, group }
     }
 }

@@ -58,8 +58,8 @@ fn lobby() -> GroupName {
     "lobby".parse().expect("a name")
 }
 
-fn links_lost(backend: &RedisBackend) -> u64 {
-    backend.events().iter().find(|(name, _)| *name == "link_lost").map_or(0, |(_, count)| *count)
+fn connections_lost(backend: &RedisBackend) -> u64 {
+    backend.events().iter().find(|(name, _)| *name == "connection_lost").map_or(0, |(_, count)| *count)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,7 +77,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resyn
     })
     .await;
 
-    // Long enough for several pings of each link and several failed lease renewals.
+    // Long enough for several pings of each connection and several failed lease renewals.
     let end = Instant::now() + Duration::from_secs(6);
     let mut heard = 0;
     while Instant::now() < end {
@@ -92,7 +92,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resyn
     let admission = Admission::new("ada".parse().expect("a name"), None);
     two.speaker.admit(&admission).await.expect("by its share");
     assert_eq!(two.resyncs(), 0);
-    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (0, 0));
+    assert_eq!((connections_lost(&two.speaker), connections_lost(&two.hearer)), (0, 0));
 
     redis.does::<()>(&["CONFIG", "SET", "save", ""]);
     let counted = async || {
@@ -128,7 +128,7 @@ async fn a_redis_that_loads_its_data_is_awaited_and_everyone_gets_one_resync() {
         two.hears()
     })
     .await;
-    assert_eq!((links_lost(&two.speaker), links_lost(&two.hearer)), (2, 2), "each link once");
+    assert_eq!((connections_lost(&two.speaker), connections_lost(&two.hearer)), (2, 2), "each connection once");
     two.stop().await;
 }
 
@@ -157,7 +157,7 @@ async fn a_redis_that_has_become_a_replica_is_retried_with_pauses_and_found_agai
     assert!((2..=40).contains(&opened), "{opened} connections");
     let lines = log.lines_with("ReadOnly");
     assert!(lines.len() < 60, "{} lines", lines.len());
-    let lost = log.lines_with("the link to Redis is lost; messages reach this node only: Redis refuses");
+    let lost = log.lines_with("the command connection to Redis is lost; messages reach this node only: Redis refuses");
     assert!(lost.iter().any(|line| line.contains("ReadOnly")), "{lines:?}");
     two.stop().await;
 }

@@ -63,9 +63,11 @@ impl CommandLink {
             while let Some(commands) = self.get() {
                 let _ = timeout(PING_EVERY, self.suspected.notified()).await;
                 if let Err(error) = commands.ping().await {
-                    faults.link_lost();
+                    faults.connection_lost();
                     if reconnect.should_log_loss(since, &error) {
-                        tracing::warn!("the link to Redis is lost; messages reach this node only: {error:?}");
+                        tracing::warn!(
+                            "the command connection to Redis is lost; messages reach this node only: {error:?}"
+                        );
                     }
                     self.current.send_replace(None);
                 }
@@ -80,7 +82,7 @@ impl CommandLink {
                 })
                 .await;
             if reconnect.should_log_recovery() {
-                tracing::info!("the link to Redis is back");
+                tracing::info!("the command connection to Redis is back");
             }
             self.current.send_replace(Some(commands));
         }

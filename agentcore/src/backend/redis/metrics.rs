@@ -12,7 +12,7 @@ pub(super) struct FaultCounters {
     unreadable: AtomicU64,
     gaps: AtomicU64,
     overruns: AtomicU64,
-    lost_links: AtomicU64,
+    lost_connections: AtomicU64,
     throttle: LogThrottle,
 }
 
@@ -36,8 +36,8 @@ impl FaultCounters {
     }
 
     /// Counts a lost connection to Redis.
-    pub(super) fn link_lost(&self) {
-        self.lost_links.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn connection_lost(&self) {
+        self.lost_connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the counts with their names.
@@ -47,7 +47,7 @@ impl FaultCounters {
             ("unreadable", count(&self.unreadable)),
             ("gap", count(&self.gaps)),
             ("overrun", count(&self.overruns)),
-            ("link_lost", count(&self.lost_links)),
+            ("connection_lost", count(&self.lost_connections)),
         ]
     }
 }

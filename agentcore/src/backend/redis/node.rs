@@ -80,7 +80,7 @@ impl RedisNode {
                 let writer = Arc::new(tokio::sync::Mutex::new((writer, requests)));
                 move || RegistryWriter::run(writer.clone())
             }),
-            node.supervisor.spawn("redis.link", {
+            node.supervisor.spawn("redis.commands", {
                 let (link, driver, faults) = (link.clone(), driver.clone(), faults.clone());
                 move || link.clone().run(driver.clone(), faults.clone())
             }),

@@ -46,8 +46,8 @@ use tokio::time::MissedTickBehavior;
 use self::state::ShardState;
 use self::stats::SentCounts;
 use self::write_waiter::{WriteReady, WriteWaiter};
-use super::heartbeat::tick_period;
 use super::ConnectionHandle;
+use super::heartbeat::tick_period;
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
 

@@ -104,7 +104,7 @@ impl Subscriptions {
                     () = receiver.run(queue) => Error::backend("Redis or the network has closed the connection"),
                     error = self.maintain(&*subscription) => error,
                 };
-                receiver.faults.link_lost();
+                receiver.faults.connection_lost();
                 if reconnect.should_log_loss(since, &error) {
                     tracing::warn!("the subscriber connection to Redis is lost: {error:?}");
                 }
@@ -124,7 +124,7 @@ impl Subscriptions {
                 // The server accepts connections and refuses subscriptions. The loop marks the table offline, so that
                 // no join waits, and pauses before the next attempt.
                 Err(error) => {
-                    receiver.faults.link_lost();
+                    receiver.faults.connection_lost();
                     if reconnect.should_log_loss(since, &error) {
                         tracing::warn!("the groups of this node cannot be subscribed to: {error:?}");
                     }

@@ -214,7 +214,7 @@ async fn the_stub_fails_on_request() {
     assert!(driver.commands().await.is_err());
     assert_eq!(receiver.received().last(), Some(&SubscriptionEvent::Lost));
     stub.set_down(false);
-    assert!(publish("on a dead link").await.is_err());
+    assert!(publish("on a dead connection").await.is_err());
     driver.commands().await.unwrap().ping().await.unwrap();
 }
 
