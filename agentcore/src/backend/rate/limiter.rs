@@ -14,7 +14,7 @@ use super::{MessageClass, Quota, RateAlgorithm, RateDecision, RateRequest, Subje
 #[derive(Debug)]
 pub struct RateLimiter {
     /// Zero of all timestamps, which are in nanoseconds.
-    epoch: Instant,
+    started: Instant,
     subjects: HashMap<Subject, Vec<QuotaUsage>>,
     sweep_at: usize,
     next_sweep: u64,
@@ -56,12 +56,12 @@ impl RateLimiter {
     /// Creates an empty limiter. Later calls must not pass a time before `now`.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { epoch: now, subjects: HashMap::new(), sweep_at: MIN_SWEEP, next_sweep: nanos(SWEEP_INTERVAL) }
+        Self { started: now, subjects: HashMap::new(), sweep_at: MIN_SWEEP, next_sweep: nanos(SWEEP_INTERVAL) }
     }
 
     /// Decides on a request at time `now`. If it passes, it is counted in all its quotas; otherwise in none.
     pub fn check(&mut self, request: &RateRequest<'_>, now: Instant) -> RateDecision {
-        let now = nanos(now.saturating_duration_since(self.epoch));
+        let now = nanos(now.saturating_duration_since(self.started));
         let mut wait = 0;
         if request.quotas.iter().any(|quota| request.cost > quota.messages) {
             return RateDecision::Refused { retry_after: None };
