@@ -89,14 +89,14 @@ impl ConnectionManager {
     }
 
     /// Waits until the drain lets a connection send its last frame.
-    pub(crate) async fn turn_to_close(&self) {
-        if let Ok(permit) = self.inner.drain.gate.acquire().await {
+    pub(crate) async fn permit_to_close(&self) {
+        if let Ok(permit) = self.inner.drain.close_permits.acquire().await {
             permit.forget();
         }
     }
 
     /// Waits until disconnect hooks have no more time.
-    pub(crate) async fn last_call(&self) {
+    pub(crate) async fn hook_deadline_passed(&self) {
         self.inner.drain.hook_deadline.cancelled().await;
     }
 
@@ -130,7 +130,7 @@ impl ConnectionManager {
             let _ = timeout_at(hook_end, wait_until(|| drain.active() == 0)).await;
         }
         let closing = async {
-            self.open_gate(end).await;
+            self.release_close_permits(end).await;
             wait_until(|| self.open_sockets() == 0).await;
         };
         let hooks = async {
@@ -142,7 +142,7 @@ impl ConnectionManager {
             () = closing => {}
             () = hooks => {}
         }
-        drain.gate.close();
+        drain.close_permits.close();
         let open = self.open_sockets();
         if open > 0 {
             tracing::warn!(connections = open, "the shutdown timeout has passed with connections still open");
@@ -151,15 +151,15 @@ impl ConnectionManager {
     }
 
     /// Lets connections close in batches: a few at once, many spread over a part of the remaining time.
-    async fn open_gate(&self, end: Instant) {
+    async fn release_close_permits(&self, end: Instant) {
         let remaining = end.saturating_duration_since(Instant::now());
         let batches = self.open_sockets().div_ceil(BATCH);
         let pause = PAUSE.min(remaining.mul_f64(0.4) / u32::try_from(batches).unwrap_or(u32::MAX).max(1));
         for _ in 1..batches {
-            self.inner.drain.gate.add_permits(BATCH);
+            self.inner.drain.close_permits.add_permits(BATCH);
             sleep(pause).await;
         }
-        self.inner.drain.gate.close();
+        self.inner.drain.close_permits.close();
     }
 
     fn for_each(&self, act: impl Fn(&ConnectionHandle)) {

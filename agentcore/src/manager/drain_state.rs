@@ -21,8 +21,8 @@ pub(super) struct DrainState {
     draining: AtomicBool,
     /// Number of connections that run a handler or may start one.
     active: AtomicUsize,
-    /// Admits connections to their last frame, batch by batch.
-    pub(super) gate: Semaphore,
+    /// A connection takes a permit before its last frame. The drain adds them batch by batch.
+    pub(super) close_permits: Semaphore,
     spread_ms: AtomicU64,
     /// Cancelled when disconnect hooks have no more time.
     pub(super) hook_deadline: CancellationToken,
@@ -44,7 +44,7 @@ impl Default for DrainState {
         Self {
             draining: AtomicBool::new(false),
             active: AtomicUsize::new(0),
-            gate: Semaphore::new(0),
+            close_permits: Semaphore::new(0),
             spread_ms: AtomicU64::new(*SPREAD_MS.start()),
             hook_deadline: CancellationToken::new(),
             done: OnceCell::new(),

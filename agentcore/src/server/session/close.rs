@@ -27,7 +27,7 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
     drop(state.active.take());
     state.reader.detach();
     if let SessionEnd::Requested(Closing::Drain) = end {
-        end = wait_for_turn(&mut state).await;
+        end = wait_for_permit(&mut state).await;
     }
     let connection = state.connection.clone();
     let (shard, slot) = (connection.shard().clone(), connection.slot());
@@ -78,12 +78,12 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
 
 /// Keeps the connection of a draining node open until it may close, so that it still receives what running handlers
 /// send. Meanwhile the socket is read, but no message is handled.
-async fn wait_for_turn(state: &mut SessionState) -> SessionEnd {
+async fn wait_for_permit(state: &mut SessionState) -> SessionEnd {
     let SessionState { reader, abuse, connection, manager, .. } = state;
     let mut read_ahead = ReadAhead::new(reader, abuse, connection);
-    let mut turn = pin!(manager.turn_to_close());
+    let mut permit = pin!(manager.permit_to_close());
     poll_fn(|cx| {
-        if turn.as_mut().poll(cx).is_ready() {
+        if permit.as_mut().poll(cx).is_ready() {
             let reason = CloseReason::of(&manager.restarting());
             return Poll::Ready(SessionEnd::Requested(Closing::Frame(reason)));
         }
@@ -100,10 +100,10 @@ async fn wait_for_turn(state: &mut SessionState) -> SessionEnd {
 async fn disconnect(state: &mut SessionState, reason: CloseReason, peer_close: &mut PeerClose) {
     let SessionState { reader, session, connection, manager, .. } = state;
     let Some(future) = session.disconnect(reason) else { return };
-    let mut last_call = pin!(manager.last_call());
+    let mut hook_deadline_passed = pin!(manager.hook_deadline_passed());
     let meanwhile = |cx: &mut Context<'_>| {
         let _ = peer_close.poll(reader, cx);
-        last_call.as_mut().poll(cx)
+        hook_deadline_passed.as_mut().poll(cx)
     };
     let run = HandlerRun::new(connection.meter(), Metered::Disconnect);
     if let Err(mut error) = run_hook(manager, "#[on(disconnect)]", future, run, meanwhile).await {

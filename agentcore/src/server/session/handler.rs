@@ -74,7 +74,7 @@ pub(super) async fn run_hook(
 
 /// Returns the work beside a handler: reading ahead, and closing at once when this is requested. It is ready when the
 /// handler must be cancelled; a peer that vanishes cancels nothing.
-pub(super) fn attend<'c>(
+pub(super) fn read_while_running<'c>(
     connection: &'c Connection,
     mut read_ahead: ReadAhead<'c>,
 ) -> impl FnMut(&mut Context<'_>) -> Poll<()> + 'c {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 
 use super::abuse::AbuseMonitor;
-use super::handler::{Completion, attend, run_handler};
+use super::handler::{Completion, read_while_running, run_handler};
 use super::read_ahead::ReadAhead;
 use super::reply::send;
 use crate::consumer::{Handler, HandlerFuture, Reply, ReplyTarget};
@@ -47,7 +47,7 @@ impl InFlight {
         read_ahead: ReadAhead<'_>,
     ) -> Result<Result<Reply>, Panic> {
         let timeout = self.handler.and_then(|handler| handler.timeout).unwrap_or(manager.settings().ws_handler_timeout);
-        match run_handler(future, run, timeout, attend(connection, read_ahead)).await {
+        match run_handler(future, run, timeout, read_while_running(connection, read_ahead)).await {
             Completion::Finished(output) => output,
             Completion::TimedOut => Ok(Err(self.timed_out(timeout))),
             Completion::Cancelled => Ok(Err(manager.cancelled(&one_line(&self.message_type)))),

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use super::close::close;
 use super::end::SessionEnd;
-use super::handler::{attend, run_hook};
+use super::handler::{read_while_running, run_hook};
 use super::in_flight::poll_once;
 use super::message_deadline::{MessageDeadline, message_timeout};
 use super::read_ahead::ReadAhead;
@@ -42,7 +42,7 @@ async fn connect(state: &mut SessionState) -> Result<(), SessionEnd> {
     }
     let Some(future) = session.connect() else { return Ok(()) };
     let run = HandlerRun::new(connection.meter(), Metered::Connect);
-    let meanwhile = attend(connection, ReadAhead::new(reader, abuse, connection));
+    let meanwhile = read_while_running(connection, ReadAhead::new(reader, abuse, connection));
     match run_hook(manager, "#[on(connect)]", future, run, meanwhile).await {
         Ok(Reply(frame)) => {
             if let Some(frame) = frame {
