@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::id::UserId;
 
 /// The default time that a client has for sending a fresh token after its identity has expired.
-const GRACE: Duration = Duration::from_secs(30);
+const RENEWAL_GRACE: Duration = Duration::from_secs(30);
 
 /// The identity of a client: its user, claims of any type, and its expiry.
 ///
@@ -45,7 +45,7 @@ struct Grant {
 
 impl Default for Grant {
     fn default() -> Self {
-        Self { claims: BTreeMap::new(), expires_at: None, grace: GRACE }
+        Self { claims: BTreeMap::new(), expires_at: None, grace: RENEWAL_GRACE }
     }
 }
 
@@ -119,7 +119,7 @@ impl Identity {
     /// Returns the grace period after the expiry.
     #[must_use]
     pub fn grace(&self) -> Duration {
-        self.grant.as_ref().map_or(GRACE, |grant| grant.grace)
+        self.grant.as_ref().map_or(RENEWAL_GRACE, |grant| grant.grace)
     }
 
     /// Returns the time until the identity expires: `None` if it does not, zero if it has.

@@ -14,7 +14,7 @@ mod redis;
 pub(crate) use admission::network_of;
 pub use admission::{Admission, AdmissionLimits, AdmissionTable, Refused};
 pub use memory::MemoryBackend;
-pub use presence::{GRACE, Presence, PresenceExit, PresenceTable};
+pub use presence::{PRESENCE_GRACE, Presence, PresenceExit, PresenceTable};
 pub(crate) use rate::ShardedLimiter;
 #[cfg(feature = "redis")]
 pub(crate) use rate::window_granularity;
@@ -157,7 +157,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn enter(&self, presence: Presence) -> Async<'_, Result<()>>;
 
     /// Ends the presence of a connection. If it was the last connection of the user in the group over all nodes, the
-    /// other members get the leave message: at once if the connection left the group, after [`GRACE`] if it was lost,
+    /// other members get the leave message: at once if the connection left the group, after [`PRESENCE_GRACE`] if it was lost,
     /// so that reloading a page does not announce a leave.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn exit<'a>(&'a self, exit: PresenceExit<'a>) -> Async<'a, Result<()>>;
 
     /// Returns the number of users present in each of `groups` over all nodes, in the same order. Excludes users who
-    /// are within [`GRACE`] after losing their last connection.
+    /// are within [`PRESENCE_GRACE`] after losing their last connection.
     ///
     /// # Errors
     /// The counts could not be read.

@@ -10,7 +10,7 @@ use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 
 /// Time between the loss of a user's last connection and the leave message, so that a page reload does not announce a
 /// leave.
-pub const GRACE: Duration = Duration::from_secs(3);
+pub const PRESENCE_GRACE: Duration = Duration::from_secs(3);
 
 /// A connection that makes its user present in a group.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct PresenceExit<'a> {
     pub user: &'a UserId,
     /// The connection that made the user present.
     pub connection: ConnectionId,
-    /// Whether the connection was lost rather than left the group. If so, the leave message is delayed by [`GRACE`].
+    /// Whether the connection was lost rather than left the group. If so, the leave message is delayed by [`PRESENCE_GRACE`].
     pub lost: bool,
 }
 
@@ -62,12 +62,12 @@ struct PresentUser {
 
 impl Default for PresenceTable {
     fn default() -> Self {
-        Self::with_grace(GRACE)
+        Self::with_grace(PRESENCE_GRACE)
     }
 }
 
 impl PresenceTable {
-    /// Creates an empty table with a grace period other than [`GRACE`].
+    /// Creates an empty table with a grace period other than [`PRESENCE_GRACE`].
     pub(crate) fn with_grace(grace: Duration) -> Self {
         Self { grace, present: HashMap::new(), leaving: VecDeque::new(), counts: HashMap::new() }
     }
@@ -112,7 +112,7 @@ impl PresenceTable {
         Some(to_others(key.0, key.1, &entry.left))
     }
 
-    /// Returns the number of users present in a group, without those who are within [`GRACE`].
+    /// Returns the number of users present in a group, without those who are within [`PRESENCE_GRACE`].
     #[must_use]
     pub fn count(&self, group: &GroupName) -> usize {
         self.counts.get(group).copied().unwrap_or(0)

@@ -12,7 +12,7 @@ use super::group_quota::GroupQuota;
 use super::peers::Peers;
 use super::pending::{COUNTS_DELAY, MAX_BATCH, PendingWrites, WriteBatch};
 use super::request::{AdmissionReply, PresenceEntry, RegistryRequest};
-use crate::backend::{Admission, AdmissionLimits, Deliver, GRACE, PresenceExit, Refused};
+use crate::backend::{Admission, AdmissionLimits, Deliver, PRESENCE_GRACE, PresenceExit, Refused};
 use crate::error::{Error, Result};
 use crate::id::NodeId;
 
@@ -152,7 +152,7 @@ impl RegistryWriter {
                         self.pending.restricted_until = None;
                     }
                     if batch.begins_grace {
-                        let due = Instant::now() + GRACE;
+                        let due = Instant::now() + PRESENCE_GRACE;
                         self.pending.announce_left_at.get_or_insert(due);
                     }
                     self.settle(batch, outcomes);

@@ -20,7 +20,7 @@ use self::connection::{RedisConnection, client, config};
 use self::context::{DriverContext, ScriptTimes};
 use super::{Commands, Driver, EventSink, Subscription};
 use crate::backend::redis::keys::Keyspace;
-use crate::backend::{Async, GRACE};
+use crate::backend::{Async, PRESENCE_GRACE};
 use crate::error::Result;
 use crate::settings::Settings;
 
@@ -50,7 +50,7 @@ impl RealDriver {
     /// # Errors
     /// When the URL cannot be read, or asks for TLS in a build without it.
     pub(crate) fn new(config: DriverConfig) -> Result<Self> {
-        Self::with_grace(config, GRACE)
+        Self::with_grace(config, PRESENCE_GRACE)
     }
 
     /// Returns a driver whose presences have another grace period.

@@ -18,7 +18,7 @@ use self::registry::StubRegistry;
 use self::subscription::StubSubscription;
 use super::{Commands, Driver, EventSink, Subscription};
 use crate::backend::redis::keys::Channel;
-use crate::backend::{Async, GRACE, RateLimiter};
+use crate::backend::{Async, PRESENCE_GRACE, RateLimiter};
 use crate::error::{Error, Result};
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -46,7 +46,7 @@ struct StubState {
 impl StubServer {
     /// Creates an empty server with this duration of leases.
     pub(crate) fn new(lease: Duration) -> Self {
-        Self::with_grace(lease, GRACE)
+        Self::with_grace(lease, PRESENCE_GRACE)
     }
 
     /// Creates an empty server with another grace period of presences.
