@@ -1,8 +1,9 @@
-//! Timestamps as they are written on the wire.
+//! Timestamps and durations as they are written on the wire.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -25,15 +26,20 @@ impl Timestamp {
 
     /// Returns the time `duration` earlier, or the earliest time that can be represented.
     #[must_use]
-    pub fn before(self, duration: std::time::Duration) -> Self {
+    pub fn before(self, duration: Duration) -> Self {
         Self(self.0.checked_sub(duration).unwrap_or(jiff::Timestamp::MIN))
     }
 
     /// Returns the time `duration` later, or the latest time that can be represented.
     #[must_use]
-    pub fn after(self, duration: std::time::Duration) -> Self {
+    pub fn after(self, duration: Duration) -> Self {
         Self(self.0.checked_add(duration).unwrap_or(jiff::Timestamp::MAX))
     }
+}
+
+/// Returns the duration in milliseconds, rounded up so that a retry hint is never too early.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Timestamp {
@@ -97,5 +103,17 @@ mod tests {
             assert_eq!(given.parse::<Timestamp>()?.to_string(), written);
         }
         Ok(())
+    }
+
+    #[test]
+    fn milliseconds_are_rounded_up() {
+        for (duration, expected) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(7), 7),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(millis(duration), expected, "{duration:?}");
+        }
     }
 }

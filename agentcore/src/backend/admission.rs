@@ -2,10 +2,9 @@
 //! applies the same rules over all nodes.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::counts::{count, decrement, increment};
 use crate::error::Error;
 use crate::id::UserId;
 
@@ -95,9 +94,9 @@ impl AdmissionTable {
     /// Admits a connection, even over the limits.
     pub(crate) fn force_admit(&mut self, admission: &Admission) {
         if let Some(ip) = admission.ip {
-            *self.ips.entry(ip).or_default() += 1;
+            increment(&mut self.ips, ip);
         }
-        *self.users.entry(admission.user.clone()).or_default() += 1;
+        increment(&mut self.users, admission.user.clone());
         self.total += 1;
     }
 
@@ -189,19 +188,6 @@ impl AdmissionTable {
             0 => self.ips.remove(&ip),
             _ => self.ips.insert(ip, count),
         };
-    }
-}
-
-fn count<K: Eq + Hash>(counts: &HashMap<K, usize>, key: &K) -> usize {
-    counts.get(key).copied().unwrap_or(0)
-}
-
-fn decrement<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Entry::Occupied(mut entry) = counts.entry(key) {
-        match entry.get_mut() {
-            0 | 1 => drop(entry.remove()),
-            count => *count -= 1,
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`MemoryBackend`] serves a single process; [`RedisBackend`] joins many nodes.
 
 mod admission;
+mod counts;
 mod memory;
 mod presence;
 mod rate;

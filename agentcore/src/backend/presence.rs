@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::counts::{count, decrement, increment};
 use crate::id::{ConnectionId, GroupName, UserId};
 use crate::message::{Except, OutboundMessage, Overflow, Recipient};
 
@@ -82,7 +83,7 @@ impl PresenceTable {
         });
         (entry.left, entry.due) = (left, None);
         if entry.connections.is_empty() {
-            *self.counts.entry(group.clone()).or_default() += 1;
+            increment(&mut self.counts, group.clone());
         }
         if !entry.connections.contains(&connection) {
             entry.connections.push(connection);
@@ -97,7 +98,7 @@ impl PresenceTable {
         let was_present = !entry.connections.is_empty();
         entry.connections.retain(|connection| *connection != exit.connection);
         if was_present && entry.connections.is_empty() {
-            decrement(&mut self.counts, exit.group);
+            decrement(&mut self.counts, key.0.clone());
         }
         if !entry.connections.is_empty() || entry.due.is_some() {
             return None;
@@ -115,7 +116,7 @@ impl PresenceTable {
     /// Returns the number of users present in a group, without those who are within [`PRESENCE_GRACE`].
     #[must_use]
     pub fn count(&self, group: &GroupName) -> usize {
-        self.counts.get(group).copied().unwrap_or(0)
+        count(&self.counts, group)
     }
 
     /// Returns the time at which the next leave message is due.
@@ -136,15 +137,6 @@ impl PresenceTable {
             }
         }
         None
-    }
-}
-
-fn decrement(counts: &mut HashMap<GroupName, usize>, group: &GroupName) {
-    if let Some(count) = counts.get_mut(group) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(group);
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Close reasons: the code and the text of a close frame (RFC 6455 7.1.5 and 7.1.6).
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{CloseCode, Error};
+use crate::time::millis;
 
 /// Why a connection ends: the code of the close frame and its reason, at most 123 bytes.
 ///
@@ -49,9 +49,4 @@ impl CloseReason {
         let reason = ErrorReason { code: error.code(), retry_after_ms, error_id: error.id() };
         Self::new(error.ws_code(), serde_json::to_string(&reason).unwrap_or_default())
     }
-}
-
-/// Returns the duration in milliseconds, rounded up so that a retry hint is never too early.
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

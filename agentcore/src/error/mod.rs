@@ -15,7 +15,6 @@ mod response;
 
 pub use category::{ErrorCategory, Severity};
 pub use close::CloseReason;
-pub(crate) use close::millis;
 pub use close_code::CloseCode;
 pub use context::ErrorContext;
 pub use convert::Internal;

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Error, ErrorCategory, Severity, close::millis};
-use crate::time::Timestamp;
+use super::{Error, ErrorCategory, Severity};
+use crate::time::{Timestamp, millis};
 
 /// One broken rule and the field that breaks it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::labels::SeriesIndex;
 use super::node::Metrics;
 use super::worker::{HandlerPoll, WorkerMetrics};
+use crate::time::millis;
 
 /// The duration from which a poll of a handler counts as blocking.
 pub(super) const BLOCKING: Duration = Duration::from_millis(100);
@@ -71,7 +72,7 @@ impl Metrics {
                 suppressed,
                 consumer = labels.consumer,
                 handler = labels.method,
-                blocked_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                blocked_ms = millis(duration),
                 "a handler blocks its worker and delays its other connections; move blocking or computing code to \
                  `tokio::task::spawn_blocking`"
             );

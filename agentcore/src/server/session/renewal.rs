@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::reply::{send, send_error};
 use crate::auth::{Identity, Renewal};
 use crate::consumer::ReplyTarget;
-use crate::error::{CloseReason, Error, Result, millis};
+use crate::error::{CloseReason, Error, Result};
 use crate::manager::ConnectionManager;
 use crate::message::RawData;
 use crate::registry::{Closing, Connection};
 use crate::server::authentication::authenticate;
+use crate::time::millis;
 
 /// The message type, in both directions.
 pub(super) const TYPE: &str = "agentcore.auth";

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::reply::send;
-use crate::error::millis;
 use crate::id::ConnectionId;
 use crate::manager::ConnectionManager;
 use crate::registry::Connection;
+use crate::time::millis;
 
 #[derive(Serialize)]
 struct Welcome<'a> {

@@ -158,7 +158,7 @@ impl BusReceiver {
                 sender.send_control(Channel::Node(origin), control.write(own_origin));
             }
         };
-        match poll_once(&mut answering) {
+        match begin(&mut answering) {
             Some(answer) => send(answer),
             None => drop(tokio::spawn(async move { send(answering.await) })),
         }
@@ -175,7 +175,7 @@ struct ReceiveState {
 }
 
 /// Polls a future once so that it begins. Returns its result if it is ready; otherwise the caller awaits the future.
-fn poll_once<T>(future: &mut Async<'static, T>) -> Option<T> {
+fn begin<T>(future: &mut Async<'static, T>) -> Option<T> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
         std::task::Poll::Ready(value) => Some(value),

@@ -81,7 +81,7 @@ impl Commands for RealCommands {
                 let next: i64 = connection.run(connection.call(&connection.context.scripts.announce_left)).await?;
                 // Zero: more messages are due than one call publishes.
                 if next != 0 {
-                    return Ok(script_args::millis(next));
+                    return Ok(script_args::optional_duration(next));
                 }
             }
         })

@@ -23,6 +23,7 @@ use crate::backend::redis::keys::Keyspace;
 use crate::backend::{Async, PRESENCE_GRACE};
 use crate::error::Result;
 use crate::settings::Settings;
+use crate::time::millis;
 
 /// The settings of a driver.
 #[derive(Clone)]
@@ -134,8 +135,4 @@ async fn inspect_server(connection: &RedisConnection, warned: &AtomicBool) -> Re
 
 fn text(value: Value) -> Option<String> {
     redis::from_redis_value(value).ok()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -131,8 +131,8 @@ pub(super) fn view((epoch, live, expired, groups, uncertain, next_leave): RawVie
         live: peers(live)?,
         expired: peers(expired)?,
         groups,
-        uncertain_for: millis(uncertain),
-        next_leave: millis(next_leave),
+        uncertain_for: optional_duration(uncertain),
+        next_leave: optional_duration(next_leave),
     })
 }
 
@@ -146,6 +146,6 @@ fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
 }
 
 /// Reads a time in milliseconds; a negative number means that there is none.
-pub(super) fn millis(millis: i64) -> Option<Duration> {
+pub(super) fn optional_duration(millis: i64) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
 }
