@@ -21,7 +21,7 @@ pub enum Size {
 #[diagnostic::on_unimplemented(
     message = "`length` cannot check `{Self}`: it has no length",
     label = "only texts and collections have one",
-    note = "`range` checks a number; an own type may implement `agentcore::message::validate::Length`"
+    note = "`range` checks a number; a type of your own may implement `agentcore::message::validate::Length`"
 )]
 pub trait Length {
     /// Returns the length; `None` for an absent value.
@@ -32,7 +32,7 @@ pub trait Length {
 #[diagnostic::on_unimplemented(
     message = "this rule cannot check `{Self}`: it is not a text",
     label = "only texts have a form",
-    note = "an own type may implement `agentcore::message::validate::Text`"
+    note = "a type of your own may implement `agentcore::message::validate::Text`"
 )]
 pub trait Text {
     /// Returns the text; `None` for an absent value.
@@ -43,7 +43,7 @@ pub trait Text {
 #[diagnostic::on_unimplemented(
     message = "`range` cannot check `{Self}`: it is not a number",
     label = "only numbers are in a range",
-    note = "`length` checks a text or a collection; an own type may implement `agentcore::message::validate::Number`"
+    note = "`length` checks a text or a collection; a type of your own may implement `agentcore::message::validate::Number`"
 )]
 pub trait Number {
     /// The type of the comparison.
