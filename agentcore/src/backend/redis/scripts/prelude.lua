@@ -10,9 +10,9 @@ local GRACE, RUN = tonumber(ARGV[4]), ARGV[5]
 -- One hash holds the epoch (epoch, begun, run, unsure), the clock (stamp, grace), and a field `n<lease>` for each node.
 local STATE = KEYS[1] .. ':state'
 
--- Keys of an epoch. Each holds a marker, so that it exists until Redis loses it; no user, group or address has that name.
--- Shared: users with their number of leases, present users with their number of leases, groups with their number of
--- present users, ends of grace periods, leave messages of present users in their grace period.
+-- Keys of an epoch. Each holds a marker, so that it exists until Redis loses it; no user, group or address has that
+-- name. Shared: users with their number of leases, present users with their number of leases, groups with their number
+-- of present users, ends of grace periods, leave messages of present users in their grace period.
 local SHARED = { 'online', 'pn', 'pc', 'due', 'gone' }
 -- Of one lease: connections by user, connections by address, members by group, presences.
 local OWN = { 'u:', 'i:', 'g:', 'p:' }
@@ -26,8 +26,8 @@ local function key(name)
   return KEYS[1] .. ':' .. state.epoch .. ':' .. name
 end
 
--- Lets the rest of the script write when the memory of Redis is full: Redis permits it once a script has written anything.
--- Expiring leases, renewing and releasing must not fail then. The command itself changes nothing.
+-- Lets the rest of the script write when the memory of Redis is full: Redis permits it once a script has written
+-- anything. Expiring leases, renewing and releasing must not fail then. The command itself changes nothing.
 local function allow_writes_when_full()
   call('HDEL', STATE, MARKER)
 end
@@ -57,8 +57,8 @@ local function shared_keys()
   return keys
 end
 
--- Ends the epoch: Redis has lost a key of it, so the rest cannot be trusted. The next join begins another epoch. If a node
--- was live, that epoch begins with a loss.
+-- Ends the epoch: Redis has lost a key of it, so the rest cannot be trusted. The next join begins another epoch. If a
+-- node was live, that epoch begins with a loss.
 local function discard_epoch()
   allow_writes_when_full()
   local any_live = false
@@ -132,8 +132,9 @@ local function clamp_times()
   until #late < 500
 end
 
--- Decides which nodes are live. If no node renewed for half a lease, Redis was unreachable, and leases that have not been
--- found expired last for one more lease. A lease that was once found expired stays expired: others have acted on it.
+-- Decides which nodes are live. If no node renewed for half a lease, Redis was unreachable, and leases that have not
+-- been found expired last for one more lease. A lease that was once found expired stays expired: others have acted on
+-- it.
 local function expire_leases()
   if now < state.stamp then clamp_times() end
   if now - state.stamp > LEASE / 2 then
@@ -154,7 +155,8 @@ end
 read_state()
 if state.epoch then
   expire_leases()
-  -- Another run of the server has loaded a snapshot or is a promoted replica: its data may be older than the last write.
+  -- Another run of the server has loaded a snapshot or is a promoted replica: its data may be older than the last
+  -- write.
   if RUN ~= '' and state.run ~= '' and state.run ~= RUN then discard_epoch() end
 end
 

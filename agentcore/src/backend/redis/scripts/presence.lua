@@ -1,5 +1,6 @@
 
--- A presence is a hash field: the channel of the group, a line feed, the user. Neither name contains control characters.
+-- A presence is a hash field: the channel of the group, a line feed, the user. Neither name contains control
+-- characters.
 local function channel_of(presence)
   return string.match(presence, '^(.-)\n')
 end
@@ -10,7 +11,8 @@ local function decrement(hash, field)
   return count
 end
 
--- Removes a presence from one lease. After the last lease the leave message is published: now, or after the grace period.
+-- Removes a presence from one lease. After the last lease the leave message is published: now, or after the grace
+-- period.
 local function leave(presence, left_message, with_grace)
   if decrement(key('pn'), presence) > 0 then return end
   local channel = channel_of(presence)

@@ -1,8 +1,8 @@
 -- Decides whether a message may pass: the rules of `RateLimiter`, in microseconds, by the clock of Redis.
 --
--- KEYS: one for each quota. ARGV[1]: cost. Then for each quota: rule, messages, window, and two numbers that depend on the
--- rule. `s` (sliding log): granularity to which times are rounded up, 0. `g` (GCRA): time that the cost takes, in whole
--- microseconds and in fractions of 1/messages microsecond.
+-- KEYS: one for each quota. ARGV[1]: cost. Then for each quota: algorithm, messages, window, and two numbers that
+-- depend on the algorithm. `s` (sliding log): granularity to which times are rounded up, 0. `g` (GCRA): time that the
+-- cost takes, in whole microseconds and in fractions of 1/messages microsecond.
 -- Returns the microseconds to wait. 0: the message passes and is counted.
 local call = redis.call
 local time = call('TIME')

@@ -15,8 +15,8 @@ if node.expiry > 0 then
   save(node)
 end
 
--- Removes some entries and calls `on_removed` for each. An entry is counted down in the step that deletes it, so two nodes
--- may remove the same lease at once.
+-- Removes some entries and calls `on_removed` for each. An entry is counted down in the step that deletes it, so two
+-- nodes may remove the same lease at once.
 local function remove_some(hash, on_removed)
   local found = call('HSCAN', hash, cursor, 'COUNT', 500)
   local entries = found[2]

@@ -1,16 +1,17 @@
 
--- Renews a node's lease. Renews the expiry of keys only when a quarter of the shorter expiry has passed, so that an idle
--- node costs next to nothing.
+-- Renews a node's lease. Renews the expiry of keys only when a quarter of the shorter expiry has passed, so that an
+-- idle node costs next to nothing.
 local function renew(node)
   node.expiry, node.live = now + LEASE, true
   state.stamp = now
   call('HSET', STATE, 'stamp', now, field_of(node), value_of(node))
   local remaining = call('PTTL', key('u:' .. node.lease))
   if remaining >= 0 and REGISTRY - remaining < math.min(REGISTRY, PRESENCE) / 4 then return end
-  for _, name in ipairs({ STATE, key('online'), key('u:' .. node.lease), key('i:' .. node.lease), key('g:' .. node.lease) }) do
+  local lease = node.lease
+  for _, name in ipairs({ STATE, key('online'), key('u:' .. lease), key('i:' .. lease), key('g:' .. lease) }) do
     call('PEXPIRE', name, REGISTRY)
   end
-  for _, name in ipairs({ key('pn'), key('pc'), key('due'), key('gone'), key('p:' .. node.lease) }) do
+  for _, name in ipairs({ key('pn'), key('pc'), key('due'), key('gone'), key('p:' .. lease) }) do
     call('PEXPIRE', name, PRESENCE)
   end
 end

@@ -192,7 +192,7 @@ async fn a_clock_that_goes_back_neither_blocks_nor_admits_extra_messages(mut red
     assert_eq!(check(&commands, &[log, cell], 1).await, RateDecision::Passed);
     assert_eq!(check(&commands, &[log, cell], 1).await, RateDecision::Passed);
     let server = redis.server();
-    let key = |rule: &str| server.keys().into_iter().find(|key| key.ends_with(rule)).unwrap();
+    let key = |algorithm: &str| server.keys().into_iter().find(|key| key.ends_with(algorithm)).unwrap();
     let (log_key, cell_key) = (key(":s"), key(":g"));
     for (at, entry) in server.run::<Vec<String>>(&["LRANGE", &log_key, "0", "-1"]).into_iter().enumerate() {
         server.run::<()>(&["LSET", &log_key, &at.to_string(), &later(&entry)]);

@@ -1,5 +1,5 @@
--- KEYS: the room, its messages. ARGV: the deadline, a new id, the message without its id, the number of messages to keep.
--- Returns the id of the stored message.
+-- KEYS: the room, its messages. ARGV: the deadline, a new id, the message without its id, the number of messages to
+-- keep. Returns the id of the stored message.
 if redis.call('EXISTS', KEYS[1]) == 0 then
     return redis.error_reply('NOROOM there is no such room')
 end
