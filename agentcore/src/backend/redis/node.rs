@@ -69,7 +69,7 @@ impl RedisNode {
         let (registry, requests) = mpsc::unbounded_channel();
 
         let receiver = Arc::new(BusReceiver {
-            origin: incarnation,
+            incarnation,
             deliver: deliver.clone(),
             sender: sender.clone(),
             peers: peers.clone(),

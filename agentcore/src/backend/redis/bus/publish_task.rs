@@ -37,10 +37,10 @@ pub(crate) struct BusSender {
 }
 
 impl BusSender {
-    /// Creates the sender of a node. `origin` is the incarnation of the node.
-    pub(crate) fn new(origin: u64) -> Self {
+    /// Creates the sender of a node.
+    pub(crate) fn new(incarnation: u64) -> Self {
         Self {
-            queue: Mutex::new(SendQueue::new(origin)),
+            queue: Mutex::new(SendQueue::new(incarnation)),
             filled: Notify::new(),
             emptied: Notify::new(),
             publishing: AtomicBool::new(false),

@@ -31,7 +31,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Handles the payloads that this node receives.
 pub(crate) struct BusReceiver {
-    pub(crate) origin: u64,
+    /// The incarnation of this node, which also receives its own payloads.
+    pub(crate) incarnation: u64,
     pub(crate) deliver: Arc<dyn Deliver>,
     pub(crate) sender: Arc<BusSender>,
     pub(crate) peers: Arc<Peers>,
@@ -82,7 +83,7 @@ impl BusReceiver {
     async fn receive(&self, state: &mut ReceiveState, channel: &Channel, payload: Bytes) {
         let now = Instant::now();
         match BusPayload::read(channel, &payload) {
-            Ok(BusPayload::Batch(header, _)) if header.origin == self.origin => {}
+            Ok(BusPayload::Batch(header, _)) if header.sender == self.incarnation => {}
             Ok(BusPayload::Batch(header, messages)) => {
                 let check = state.sequences.check(channel, &header, messages.len(), now);
                 if check.gap {
@@ -99,8 +100,8 @@ impl BusReceiver {
                 }
             }
             Ok(BusPayload::External(message)) => self.deliver(state, channel, message).await,
-            Ok(BusPayload::Control(origin, _)) if origin == self.origin => {}
-            Ok(BusPayload::Control(origin, control)) => self.control(state, origin, control),
+            Ok(BusPayload::Control(sender, _)) if sender == self.incarnation => {}
+            Ok(BusPayload::Control(sender, control)) => self.control(state, sender, control),
             Err(UnreadablePayload::Lossy(reason)) => {
                 self.faults.unreadable(|| format!("a payload is {reason}"), channel);
                 state.losses.record(channel.clone());
@@ -130,32 +131,32 @@ impl BusReceiver {
         }
     }
 
-    fn control(&self, state: &mut ReceiveState, origin: u64, control: Control) {
+    fn control(&self, state: &mut ReceiveState, sender: u64, control: Control) {
         match control {
-            Control::Hello => self.peers.hello(origin),
+            Control::Hello => self.peers.hello(sender),
             Control::Goodbye => {
-                state.sequences.forget_origin(origin);
-                self.peers.goodbye(origin);
+                state.sequences.forget_sender(sender);
+                self.peers.goodbye(sender);
             }
             Control::Lost => {
                 self.faults.gap();
                 state.losses.record_all();
             }
-            Control::Ask(number, question) => self.answer(origin, number, question),
-            Control::Answer { number, answer, more } => self.peers.answer(origin, number, answer, more),
+            Control::Ask(number, question) => self.answer(sender, number, question),
+            Control::Answer { number, answer, more } => self.peers.answer(sender, number, answer, more),
         }
     }
 
     /// Answers a question. The requested change begins now, before later payloads are handled.
-    fn answer(&self, origin: u64, number: u64, question: Question) {
-        let (sender, own_origin) = (self.sender.clone(), self.origin);
+    fn answer(&self, sender: u64, number: u64, question: Question) {
+        let (bus, incarnation) = (self.sender.clone(), self.incarnation);
         let mut answering = self.deliver.answer(question);
         let send = move |answer| {
             let parts = split(answer);
             let last = parts.len() - 1;
             for (index, answer) in parts.into_iter().enumerate() {
                 let control = Control::Answer { number, answer, more: index < last };
-                sender.send_control(Channel::Node(origin), control.write(own_origin));
+                bus.send_control(Channel::Node(sender), control.write(incarnation));
             }
         };
         match begin(&mut answering) {

@@ -25,7 +25,8 @@ pub(super) struct SequenceTracker {
 /// The sequence of one node on one channel.
 #[derive(Debug)]
 struct ChannelSequence {
-    origin: u64,
+    /// The incarnation of the node.
+    sender: u64,
     sequence: u64,
     /// The sequence number that is expected next.
     next: u64,
@@ -50,9 +51,9 @@ impl SequenceTracker {
             None => self.received.entry(channel.clone()).or_default(),
         };
         let end = header.first.saturating_add(count as u64);
-        let Some(known) = sequences.iter_mut().find(|known| known.origin == header.origin) else {
-            let (origin, sequence) = (header.origin, header.sequence);
-            sequences.push(ChannelSequence { origin, sequence, next: end, last_received: now });
+        let Some(known) = sequences.iter_mut().find(|known| known.sender == header.sender) else {
+            let (sender, sequence) = (header.sender, header.sequence);
+            sequences.push(ChannelSequence { sender, sequence, next: end, last_received: now });
             return BatchCheck { duplicates: 0, gap: header.lost };
         };
         if header.sequence < known.sequence {
@@ -77,8 +78,8 @@ impl SequenceTracker {
     }
 
     /// Forgets a node that has left the cluster.
-    pub(super) fn forget_origin(&mut self, origin: u64) {
-        self.retain(|sequence| sequence.origin != origin);
+    pub(super) fn forget_sender(&mut self, sender: u64) {
+        self.retain(|sequence| sequence.sender != sender);
     }
 
     /// Forgets idle sequences.
@@ -104,7 +105,7 @@ mod tests {
     const GAP: BatchCheck = BatchCheck { duplicates: 0, gap: true };
 
     fn header(sequence: u64, first: u64, lost: bool) -> BatchHeader {
-        BatchHeader { origin: 1, sequence, first, lost }
+        BatchHeader { sender: 1, sequence, first, lost }
     }
 
     fn duplicates(count: usize) -> BatchCheck {

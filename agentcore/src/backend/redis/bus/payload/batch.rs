@@ -21,7 +21,7 @@ const LOST: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BatchHeader {
     /// The incarnation of the sending node.
-    pub(crate) origin: u64,
+    pub(crate) sender: u64,
     /// Id of the sequence. A channel that was idle for long gets a new one, with a greater id.
     pub(crate) sequence: u64,
     /// Sequence number of the first record; of the next message in a watermark.
@@ -36,7 +36,7 @@ impl BatchHeader {
         let mut bytes = [0; BATCH_HEADER_LEN];
         let mut rest = &mut bytes[..];
         rest.put_slice(&[VERSION, BATCH]);
-        rest.put_u64(self.origin);
+        rest.put_u64(self.sender);
         rest.put_u64(self.sequence);
         rest.put_u64(self.first);
         rest.put_u8(if self.lost { LOST } else { 0 });
@@ -47,14 +47,14 @@ impl BatchHeader {
 /// Reads a batch after its first ten bytes.
 pub(super) fn read(
     channel: &Channel,
-    origin: u64,
+    sender: u64,
     mut cursor: Cursor<'_>,
 ) -> Option<(BatchHeader, Vec<OutboundMessage>)> {
     let (sequence, first, flags) = (cursor.u64()?, cursor.u64()?, cursor.u8()?);
     if flags & !LOST != 0 {
         return None;
     }
-    let header = BatchHeader { origin, sequence, first, lost: flags & LOST != 0 };
+    let header = BatchHeader { sender, sequence, first, lost: flags & LOST != 0 };
     Some((header, read_records(channel, cursor)?))
 }
 
@@ -68,8 +68,8 @@ pub(super) fn read_records(channel: &Channel, mut cursor: Cursor<'_>) -> Option<
 }
 
 /// Encodes one message without a sequence number.
-pub(crate) fn unsequenced(origin: u64, message: &OutboundMessage) -> Bytes {
-    let mut buffer = header::start(UNSEQUENCED, origin);
+pub(crate) fn unsequenced(sender: u64, message: &OutboundMessage) -> Bytes {
+    let mut buffer = header::start(UNSEQUENCED, sender);
     record::put(&mut buffer, message);
     buffer.into()
 }

@@ -32,9 +32,9 @@ const LOST: u8 = 3;
 const ASK: u8 = 16;
 
 impl Control {
-    /// Encodes the message. `origin` is the incarnation of the sender.
-    pub(crate) fn write(&self, origin: u64) -> Bytes {
-        let mut buffer = header::start(CONTROL, origin);
+    /// Encodes the message. `sender` is the incarnation of the sending node.
+    pub(crate) fn write(&self, sender: u64) -> Bytes {
+        let mut buffer = header::start(CONTROL, sender);
         match self {
             Self::Hello => buffer.push(HELLO),
             Self::Goodbye => buffer.push(GOODBYE),

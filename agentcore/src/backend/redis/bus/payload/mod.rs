@@ -70,11 +70,11 @@ impl BusPayload {
 
 fn read(channel: &Channel, bytes: &[u8]) -> Option<BusPayload> {
     let mut cursor = Cursor(bytes);
-    let (kind, origin) = header::read(&mut cursor)?;
+    let (kind, sender) = header::read(&mut cursor)?;
     match kind {
-        BATCH => batch::read(channel, origin, cursor).map(|(header, messages)| BusPayload::Batch(header, messages)),
+        BATCH => batch::read(channel, sender, cursor).map(|(header, messages)| BusPayload::Batch(header, messages)),
         UNSEQUENCED => batch::read_records(channel, cursor).map(BusPayload::Unsequenced),
-        CONTROL => Control::read(cursor).map(|control| BusPayload::Control(origin, control)),
+        CONTROL => Control::read(cursor).map(|control| BusPayload::Control(sender, control)),
         _ => None,
     }
 }

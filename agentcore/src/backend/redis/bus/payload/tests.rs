@@ -89,8 +89,8 @@ fn controls() -> impl Strategy<Value = Control> {
 
 proptest! {
     #[test]
-    fn a_batch_survives_encoding(message in messages(), count in 0_usize..4, origin: u64, first: u64, lost: bool) {
-        let header = BatchHeader { origin, sequence: 7, first, lost };
+    fn a_batch_survives_encoding(message in messages(), count in 0_usize..4, sender: u64, first: u64, lost: bool) {
+        let header = BatchHeader { sender, sequence: 7, first, lost };
         let mut buffer = header.encode().to_vec();
         (0..count).for_each(|_| put_record(&mut buffer, &message));
         let BusPayload::Batch(read, messages) = BusPayload::read(&Channel::of(&message.to), &buffer.into()).unwrap() else {
@@ -110,11 +110,11 @@ proptest! {
     }
 
     #[test]
-    fn a_control_message_survives_encoding(control in controls(), origin: u64) {
-        let bytes = control.write(origin);
+    fn a_control_message_survives_encoding(control in controls(), sender: u64) {
+        let bytes = control.write(sender);
         let BusPayload::Control(from, read) = BusPayload::read(&Channel::Nodes, &bytes).unwrap() else { panic!("not a control message") };
-        prop_assert_eq!(from, origin);
-        prop_assert_eq!(read.write(origin), bytes);
+        prop_assert_eq!(from, sender);
+        prop_assert_eq!(read.write(sender), bytes);
         match (&read, &control) {
             (Control::Answer { answer: read, .. }, Control::Answer { answer, .. }) => prop_assert_eq!(read, answer),
             (Control::Ask(_, Question::Deliver(read)), Control::Ask(_, Question::Deliver(message))) => assert_same(read, message),
@@ -148,7 +148,7 @@ fn the_encoding_of_version_one_is_unchanged() {
     let BusPayload::Batch(header, messages) = BusPayload::read(&lobby(), &Bytes::from_static(fixture)).unwrap() else {
         panic!("not a batch");
     };
-    assert_eq!(header, BatchHeader { origin: 0x0102_0304_0506_0708, sequence: 9, first: 41, lost: true });
+    assert_eq!(header, BatchHeader { sender: 0x0102_0304_0506_0708, sequence: 9, first: 41, lost: true });
     let envelopes: Vec<_> = messages.iter().map(OutboundMessage::envelope).collect();
     assert_eq!(envelopes, [r#"{"type":"said","data":{"text":"hi"}}"#, r#"{"type":"moved"}"#]);
     assert_eq!(messages[0].except.connection, Some(ConnectionId { incarnation: 1, serial: 2 }));

@@ -37,7 +37,7 @@ const WATERMARK_DELAY: Duration = Duration::from_secs(1);
 /// The messages and control messages that wait to be published.
 #[derive(Debug)]
 pub(super) struct SendQueue {
-    origin: u64,
+    incarnation: u64,
     channels: HashMap<Channel, ChannelQueue>,
     /// Items in sending order: each channel once per phase, and control messages in between.
     items: VecDeque<QueueItem>,
@@ -85,14 +85,14 @@ pub(super) enum PushOutcome {
 }
 
 impl SendQueue {
-    /// Creates the queue of a node that is connected. `origin` is the incarnation of the node.
-    pub(super) fn new(origin: u64) -> Self {
-        Self::bounded(origin, MAX_CHANNELS_OFFLINE)
+    /// Creates the queue of a node that is connected.
+    pub(super) fn new(incarnation: u64) -> Self {
+        Self::bounded(incarnation, MAX_CHANNELS_OFFLINE)
     }
 
-    fn bounded(origin: u64, max_channels_offline: usize) -> Self {
+    fn bounded(incarnation: u64, max_channels_offline: usize) -> Self {
         Self {
-            origin,
+            incarnation,
             channels: HashMap::new(),
             items: VecDeque::new(),
             phase: 0,
@@ -206,14 +206,14 @@ impl SendQueue {
 
     /// Adds a greeting to all nodes.
     pub(super) fn push_hello(&mut self) {
-        self.push_control(Channel::Nodes, Control::Hello.write(self.origin));
+        self.push_control(Channel::Nodes, Control::Hello.write(self.incarnation));
     }
 
     /// Takes everything that is queued.
     pub(super) fn take(&mut self) -> PublishRound {
         let mut round = PublishRound::default();
         if !self.offline && std::mem::take(&mut self.lost_untracked) {
-            round.payloads.push((Channel::Nodes, Control::Lost.write(self.origin)));
+            round.payloads.push((Channel::Nodes, Control::Lost.write(self.incarnation)));
             round.carries_unsequenced = true;
         }
         for item in self.items.drain(..) {
@@ -230,7 +230,7 @@ impl SendQueue {
             let phase = queue.batches.first().map_or(0, |batch| batch.phase);
             let count = queue.batches.iter().position(|batch| batch.phase != phase).unwrap_or(queue.batches.len());
             for PendingBatch { first, lost, mut buffer, .. } in queue.batches.drain(..count) {
-                let header = BatchHeader { origin: self.origin, sequence, first, lost };
+                let header = BatchHeader { sender: self.incarnation, sequence, first, lost };
                 if let Some(space) = buffer.first_chunk_mut() {
                     *space = header.encode();
                 }
@@ -256,7 +256,7 @@ impl SendQueue {
                 continue;
             }
             let (sequence, lost) = (queue.sequence, std::mem::take(&mut queue.lost));
-            let header = BatchHeader { origin: self.origin, sequence, first: queue.next, lost };
+            let header = BatchHeader { sender: self.incarnation, sequence, first: queue.next, lost };
             queue.watermark_queued = false;
             round.payloads.push((channel.clone(), Bytes::copy_from_slice(&header.encode())));
             round.channels.push(channel.clone());

@@ -72,18 +72,20 @@ impl Subscriptions {
     ///
     /// # Errors
     /// Redis cannot be reached.
-    pub(crate) async fn start(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
-        let connection = self.open(driver, origin).await?;
+    pub(crate) async fn start(&self, driver: &dyn Driver, incarnation: u64) -> Result<SubscriberConnection> {
+        let connection = self.open(driver, incarnation).await?;
         lock(&self.table).set_online(|group| self.deliver.has_members(group));
         Ok(connection)
     }
 
-    async fn open(&self, driver: &dyn Driver, origin: u64) -> Result<SubscriberConnection> {
+    async fn open(&self, driver: &dyn Driver, incarnation: u64) -> Result<SubscriberConnection> {
         let (events, queue) = ReceiveQueue::new();
         let subscription = driver.subscription(events).await?;
         // A Redis that still loads its data set accepts subscriptions but refuses PING.
         subscription.ping().await?;
-        subscription.subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(origin)]).await?;
+        subscription
+            .subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(incarnation)])
+            .await?;
         Ok(SubscriberConnection { subscription, queue })
     }
 
@@ -111,7 +113,7 @@ impl Subscriptions {
             }
             lock(&self.table).set_offline();
             reconnect.back_off(since).await;
-            let connection = reconnect.connect(|| self.open(&*driver, receiver.origin)).await;
+            let connection = reconnect.connect(|| self.open(&*driver, receiver.incarnation)).await;
             since = Instant::now();
             lock(&self.table).set_online(|group| self.deliver.has_members(group));
             match self.restore(&connection).await {
