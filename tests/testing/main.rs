@@ -6,6 +6,7 @@ use std::time::Duration;
 use agentcore::axum::Router;
 use agentcore::axum::extract::Json;
 use agentcore::axum::routing::{get, post};
+use agentcore::extract::ClientIp;
 use agentcore::prelude::*;
 use agentcore::testing::{TestApp, TestClient};
 use agentcore::{GroupName, tokio};
@@ -132,6 +133,7 @@ fn application(settings: Settings) -> AgentCore {
     let routes = Router::new()
         .route("/api/greeting", get(async || "hello"))
         .route("/api/echo", post(async |Json(value): Json<Vec<u32>>| Json(value)))
+        .route("/api/address", get(async |ClientIp(ip): ClientIp| Json(ip)))
         .route("/api/broken", get(async || Error::authorization("not for you")));
     AgentCore::new(settings).consumer::<Room>().consumer::<Members>().routes(routes)
 }

@@ -1,7 +1,7 @@
 //! HTTP requests to the application, over in-memory streams.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use axum::Router;
@@ -41,15 +41,15 @@ pub struct TestRequest {
     method: Method,
     path: String,
     headers: HeaderMap,
-    from: Option<SocketAddr>,
+    from: SocketAddr,
     body: Vec<u8>,
 }
 
 impl TestRequest {
     #[track_caller]
     fn new(app: TestApp, method: Method, path: String) -> Self {
-        let site = CallSite::here(format!("{method} {path}"));
-        Self { site, app, method, path, headers: HeaderMap::new(), from: None, body: Vec::new() }
+        let (site, from) = (CallSite::here(format!("{method} {path}")), app.next_address());
+        Self { site, app, method, path, headers: HeaderMap::new(), from, body: Vec::new() }
     }
 
     /// Adds a header.
@@ -90,8 +90,8 @@ impl TestRequest {
     }
 
     /// Sends from this address instead of 127.0.0.1.
-    pub fn from_address(mut self, from: SocketAddr) -> Self {
-        self.from = Some(from);
+    pub fn ip(mut self, ip: impl Into<IpAddr>) -> Self {
+        self.from.set_ip(ip.into());
         self
     }
 
@@ -103,7 +103,6 @@ impl TestRequest {
             Err(error) => site.fail(format_args!("the request is invalid: {error}")),
         };
         request.headers_mut().extend(headers);
-        let from = from.unwrap_or_else(|| app.next_address());
         let response = async {
             TestResponse::read(site.subject(), send_request(app.http(), app.router(), from, request).await?).await
         };
