@@ -56,6 +56,18 @@ impl Middleware for Overrides {
     }
 }
 
+/// Removes what `remember` has stored with the connection.
+struct Forgets;
+
+impl Middleware for Forgets {
+    async fn handle<N: Next>(&self, message: Incoming<'_>, next: N) -> Result<Reply> {
+        if message.message_type() == "quiet" {
+            message.connection().remove_metadata("text");
+        }
+        next.run(message).await
+    }
+}
+
 #[tokio::test]
 async fn the_first_middleware_is_the_outermost() {
     let journal = Journal::default();
@@ -146,4 +158,15 @@ async fn a_second_chain_is_an_error_at_start() {
     let app = app(Journal::default()).middleware(Obeys).middleware(Overrides);
     let error = app.build().await.expect_err("two chains");
     assert!(error.message().contains("join both"), "{error}");
+}
+
+#[tokio::test]
+async fn metadata_of_a_connection_is_set_and_removed() {
+    let (server, _) = serve(Forgets).await;
+    let mut ada = connect(&server, "ada").await;
+    let metadata = async || server.manager.batches(1).next().await.expect("a connection")[0].metadata.clone();
+    assert_eq!(ada.ask("remember", json!({ "text": "x" })).await["data"]["text"], "x");
+    assert_eq!(metadata().await.get::<String>("text").as_deref(), Some("x"));
+    assert_eq!(ada.ask("quiet", json!({})).await["type"], "reply");
+    assert_eq!(metadata().await.names().collect::<Vec<_>>(), Vec::<&str>::new());
 }

@@ -108,6 +108,19 @@ async fn a_severe_error_is_one_log_line_with_context_and_no_secret_reaches_the_c
 }
 
 #[tokio::test]
+async fn a_context_that_the_application_has_set_is_logged_unchanged() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    let mut ada = connect(&server, "ada").await;
+    let error = ada.ask("fail_elsewhere", json!({})).await;
+    let lines = log.lines_with(error["data"]["error_id"].as_str().expect("an id"));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in ["user=bob", "connection=00000000000000ab-7", "message_type=job"] {
+        assert!(lines[0].contains(part), "{part} is not in {}", lines[0]);
+    }
+}
+
+#[tokio::test]
 async fn an_error_code_is_logged_at_most_once_a_second_per_connection() {
     let (log, _guard) = Log::capture(Level::INFO);
     let server = serve().await;

@@ -80,6 +80,20 @@ impl Mirror {
             .with_metadata("file", "a\nb"))
     }
 
+    #[on("fail_elsewhere")]
+    async fn fail_elsewhere(&mut self) -> Result<()> {
+        Err(Error::internal("a job failed")
+            .with_user(UserId::new("bob")?)
+            .with_connection("00000000000000ab-7".parse()?)
+            .with_message_type("job"))
+    }
+
+    #[on("remember")]
+    async fn remember(&mut self, cx: &Context<Self>, message: Text) -> Result<Note> {
+        cx.set_metadata("text", &message.text)?;
+        Ok(Note { text: cx.metadata().get("text").unwrap_or_default() })
+    }
+
     #[on("hang", timeout = "50ms")]
     async fn hang(&mut self) {
         std::future::pending::<()>().await;
