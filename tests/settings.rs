@@ -8,11 +8,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use agentcore::settings::{BackendType, TrustedProxies};
 use agentcore::{Env, Settings};
 use tests::chat::{TempFolder, program, set_environment};
+use tests::wait::block_until;
 
 fn read(values: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
     Settings::from_values(|name| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
@@ -246,11 +247,7 @@ fn in_folder(folder: &TempFolder, dot_env: &str) -> Command {
 /// Runs a program that must refuse to start.
 fn refusal(command: &mut Command) -> (Option<i32>, String) {
     let mut child = Stopped(command.spawn().expect("the program is there"));
-    let begun = Instant::now();
-    while child.0.try_wait().expect("a child can be waited for").is_none() {
-        assert!(begun.elapsed() < tests::wait::PATIENCE, "it has started, or hangs");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    block_until("it refuses to start", || child.0.try_wait().expect("a child can be waited for").is_some());
     let (mut said, mut announced) = (String::new(), String::new());
     child.0.stderr.take().expect("its errors").read_to_string(&mut said).expect("UTF-8");
     child.0.stdout.take().expect("its output").read_to_string(&mut announced).expect("UTF-8");
@@ -366,12 +363,7 @@ fn the_configured_number_of_worker_threads_runs() {
         assert_eq!(health(&line).matches("\"writer.").count(), threads.max(1), "WORKERS={set}");
         // A thread sets its own name, possibly after the program listens.
         let names: BTreeSet<_> = (0..threads).map(|index| format!("agentcore-{index}")).collect();
-        let begun = Instant::now();
-        while worker_threads(child.0.id()) != names {
-            let found = worker_threads(child.0.id());
-            assert!(begun.elapsed() < tests::wait::PATIENCE, "WORKERS={set}: {found:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        block_until(&format!("WORKERS={set}: {names:?}"), || worker_threads(child.0.id()) == names);
     }
 }
 

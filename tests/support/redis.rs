@@ -11,7 +11,7 @@ use agentcore::Settings;
 use agentcore::backend::RedisBackend;
 
 use crate::chat::TempFolder;
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, block_until};
 
 /// Starts the server behind a shell that kills it when the shell's input ends, which happens however the test's
 /// process ends.
@@ -96,17 +96,41 @@ impl Redis {
     pub fn does<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let mut called = redis::cmd(command[0]);
         called.arg(&command[1..]);
-        let mut connection =
-            redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("a connection");
-        called.query(&mut connection).expect("an answer")
+        called.query(&mut self.connect()).expect("an answer")
+    }
+
+    /// Opens a connection for several commands.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    #[must_use]
+    pub fn connect(&self) -> redis::Connection {
+        redis::Client::open(self.url()).and_then(|client| client.get_connection()).expect("a connection")
     }
 
     /// Returns how often a command was called since the start, or since the last `config resetstat`.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
+        self.stat(command, "calls")
+    }
+
+    /// Returns how often a command was refused, before or while it ran.
+    #[must_use]
+    pub fn refusals(&self, command: &str) -> u64 {
+        self.stat(command, "rejected_calls") + self.stat(command, "failed_calls")
+    }
+
+    fn stat(&self, command: &str, name: &str) -> u64 {
         let stats: String = self.does(&["INFO", "commandstats"]);
-        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-        line.and_then(|rest| rest.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
+        let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:")));
+        let mut values = line.unwrap_or_default().split(',').filter_map(|stat| stat.split_once('='));
+        values.find(|(stat, _)| *stat == name).map_or(0, |(_, value)| value.parse().expect("a number"))
+    }
+
+    /// Returns how often Redis has answered with an error of a kind, such as `OOM`.
+    #[must_use]
+    pub fn errors(&self, kind: &str) -> u64 {
+        errors_in(&self.does::<String>(&["INFO", "errorstats"]), kind)
     }
 
     /// Returns the number of all calls, including those of scripts, except those that read the counts.
@@ -167,11 +191,7 @@ impl Redis {
     /// If it does not end.
     pub fn kill(&self) {
         self.signal("KILL");
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port())).is_ok() {
-            assert!(begun.elapsed() < PATIENCE, "redis-server does not end");
-            thread::sleep(Duration::from_millis(2));
-        }
+        block_until("redis-server ends", || TcpStream::connect(("127.0.0.1", self.port())).is_err());
     }
 
     /// Starts an empty server on the same port, after a [`kill`](Self::kill).
@@ -197,6 +217,16 @@ impl Drop for Running {
             end(&mut process.shell);
         }
     }
+}
+
+/// Returns the number of errors of a kind, such as `OOM`, in the answer to `INFO errorstats`.
+///
+/// # Panics
+/// If the answer is not as expected.
+#[must_use]
+pub fn errors_in(info: &str, kind: &str) -> u64 {
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("errorstat_{kind}:count=")));
+    line.map_or(0, |count| count.parse().expect("a count"))
 }
 
 /// Returns whether there is a Redis to start; a test without one says so and is skipped.

@@ -14,7 +14,7 @@ use super::folder::TempFolder;
 use crate::http::{Answer, read_answer};
 use crate::program::built;
 use crate::transport::Stream;
-use crate::wait::{PATIENCE, soon, until_equal};
+use crate::wait::{PATIENCE, block_until, soon, until_equal};
 
 /// Returns the chat's program, built once a run, in the profile of the tests.
 ///
@@ -88,14 +88,8 @@ impl ChatServer {
     pub fn stop(&mut self) -> ExitStatus {
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         assert!(sent.expect("`kill` runs").success());
-        let started = std::time::Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().expect("a child can be waited for") {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "the chat did not end within {PATIENCE:?}");
-            thread::sleep(std::time::Duration::from_millis(5));
-        }
+        block_until("the chat ends", || self.process.try_wait().expect("a child can be waited for").is_some());
+        self.process.wait().expect("a status")
     }
 
     /// Starts a chat that has ended, with the same port and database.
