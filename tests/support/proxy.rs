@@ -4,6 +4,7 @@
 //! first command: one subscribes, the other asks for information about the server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+use crate::wait::until;
 
 /// How a link behaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,6 +72,7 @@ pub struct Proxy {
     address: SocketAddr,
     modes: watch::Sender<Modes>,
     links: Arc<Mutex<Vec<Weak<Link>>>>,
+    scripts: Arc<AtomicU64>,
     end: CancellationToken,
 }
 
@@ -89,17 +93,17 @@ impl Proxy {
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
         let modes = watch::Sender::new(Modes { subscriptions: Mode::Pass, commands: Mode::Pass, others: Mode::Pass });
-        let (links, end) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+        let (links, scripts, end) = (Arc::new(Mutex::new(Vec::new())), Arc::default(), CancellationToken::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (ended, opened, changes) = (end.clone(), links.clone(), modes.clone());
+        let (ended, opened, changes, counted) = (end.clone(), links.clone(), modes.clone(), Arc::clone(&scripts));
         std::thread::spawn(move || {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                let _ = ended.run_until_cancelled(accept(&listener, target, &changes, &opened)).await;
+                let _ = ended.run_until_cancelled(accept(&listener, target, &changes, &opened, &counted)).await;
             });
         });
-        Self { address, modes, links, end }
+        Self { address, modes, links, scripts, end }
     }
 
     /// Returns the value of `REDIS_URL` that leads through it.
@@ -134,6 +138,13 @@ impl Proxy {
         self.each(Links::All, |link| _ = link.held.send_replace(false));
     }
 
+    /// Waits until the node runs a script. An idle node runs one only when it renews its lease.
+    pub async fn next_script(&self) {
+        let scripts = || self.scripts.load(Ordering::Relaxed);
+        let before = scripts();
+        until("a script", async || scripts() > before).await;
+    }
+
     fn each(&self, links: Links, does: impl Fn(&Link)) {
         for link in self.links.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade) {
             if links == Links::All || *link.kind.borrow() == Some(links) {
@@ -148,6 +159,8 @@ impl Proxy {
 struct Link {
     kind: watch::Sender<Option<Links>>,
     modes: watch::Receiver<Modes>,
+    /// The number of scripts that the node runs, over all links.
+    scripts: Arc<AtomicU64>,
     /// Data from the node is held.
     held: watch::Sender<bool>,
     /// The link is about to be cut.
@@ -168,12 +181,14 @@ async fn accept(
     target: SocketAddr,
     modes: &watch::Sender<Modes>,
     links: &Mutex<Vec<Weak<Link>>>,
+    scripts: &Arc<AtomicU64>,
 ) {
     loop {
         let Ok((node, _)) = listener.accept().await else { continue };
         let link = Arc::new(Link {
             kind: watch::Sender::new(None),
             modes: modes.subscribe(),
+            scripts: Arc::clone(scripts),
             held: watch::Sender::new(false),
             doomed: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -244,9 +259,11 @@ impl Link {
         tokio::join!(reading, writing);
     }
 
-    /// Identifies the link.
+    /// Identifies the link and counts its scripts.
     fn look_at(&self, bytes: &[u8]) {
-        let says = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+        let count = |word: &[u8]| bytes.windows(word.len()).filter(|window| *window == word).count();
+        let says = |word: &[u8]| count(word) > 0;
+        self.scripts.fetch_add(count(b"\nEVALSHA\r\n") as u64, Ordering::Relaxed);
         if self.kind.borrow().is_none() {
             if says(b"\nSUBSCRIBE\r\n") {
                 self.kind.send_replace(Some(Links::Subscriptions));
