@@ -2,7 +2,7 @@
 //! delays, on two nodes joined by the Redis backend over a stub, and on two nodes joined by Redis.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
-use agentcore::backend::MemoryBackend;
+use agentcore::backend::{Backend, MemoryBackend, PresenceExit};
 use agentcore::testing::StubRedis;
 use agentcore::{AgentCore, Settings};
 use serde_json::{Value, json};
@@ -130,6 +130,19 @@ async fn texts_before(client: &mut Client, end: &str) -> Vec<(String, Value)> {
         }
         texts.push((message["data"]["from"].as_str().expect("a sender").to_owned(), text));
     }
+}
+
+/// Returns how many connections to Redis a node has lost.
+fn links_lost(backend: &impl Backend) -> u64 {
+    backend.events().iter().find(|(name, _)| *name == "link_lost").map_or(0, |(_, count)| *count)
+}
+
+/// Waits until a node has finished everything that its registry writer has begun. Nobody is in the group that it leaves.
+async fn writer_is_idle(backend: &impl Backend) {
+    let (group, user) = ("nobody".parse().expect("a name"), "nobody".parse().expect("a name"));
+    let connection = "0000000000000001-0000000000000001".parse().expect("an id");
+    let exit = PresenceExit { group: &group, user: &user, connection, lost: false };
+    tests::wait::soon("the registry writer", backend.exit(exit)).await.expect("an answer");
 }
 
 /// Declares tests that run on every backend.

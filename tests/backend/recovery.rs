@@ -15,6 +15,8 @@ use tests::redis::Redis;
 use tests::wait::{PATIENCE, until};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::links_lost;
+
 const GROUPS: usize = 50_000;
 
 /// As many groups as one node may have. The time is printed for readers only, as a busy machine takes longer.
@@ -93,7 +95,7 @@ impl Half {
         listener.set_members(&group, 1);
         hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
         proxy.set(Links::Commands, Mode::Refuse);
-        until("the connection is lost", async || cut_off.events().contains(&("connection_lost", 1))).await;
+        until("the link is lost", async || links_lost(&cut_off) == 1).await;
         Self { proxy, cut_off, hearing, listener, got, group }
     }
 }

@@ -1,41 +1,53 @@
 //! A Redis without free memory: limits hold as well as they can, and a released admission can be granted again.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::sync::Arc;
 
 use agentcore::backend::{Admission, AdmissionLimits, Backend, Presence, PresenceExit, RedisBackend};
 use agentcore::{ConnectionId, GroupName, UserId};
 use tests::bare::{Bare, no_limits};
+use tests::proxy::Proxy;
 use tests::redis::Redis;
 use tests::wait::{PATIENCE, until, until_equal};
-use tokio::time::sleep;
+
+use crate::writer_is_idle;
 
 const LIMITS: fn() -> AdmissionLimits = || AdmissionLimits { total: 20, ..no_limits() };
-/// Approximate interval at which a node that cannot write tries again.
-const AGAIN: Duration = Duration::from_millis(1_100);
 
-/// Returns how often Redis has reported that it is out of memory.
-fn refusals(redis: &Redis) -> usize {
-    let told = redis.does::<String>(&["INFO", "errorstats"]);
-    let of_memory = told.lines().find_map(|line| line.strip_prefix("errorstat_OOM:count="));
-    of_memory.map_or(0, |count| count.parse().expect("a count"))
+/// A node: its backend, its recorder, and the proxy between it and Redis.
+type Node = (RedisBackend, Arc<Bare>, Proxy);
+
+/// Waits until Redis has refused `count` more writes for want of memory. A node that cannot write tries again after a second.
+async fn refuses(redis: &Redis, count: u64) {
+    let before = redis.errors("OOM");
+    until("writes are refused", async || redis.errors("OOM") >= before + count).await;
 }
 
 fn admission(number: usize) -> Admission {
     Admission::new(format!("u{number}").parse().expect("a name"), None)
 }
 
-/// Two nodes, by their backends, and their recorders.
-async fn two(redis: &Redis) -> [(RedisBackend, std::sync::Arc<Bare>); 2] {
-    let one = (redis.backend(), Bare::new().0);
-    let other = (redis.backend(), Bare::new().0);
-    one.1.start(&one.0, "one", LIMITS()).await;
-    other.1.start(&other.0, "other", LIMITS()).await;
-    [one, other]
+async fn start(redis: &Redis, name: &str) -> Node {
+    let (proxy, node) = (Proxy::to(redis.port()), Bare::new().0);
+    let backend = redis.backend_at(&proxy.url());
+    node.start(&backend, name, LIMITS()).await;
+    (backend, node, proxy)
+}
+
+async fn two(redis: &Redis) -> [Node; 2] {
+    [start(redis, "one").await, start(redis, "other").await]
+}
+
+/// Waits until both have renewed their leases and know each other's connections.
+async fn know_each_other(nodes: &[Node; 2]) {
+    futures_util::future::join_all(nodes.iter().map(|(.., proxy)| proxy.next_script())).await;
+    for (backend, ..) in nodes {
+        writer_is_idle(backend).await;
+    }
 }
 
 /// Returns how many of `count` are admitted, by both in turn.
-async fn admitted(nodes: &[(RedisBackend, std::sync::Arc<Bare>); 2], count: usize) -> Vec<usize> {
+async fn admitted(nodes: &[Node; 2], count: usize) -> Vec<usize> {
     let mut admitted = Vec::new();
     for number in 0..count {
         if nodes[number % 2].0.admit(&admission(number)).await.is_ok() {
@@ -49,18 +61,19 @@ async fn admitted(nodes: &[(RedisBackend, std::sync::Arc<Bare>); 2], count: usiz
 async fn without_memory_no_more_are_admitted_however_often_they_try() {
     let Some(redis) = Redis::start() else { return };
     let nodes = two(&redis).await;
-    sleep(AGAIN).await;
+    know_each_other(&nodes).await;
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
     let mut all = 0;
     for _ in 0..6 {
         all += admitted(&nodes, 40).await.len();
-        sleep(AGAIN).await;
+        // Each node has tried to write what it has admitted.
+        refuses(&redis, 2).await;
     }
     assert!(all <= LIMITS().total, "{all} admitted");
     assert!(all > 0, "each node gives its share");
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     until_equal("users", all.min(20), async || nodes[0].0.online_count().await.expect("a count")).await;
-    for (backend, _) in &nodes {
+    for (backend, ..) in &nodes {
         backend.stop().await;
     }
 }
@@ -72,15 +85,14 @@ async fn admissions_released_without_memory_can_be_granted_again() {
     let group: GroupName = "g".parse().expect("a name");
     let full = admitted(&nodes, 20).await;
     assert_eq!(full.len(), 20);
-    // Until both have renewed their leases and know each other's connections.
-    sleep(2 * AGAIN).await;
+    know_each_other(&nodes).await;
     redis.does::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
-    for (backend, node) in &nodes {
+    for (backend, node, _) in &nodes {
         // A command that needs memory is refused.
         node.set_members(&group, 1);
         backend.group_count_changed(&group);
     }
-    until("both are refused", async || refusals(&redis) >= 2).await;
+    until("both are refused", async || redis.errors("OOM") >= 2).await;
     let mut held: HashSet<usize> = full.into_iter().collect();
     for round in 0..3 {
         for number in held.drain() {
@@ -96,7 +108,8 @@ async fn admissions_released_without_memory_can_be_granted_again() {
             held.len() >= 10
         })
         .await;
-        sleep(AGAIN).await;
+        // Each node has tried to write again.
+        refuses(&redis, 2).await;
         for number in 20..40 {
             if nodes[number % 2].0.admit(&admission(number)).await.is_ok() {
                 held.insert(number);
@@ -108,7 +121,7 @@ async fn admissions_released_without_memory_can_be_granted_again() {
     let counted = async || nodes[0].0.group_count(&group).await.expect("a count") == 2;
     until("all is written again", counted).await;
     until_equal("users", held.len(), async || nodes[0].0.online_count().await.expect("a count")).await;
-    for (backend, _) in &nodes {
+    for (backend, ..) in &nodes {
         backend.stop().await;
     }
     assert!(redis.keys().is_empty(), "{:?}", redis.keys());
@@ -154,7 +167,7 @@ async fn a_leave_without_memory_is_recorded_and_announced() {
     node.set_members(&later, 1);
     backend.group_count_changed(&later);
     backend.enter(presence(&group, &bob)).await.expect("an answer");
-    until("it is refused", async || refusals(&redis) > 0).await;
+    until("it is refused", async || redis.errors("OOM") > 0).await;
     node.set_members(&group, 0);
     backend.group_count_changed(&group);
     let exit = PresenceExit { group: &group, user: &ada, connection: connection(), lost: false };

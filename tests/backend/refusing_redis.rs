@@ -10,10 +10,12 @@ use serde_json::json;
 use tests::bare::{Bare, no_limits, said};
 use tests::log::Log;
 use tests::proxy::{Links, Mode, Proxy};
-use tests::redis::{Redis, free_port};
+use tests::redis::{Redis, errors_in, free_port};
 use tests::wait::until;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
+
+use crate::links_lost;
 
 /// Two nodes, of which one receives what the other publishes.
 struct Two {
@@ -58,10 +60,6 @@ fn lobby() -> GroupName {
     "lobby".parse().expect("a name")
 }
 
-fn connections_lost(backend: &RedisBackend) -> u64 {
-    backend.events().iter().find(|(name, _)| *name == "connection_lost").map_or(0, |(_, count)| *count)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resync() {
     let folder = std::env::temp_dir().join(format!("agentcore-snapshots-{}", std::process::id()));
@@ -77,13 +75,15 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resyn
     })
     .await;
 
-    // Long enough for several pings of each connection and several failed lease renewals.
-    let end = Instant::now() + Duration::from_secs(6);
+    // Several pings of each of the four links, and several renewals of both leases: Redis refuses both.
     let mut heard = 0;
-    while Instant::now() < end {
+    let (pings, renewals) = (redis.refusals("ping") + 16, redis.refusals("evalsha") + 8);
+    until("pings and renewals are refused", async || {
         heard += usize::from(two.hears());
         sleep(Duration::from_millis(20)).await;
-    }
+        redis.refusals("ping") >= pings && redis.refusals("evalsha") >= renewals
+    })
+    .await;
     until("all is heard", async || {
         heard += usize::from(two.got.try_recv().is_ok());
         heard == two.said
@@ -137,15 +137,18 @@ async fn a_redis_that_has_become_a_replica_is_retried_with_pauses_and_found_agai
     let Some(redis) = Redis::start() else { return };
     let log = Log::warnings();
     let mut two = Two::over(redis.backend(), redis.backend()).await;
-    let connections = || {
-        let stats: String = redis.does(&["INFO", "stats"]);
+    // Over a connection that is open already, so that the counting adds none.
+    let mut counting = redis.connect();
+    let mut connections = || {
+        let stats: String = redis::cmd("INFO").arg("stats").query(&mut counting).expect("an answer");
         let count = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
         count.expect("a count").parse::<u64>().expect("a number")
     };
-    let before = connections();
     redis.does::<()>(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]);
-    sleep(Duration::from_secs(5)).await;
-    let opened = connections() - before;
+    let (before, begun) = (connections(), Instant::now());
+    // The command link of each node is lost again and again, after pauses of 50, 100, 200, 400, 800 ms and then a second.
+    until("links are opened again", async || connections() >= before + 10).await;
+    assert!(begun.elapsed() > Duration::from_millis(1_550), "ten connections within {:?}", begun.elapsed());
     redis.does::<()>(&["REPLICAOF", "NO", "ONE"]);
     let healed = Instant::now();
     until("the other is heard again", async || {
@@ -154,7 +157,6 @@ async fn a_redis_that_has_become_a_replica_is_retried_with_pauses_and_found_agai
     })
     .await;
     assert!(healed.elapsed() < Duration::from_secs(3), "heard after {:?}", healed.elapsed());
-    assert!((2..=40).contains(&opened), "{opened} connections");
     let lines = log.lines_with("ReadOnly");
     assert!(lines.len() < 60, "{} lines", lines.len());
     let lost = log.lines_with("the command connection to Redis is lost; messages reach this node only: Redis refuses");
@@ -169,13 +171,23 @@ async fn the_reason_why_redis_refuses_links_is_logged_once() {
     let proxy = Proxy::to(redis.port());
     let two = Two::over(redis.backend_at(&proxy.url()), redis.backend()).await;
     proxy.set(Links::All, Mode::Refuse);
+    // A connection that is open already needs no password.
+    let mut counting = redis.connect();
     redis.does::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
     proxy.set(Links::All, Mode::Pass);
-    for what in ["Redis cannot be reached: ", "messages of other nodes cannot be received: "] {
-        let told = || log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
-        until(what, async || told() > 0).await;
-        sleep(Duration::from_secs(2)).await;
-        assert_eq!(told(), 1, "{what}");
+    let told = |what: &str| log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
+    let causes = ["Redis cannot be reached: ", "messages of other nodes cannot be received: "];
+    for what in causes {
+        until(what, async || told(what) > 0).await;
+    }
+    let mut refused = || {
+        let stats: String = redis::cmd("INFO").arg("errorstats").query(&mut counting).expect("an answer");
+        errors_in(&stats, "NOAUTH")
+    };
+    let before = refused();
+    until("both links are refused several times more", async || refused() >= before + 10).await;
+    for what in causes {
+        assert_eq!(told(what), 1, "{what}");
     }
     let lost = log.lines_with("the subscriber connection to Redis is lost: Redis");
     assert!(!lost.is_empty(), "it says why");
