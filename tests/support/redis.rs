@@ -145,15 +145,6 @@ impl Redis {
         calls.sum()
     }
 
-    /// Returns the number of commands that nodes send; a script counts as one.
-    #[must_use]
-    pub fn all_calls(&self) -> u64 {
-        ["evalsha", "eval", "publish", "subscribe", "unsubscribe", "ping"]
-            .iter()
-            .map(|command| self.calls(command))
-            .sum()
-    }
-
     /// Returns all keys.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
