@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use tests::http::Answer;
 use tests::inside::Inside;
 use tests::proxy::Proxy;
+use tests::raw::Raw;
 use tests::redis::Redis;
 use tests::server::settings;
 use tests::wait::{until, until_equal};
@@ -180,6 +181,16 @@ impl Cluster {
         }
     }
 
+    /// Waits until every node has renewed its lease, and so has a current view of the cluster. The nodes run no other
+    /// scripts meanwhile.
+    pub(crate) async fn leases_are_renewed(&self) {
+        join_all(self.nodes.iter().map(|node| node.proxy.next_script())).await;
+        for Node { inside, .. } in &self.nodes {
+            // The answer follows that of the renewal on the same connection.
+            inside.manager.online_count().await.expect("a count");
+        }
+    }
+
     /// Waits until every client has received a message from every sender of its group after `since`; clients that joined
     /// later are left out.
     pub(crate) async fn hears_all_since(&self, since: Time) -> Duration {
@@ -304,6 +315,15 @@ impl Cluster {
     pub(crate) fn keys_are_ours(&self) {
         let keys = self.redis.keys();
         assert!(keys.iter().all(|key| key.starts_with("ws:")), "{keys:?}");
+    }
+
+    /// Returns how many connections to Redis a node has lost.
+    pub(crate) async fn links_lost(&self, node: usize) -> u64 {
+        let mut raw = Raw::over(self.nodes[node].inside.reach(None));
+        let page = raw.answer(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.body;
+        let series = r#"agentcore_backend_events_total{event="link_lost"} "#;
+        let value = page.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("{page}"));
+        value.parse().expect("a number")
     }
 
     /// Returns the number of resyncs with a reason; `None`: with any reason.

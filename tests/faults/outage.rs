@@ -35,8 +35,9 @@ async fn a_redis_that_hangs_is_noticed_and_found_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_redis_is_away_for_three_leases_no_node_is_declared_dead_and_limits_hold() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
-    // Each node learns the number of free connections when it renews its lease, every third of a lease.
-    sleep(LEASE / 2).await;
+    // Each node learns the number of free connections when it renews its lease.
+    cluster.counts_are_true().await;
+    cluster.leases_are_renewed().await;
     cluster.redis.freeze();
     let mut late = Vec::new();
     sleep(LEASE).await;

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use crate::application::now;
 use crate::cluster::{Cluster, LEASE};
 use crate::load::Load;
+use crate::member::Member;
 use crate::oracle::Verdict;
 
 /// Cuts links of the first node for some time, and judges the result.
@@ -58,7 +59,7 @@ async fn an_isolated_node_does_not_admit_all_that_was_free_when_the_other_is_bac
     let healed = now();
     cluster.counts_are_true().await;
     // The next renewal of each lease sees both nodes.
-    sleep(LEASE / 3 + LEASE / 50).await;
+    cluster.leases_are_renewed().await;
     cluster.limit_is_exact().await;
     cluster.ends_well(healed).await;
 }
@@ -85,16 +86,19 @@ async fn a_lost_first_message_of_a_sequence_is_signalled() {
     let (one, other) = (cluster.members[0].clone(), cluster.members[1].clone());
     one.join("new").await;
     other.join("new").await;
+    let heard_by = |member: &Member| member.seen.log().heard.contains_key(&(one.seen.name.clone(), "new".to_owned()));
+    let before = cluster.links_lost(0).await;
     cluster.nodes[0].proxy.set(Links::Commands, Mode::Hang);
-    sleep(LEASE / 4).await;
+    until("the link is lost", async || cluster.links_lost(0).await > before).await;
     assert!(one.say("new", 0).await);
-    sleep(LEASE / 4).await;
+    until("it is heard on its own node", async || heard_by(&one)).await;
+    assert!(!heard_by(&other), "it is lost");
     cluster.nodes[0].proxy.set(Links::Commands, Mode::Pass);
     let healed = now();
     until("the next one is heard", async || {
         sleep(Duration::from_millis(100)).await;
         assert!(one.say("new", 0).await);
-        other.seen.log().heard.contains_key(&(one.seen.name.clone(), "new".to_owned()))
+        heard_by(&other)
     })
     .await;
     let verdict = cluster.verdict(healed).await;

@@ -1,13 +1,13 @@
 //! Payloads that no node sends, on the channels between nodes.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use tests::wait::until;
-use tokio::time::sleep;
 
 use crate::application::now;
 use crate::cluster::Cluster;
 use crate::load::Load;
+use crate::record::Seen;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_bytes_cause_a_resync_and_no_harm() {
@@ -30,9 +30,11 @@ async fn unreadable_bytes_cause_a_resync_and_no_harm() {
         healed = now();
         until(what, async || cluster.resyncs(Some("backend")) > before).await;
     }
-    publish(&cluster, b"ws:nodes:", b"\xff");
-    publish(&cluster, b"ws:everyone:", b"\x01");
-    sleep(Duration::from_millis(300)).await;
+    let told = |seen: &Arc<Seen>| seen.log().resyncs.iter().filter(|resync| resync.groups.is_none()).count();
+    for (times, channel) in [(1, &b"ws:nodes:"[..]), (2, b"ws:everyone:")] {
+        publish(&cluster, channel, b"\x01");
+        until("everyone is told", async || cluster.records.iter().all(|seen| told(seen) >= times)).await;
+    }
     let verdict = cluster.ends_well(healed).await;
     assert!(verdict.is_complete(), "all that was said came");
     for seen in &cluster.records {
