@@ -1,6 +1,7 @@
 //! Connections of a server: groups, presence, faults, limits, slow readers, start and stop.
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+use agentcore::ConnectionManager;
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::room::{Gate, Journal, room};
@@ -62,10 +63,14 @@ async fn texts(client: &mut Client) -> Vec<Value> {
         .collect()
 }
 
-/// Waits until no connection is left, and checks that no trace of one remains.
+/// Waits until no connection of a server is left, and checks that no trace of one remains.
 async fn nothing_is_left(server: &Server) {
-    until("all connections are gone", async || server.manager.stats().connections == 0).await;
-    let stats = server.manager.stats();
+    nothing_is_left_in(&server.manager).await;
+}
+
+async fn nothing_is_left_in(manager: &ConnectionManager) {
+    until("all connections are gone", async || manager.stats().connections == 0).await;
+    let stats = manager.stats();
     assert_eq!((stats.users, stats.groups), (0, 0), "{stats:?}");
-    assert_eq!(server.manager.online_count().await.expect("a count"), 0);
+    assert_eq!(manager.online_count().await.expect("a count"), 0);
 }

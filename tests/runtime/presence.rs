@@ -4,17 +4,27 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::client::Client;
+use tests::inside::Inside;
 use tests::room::room;
-use tests::server::{Server, settings};
+use tests::server::settings;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::{connect, join, nothing_is_left};
+use crate::{join, nothing_is_left_in};
 
-async fn embedded() -> Server {
+/// Serves without sockets: while the system delivers data, every task is idle and the clock would advance.
+async fn embedded() -> Inside {
     let mut settings = settings();
     settings.workers = 0;
     let (app, ..) = room(settings);
-    Server::start(app).await
+    Inside::of(app).await
+}
+
+async fn connect(server: &Inside, user: &str) -> Client {
+    let request = format!("ws://localhost/room/{user}").into_client_request().expect("a request");
+    let mut client = Client::over(Box::new(server.reach(None)), request).await.expect("the server lets it in");
+    client.settle().await;
+    client
 }
 
 async fn enter(client: &mut Client) {
@@ -127,5 +137,5 @@ async fn a_member_that_becomes_present_is_announced_then() {
     enter(&mut ada).await;
     assert_eq!(seen(&mut watcher).await, ["entered ada"]);
     drop((ada, watcher));
-    nothing_is_left(&server).await;
+    nothing_is_left_in(&server.manager).await;
 }
