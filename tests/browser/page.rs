@@ -9,10 +9,13 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tests::browser::Driver;
-use tokio::time::{sleep, timeout};
+use tests::wait::holds_within;
+use tokio::time::timeout;
 
 /// The longest that one wait may take; generous, because a browser is slow on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Time between two questions to a page, each of which costs the browser some work.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// Wide enough to show all parts of the page side by side.
 pub(crate) const DESKTOP: (u32, u32) = (1280, 800);
@@ -29,6 +32,15 @@ const VISIBLE_TEXTS: &str = "return [...document.querySelectorAll(arguments[0])]
 /// Resolves when all animations have finished.
 const ANIMATIONS_END: &str =
     "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(arguments[0])";
+
+/// Resolves when the page has processed all its pending events. It draws a frame, which lets observers of the layout run;
+/// then it handles a message, after the events that were queued before.
+const EVENTS_END: &str = "const done = arguments[0];
+    requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => done();
+        port2.postMessage(null);
+    })";
 
 pub(crate) struct Page<'a> {
     driver: &'a Driver,
@@ -98,16 +110,11 @@ impl<'a> Page<'a> {
     /// Waits until a script returns `wanted`.
     pub(crate) async fn until_run(&self, script: &str, values: Vec<Value>, wanted: Value) {
         let mut found = Value::Null;
-        let polling = async {
-            loop {
-                found = self.run(script, values.clone()).await;
-                if found == wanted {
-                    return;
-                }
-                sleep(Duration::from_millis(30)).await;
-            }
+        let holds = async || {
+            found = self.run(script, values.clone()).await;
+            found == wanted
         };
-        if timeout(PATIENCE, polling).await.is_err() {
+        if !holds_within(PATIENCE, PAUSE, holds).await {
             self.fail(&format!("{values:?} shows {found} instead of {wanted}")).await;
         }
     }
@@ -153,8 +160,7 @@ impl<'a> Page<'a> {
 
     /// Returns what `watch.js` has recorded since the page was loaded: foreign code, foreign elements, errors.
     pub(crate) async fn violations(&self) -> Value {
-        // Lets pending events of the page run first.
-        self.client.execute_async("setTimeout(arguments[0], 50)", Vec::new()).await.unwrap();
+        self.client.execute_async(EVENTS_END, Vec::new()).await.unwrap();
         self.run("return window.__violations", Vec::new()).await
     }
 
