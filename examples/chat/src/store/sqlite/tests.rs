@@ -31,11 +31,19 @@ async fn a_full_disk_fails_every_message_of_the_batch_and_recovers() {
     limit_pages(&store, 1).await;
     let large = "x".repeat(200_000);
     // Both writes wait while the writer is blocked, and then share a transaction.
-    let blocked = store.write(|_| {
-        std::thread::sleep(Duration::from_millis(20));
+    let ((blocks, mut is_blocked), (release, released)) = (tokio::sync::mpsc::channel(1), std::sync::mpsc::channel());
+    let blocked = store.write(move |_| {
+        drop(blocks.try_send(()));
+        // Ends when the sender is dropped.
+        drop(released.recv());
         Ok(())
     });
-    let (_, small, large) = tokio::join!(blocked, append(&store, "lobby", "small"), append(&store, "lobby", &large));
+    let queued = async {
+        is_blocked.recv().await.unwrap();
+        let releasing = async { drop::<std::sync::mpsc::Sender<()>>(release) };
+        tokio::join!(biased; append(&store, "lobby", "small"), append(&store, "lobby", &large), releasing)
+    };
+    let (_, (small, large, ())) = tokio::join!(blocked, queued);
     let error = large.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     let mut expected = vec![kept];
