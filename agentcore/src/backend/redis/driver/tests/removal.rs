@@ -17,9 +17,12 @@ async fn two_nodes_remove_the_entries_of_a_dead_node(redis: TestRedis) {
     assert_eq!(receiver.wait_for(3_000).await.len(), 3_000);
 
     let renewing = [one.renewing(), two.renewing()];
-    while one.renew().await.unwrap().expired.is_empty() {
-        tokio::time::sleep(LEASE / 10).await;
-    }
+    let expires = async {
+        while one.renew().await.unwrap().expired.is_empty() {
+            tokio::time::sleep(LEASE / 10).await;
+        }
+    };
+    tokio::time::timeout(LEASE * 20, expires).await.expect("the lease of the dead node expires");
     let lease = dead.lease.lease;
     let (first, second) = tokio::join!(one.commands.remove(lease, false), two.commands.remove(lease, false));
     first.unwrap();
