@@ -133,8 +133,8 @@ async fn texts_before(client: &mut Client, end: &str) -> Vec<(String, Value)> {
 }
 
 /// Returns how many connections to Redis a node has lost.
-fn links_lost(backend: &impl Backend) -> u64 {
-    backend.events().iter().find(|(name, _)| *name == "link_lost").map_or(0, |(_, count)| *count)
+fn connections_lost(backend: &impl Backend) -> u64 {
+    backend.events().iter().find(|(name, _)| *name == "connection_lost").map_or(0, |(_, count)| *count)
 }
 
 /// Waits until a node has finished everything that its registry writer has begun. Nobody is in the group that it leaves.

@@ -14,7 +14,7 @@ use tests::wait::{PATIENCE, soon, until};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{links_lost, writer_is_idle};
+use crate::{connections_lost, writer_is_idle};
 
 fn group(name: &str) -> GroupName {
     name.parse().expect("a name")
@@ -70,9 +70,9 @@ async fn a_node_whose_goodbye_is_late_is_not_declared_dead() {
     going.stop().await;
     // A node renews its lease as soon as it has a new command link.
     proxy.cut(Links::Commands);
-    until("the command link is lost", async || {
+    until("the command connection is lost", async || {
         drop(staying.online_count().await);
-        links_lost(&staying) == 1
+        connections_lost(&staying) == 1
     })
     .await;
     until("its view is without the other node", async || peers(&staying, SOON).await == Some(0)).await;
@@ -80,7 +80,7 @@ async fn a_node_whose_goodbye_is_late_is_not_declared_dead() {
     // The goodbye arrives before it.
     receives(&redis, &mut got).await;
     only_a_dead_node_is_declared_dead(&redis, &staying, &other).await;
-    assert_eq!(links_lost(&staying), 1, "the goodbye was late, not lost");
+    assert_eq!(connections_lost(&staying), 1, "the goodbye was late, not lost");
 }
 
 /// It starts while another node renews its lease, whose view of the cluster is then older than the hello.
@@ -102,7 +102,7 @@ async fn a_node_that_has_just_started_is_not_declared_dead() {
     receives(&redis, &mut got).await;
     proxy.set(Links::Commands, Mode::Pass);
     writer_is_idle(&staying).await;
-    assert_eq!(links_lost(&staying), 0, "the view was late, not lost");
+    assert_eq!(connections_lost(&staying), 0, "the view was late, not lost");
     assert_eq!(peers(&staying, PATIENCE).await, Some(1), "the view did not remove the node");
     only_a_dead_node_is_declared_dead(&redis, &staying, &other).await;
 }

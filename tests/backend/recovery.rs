@@ -15,7 +15,7 @@ use tests::redis::Redis;
 use tests::wait::{PATIENCE, until};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::links_lost;
+use crate::connections_lost;
 
 const GROUPS: usize = 50_000;
 
@@ -95,7 +95,7 @@ impl Half {
         listener.set_members(&group, 1);
         hearing.subscribe(&group).expect("it waits").await.expect("it is heard");
         proxy.set(Links::Commands, Mode::Refuse);
-        until("the link is lost", async || links_lost(&cut_off) == 1).await;
+        until("the connection is lost", async || connections_lost(&cut_off) == 1).await;
         Self { proxy, cut_off, hearing, listener, got, group }
     }
 }

@@ -15,7 +15,7 @@ use tests::wait::until;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::sleep;
 
-use crate::links_lost;
+use crate::connections_lost;
 
 /// Two nodes, of which one receives what the other publishes.
 struct Two {
@@ -75,7 +75,7 @@ async fn a_redis_that_cannot_write_its_snapshot_carries_messages_without_a_resyn
     })
     .await;
 
-    // Several pings of each of the four links, and several renewals of both leases: Redis refuses both.
+    // Several pings of each of the four connections, and several renewals of both leases: Redis refuses both.
     let mut heard = 0;
     let (pings, renewals) = (redis.refusals("ping") + 16, redis.refusals("evalsha") + 8);
     until("pings and renewals are refused", async || {

@@ -66,10 +66,10 @@ async fn too_little_bandwidth_loses_nothing_silently() {
 async fn late_data_from_an_old_link_is_ignored() {
     let Some(mut cluster) = Cluster::talking(Load::some()).await else { return };
     for _ in 0..2 {
-        let before = cluster.links_lost(0).await;
+        let before = cluster.connections_lost(0).await;
         cluster.nodes[0].proxy.hold(Links::Commands);
         // An unanswered publish ends the link within a second, and a new link takes over.
-        until("the link is lost", async || cluster.links_lost(0).await > before).await;
+        until("the connection is lost", async || cluster.connections_lost(0).await > before).await;
         cluster.hears_all_since(now()).await;
         cluster.nodes[0].proxy.release();
         cluster.hears_all_since(now()).await;

@@ -318,10 +318,10 @@ impl Cluster {
     }
 
     /// Returns how many connections to Redis a node has lost.
-    pub(crate) async fn links_lost(&self, node: usize) -> u64 {
+    pub(crate) async fn connections_lost(&self, node: usize) -> u64 {
         let mut raw = Raw::over(self.nodes[node].inside.reach(None));
         let page = raw.answer(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.body;
-        let series = r#"agentcore_backend_events_total{event="link_lost"} "#;
+        let series = r#"agentcore_backend_events_total{event="connection_lost"} "#;
         let value = page.lines().find_map(|line| line.strip_prefix(series)).unwrap_or_else(|| panic!("{page}"));
         value.parse().expect("a number")
     }

@@ -87,9 +87,9 @@ async fn a_lost_first_message_of_a_sequence_is_signalled() {
     one.join("new").await;
     other.join("new").await;
     let heard_by = |member: &Member| member.seen.log().heard.contains_key(&(one.seen.name.clone(), "new".to_owned()));
-    let before = cluster.links_lost(0).await;
+    let before = cluster.connections_lost(0).await;
     cluster.nodes[0].proxy.set(Links::Commands, Mode::Hang);
-    until("the link is lost", async || cluster.links_lost(0).await > before).await;
+    until("the connection is lost", async || cluster.connections_lost(0).await > before).await;
     assert!(one.say("new", 0).await);
     until("it is heard on its own node", async || heard_by(&one)).await;
     assert!(!heard_by(&other), "it is lost");
