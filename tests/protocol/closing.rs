@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::client::Client;
 use tests::raw::{CLOSE, PING, PONG, Raw, TEXT, close, frame};
+use tests::server::Server;
 use tests::transport::Transport;
 use tests::wait::{soon, until};
 
 use crate::probe::probe;
+
+/// More bytes than the buffers of two sockets hold.
+const MAX_SENT: usize = 32 * 1024 * 1024;
 
 over_every_transport! {
     async fn the_close_code_of_a_client_is_echoed(over) {
@@ -111,6 +115,29 @@ over_every_transport! {
     }
 }
 
+/// Sends pings after the close frame of the server, and returns the number of bytes that were accepted until the end.
+async fn pings_after_the_close(server: &Server) -> usize {
+    let mut raw = Raw::open(server, "/probe/ada").await;
+    raw.text(r#"{"type":"close"}"#).await;
+    assert_eq!(raw.closed().await.0, 4001);
+    let pings = frame(PING, b"").repeat(10_000);
+    let mut sent = 0;
+    let sending = async {
+        while sent < MAX_SENT && raw.try_send(&pings).await {
+            sent += pings.len();
+        }
+    };
+    soon("the socket ends, or takes everything", sending).await;
+    sent
+}
+
+#[tokio::test]
+async fn little_is_read_of_a_client_that_goes_on_after_the_close() {
+    let server = probe(Transport::Tcp).await;
+    let sent = pings_after_the_close(&server).await;
+    assert!(sent < MAX_SENT, "{sent} bytes were read");
+}
+
 /// A server that closes waits five seconds for a client that does not answer.
 async fn is_left_after_five_seconds(over: Transport) {
     let server = probe(over).await;
@@ -146,7 +173,7 @@ async fn a_client_that_closed_can_reconnect_at_once_under_a_limit_of_one() {
     let mut settings = tests::server::settings();
     settings.max_connections_per_client = 1;
     let app = agentcore::AgentCore::new(settings).consumer::<crate::probe::Probe>();
-    let server = tests::server::Server::start(app).await;
+    let server = Server::start(app).await;
     for round in 0..100 {
         let mut client =
             Client::offer(&server, "/probe/ada", &[]).await.unwrap_or_else(|error| panic!("{round}: {error}"));

@@ -38,6 +38,41 @@ async fn dribble(raw: &mut Raw, mut pieces: impl Iterator<Item = Vec<u8>>) -> (u
     (code, serde_json::from_str(&reason).expect("JSON"))
 }
 
+#[tokio::test]
+async fn unfinished_messages_of_all_clients_are_bounded_together() {
+    const MAX: usize = 1024 * 1024;
+    let mut settings = settings();
+    (settings.ws_max_message_size, settings.ws_max_unfinished_bytes) = (MAX, 2 * MAX);
+    let server = Server::start(AgentCore::new(settings).consumer::<Probe>()).await;
+    let begun = frame(TEXT_PART, &vec![b' '; MAX - 100]);
+    let mut open = Vec::new();
+    let refused = loop {
+        let mut raw = Raw::open(&server, "/probe/ada").await;
+        raw.try_send(&begun).await;
+        // A ping is answered after the bytes before it are read.
+        raw.try_send(&frame(PING, b"")).await;
+        match raw.frame().await.expect("an answer") {
+            pong if pong.first == PONG => open.push(raw),
+            close => break close,
+        }
+        assert!(open.len() < 10, "nobody is refused");
+    };
+    let (code, reason) = refused.closed();
+    assert_eq!((code, reason.contains("TOO_MANY_UNFINISHED")), (1013, true), "{reason}");
+    assert!(!open.is_empty());
+    // A small message in two pieces still passes, and a large one once there is room again.
+    let mut raw = Raw::open(&server, "/probe/ada").await;
+    let small = frame(TEXT, br#"{"type":"ping"}"#);
+    raw.send(&small[..10]).await;
+    raw.send(&small[10..]).await;
+    assert_eq!(raw.json().await["type"], "pong");
+    drop(open);
+    until("the others are gone", async || server.manager.stats().connections == 1).await;
+    raw.send(&begun).await;
+    raw.send(&frame(LAST, br#"{"type":"ping"}"#)).await;
+    assert_eq!(raw.json().await["type"], "pong");
+}
+
 over_every_transport! {
     async fn a_message_in_tiny_pieces_that_takes_too_long_closes_with_1008(over) {
         let server = start(over, PACE * 20).await;

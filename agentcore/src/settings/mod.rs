@@ -50,6 +50,9 @@ pub struct Settings {
     pub server_instance_id: Option<NodeId>,
     /// `WS_MAX_MESSAGE_SIZE` (10485760): the largest message from a client, in bytes.
     pub ws_max_message_size: usize,
+    /// `WS_MAX_UNFINISHED_BYTES` (268435456): memory for messages of all clients that have begun and are not complete, in
+    /// bytes; at least `WS_MAX_MESSAGE_SIZE`. A client whose message finds no room is closed with 1013.
+    pub ws_max_unfinished_bytes: usize,
     /// `WS_MESSAGE_TIMEOUT` (60): how long a message may take from its first byte to its last.
     pub ws_message_timeout: Duration,
     /// `WS_MAX_OUTBOX_BYTES` (1048576): how many bytes may wait to be written to one connection. Above that, the
@@ -115,6 +118,7 @@ impl Default for Settings {
             node_lease: Duration::from_secs(10),
             server_instance_id: None,
             ws_max_message_size: 10_485_760,
+            ws_max_unfinished_bytes: 268_435_456,
             ws_message_timeout: Duration::from_secs(60),
             ws_max_outbox_bytes: 1_048_576,
             ws_write_timeout: Duration::from_secs(10),
@@ -176,6 +180,12 @@ impl Settings {
             node_lease: env.seconds("NODE_LEASE", default.node_lease, 5, 60),
             server_instance_id: env.optional("SERVER_INSTANCE_ID"),
             ws_max_message_size: env.number("WS_MAX_MESSAGE_SIZE", default.ws_max_message_size, 1, 1 << 30),
+            ws_max_unfinished_bytes: env.number(
+                "WS_MAX_UNFINISHED_BYTES",
+                default.ws_max_unfinished_bytes,
+                1024,
+                1 << 40,
+            ),
             ws_message_timeout: env.seconds("WS_MESSAGE_TIMEOUT", default.ws_message_timeout, 1, 86_400),
             ws_max_outbox_bytes: env.number("WS_MAX_OUTBOX_BYTES", default.ws_max_outbox_bytes, 1024, 1 << 30),
             ws_write_timeout: env.seconds("WS_WRITE_TIMEOUT", default.ws_write_timeout, 1, 3600),
@@ -231,6 +241,10 @@ impl Settings {
             let minimum =
                 format!("at least WS_HEARTBEAT_INTERVAL ({} s)", settings.ws_heartbeat_interval.as_secs_f64());
             env.reject("WS_HEARTBEAT_TIMEOUT", &timeout, minimum);
+        }
+        if settings.ws_max_unfinished_bytes < settings.ws_max_message_size {
+            let minimum = format!("at least WS_MAX_MESSAGE_SIZE ({})", settings.ws_max_message_size);
+            env.reject("WS_MAX_UNFINISHED_BYTES", &settings.ws_max_unfinished_bytes.to_string(), minimum);
         }
         env.finish(settings)
     }

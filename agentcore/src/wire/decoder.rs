@@ -1,20 +1,14 @@
 //! Decodes the bytes of a client into messages and control frames.
 
+use std::sync::Arc;
+
 use super::event::{Violation, WireEvent};
 use super::header::{FrameHeader, MAX_HEADER, Opcode};
+use super::limits::DecoderLimits;
 use super::payload::{checked, control, reserve, unmask, whole};
 
 /// The longest payload of a control frame, in bytes (RFC 6455 5.5).
 const MAX_CONTROL: u64 = 125;
-
-/// The limits of one message.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DecoderLimits {
-    /// The largest message, all its fragments together, in bytes.
-    pub(crate) max_message: usize,
-    /// The most frames that a message may have: empty fragments take time, though no bytes.
-    pub(crate) max_frames: u32,
-}
 
 /// Decodes the frames of one client.
 ///
@@ -22,7 +16,7 @@ pub(crate) struct DecoderLimits {
 /// kept: a partial header, or the payload so far, already unmasked and checked.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    limits: DecoderLimits,
+    limits: Arc<DecoderLimits>,
     header: [u8; MAX_HEADER],
     header_len: u8,
     /// The frame whose payload is being read.
@@ -56,10 +50,16 @@ struct FragmentedMessage {
     valid: usize,
 }
 
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        self.free_data();
+    }
+}
+
 impl Decoder {
     /// Creates a decoder at the start of a stream.
     #[must_use]
-    pub(crate) fn new(limits: DecoderLimits) -> Self {
+    pub(crate) fn new(limits: Arc<DecoderLimits>) -> Self {
         Self {
             limits,
             header: [0; MAX_HEADER],
@@ -96,7 +96,7 @@ impl Decoder {
             self.handed_out = false;
             // Buffers are freed: most messages are complete in the input, and an idle connection keeps none.
             if self.message.is_none() {
-                self.data = Vec::new();
+                self.free_data();
             }
             self.control = Vec::new();
         }
@@ -138,7 +138,9 @@ impl Decoder {
                 return whole(text, payload).map(Some).inspect_err(|violation| self.failed = Some(*violation));
             }
             let most = if current.fin { self.data.len() + current.remaining } else { self.limits.max_message };
-            reserve(&mut self.data, payload.len(), most);
+            if let Err(violation) = reserve(&mut self.data, payload.len(), most, &self.limits) {
+                return self.fail(violation);
+            }
             self.data.extend_from_slice(payload);
             if message.text {
                 match checked(&self.data, message.valid) {
@@ -166,9 +168,13 @@ impl Decoder {
     /// Ends the stream and frees the buffers.
     fn fail<T>(&mut self, violation: Violation) -> Result<T, Violation> {
         self.failed = Some(violation);
-        self.data = Vec::new();
+        self.free_data();
         self.control = Vec::new();
         Err(violation)
+    }
+
+    fn free_data(&mut self) {
+        self.limits.free(std::mem::take(&mut self.data).capacity());
     }
 
     /// Records that `taken` bytes of the current frame were used, and rotates its mask accordingly.

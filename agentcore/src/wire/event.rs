@@ -38,6 +38,9 @@ pub(crate) enum Violation {
         /// The limit.
         max: u32,
     },
+    /// The unfinished messages of all clients together have no room for another piece.
+    #[error("the server holds too many unfinished messages; try again later")]
+    TooManyUnfinished,
 }
 
 impl Violation {
@@ -49,6 +52,7 @@ impl Violation {
             Self::Utf8 => CloseCode::Invalid,
             Self::TooBig { .. } => CloseCode::Size,
             Self::TooManyFrames { .. } => CloseCode::Policy,
+            Self::TooManyUnfinished => CloseCode::Again,
         }
     }
 }

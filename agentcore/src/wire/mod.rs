@@ -8,11 +8,13 @@ mod event;
 mod frame;
 mod handshake;
 mod header;
+mod limits;
 mod payload;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decoder::{Decoder, DecoderLimits};
+pub(crate) use decoder::Decoder;
 pub(crate) use event::{Violation, WireEvent};
 pub(crate) use frame::{Frame, binary_frame, close_frame, payload_of, ping_frame, pong_frame, text_frame};
 pub(crate) use handshake::accept;
+pub(crate) use limits::DecoderLimits;

@@ -4,6 +4,7 @@
 
 use super::event::{Violation, WireEvent};
 use super::header::Opcode;
+use super::limits::DecoderLimits;
 use crate::error::CloseCode;
 
 /// The first buffer of a message in pieces, in bytes, unless the message is known to be smaller.
@@ -11,12 +12,24 @@ const FIRST_BUFFER: usize = 1024;
 
 /// Reserves space for `more` bytes. The capacity doubles, so that a message in many pieces is not copied for each of
 /// them, but never exceeds `most`, the length that the message can still reach.
-pub(super) fn reserve(data: &mut Vec<u8>, more: usize, most: usize) {
+///
+/// # Errors
+/// A violation when the unfinished messages of all clients together have no room for the larger buffer.
+pub(super) fn reserve(data: &mut Vec<u8>, more: usize, most: usize, limits: &DecoderLimits) -> Result<(), Violation> {
     let needed = data.len() + more;
     if needed > data.capacity() {
-        let doubled = data.capacity().saturating_mul(2).max(FIRST_BUFFER).min(most);
-        data.reserve_exact(needed.max(doubled) - data.len());
+        let before = data.capacity();
+        let capacity = needed.max(before.saturating_mul(2).max(FIRST_BUFFER).min(most));
+        if !limits.grow(before, capacity) {
+            return Err(Violation::TooManyUnfinished);
+        }
+        data.reserve_exact(capacity - data.len());
+        if data.capacity() > capacity {
+            // The allocator gave more, which is counted off when the buffer is freed.
+            let _ = limits.grow(capacity, data.capacity());
+        }
     }
+    Ok(())
 }
 
 /// Applies the mask (RFC 6455 5.3) to eight bytes at a time, which the compiler vectorizes.

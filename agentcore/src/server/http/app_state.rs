@@ -11,6 +11,10 @@ use crate::error::Error;
 use crate::manager::ConnectionManager;
 use crate::middleware::Pipeline;
 use crate::state::States;
+use crate::wire::DecoderLimits;
+
+/// Frames that one message may consist of. Empty fragments cost no bytes, but time.
+const MAX_FRAMES: u32 = 16_384;
 
 /// The shared parts of an application, an extension of every request.
 pub(in crate::server) struct AppState {
@@ -18,6 +22,7 @@ pub(in crate::server) struct AppState {
     states: States,
     chain: Option<Arc<dyn Pipeline>>,
     identification: Identification,
+    decoder_limits: Arc<DecoderLimits>,
 }
 
 impl fmt::Debug for AppState {
@@ -33,7 +38,10 @@ impl AppState {
         chain: Option<Arc<dyn Pipeline>>,
         identification: Identification,
     ) -> Self {
-        Self { manager, states, chain, identification }
+        let settings = manager.settings();
+        let decoder_limits =
+            Arc::new(DecoderLimits::new(settings.ws_max_message_size, MAX_FRAMES, settings.ws_max_unfinished_bytes));
+        Self { manager, states, chain, identification, decoder_limits }
     }
 
     pub(in crate::server) fn manager(&self) -> &ConnectionManager {
@@ -47,6 +55,11 @@ impl AppState {
     /// Returns the middleware chain; `None` when messages go straight to their handlers.
     pub(super) fn chain(&self) -> Option<&Arc<dyn Pipeline>> {
         self.chain.as_ref()
+    }
+
+    /// Returns the limits of the messages of all clients.
+    pub(super) fn decoder_limits(&self) -> &Arc<DecoderLimits> {
+        &self.decoder_limits
     }
 
     pub(super) fn identification(&self) -> &Identification {

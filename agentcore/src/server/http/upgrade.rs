@@ -61,6 +61,7 @@ pub(super) async fn upgrade(state: Arc<AppState>, mount: Mount, request: Request
             shard,
             load,
             chain: state.chain().cloned(),
+            limits: state.decoder_limits().clone(),
             negotiated,
         })));
     });

@@ -148,7 +148,7 @@ async fn a_message_that_arrived_in_one_piece_is_decoded_without_an_allocation() 
     // A final text frame of 100 bytes with the mask 0.
     let frame = [&[0x81, 0x80 | 100, 0, 0, 0, 0], message().as_bytes()].concat();
     let stream: Box<dyn ByteStream> = Box::new(tokio::io::duplex(1).0);
-    let decoder = Decoder::new(DecoderLimits { max_message: 100, max_frames: 1 });
+    let decoder = Decoder::new(Arc::new(DecoderLimits::new(100, 1, 100)));
     let mut reader = MessageReader::new(SocketReader::Stream(tokio::io::split(stream).0), decoder, frame.repeat(10));
     let mut abuse = AbuseMonitor::default();
     let mut messages = 0;

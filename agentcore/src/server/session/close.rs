@@ -20,6 +20,10 @@ use crate::worker::HandlerRun;
 /// Duration of the close handshake, at most. The socket of a peer that reads nothing or never answers is closed then.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Bytes of the peer that are read after our close frame, at most. A peer that is in the middle of a message when it
+/// receives the frame has sent no more than this, or notices that it must stop.
+const MAX_DISCARDED: usize = 1024 * 1024;
+
 /// Ends a session: sends the close frame, runs `#[on(disconnect)]` if the session was `connected`, removes the
 /// connection from all groups and counts, and closes the socket.
 pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: SessionEnd, connected: bool) {
@@ -116,6 +120,8 @@ struct PeerClose {
     received: bool,
     /// Whether a close frame can still be decoded; if not, only the end of the stream is waited for.
     decodable: bool,
+    /// Bytes that may still be read.
+    left: usize,
 }
 
 impl PeerClose {
@@ -123,12 +129,13 @@ impl PeerClose {
         Self {
             received: end.is_lost() || matches!(end, SessionEnd::PeerClosed(_)),
             decodable: !matches!(end, SessionEnd::Violation(_)),
+            left: MAX_DISCARDED,
         }
     }
 
     fn poll(&mut self, reader: &mut MessageReader, cx: &mut Context<'_>) -> Poll<()> {
         if !self.received {
-            ready!(reader.poll_peer_close(self.decodable, cx));
+            ready!(reader.poll_peer_close(self.decodable, &mut self.left, cx));
             self.received = true;
         }
         Poll::Ready(())

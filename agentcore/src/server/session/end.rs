@@ -71,6 +71,7 @@ fn violation_error(violation: Violation) -> Error {
         Violation::Utf8 => "INVALID_UTF8",
         Violation::TooBig { .. } => "MESSAGE_TOO_BIG",
         Violation::TooManyFrames { .. } => "TOO_MANY_FRAMES",
+        Violation::TooManyUnfinished => "TOO_MANY_UNFINISHED",
     };
     Error::new(ErrorCategory::Message, code, violation.to_string()).with_close(violation.close_code())
 }

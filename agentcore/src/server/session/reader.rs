@@ -149,32 +149,41 @@ impl MessageReader {
     /// neither answered nor counted. A violation ends the wait, because no close frame can be decoded after it; with
     /// `decodable` false, only the end of the stream does.
     ///
-    /// A socket that is closed with unread data is reset, and the peer might lose our close frame.
-    pub(super) fn poll_peer_close(&mut self, decodable: bool, cx: &mut Context<'_>) -> Poll<()> {
+    /// A socket that is closed with unread data is reset, and the peer might lose our close frame. So it is read, but at
+    /// most `left` bytes of it: after that, this stays pending and wakes no task.
+    pub(super) fn poll_peer_close(&mut self, decodable: bool, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(Parked::End(SessionEnd::PeerClosed(_) | SessionEnd::Violation(_) | SessionEnd::Lost)) =
             self.parked.take()
         {
             return Poll::Ready(());
         }
-        loop {
-            if decodable && self.discard_until_close() {
-                return Poll::Ready(());
-            }
-            if ready!(self.poll_fill(cx)) == 0 {
-                return Poll::Ready(());
-            }
+        if self.discard_until_close(decodable) {
+            return Poll::Ready(());
         }
+        if *left == 0 {
+            return Poll::Pending;
+        }
+        let read = ready!(self.poll_fill(cx));
+        *left = left.saturating_sub(read);
+        if read == 0 || self.discard_until_close(decodable) {
+            return Poll::Ready(());
+        }
+        // Other connections have their turn before the next bytes: a peer that never pauses must not delay them.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Discards the bytes that were read; returns whether a close frame or a violation is among them.
-    fn discard_until_close(&mut self) -> bool {
-        loop {
+    fn discard_until_close(&mut self, decodable: bool) -> bool {
+        while decodable {
             match self.buffer.decode(&mut self.decoder) {
-                Ok(None) => return false,
+                Ok(None) => break,
                 Ok(Some(WireEvent::Close(_))) | Err(_) => return true,
                 Ok(Some(_)) => {}
             }
         }
+        self.buffer = ReadBuffer::default();
+        false
     }
 
     fn drop_returned(&mut self) {

@@ -16,9 +16,6 @@ use crate::middleware::Pipeline;
 use crate::registry::{Connection, LoadGuard, Shard};
 use crate::wire::{Decoder, DecoderLimits};
 
-/// Frames that one message may consist of. Empty fragments cost no bytes, but time.
-const MAX_FRAMES: u32 = 16_384;
-
 /// An upgraded connection that has reached its worker.
 pub(in crate::server) struct Arrival {
     pub(in crate::server) socket: UpgradedSocket,
@@ -31,6 +28,7 @@ pub(in crate::server) struct Arrival {
     pub(in crate::server) shard: Arc<Shard>,
     pub(in crate::server) load: LoadGuard,
     pub(in crate::server) chain: Option<Arc<dyn Pipeline>>,
+    pub(in crate::server) limits: Arc<DecoderLimits>,
     /// The codec of the negotiated subprotocol. A client without one uses JSON and gets no welcome.
     pub(in crate::server) negotiated: Option<Codec>,
 }
@@ -53,8 +51,19 @@ impl SessionState {
     /// Registers the connection, gives it its outbox and its consumer, and sends the welcome. Returns `None` when the
     /// runtime cannot take the socket.
     pub(super) fn open(arrival: Box<Arrival>) -> Option<(Self, Box<Admitted>)> {
-        let Arrival { socket, consumer, consumer_number, access, admitted, manager, shard, load, chain, negotiated } =
-            *arrival;
+        let Arrival {
+            socket,
+            consumer,
+            consumer_number,
+            access,
+            admitted,
+            manager,
+            shard,
+            load,
+            chain,
+            limits,
+            negotiated,
+        } = *arrival;
         // Counted before `is_draining` is asked: either this connection sees the drain, or the drain waits for it.
         let active = Some(manager.active());
         let settings = manager.settings();
@@ -71,7 +80,6 @@ impl SessionState {
         let (socket, sink, read) = socket.split(settings.ws_write_timeout, on_written).ok()?;
         let connection = manager.open(access, &shard, negotiated.unwrap_or_default(), sink, consumer_number);
         let _ = opened.set(connection.clone());
-        let limits = DecoderLimits { max_message: settings.ws_max_message_size, max_frames: MAX_FRAMES };
         let reader = MessageReader::new(socket, Decoder::new(limits), read.to_vec());
         let session = consumer.attach(manager.clone(), connection.clone());
         if negotiated.is_some() {

@@ -59,7 +59,7 @@ fn a_stream_cut_anywhere_decodes_to_the_same() {
     for first in 0..=stream.len() {
         for second in [first, first + 1, first + 2, first + 7, first + 20] {
             let cuts = [first, second.min(stream.len())];
-            assert_eq!(feed_cut(&mut Decoder::new(LIMITS), &stream, &cuts), (expected.clone(), None), "{cuts:?}");
+            assert_eq!(feed_cut(&mut Decoder::new(limits()), &stream, &cuts), (expected.clone(), None), "{cuts:?}");
         }
     }
 }
@@ -93,7 +93,7 @@ fn close_frames_with_sendable_codes_are_decoded() {
 #[test]
 fn the_decoder_knows_whether_a_message_has_begun() {
     let stream = [frame(TEXT, b"a"), frame(FIN | PING, b""), frame(FIN | CONTINUATION, b"b")].concat();
-    let mut decoder = Decoder::new(LIMITS);
+    let mut decoder = Decoder::new(limits());
     assert!(!decoder.is_mid_message());
     for (index, byte) in stream.iter().enumerate() {
         let (_, violation) = feed(&mut decoder, &[*byte]);

@@ -7,6 +7,8 @@ mod handshake;
 mod properties;
 mod violations;
 
+use std::sync::Arc;
+
 use super::{Decoder, DecoderLimits, Violation, WireEvent};
 
 const TEXT: u8 = 1;
@@ -18,7 +20,13 @@ const PONG: u8 = 10;
 /// The bit of the last frame of a message.
 const FIN: u8 = 0x80;
 
-const LIMITS: DecoderLimits = DecoderLimits { max_message: 1 << 20, max_frames: 1000 };
+fn limits() -> Arc<DecoderLimits> {
+    limited(1 << 20, 1000)
+}
+
+fn limited(max_message: usize, max_frames: u32) -> Arc<DecoderLimits> {
+    Arc::new(DecoderLimits::new(max_message, max_frames, usize::MAX))
+}
 
 /// An event that outlives its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +117,12 @@ fn feed_cut(decoder: &mut Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, 
 
 /// Decodes `bytes` with a new decoder.
 fn decode(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
-    feed(&mut Decoder::new(LIMITS), bytes)
+    feed(&mut Decoder::new(limits()), bytes)
 }
 
 /// Decodes `bytes` with a new decoder, one byte at a time.
 fn decode_bytewise(bytes: &[u8]) -> (Vec<Seen>, Option<Violation>) {
-    feed_cut(&mut Decoder::new(LIMITS), bytes, &(1..bytes.len()).collect::<Vec<_>>())
+    feed_cut(&mut Decoder::new(limits()), bytes, &(1..bytes.len()).collect::<Vec<_>>())
 }
 
 fn text(text: &str) -> Seen {

@@ -75,7 +75,7 @@ proptest! {
     ) {
         let (stream, expected) = stream_of(&messages);
         prop_assert_eq!(decode(&stream), (expected.clone(), None));
-        let mut decoder = Decoder::new(LIMITS);
+        let mut decoder = Decoder::new(limits());
         let cut = feed_cut(&mut decoder, &stream, &positions(&cuts, stream.len()));
         prop_assert_eq!(cut, (expected, None));
         prop_assert_eq!((decoder.kept(), decoder.is_mid_message()), (0, false));
@@ -94,7 +94,7 @@ proptest! {
             stream[at] ^= byte;
         }
         stream.truncate(keep.index(stream.len() + 1));
-        let cut = feed_cut(&mut Decoder::new(LIMITS), &stream, &positions(&cuts, stream.len()));
+        let cut = feed_cut(&mut Decoder::new(limits()), &stream, &positions(&cuts, stream.len()));
         prop_assert_eq!(cut, decode(&stream));
     }
 
@@ -105,8 +105,8 @@ proptest! {
         max_message in 0..200_usize,
         max_frames in 0..4_u32,
     ) {
-        let limits = DecoderLimits { max_message, max_frames };
-        let mut decoder = Decoder::new(limits);
+        let limits = limited(max_message, max_frames);
+        let mut decoder = Decoder::new(limits.clone());
         let whole = feed(&mut decoder, &bytes);
         prop_assert!(whole.0.len() <= bytes.len());
         prop_assert!(decoder.kept() <= 1024 + 125);

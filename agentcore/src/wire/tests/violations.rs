@@ -11,7 +11,7 @@ fn refused(bytes: &[u8], before: &[Seen], code: CloseCode, text: &str) {
     assert_eq!((violation.close_code(), violation.to_string().as_str()), (code, text), "{bytes:02x?}");
     assert_eq!(decode_bytewise(bytes), found, "{bytes:02x?}");
 
-    let mut decoder = Decoder::new(LIMITS);
+    let mut decoder = Decoder::new(limits());
     feed(&mut decoder, bytes);
     assert_eq!(feed(&mut decoder, &frame(FIN | TEXT, b"more")), (vec![], Some(violation)));
     assert_eq!(feed(&mut decoder, b""), (vec![], Some(violation)));
@@ -138,7 +138,7 @@ fn bytes_that_are_not_utf8_are_refused_before_the_frame_is_complete() {
         stream.extend(masked(bad, mask));
         let start = stream.len() - bad.len();
         for step in [1, 2, 3, 100] {
-            let mut decoder = Decoder::new(LIMITS);
+            let mut decoder = Decoder::new(limits());
             assert_eq!(feed(&mut decoder, &stream[..start]), (vec![], None));
             let mut refused_at = None;
             for (index, chunk) in stream[start..].chunks(step).enumerate() {
@@ -157,7 +157,7 @@ fn bytes_that_are_not_utf8_are_refused_before_the_frame_is_complete() {
 
 #[test]
 fn a_message_with_too_many_frames_is_refused() {
-    let mut decoder = Decoder::new(DecoderLimits { max_frames: 3, ..LIMITS });
+    let mut decoder = Decoder::new(limited(1 << 20, 3));
     let three = [frame(TEXT, b"a"), frame(CONTINUATION, b""), frame(FIN | CONTINUATION, b"b")].concat();
     assert_eq!(feed(&mut decoder, &[three.clone(), three].concat()), (vec![text("ab"), text("ab")], None));
     let four =
