@@ -83,3 +83,11 @@ async fn an_error_has_the_status_it_was_given() {
         assert_eq!(error.into_response().status(), StatusCode::NOT_FOUND);
     }
 }
+
+/// A router of the application around this one may use the name of a parameter of the consumer's path.
+#[tokio::test]
+async fn the_consumers_own_path_parameter_decides_who_a_client_is() {
+    let server = Inside::of(open(embedded()).0).await.nested("/t/{user_id}");
+    let mut client = connect(&server, "/t/mallory/as/alice").await;
+    assert_eq!(who(&mut client).await["user"], "alice");
+}

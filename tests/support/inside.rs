@@ -33,6 +33,12 @@ impl Inside {
         Self { router: app.into_router(), manager }
     }
 
+    /// Serves the application below `path` of another router.
+    #[must_use]
+    pub fn nested(self, path: &str) -> Self {
+        Self { router: Router::new().nest(path, self.router), ..self }
+    }
+
     /// Opens a stream to it, from `peer` or from an unknown address.
     pub fn reach(&self, peer: Option<SocketAddr>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(4096);

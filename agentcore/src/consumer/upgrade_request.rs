@@ -18,16 +18,17 @@ impl<'a> UpgradeRequest<'a> {
         Self { path, query, states }
     }
 
-    /// Returns the value of `{name}` in the path, percent-decoded.
+    /// Returns the value of `{name}` in the path of the consumer, percent-decoded.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<&str> {
-        first(self.path, name)
+        // A router of the application around this one may have a parameter of the same name; it comes first.
+        self.path.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the first value of `name` in the query, percent-decoded.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        first(self.query, name)
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the application's state of type `T`.
@@ -39,10 +40,6 @@ impl<'a> UpgradeRequest<'a> {
             .get::<T>()
             .ok_or_else(|| Error::internal(format!("no state of type `{}`", std::any::type_name::<T>())))
     }
-}
-
-fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// The type of a `#[state]` field, which the application must have registered.

@@ -366,7 +366,8 @@ impl Backend for HubBackend {
                 others.map(|node| (node.deliver.clone(), node.deaf)).collect()
             };
             let asked = others.len();
-            let deadline = Instant::now() + within;
+            // A sleep caps it; the sum with the clock could overflow.
+            let deadline = tokio::time::sleep(within).deadline();
             let mut answers: Vec<Answer> = Vec::new();
             for (other, deaf) in others {
                 let answering = async {
