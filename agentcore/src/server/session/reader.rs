@@ -175,11 +175,13 @@ impl MessageReader {
 
     /// Discards the bytes that were read; returns whether a close frame or a violation is among them.
     fn discard_until_close(&mut self, decodable: bool) -> bool {
-        while decodable {
-            match self.buffer.decode(&mut self.decoder) {
-                Ok(None) => break,
-                Ok(Some(WireEvent::Close(_))) | Err(_) => return true,
-                Ok(Some(_)) => {}
+        if decodable {
+            loop {
+                match self.buffer.decode(&mut self.decoder) {
+                    Ok(None) => break,
+                    Ok(Some(WireEvent::Close(_))) | Err(_) => return true,
+                    Ok(Some(_)) => {}
+                }
             }
         }
         self.buffer = ReadBuffer::default();
