@@ -33,9 +33,9 @@ async fn a_full_disk_fails_every_message_of_the_batch_and_recovers() {
     // Both writes wait while the writer is blocked, and then share a transaction.
     let ((blocks, mut is_blocked), (release, released)) = (tokio::sync::mpsc::channel(1), std::sync::mpsc::channel());
     let blocked = store.write(move |_| {
-        drop(blocks.try_send(()));
+        let _ = blocks.try_send(());
         // Ends when the sender is dropped.
-        drop(released.recv());
+        let _ = released.recv();
         Ok(())
     });
     let queued = async {
