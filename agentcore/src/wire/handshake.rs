@@ -11,7 +11,7 @@ use crate::header_list::elements;
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The headers that may have one line only (RFC 6455 11.3, RFC 9110 11.6.2).
-const SINGLE: [HeaderName; 3] = [header::SEC_WEBSOCKET_KEY, header::SEC_WEBSOCKET_VERSION, header::AUTHORIZATION];
+const SINGLE: [&str; 3] = ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Authorization"];
 
 /// An accepted handshake.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn accept<B: HttpBody>(
         let message = "a WebSocket handshake has no body: leave out `Content-Length` and `Transfer-Encoding`";
         return refuse(StatusCode::BAD_REQUEST, message);
     }
-    if let Some(name) = SINGLE.iter().find(|name| headers.get_all(*name).into_iter().nth(1).is_some()) {
+    if let Some(name) = SINGLE.iter().find(|name| headers.get_all(**name).into_iter().nth(1).is_some()) {
         return refuse(StatusCode::BAD_REQUEST, format!("`{name}` must not be repeated"));
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
