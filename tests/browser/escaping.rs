@@ -96,6 +96,30 @@ async fn no_hostile_text_or_name_runs_as_code() {
     page.assert_clean().await;
 }
 
+/// Otherwise the other tests would prove nothing.
+#[tokio::test]
+async fn forbidden_behaviour_of_the_page_is_recorded() {
+    let Some((driver, _permit)) = browsers().await else { return };
+    let chat = ChatServer::start();
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
+    page.until("#members .name", &["alice"]).await;
+    for _ in 0..10 {
+        let script = "document.body.insertAdjacentHTML('beforeend', '<b onclick=__ran=1></b><img src=x:x>')";
+        page.run(script, vec![]).await;
+        let violations = page.violations().await.to_string();
+        for found in [
+            "onclick: <b onclick",
+            "policy: script-src-attr inline",
+            "src: <img src",
+            "policy: img-src x",
+            "error: [object HTMLImageElement]",
+        ] {
+            assert!(violations.contains(found), "{found} is not in {violations}");
+        }
+        page.run("window.__violations.length = 0", vec![]).await;
+    }
+}
+
 #[tokio::test]
 async fn a_hostile_url_of_the_page_is_text_in_a_field() {
     let Some((driver, _permit)) = browsers().await else { return };
