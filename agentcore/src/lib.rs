@@ -72,6 +72,7 @@ mod env;
 pub mod error;
 mod header_list;
 pub mod id;
+mod log_output;
 mod log_throttle;
 pub mod manager;
 pub mod message;

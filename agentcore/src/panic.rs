@@ -36,6 +36,11 @@ pub(crate) fn catch_panic_sync<T>(call: impl FnOnce() -> T) -> Result<T, Panic> 
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panic(text(&*panic)))
 }
 
+/// Writes a line of the log in code that must go on: the subscriber may be the application's, and may panic.
+pub(crate) fn log_anyway(line: impl FnOnce()) {
+    let _ = catch_panic_sync(line);
+}
+
 fn text(panic: &(dyn Any + Send)) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),

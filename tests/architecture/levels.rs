@@ -13,6 +13,7 @@ const LEVELS: [&[&str]; 8] = [
         "error",
         "header_list",
         "id",
+        "log_output",
         "log_throttle",
         "metrics",
         "panic",

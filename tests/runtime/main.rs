@@ -18,6 +18,7 @@ mod heartbeat;
 mod hooks;
 mod http_connections;
 mod limits;
+mod log_reader;
 mod metrics;
 mod order;
 mod presence;

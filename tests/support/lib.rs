@@ -10,6 +10,7 @@ pub mod http;
 pub mod hub;
 pub mod inside;
 pub mod log;
+pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod raw;

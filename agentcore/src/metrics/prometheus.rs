@@ -18,6 +18,7 @@ use super::labels::SeriesIndex;
 use super::node::{Metrics, RefusalReason};
 use super::worker::BUCKET_BOUNDS;
 use crate::header_list::elements;
+use crate::log_output::dropped_lines;
 use crate::sync::read;
 
 /// The values that other parts of the node keep, read at the time of the scrape.
@@ -116,6 +117,11 @@ impl Metrics {
             ),
             MetricFamily::counter("heartbeat_reaps", "Connections closed for being silent", outboxes.heartbeat_reaps),
             MetricFamily::counter("rate_limited", "Messages refused by a rate limit", load(&self.rate_limited)),
+            MetricFamily::counter(
+                "log_lines_dropped",
+                "Log lines of the process that nobody read or that could not be written",
+                dropped_lines(),
+            ),
             MetricFamily::labeled(
                 "messages_dropped",
                 "Messages dropped from outboxes, by overflow policy",

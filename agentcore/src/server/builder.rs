@@ -18,6 +18,7 @@ use crate::backend::RedisBackend;
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Consumer, Mount, MountEntry};
 use crate::error::{Error, Result};
+use crate::log_output::install_subscriber;
 use crate::manager::ConnectionManager;
 use crate::middleware::{Middleware, Pipeline};
 use crate::schema::Catalogue;
@@ -74,6 +75,8 @@ impl AgentCore {
 
     /// Creates an application with these settings.
     pub fn new(settings: Settings) -> Self {
+        // What is logged from here on has a reader.
+        install_subscriber();
         Self {
             settings,
             backend: None,
@@ -213,11 +216,11 @@ impl AgentCore {
         if !problems.is_empty() {
             return Err(Error::start(problems.join("\n")));
         }
-        let backend = match (self.backend.take(), self.settings.backend_type) {
-            (Some(backend), _) => backend,
-            (None, BackendType::Memory) => Arc::new(MemoryBackend::new()),
+        let (backend_name, backend): (_, Arc<dyn Backend>) = match (self.backend.take(), self.settings.backend_type) {
+            (Some(backend), _) => ("of the application", backend),
+            (None, BackendType::Memory) => ("memory", Arc::new(MemoryBackend::new())),
             #[cfg(feature = "redis")]
-            (None, BackendType::Redis) => Arc::new(RedisBackend::new(&self.settings)?),
+            (None, BackendType::Redis) => ("redis", Arc::new(RedisBackend::new(&self.settings)?)),
             #[cfg(not(feature = "redis"))]
             (None, BackendType::Redis) => {
                 return Err(Error::start(
@@ -233,6 +236,7 @@ impl AgentCore {
         }
         let labels = metric_labels(&self.mounts, &catalogue);
         let manager = ConnectionManager::start(settings, backend, labels).await?;
+        log_start(&manager, backend_name);
         self.states.insert(manager.clone());
         let chain = self.chain.and_then(|setup| setup.pipeline);
         let state = Arc::new(AppState::new(manager, self.states, chain, Identification::new(self.authenticator)));
@@ -253,4 +257,21 @@ impl AgentCore {
     pub async fn serve(self) -> Result<()> {
         self.build().await?.serve().await
     }
+}
+
+/// Logs what a node consists of. The address of Redis is without user and password.
+fn log_start(manager: &ConnectionManager, backend: &str) {
+    let settings = manager.settings();
+    let redis = (backend == "redis").then(|| tracing::field::display(&settings.redis_url));
+    tracing::info!(
+        node = %manager.node(),
+        backend,
+        redis,
+        workers = settings.workers,
+        max_total_connections = settings.max_total_connections,
+        max_connections_per_client = settings.max_connections_per_client,
+        max_connections_per_ip = settings.max_connections_per_ip,
+        max_total_groups = settings.max_total_groups,
+        "the node has started"
+    );
 }

@@ -1,34 +1,53 @@
 //! The program that `#[agentcore::main]` generates.
 
-use std::fmt::Display;
-use std::future::Future;
-use std::io::{self, IsTerminal, Write};
+use std::future::{Future, poll_fn};
+use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::log_output::{LogOutput, install_subscriber};
+
+/// The exit code of a program that could not start, or whose `main` failed.
+const FAILED: u8 = 2;
 
 /// Runs `main` on a new tokio runtime with the log installed. An error is printed on one line, with exit code 2.
 pub fn run_main<T: MainReturn>(main: impl Future<Output = T>) -> ExitCode {
+    let log = match LogOutput::start() {
+        Ok(log) => log,
+        Err(error) => {
+            // A stderr that cannot be written is ignored; `eprintln!` would panic.
+            let _ = writeln!(io::stderr(), "error: cannot start the thread of the log: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(format_args!("cannot create the tokio runtime: {error}")),
+        Err(error) => {
+            log.print(format_args!("error: cannot create the tokio runtime: {error}"));
+            return ExitCode::from(FAILED);
+        }
     };
-    install_log();
-    let outcome = runtime.block_on(main).into_result();
+    let outcome = runtime.block_on(async {
+        let mut main = pin!(main);
+        poll_fn(|cx| {
+            let polled = main.as_mut().poll(cx);
+            // After the first poll, so that `main` may begin with installing a subscriber of its own.
+            install_subscriber();
+            polled
+        })
+        .await
+    });
     // Blocking tasks, such as a read of stdin, are not awaited.
     runtime.shutdown_background();
-    match outcome {
+    match outcome.into_result() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(format_args!("{error:?}")),
+        Err(error) => {
+            // The log may not show why a program could not start.
+            log.print(format_args!("error: {error:?}"));
+            ExitCode::from(FAILED)
+        }
     }
-}
-
-/// Prints an error, because the log may not show why a program could not start. A stderr that cannot be written is ignored;
-/// `eprintln!` would panic.
-fn failed(error: impl Display) -> ExitCode {
-    let _ = writeln!(io::stderr(), "error: {error}");
-    ExitCode::from(2)
 }
 
 /// A type that an async `main` may return.
@@ -55,17 +74,4 @@ impl<E: Into<Error>> MainReturn for Result<(), E> {
     fn into_result(self) -> Result<(), Error> {
         self.map_err(Into::into)
     }
-}
-
-/// Installs a log to stderr with the level `LOG_LEVEL`, unless a subscriber is installed already.
-fn install_log() {
-    // `from_env` reports an invalid setting; until then the default level applies.
-    let level = Settings::from_env().unwrap_or_default().log_level;
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        // Otherwise a line that cannot be written, as on a full disk, panics in the thread that logs it.
-        .log_internal_errors(false)
-        .try_init();
 }

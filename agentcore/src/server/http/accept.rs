@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use tokio::time::sleep;
 use super::app_state::AppState;
 use super::connection::HttpConnections;
 use crate::error::{Error, Result};
+use crate::panic::log_anyway;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -79,10 +81,14 @@ pub(in crate::server) async fn serve(
     Ok(())
 }
 
-/// Prints the one line of output, which scripts wait for. A closed stdout is ignored.
+/// Prints the one line of output, which scripts wait for. A closed stdout is ignored. A thread of its own does it, since
+/// stdout may be a pipe that is full and that nobody reads.
 fn announce(address: SocketAddr) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+    let print = move || {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+    };
+    let _ = thread::Builder::new().name("agentcore-stdout".to_owned()).spawn(print);
 }
 
 /// Raises the soft limit of open files to the hard one, because each connection needs a file descriptor, and returns it.
@@ -118,7 +124,7 @@ async fn accept(listener: &TcpListener, router: &Router, http: &HttpConnections)
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
                 // Usually the process is out of file descriptors, until other connections end.
-                tracing::error!(%error, "accepting a connection failed; trying again");
+                log_anyway(|| tracing::error!(%error, "accepting a connection failed; trying again"));
                 sleep(pause).await;
                 pause = (pause * 2).min(MAX_PAUSE);
             }
