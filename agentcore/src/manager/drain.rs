@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use super::drain_state::ActiveGuard;
 use super::inner::ConnectionManager;
 use crate::error::{Error, ErrorCategory};
+use crate::panic::log_anyway;
 use crate::registry::{Closing, ConnectionHandle};
 
 /// Time before the end of the shutdown at which running handlers are cancelled; at most half of the timeout.
@@ -120,12 +121,12 @@ impl ConnectionManager {
         let hook_end = end - HOOK_RESERVE.min(timeout / 4);
         let sockets = self.open_sockets();
         drain.begin(sockets);
-        tracing::info!(connections = sockets, ?timeout, "shutting down");
+        log_anyway(|| tracing::info!(connections = sockets, ?timeout, "shutting down"));
         self.for_each(|connection| connection.close(Closing::Drain));
 
         let handlers_done = async { tokio::join!(others, wait_until(|| drain.active() == 0)) };
         if timeout_at(end - HANDLER_RESERVE.min(timeout / 2), handlers_done).await.is_err() {
-            tracing::warn!(running = drain.active(), "cancelling the handlers that still run");
+            log_anyway(|| tracing::warn!(running = drain.active(), "cancelling the handlers that still run"));
             self.for_each(ConnectionHandle::cancel);
             let _ = timeout_at(hook_end, wait_until(|| drain.active() == 0)).await;
         }
@@ -145,7 +146,9 @@ impl ConnectionManager {
         drain.close_permits.close();
         let open = self.open_sockets();
         if open > 0 {
-            tracing::warn!(connections = open, "the shutdown timeout has passed with connections still open");
+            log_anyway(|| {
+                tracing::warn!(connections = open, "the shutdown timeout has passed with connections still open");
+            });
         }
         let _ = timeout_at(end.max(Instant::now() + BACKEND_RESERVE), self.inner.backend.stop()).await;
     }

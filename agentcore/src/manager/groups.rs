@@ -7,6 +7,7 @@ use crate::backend::{Presence, PresenceExit};
 use crate::error::{Error, ErrorCategory, Result, one_line};
 use crate::id::GroupName;
 use crate::message::EncodedMessage;
+use crate::panic::log_anyway;
 use crate::registry::{Affected, Command, Connection, GroupPermit, LossReason, Membership};
 
 /// Messages that the members of a group get when a user becomes present and when the presence ends.
@@ -107,7 +108,7 @@ impl ConnectionManager {
     pub(crate) async fn exit_all(&self, connection: &Arc<Connection>, groups: &[GroupName]) {
         for group in groups {
             if let Err(error) = self.exit(connection, group, true).await {
-                tracing::warn!(group = %one_line(group.as_str()), %error, "cannot end a presence");
+                log_anyway(|| tracing::warn!(group = %one_line(group.as_str()), %error, "cannot end a presence"));
             }
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::labels::SeriesIndex;
 use super::node::Metrics;
 use super::worker::{HandlerPoll, WorkerMetrics};
+use crate::panic::log_anyway;
 use crate::time::millis;
 
 /// The duration from which a poll of a handler counts as blocking.
@@ -38,7 +39,8 @@ impl Watchdog {
             let mut seen: Vec<_> = metrics.workers.iter().map(|worker| (worker.poll(), Instant::now())).collect();
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 for (worker, seen) in metrics.workers.iter().zip(&mut seen) {
-                    observe(&metrics, worker, seen);
+                    // The log line may panic, and the thread goes on.
+                    log_anyway(|| observe(&metrics, worker, seen));
                 }
             }
         })?;

@@ -32,4 +32,6 @@ pub enum TaskState {
     Recovering,
     /// The task has panicked and waits for its next start.
     Waiting,
+    /// The task was dropped before its end, as when its runtime ended, and is not started again.
+    Lost,
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::status::TaskStatus;
 use super::task_list::{ListedTask, TaskList};
-use crate::panic::{Panic, catch_panic};
+use crate::panic::{Panic, catch_panic, log_anyway};
 
 /// Runs the background tasks of one node.
 ///
@@ -79,8 +79,8 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listed = self.tasks.add(name.into());
         let stop = self.stopped.child_token();
+        let listed = self.tasks.add(name.into(), stop.clone());
         let stopped = stop.clone();
         runtime.spawn(async move {
             stopped.run_until_cancelled_owned(run(listed, task)).await;
@@ -88,7 +88,8 @@ impl Supervisor {
         SupervisedTask(stop)
     }
 
-    /// Returns the tasks that have not ended, in the order of their start.
+    /// Returns the tasks that have not ended, in the order of their start, and those that are
+    /// [`Lost`](super::TaskState::Lost).
     #[must_use]
     pub fn tasks(&self) -> Vec<TaskStatus> {
         self.tasks.statuses()
@@ -128,9 +129,13 @@ async fn run<F: Future<Output = ()>>(listed: ListedTask, mut task: impl FnMut() 
     loop {
         let started = Instant::now();
         // `task` is called inside the future, so a panic before its first await is caught too.
-        let Err(Panic(text)) = catch_panic(async { task().await }).await else { return };
+        let Err(Panic(text)) = catch_panic(async { task().await }).await else {
+            listed.end();
+            return;
+        };
         let pause = backoff.after(started.elapsed());
-        listed.record_panic(&text, pause);
+        listed.record_panic();
+        log_anyway(|| listed.log_panic(&text, pause));
         tokio::time::sleep(pause).await;
         listed.record_start();
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::backoff::HEALTHY_AFTER;
@@ -30,18 +31,20 @@ struct TaskRecord {
     name: Cow<'static, str>,
     restarts: u64,
     running: bool,
+    /// The task was dropped before its end.
+    lost: bool,
     last_panic: Option<(Instant, Timestamp)>,
 }
 
 impl TaskList {
-    /// Adds a task, which stays listed until the guard is dropped.
-    pub(super) fn add(&self, name: Cow<'static, str>) -> ListedTask {
+    /// Adds a task, which stays listed until it ends or is stopped.
+    pub(super) fn add(&self, name: Cow<'static, str>, stop: CancellationToken) -> ListedTask {
         let mut tasks = lock(&self.0);
         let id = tasks.next_id;
         tasks.next_id += 1;
         tasks.restarts.entry(name.clone()).or_default();
-        tasks.running.insert(id, TaskRecord { name, restarts: 0, running: true, last_panic: None });
-        ListedTask { list: self.clone(), id }
+        tasks.running.insert(id, TaskRecord { name, restarts: 0, running: true, lost: false, last_panic: None });
+        ListedTask { list: self.clone(), id, stop, ended: false }
     }
 
     /// Returns the listed tasks in the order of their start.
@@ -67,6 +70,7 @@ impl TaskRecord {
             name: self.name.clone(),
             restarts: self.restarts,
             state: match (self.running, panicked_lately) {
+                _ if self.lost => TaskState::Lost,
                 (false, _) => TaskState::Waiting,
                 (true, true) => TaskState::Recovering,
                 (true, false) => TaskState::Running,
@@ -76,24 +80,36 @@ impl TaskRecord {
     }
 }
 
-/// A task in the list. Dropping this removes it, however the task ends.
+/// A task in the list. Dropping this removes a task that has ended or was stopped; any other one is lost.
 pub(super) struct ListedTask {
     list: TaskList,
     id: u64,
+    stop: CancellationToken,
+    ended: bool,
 }
 
 impl ListedTask {
-    /// Counts and logs a panic of the task, which starts again after `pause`.
-    pub(super) fn record_panic(&self, text: &str, pause: Duration) {
-        let error_id = Uuid::new_v4();
+    /// Removes the task, because it has ended.
+    pub(super) fn end(mut self) {
+        self.ended = true;
+    }
+
+    /// Counts a panic of the task, which will be started again.
+    pub(super) fn record_panic(&self) {
         let mut tasks = lock(&self.list.0);
         let Some(task) = tasks.running.get_mut(&self.id) else { return };
         task.restarts += 1;
         task.running = false;
         task.last_panic = Some((Instant::now(), Timestamp::now()));
-        let (name, restarts) = (task.name.clone(), task.restarts);
-        *tasks.restarts.entry(name.clone()).or_default() += 1;
-        drop(tasks);
+        let name = task.name.clone();
+        *tasks.restarts.entry(name).or_default() += 1;
+    }
+
+    /// Logs a panic of the task, which starts again after `pause`.
+    pub(super) fn log_panic(&self, text: &str, pause: Duration) {
+        let named = lock(&self.list.0).running.get(&self.id).map(|task| (task.name.clone(), task.restarts));
+        let Some((name, restarts)) = named else { return };
+        let error_id = Uuid::new_v4();
         // Each log event is one line, and the text of a panic may have several.
         let text = one_line(text);
         tracing::error!(%error_id, task = %name, restarts, ?pause, "a background task panicked: {text}");
@@ -109,6 +125,11 @@ impl ListedTask {
 
 impl Drop for ListedTask {
     fn drop(&mut self) {
-        lock(&self.list.0).running.remove(&self.id);
+        let mut tasks = lock(&self.list.0);
+        if self.ended || self.stop.is_cancelled() {
+            tasks.running.remove(&self.id);
+        } else if let Some(task) = tasks.running.get_mut(&self.id) {
+            task.lost = true;
+        }
     }
 }

@@ -96,3 +96,28 @@ async fn a_task_that_ends_or_is_stopped_is_no_longer_listed() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!((supervisor.tasks(), supervisor.is_healthy()), (Vec::new(), true));
 }
+
+/// The log may be a subscriber of the application.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_panics_ends_no_supervision() {
+    let broken = tracing_subscriber::fmt().with_writer(|| -> std::io::Sink { panic!("the log is broken") }).finish();
+    let _log = tracing::subscriber::set_default(broken);
+    let supervisor = Supervisor::new();
+    let runs = spawn_panicking(&supervisor, 3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 4);
+    assert_eq!((supervisor.tasks()[0].restarts, supervisor.tasks()[0].state), (3, TaskState::Recovering));
+}
+
+#[test]
+fn a_task_whose_runtime_ends_is_lost_and_unhealthy() {
+    let supervisor = Supervisor::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    supervisor.spawn_on(runtime.handle(), "lost", std::future::pending);
+    supervisor.spawn_on(runtime.handle(), "stopped", std::future::pending).stop();
+    assert!(supervisor.is_healthy());
+    drop(runtime);
+    let tasks: Vec<_> = supervisor.tasks().into_iter().map(|task| (task.name, task.state)).collect();
+    assert_eq!(tasks, [("lost".into(), TaskState::Lost)]);
+    assert!(!supervisor.is_healthy());
+}

@@ -101,8 +101,9 @@ fn start_writer<F: Future<Output = ()> + Send + 'static>(
 impl Drop for Workers {
     fn drop(&mut self) {
         for worker in &mut self.workers {
-            worker.stop = None;
+            // Stopped before its runtime ends, which would lose it.
             worker.writer.stop();
+            worker.stop = None;
         }
         let deadline = Instant::now() + JOIN_TIMEOUT;
         for worker in &mut self.workers {
