@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 use tests::client::Client;
+use tests::log::Log;
+use tests::room::room;
+use tests::server::{Server, settings};
 use tests::wait::{until, until_equal};
 
 use crate::{connect, join, nothing_is_left, post, start, texts};
@@ -17,6 +20,33 @@ async fn ends_with_1011(client: &mut Client, code: &str) -> Value {
     assert_eq!(closed.json()["error_id"], error["data"]["error_id"], "one id in both");
     assert!(closed.reason.len() <= 123);
     error
+}
+
+/// The log may be a subscriber of the application.
+#[tokio::test]
+async fn a_log_that_panics_leaves_no_connection_behind() {
+    let mut settings = settings();
+    settings.workers = 0;
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
+    let mut ada = connect(&server, "ada").await;
+    join(&mut ada, "g").await;
+    let broken = Log::broken();
+    // One error too many closes the connection and logs it; the log panics.
+    for _ in 0..61 {
+        ada.text("no JSON").await;
+    }
+    let (_, closed) = ada.closed().await;
+    assert_eq!((closed.code, &closed.json()["code"]), (Some(1011), &json!("INTERNAL_ERROR")));
+    nothing_is_left(&server).await;
+    drop(broken);
+    // The handler's error is logged before its connection is closed.
+    let mut ada = connect(&server, "ada").await;
+    join(&mut ada, "g").await;
+    let _broken = Log::broken();
+    ada.text(r#"{"type":"panic"}"#).await;
+    assert_eq!(ada.closed().await.1.code, Some(1011));
+    nothing_is_left(&server).await;
 }
 
 #[tokio::test]
@@ -91,11 +121,11 @@ async fn a_handler_whose_destructor_panics_ends_its_connection_alone() {
 
 #[tokio::test]
 async fn the_deadline_of_a_handler_without_its_own_is_the_setting() {
-    let mut settings = tests::server::settings();
+    let mut settings = settings();
     settings.workers = 0;
     settings.ws_handler_timeout = std::time::Duration::from_millis(100);
-    let (app, journal, _) = tests::room::room(settings);
-    let server = tests::server::Server::start(app).await;
+    let (app, journal, _) = room(settings);
+    let server = Server::start(app).await;
     let mut ada = connect(&server, "ada").await;
     ada.text(r#"{"type":"wait"}"#).await;
     ends_with_1011(&mut ada, "TIMEOUT").await;
@@ -104,10 +134,10 @@ async fn the_deadline_of_a_handler_without_its_own_is_the_setting() {
 
 #[tokio::test]
 async fn the_admission_of_a_failed_connection_is_released() {
-    let mut settings = tests::server::settings();
+    let mut settings = settings();
     settings.max_connections_per_client = 1;
-    let (app, ..) = tests::room::room(settings);
-    let server = tests::server::Server::start(app).await;
+    let (app, ..) = room(settings);
+    let server = Server::start(app).await;
     for kind in ["panic", "stuck", "unlucky"] {
         until("a place", async || {
             let Ok(mut ada) = Client::offer(&server, "/room/ada", &[]).await else { return false };

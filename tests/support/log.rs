@@ -1,6 +1,6 @@
 //! Captures the log while a test runs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
@@ -10,6 +10,11 @@ use tracing_subscriber::fmt::MakeWriter;
 thread_local! {
     /// The capture of this thread, and its lowest level.
     static LISTENING: RefCell<Option<(Level, Log)>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    /// Whether each line of this framework panics in this thread.
+    static BROKEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The capture of [`Log::warnings`], once a test has asked for it.
@@ -26,6 +31,7 @@ pub struct Listening(());
 impl Drop for Listening {
     fn drop(&mut self) {
         LISTENING.take();
+        BROKEN.set(false);
     }
 }
 
@@ -40,6 +46,14 @@ impl Log {
         let log = Self::default();
         LISTENING.set(Some((level, log.clone())));
         (log, Listening(()))
+    }
+
+    /// Lets each line that the framework logs in this thread panic while the guard lives.
+    #[must_use]
+    pub fn broken() -> Listening {
+        install();
+        BROKEN.set(true);
+        Listening(())
     }
 
     /// Captures warnings and errors of all threads from now on. That includes other tests of the process, so a test must
@@ -94,6 +108,7 @@ impl MakeWriter<'_> for Listeners {
     }
 
     fn make_writer_for(&self, event: &Metadata<'_>) -> Listener {
+        assert!(!BROKEN.get() || !event.target().starts_with("agentcore"), "the log is broken");
         LISTENING.with_borrow(|listening| {
             let wanted = listening.as_ref().filter(|(level, _)| event.level() <= level);
             let warned = WARNINGS.get().filter(|_| *event.level() <= Level::WARN);

@@ -13,6 +13,7 @@ use super::state::SessionState;
 use crate::error::CloseReason;
 use crate::manager::Admitted;
 use crate::metrics::Metered;
+use crate::panic::catch_panic;
 use crate::registry::{Closing, Urgent};
 use crate::wire::close_frame;
 use crate::worker::HandlerRun;
@@ -25,13 +26,16 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// Ends a session: sends the close frame, runs `#[on(disconnect)]` if the session was `connected`, removes the
-/// connection from all groups and counts, and closes the socket.
+/// connection from all groups and counts, and closes the socket. A panic of one step, such as that of a log line, does
+/// not prevent the next ones.
 pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: SessionEnd, connected: bool) {
     // No handler starts from here on.
     drop(state.active.take());
     state.reader.detach();
     if let SessionEnd::Requested(Closing::Drain) = end {
-        end = wait_for_permit(&mut state).await;
+        let permitted = catch_panic(wait_for_permit(&mut state)).await;
+        end = permitted
+            .unwrap_or_else(|_| SessionEnd::Requested(Closing::Frame(CloseReason::of(&state.manager.restarting()))));
     }
     let connection = state.connection.clone();
     let (shard, slot) = (connection.shard().clone(), connection.slot());
@@ -41,7 +45,7 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
     connection.abort_tasks();
     let mut peer_close = PeerClose::after(&end);
     if connected {
-        disconnect(&mut state, reason, &mut peer_close).await;
+        let _ = catch_panic(disconnect(&mut state, reason, &mut peer_close)).await;
     }
     let present = state.manager.end(&connection);
     // A client that has closed may reconnect as soon as it receives our answer, so its admission is released now. Any
@@ -50,7 +54,7 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
     // Ends the tasks that the hook has spawned. No further task can be spawned after `ConnectionManager::end`.
     connection.abort_tasks();
     let manager = state.manager.clone();
-    let handshake = async {
+    let handshake = catch_panic(async {
         if !lost {
             let mut deadline = pin!(deadline);
             let drained = poll_fn(|cx| {
@@ -75,9 +79,11 @@ pub(super) async fn close(mut state: SessionState, admitted: Admitted, mut end: 
         }
         shard.remove(slot);
         drop(state);
-    };
+    });
     // A slow backend delays neither the peer nor the counts of this node.
-    tokio::join!(handshake, manager.exit_all(&connection, &present));
+    let _ = tokio::join!(handshake, manager.exit_all(&connection, &present));
+    // Again, in case of a panic during the handshake.
+    shard.remove(slot);
 }
 
 /// Keeps the connection of a draining node open until it may close, so that it still receives what running handlers

@@ -1,6 +1,7 @@
 //! The life of one connection on its worker: opened, read until its end, closed.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use super::close::close;
@@ -14,8 +15,10 @@ use super::reply::send;
 use super::request::{Dispatched, RequestCx, dispatch};
 use super::state::{Arrival, SessionState};
 use crate::consumer::Reply;
+use crate::error::{CloseCode, Error};
 use crate::manager::ConnectionManager;
 use crate::metrics::Metered;
+use crate::panic::{Panic, catch_panic, log_anyway, poll_catching_panic};
 use crate::registry::{Closing, Connection};
 use crate::worker::HandlerRun;
 
@@ -24,11 +27,24 @@ use crate::worker::HandlerRun;
 /// The futures that run once per connection are boxed, so that an idle connection is no larger than its read loop.
 pub(in crate::server) async fn serve(arrival: Box<Arrival>) {
     let Some((mut state, admitted)) = SessionState::open(arrival) else { return };
-    let (end, connected) = match Box::pin(connect(&mut state)).await {
-        Ok(()) => (read_loop(&mut state).await, true),
-        Err(end) => (end, false),
+    // A panic ends in `close` too, which gives back what the connection holds. It is that of a log line: panics of
+    // handlers and hooks are caught where these run.
+    let (end, connected) = match catch_panic(Box::pin(connect(&mut state))).await {
+        Ok(Ok(())) => {
+            let mut reading = pin!(read_loop(&mut state));
+            (poll_fn(|cx| poll_catching_panic(reading.as_mut(), cx)).await.unwrap_or_else(panicked), true)
+        }
+        Ok(Err(end)) => (end, false),
+        Err(panic) => (panicked(panic), false),
     };
     Box::pin(close(state, *admitted, end, connected)).await;
+}
+
+/// Returns the end of a connection whose own code panicked.
+fn panicked(Panic(text): Panic) -> SessionEnd {
+    let error = Error::internal(format!("the session panicked: {text}")).with_close(CloseCode::Error);
+    log_anyway(|| error.log());
+    SessionEnd::Failed(error)
 }
 
 /// Runs `#[on(connect)]`, and reads ahead meanwhile as beside a handler.
