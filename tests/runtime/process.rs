@@ -1,9 +1,11 @@
 //! A server as a process: signals, exit code, and a limit of open files.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tests::process::Process;
 use tests::program::Echo;
 use tests::wait::{soon, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -103,4 +105,37 @@ async fn a_server_without_file_descriptors_recovers_when_connections_end() {
     })
     .await;
     assert!(echoes(&mut talker(&echo).await, "new").await);
+}
+
+/// Starts a node with one thread, which a handler blocks for good.
+async fn blocked(shutdown_timeout: &str) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runtime-node"));
+    command.env("PORT", "0").env("WORKERS", "0").env("TOKIO_WORKER_THREADS", "1");
+    let node = Process::start(command.env("SHUTDOWN_TIMEOUT", shutdown_timeout));
+    let stream = soon("a TCP connection", TcpStream::connect(node.address)).await.expect("it listens");
+    let (mut socket, _) = soon("a handshake", client_async("ws://localhost/ws", stream)).await.expect("it is let in");
+    let block = Message::text(r#"{"type":"block","data":{}}"#);
+    soon("sending", socket.send(block)).await.expect("the connection is open");
+    assert_eq!(node.line(), "blocked");
+    node
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_process_whose_only_thread_is_blocked() {
+    let mut node = blocked("3600").await;
+    // Two signals that are sent at once may arrive as one.
+    until("the process ends", async || {
+        node.signal("TERM");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        node.has_ended()
+    })
+    .await;
+    assert_eq!(node.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_shutdown_that_cannot_proceed_ends_with_its_timeout() {
+    let mut node = blocked("1").await;
+    node.signal("TERM");
+    assert_eq!(node.ended().await.code(), Some(0));
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use super::http::accept;
 use super::http::app_state::AppState;
 use super::http::signals::ShutdownSignals;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manager::ConnectionManager;
 use crate::schema::Catalogue;
 
@@ -46,37 +46,29 @@ impl App {
     }
 
     /// Listens on `HOST`:`PORT` and serves until Ctrl-C or SIGTERM, then ends as [`ConnectionManager::shutdown`]
-    /// describes. A second signal ends the node at once.
+    /// describes. A second signal ends the node at once, and the process one second later if it still runs, even if
+    /// handlers block all of its threads. So does a shutdown that takes a second longer than `SHUTDOWN_TIMEOUT`.
     ///
     /// # Errors
     /// When it cannot listen on the address.
     pub async fn serve(self) -> Result<()> {
         let manager = self.state.manager();
         let settings = manager.settings();
-        let listener = match accept::listen((settings.host, settings.port).into()) {
-            Ok(listener) => listener,
+        let signals = ShutdownSignals::listen(settings.shutdown_timeout);
+        let signals = signals.map_err(|error| Error::start(format!("cannot listen for signals: {error}")));
+        let listener = accept::listen((settings.host, settings.port).into());
+        let (signals, listener) = match signals.and_then(|signals| Ok((signals, listener?))) {
+            Ok(both) => both,
             Err(error) => {
                 // The backend has started, so other nodes would wait for this node's answers until its lease ends.
                 manager.shutdown().await;
                 return Err(error);
             }
         };
-        let mut signals = ShutdownSignals::listen();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let again = async {
-            signals.next().await;
-            let _ = stop.send(());
-            signals.next().await;
-        };
-        let stopped = async {
-            let _ = stopped.await;
-        };
+        let (stop, again, _served) = signals.split();
         tokio::select! {
-            served = self.serve_on(listener, stopped) => served,
-            () = again => {
-                tracing::warn!("second signal: the node ends at once and drops its remaining connections");
-                Ok(())
-            }
+            served = self.serve_on(listener, stop) => served,
+            () = again => Ok(()),
         }
     }
 
