@@ -314,6 +314,49 @@ fn an_unreadable_file_is_an_error_and_a_missing_one_is_not() {
 }
 
 #[test]
+fn an_error_in_the_file_names_the_line_and_shows_no_secret() {
+    let folder = TempFolder::new();
+    for (file, told) in [
+        ("PORT=0\nREDIS_URL=redis://:swordfish two@h\n", "line 2, the value of REDIS_URL,"),
+        ("# swordfish\nCHAT_SECRET=\"swordfish\n", "line 2, the value of CHAT_SECRET,"),
+        ("swordfish\n", "line 1 is not NAME=value"),
+    ] {
+        let (code, said) = refusal(&mut in_folder(&folder, file));
+        assert!(code == Some(2) && said.contains(told) && !said.contains("swordfish"), "{said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_dollar_in_the_file_is_kept() {
+    let folder = TempFolder::new();
+    let (code, said) = refusal(&mut in_folder(&folder, "PORT=80$HOME\nWORKERS=\"${HOME}\"\n"));
+    assert!(code == Some(2) && said.contains("PORT=\"80$HOME\"") && said.contains("WORKERS=\"${HOME}\""), "{said}");
+}
+
+#[test]
+fn misspelt_variables_are_one_warning_with_the_intended_names() {
+    // The address is taken, so that the program ends by itself.
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let folder = TempFolder::new();
+    let mut command = in_folder(&folder, "REDIS_URI=redis://elsewhere\nCHAT_RATE_MESAGES=7\n");
+    command
+        .env("PORT", &port)
+        .env("LOG_LEVEL", "WARN")
+        .env("WS_HEARTBEAT_INTERVALL", "3")
+        .env("NODE_ENV", "production");
+    let (_, said) = refusal(&mut command);
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("have no effect")).collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    let misspelt = "CHAT_RATE_MESAGES (did you mean CHAT_RATE_MESSAGES?), REDIS_URI (did you mean REDIS_URL?), \
+                    WS_HEARTBEAT_INTERVALL (did you mean WS_HEARTBEAT_INTERVAL?)";
+    assert!(lines.iter().all(|line| line.contains("WARN") && line.ends_with(misspelt)), "{lines:?}");
+    let (_, said) = refusal(in_folder(&folder, "").env("PORT", &port).env("LOG_LEVEL", "WARN"));
+    assert!(!said.contains("have no effect"), "{said}");
+}
+
+#[test]
 fn a_value_that_is_not_utf8_is_refused_and_not_ignored() {
     let folder = TempFolder::new();
     let mut command = in_folder(&folder, "");

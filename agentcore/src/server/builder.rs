@@ -17,6 +17,7 @@ use crate::auth::{AnyAuthenticator, Authenticator};
 use crate::backend::RedisBackend;
 use crate::backend::{Backend, MemoryBackend};
 use crate::consumer::{Consumer, Mount, MountEntry};
+use crate::env::warn_about_misspelt_names;
 use crate::error::{Error, Result};
 use crate::log_output::install_subscriber;
 use crate::manager::ConnectionManager;
@@ -235,6 +236,7 @@ impl AgentCore {
             mount.number = number;
         }
         let labels = metric_labels(&self.mounts, &catalogue);
+        warn_about_misspelt_names();
         let manager = ConnectionManager::start(settings, backend, labels).await?;
         log_start(&manager, backend_name);
         self.states.insert(manager.clone());

@@ -1,17 +1,25 @@
 //! Reads settings of the framework and of applications from environment variables.
 
-use std::collections::HashMap;
+mod dot_env;
+mod unread;
+
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::sync::{Mutex, lock};
+
+/// The names that the process has read, and those that are set, in the environment or in `.env`.
+static NAMES: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::new((BTreeSet::new(), BTreeSet::new()));
 
 /// Reads environment variables and collects every invalid value, so that one error reports all of them.
 ///
 /// A value comes from the environment, else from `.env` in the working directory, else from the default. An empty value
-/// counts as not set. The framework reads its own [`Settings`](crate::Settings) in the same way.
+/// counts as not set. [`AgentCore::build`](crate::AgentCore::build) warns of variables that are set, that nothing has
+/// read, and whose names are nearly those of variables that were read. The framework reads its own [`Settings`](crate::Settings) in the same way.
 ///
 /// ```
 /// # fn main() -> agentcore::Result<()> {
@@ -43,23 +51,13 @@ impl fmt::Debug for Env<'_> {
 }
 
 impl Env<'static> {
-    /// Reads the environment, and `.env` in the working directory for variables that the environment lacks.
+    /// Reads the environment, and `.env` in the working directory for variables that the environment lacks. A `$` in
+    /// `.env` is kept; variables are not expanded.
     ///
     /// # Errors
-    /// A `.env` file exists and cannot be read.
+    /// A `.env` file exists and cannot be read. The error names the line and its variable, and shows no value.
     pub fn load() -> Result<Self, Error> {
-        let mut values = HashMap::new();
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                for line in lines {
-                    let (name, value) =
-                        line.map_err(|error| Error::start(format!("`.env` cannot be read: {error}")))?;
-                    values.insert(name, value);
-                }
-            }
-            Err(error) if error.not_found() => {}
-            Err(error) => return Err(Error::start(format!("`.env` cannot be read: {error}"))),
-        }
+        let mut values: HashMap<_, _> = dot_env::read(".env")?.into_iter().collect();
         for (name, value) in std::env::vars_os() {
             // An empty variable counts as not set, so the value of the file applies. A value that is not UTF-8 is kept
             // in its lossy form, which the parser then rejects.
@@ -69,7 +67,21 @@ impl Env<'static> {
                 values.insert(name.to_owned(), value.to_string_lossy().into_owned());
             }
         }
-        Ok(Self::from_values(move |name| values.get(name).cloned()))
+        lock(&NAMES).1.extend(values.keys().cloned());
+        Ok(Self::from_values(move |name| {
+            lock(&NAMES).0.insert(name.to_owned());
+            values.get(name).cloned()
+        }))
+    }
+}
+
+/// Logs the variables that are set and that nothing has read, if their names are nearly those of settings.
+pub(crate) fn warn_about_misspelt_names() {
+    let names = lock(&NAMES);
+    let misspelt = unread::misspelt(&names.1, &names.0);
+    drop(names);
+    if !misspelt.is_empty() {
+        tracing::warn!("these variables have no effect: {}", misspelt.join(", "));
     }
 }
 
