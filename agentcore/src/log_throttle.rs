@@ -1,4 +1,5 @@
-//! Bounds how often a log line is written: at most one line per key and interval, with a count of those suppressed.
+//! Bounds how often a log line is written: at most one line per key and interval, or a few, with a count of those
+//! suppressed.
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
@@ -18,6 +19,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct LogThrottle<K = ()> {
     interval: Duration,
+    /// Lines per key and interval.
+    burst: u32,
     max_keys: usize,
     lines: Mutex<VecDeque<ThrottledLine<K>>>,
 }
@@ -25,8 +28,11 @@ pub(crate) struct LogThrottle<K = ()> {
 #[derive(Debug)]
 struct ThrottledLine<K> {
     key: K,
-    written: Instant,
-    /// Lines since `written` that were not written.
+    /// Start of the interval, which is when its first line was written.
+    since: Instant,
+    /// Lines that were written in this interval.
+    written: u32,
+    /// Lines that were not written in this interval.
     suppressed: u64,
 }
 
@@ -46,7 +52,12 @@ impl LogThrottle {
 impl<K> LogThrottle<K> {
     /// Creates a throttle that allows one line per key and `interval`.
     pub(crate) fn keyed(interval: Duration, max_keys: usize) -> Self {
-        Self { interval, max_keys, lines: Mutex::new(VecDeque::new()) }
+        Self { interval, burst: 1, max_keys, lines: Mutex::new(VecDeque::new()) }
+    }
+
+    /// Allows `burst` lines per key and interval.
+    pub(crate) fn with_burst(self, burst: u32) -> Self {
+        Self { burst, ..self }
     }
 
     /// Creates a throttle that allows one line per key and second.
@@ -66,14 +77,18 @@ impl<K> LogThrottle<K> {
             if lines.len() >= self.max_keys {
                 lines.pop_front();
             }
-            lines.push_back(ThrottledLine { key: key.to_owned(), written: now, suppressed: 0 });
+            lines.push_back(ThrottledLine { key: key.to_owned(), since: now, written: 1, suppressed: 0 });
             return Some(0);
         };
-        if now.saturating_duration_since(line.written) < self.interval {
+        if now.saturating_duration_since(line.since) < self.interval {
+            if line.written < self.burst {
+                line.written += 1;
+                return Some(0);
+            }
             line.suppressed += 1;
             return None;
         }
-        line.written = now;
+        (line.since, line.written) = (now, 1);
         Some(std::mem::take(&mut line.suppressed))
     }
 
@@ -102,6 +117,17 @@ mod tests {
         assert_eq!(throttle.permit_key("a"), Some(999));
         advance(INTERVAL).await;
         assert_eq!(throttle.permit_key("a"), Some(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_written_in_each_interval() {
+        let throttle = LogThrottle::<String>::per_second(1).with_burst(3);
+        for suppressed in [0, 7] {
+            assert_eq!(throttle.permit_key("a"), Some(suppressed));
+            assert_eq!((throttle.permit_key("a"), throttle.permit_key("a")), (Some(0), Some(0)));
+            assert!((0..7).all(|_| throttle.permit_key("a").is_none()));
+            advance(INTERVAL).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

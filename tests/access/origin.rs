@@ -88,6 +88,16 @@ async fn a_refused_origin_is_logged_and_a_flood_of_them_is_not() {
     assert_eq!(log.lines_with("secret-1"), [""; 0], "a token in the query is in no line");
 }
 
+#[tokio::test]
+async fn a_refused_origin_is_one_short_line_that_names_the_setting() {
+    let (log, _guard) = tests::log::Log::capture(tracing::Level::INFO);
+    let (server, _) = with_origins("").await;
+    let (long, host) = (format!("https://{}.com", "x".repeat(30_000)), "y".repeat(20_000));
+    assert_eq!(refusal(&server, "/ws", &[("Host", &host), ("Origin", &long)]).await.0, 403);
+    let lines = log.lines_with("origin_rejected");
+    assert!(matches!(&*lines, [line] if line.len() < 1000 && line.contains("ALLOWED_ORIGINS")), "{lines:?}");
+}
+
 /// The CORS headers of the application's routes.
 async fn cors(server: &Inside, method: &str, origin: &str) -> tests::http::Answer {
     let mut raw = Raw::over(server.reach(Some(PEER)));

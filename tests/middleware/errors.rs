@@ -156,6 +156,36 @@ async fn a_client_with_too_many_errors_is_one_log_line() {
 }
 
 #[tokio::test]
+async fn many_clients_with_too_many_errors_are_one_log_line_a_second() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    let started = std::time::Instant::now();
+    for number in 0..30 {
+        let mut client = connect(&server, &format!("user{number}")).await;
+        for _ in 0..61 {
+            client.text("no JSON").await;
+        }
+        assert_eq!(client.closed().await.1.code, Some(1008));
+    }
+    let seconds = usize::try_from(started.elapsed().as_secs()).expect("not long");
+    let lines = log.lines_with("TOO_MANY_ERRORS").len();
+    assert!((1..=1 + seconds).contains(&lines), "{lines} lines in {seconds} seconds");
+}
+
+#[tokio::test]
+async fn many_clients_whose_handlers_fail_share_a_bound_of_log_lines() {
+    let (log, _guard) = Log::capture(Level::INFO);
+    let server = serve().await;
+    let started = std::time::Instant::now();
+    for number in 0..100 {
+        connect(&server, &format!("user{number}")).await.ask("fail", json!({})).await;
+    }
+    let seconds = usize::try_from(started.elapsed().as_secs()).expect("not long");
+    let lines = log.lines_with("message_type=fail").len();
+    assert!((1..=20 * (1 + seconds)).contains(&lines), "{lines} lines in {seconds} seconds");
+}
+
+#[tokio::test]
 async fn a_client_in_rust_reads_an_error() {
     let server = Server::start(app(Journal::default())).await;
     let mut ada = connect(&server, "ada").await;

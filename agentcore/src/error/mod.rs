@@ -18,7 +18,7 @@ pub use close::CloseReason;
 pub use close_code::CloseCode;
 pub use context::ErrorContext;
 pub use convert::Internal;
-pub(crate) use one_line::one_line;
+pub(crate) use one_line::{excerpt, one_line};
 pub use response::{Details, ErrorDetail, ErrorResponse};
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! Escapes text from clients for logs and errors, so that it stays on one line and cannot control a terminal.
+//! Escapes and cuts text from clients for logs and errors, so that it stays on one line and cannot control a terminal.
 
 use std::borrow::Cow;
 
@@ -17,6 +17,14 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Returns the first `max` characters of a text that a client may have written, with an ellipsis if there are more.
+pub(crate) fn excerpt(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
 }
 
 fn is_plain(character: char) -> bool {

@@ -15,10 +15,10 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::codec::{Codec, decode_json, excerpt, is_deeper};
+use super::codec::{Codec, decode_json, is_deeper};
 use super::payload::Payload;
 use super::validate::ValidationReport;
-use crate::error::Error;
+use crate::error::{Error, excerpt};
 
 /// The longest data that are compared with their schema, in bytes: a tree of them takes up to 30 times the memory.
 const MAX_COMPARED: usize = 256 * 1024;

@@ -86,6 +86,16 @@ impl Meter {
         }
     }
 
+    /// Returns whether an error with this code may be logged, as [`LogThrottle`](crate::log_throttle::LogThrottle) does.
+    pub(crate) fn permit_error_line(&self, code: &str) -> Option<u64> {
+        self.metrics.error_log.permit_key(code)
+    }
+
+    /// Returns whether it may be logged that a connection is closed with this code.
+    pub(crate) fn permit_closed_line(&self, code: &str) -> Option<u64> {
+        self.metrics.closed_log.permit_key(code)
+    }
+
     /// Counts an error that was sent to the client.
     pub(crate) fn error(&self, error: &Error) {
         self.metrics.error(error.code());

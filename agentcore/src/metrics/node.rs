@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 
 /// Error codes with a series of their own; further codes count as [`OTHER_CODE`], which bounds the page.
 const MAX_CODES: usize = 200;
+/// Errors with one code that are logged per second, of all connections together.
+const LOGGED_ERRORS: u32 = 20;
 const OTHER_CODE: &str = "other";
 
 /// The counters of one node.
@@ -29,6 +31,10 @@ pub(crate) struct Metrics {
     pub(super) connections: AtomicU64,
     /// Limits the log lines about handlers that block their worker, by handler.
     pub(super) blocked_log: LogThrottle<u16>,
+    /// Limits the log lines about errors of all connections, by error code.
+    pub(super) error_log: LogThrottle<String>,
+    /// Limits the log lines about connections that are closed for what their clients did, by error code.
+    pub(super) closed_log: LogThrottle<String>,
 }
 
 impl fmt::Debug for Metrics {
@@ -51,6 +57,8 @@ impl Metrics {
             rate_limited: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             blocked_log: LogThrottle::per_second(usize::from(u16::MAX)),
+            error_log: LogThrottle::per_second(MAX_CODES).with_burst(LOGGED_ERRORS),
+            closed_log: LogThrottle::per_second(MAX_CODES),
         }
     }
 

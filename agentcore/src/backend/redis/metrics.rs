@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::keys::Channel;
-use crate::error::one_line;
+use crate::error::{excerpt, one_line};
 use crate::log_throttle::LogThrottle;
+
+/// Characters of a text from another program that are logged.
+const MAX_LOGGED: usize = 200;
 
 /// The number of faults since the start, by kind.
 #[derive(Debug, Default)]
@@ -21,7 +24,7 @@ impl FaultCounters {
     pub(super) fn unreadable(&self, reason: impl FnOnce() -> String, channel: &Channel) {
         let count = self.unreadable.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(suppressed) = self.throttle.permit() {
-            tracing::warn!(?channel, count, suppressed, "dropped: {}", one_line(&reason()));
+            tracing::warn!(?channel, count, suppressed, "dropped: {}", one_line(&excerpt(&reason(), MAX_LOGGED)));
         }
     }
 

@@ -8,8 +8,6 @@ pub(super) mod scan;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use crate::error::{Error, ErrorResponse};
@@ -86,14 +84,6 @@ impl Codec {
         message_type: Option<&str>,
     ) -> Result<Frame, EncodeError> {
         self.encode("error", reference, Some(&ErrorResponse::new(error, message_type)))
-    }
-}
-
-/// Returns the first `max` characters of a text that a client may have written, with an ellipsis if there are more.
-pub(super) fn excerpt(text: &str, max: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(text),
     }
 }
 

@@ -6,9 +6,9 @@ use rmp_serde::{Deserializer, Serializer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::EncodeError;
 use super::scan::MAX_DEPTH;
-use super::{EncodeError, excerpt};
-use crate::error::Error;
+use crate::error::{Error, excerpt};
 
 type MsgpackDeserializer<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::Envelope;
-use crate::error::Error;
+use crate::error::{Error, excerpt};
 use crate::message::RawData;
-use crate::message::codec::{MAX_TYPE, excerpt};
+use crate::message::codec::MAX_TYPE;
 
 pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
     serde_json::from_str(text).map_err(|error| explain(text, &error))

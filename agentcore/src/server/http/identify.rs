@@ -14,12 +14,15 @@ use super::address::client_address;
 use super::test_credentials;
 use crate::auth::{ANONYMOUS, Access, AnyAuthenticator, Identity, Renewal};
 use crate::consumer::{Mount, PendingSession, UpgradeRequest};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, excerpt};
 use crate::log_throttle::LogThrottle;
 use crate::manager::ConnectionManager;
 use crate::metrics::RefusalReason;
 use crate::server::authentication::authenticate;
 use crate::state::States;
+
+/// Characters of a text from a client that are logged.
+const MAX_LOGGED: usize = 200;
 
 /// Identifies requesters with the application's authenticator, and limits the log lines about refused ones.
 #[derive(Default)]
@@ -93,7 +96,8 @@ impl Identification {
         }
         manager.metrics().refused(RefusalReason::Origin);
         if let Some(suppressed) = self.origin_log.permit() {
-            tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected");
+            let (origin, host) = (excerpt(origin, MAX_LOGGED), excerpt(host, MAX_LOGGED));
+            tracing::warn!(?origin, ?host, %allowed, suppressed, "origin_rejected: ALLOWED_ORIGINS does not list this origin");
         }
         Err(Error::authorization("pages of this origin may not connect; ALLOWED_ORIGINS lists the origins that may"))
     }
@@ -129,7 +133,7 @@ impl Identification {
         manager.metrics().refused(RefusalReason::Identity);
         if let Some(suppressed) = self.refusal_log.permit() {
             let error_id = error.id();
-            tracing::warn!(%error_id, code = error.code(), reason = ?error.message(), suppressed, "auth_failed");
+            tracing::warn!(%error_id, code = error.code(), reason = ?excerpt(error.message(), MAX_LOGGED), suppressed, "auth_failed");
         }
         error
     }

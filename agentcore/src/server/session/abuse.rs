@@ -57,8 +57,9 @@ impl AbuseMonitor {
     ) -> Result<(), Error> {
         if error.is_logged()
             && let Some(suppressed) = self.record().lines.permit_key(error.code())
+            && let Some(of_all) = connection.meter().permit_error_line(error.code())
         {
-            error.log_of(connection.id(), connection.user_id(), message_type, suppressed);
+            error.log_of(connection.id(), connection.user_id(), message_type, suppressed + of_all);
         }
         send_error(connection, &error, reference, message_type);
         if error.should_disconnect() {
@@ -111,10 +112,12 @@ impl AbuseMonitor {
     }
 }
 
-/// Logs that a connection is closed for abuse, and returns the error that closes it.
+/// Logs that a connection is closed for abuse, at most once a second for all connections, and returns the error that closes it.
 fn too_many(connection: &Connection, code: &'static str, text: String) -> Error {
-    let (id, user) = (connection.id(), one_line(connection.user_id().as_str()));
-    tracing::warn!(connection = %id, %user, code, "closed: {text}");
+    if let Some(suppressed) = connection.meter().permit_closed_line(code) {
+        let (id, user) = (connection.id(), one_line(connection.user_id().as_str()));
+        tracing::warn!(connection = %id, %user, code, suppressed, "closed: {text}");
+    }
     policy_violation(connection, code, text)
 }
 

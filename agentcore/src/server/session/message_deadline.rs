@@ -39,6 +39,9 @@ impl MessageDeadline {
 pub(super) fn message_timeout(connection: &Connection, limit: Duration) -> Error {
     let text = format!("a message was not complete {} s after it began", limit.as_secs_f64());
     let error = policy_violation(connection, "MESSAGE_TIMEOUT", text);
-    tracing::info!(connection = %connection.id(), code = error.code(), error_id = %error.id(), "closed: {}", error.message());
+    if let Some(suppressed) = connection.meter().permit_closed_line(error.code()) {
+        let (id, code, error_id) = (connection.id(), error.code(), error.id());
+        tracing::info!(connection = %id, code, %error_id, suppressed, "closed: {}", error.message());
+    }
     error
 }
