@@ -114,6 +114,16 @@ async fn publishing_needs_the_key_in_the_header() {
 }
 
 #[tokio::test]
+async fn the_key_is_checked_before_the_body_is_read() {
+    let chat = ChatServer::with(&[("CHAT_PUBLISH_KEY", KEY)]);
+    for key in ["", "Authorization: Bearer 0123456789abcdef0123456789abcdee\r\n"] {
+        // One byte of the body, and never the rest.
+        let answer = chat.exchange("POST /api/publish", &format!("{key}Content-Length: 1000"), "{").await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("UNAUTHENTICATED")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_key_the_route_does_not_exist() {
     let chat = ChatServer::start();
     let body = json!({ "to": "everyone", "type": "notice", "data": {} }).to_string();

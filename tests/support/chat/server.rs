@@ -163,7 +163,11 @@ impl ChatServer {
         self.exchange(&format!("GET {path}"), headers, "").await
     }
 
-    async fn exchange(&self, request_line: &str, headers: &str, body: &str) -> Answer {
+    /// Sends a request with this request line, these header lines and this body, and reads the response.
+    ///
+    /// # Panics
+    /// If no response arrives.
+    pub async fn exchange(&self, request_line: &str, headers: &str, body: &str) -> Answer {
         let stream = soon("a connection", TcpStream::connect(("127.0.0.1", self.port))).await;
         let mut stream: Box<dyn Stream> = Box::new(stream.expect("the chat listens"));
         let request = format!("{request_line} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{headers}\r\n\r\n{body}", self.port);

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use agentcore::axum::body::Bytes;
-use agentcore::axum::extract::DefaultBodyLimit;
 use agentcore::axum::extract::rejection::BytesRejection;
-use agentcore::axum::http::{HeaderMap, StatusCode};
+use agentcore::axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use agentcore::axum::http::StatusCode;
 use agentcore::axum::middleware::map_response;
 use agentcore::axum::routing::post;
 use agentcore::axum::{Json, Router};
@@ -39,13 +39,15 @@ struct Accepted {
 async fn publish(
     State(key): State<PublishKey>,
     State(manager): State<ConnectionManager>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<(StatusCode, Json<Accepted>)> {
-    if !key.matches(&headers) {
+    // Before the body is read: a client without the key gets its answer at once and costs no memory.
+    if !key.matches(request.headers()) {
         return Err(Error::authentication("`Authorization: Bearer <key>` must have the key of CHAT_PUBLISH_KEY"));
     }
-    let body = body.map_err(|rejection| Error::validation(rejection.body_text()).with_status(rejection.status()))?;
+    let body = Bytes::from_request(request, &()).await.map_err(|rejection: BytesRejection| {
+        Error::validation(rejection.body_text()).with_status(rejection.status())
+    })?;
     let Publication { to, message_type, data } = Publication::parse(&body)?;
     let to = match to {
         Recipient::Group(room) => manager.group(room),
