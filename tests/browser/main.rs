@@ -8,14 +8,17 @@
     reason = "a test stops where it fails"
 )]
 
+mod composing;
 mod conversations;
 mod escaping;
 mod keyboard;
+mod names;
 mod narrow;
 mod page;
 mod payloads;
 mod reconnecting;
 mod rooms;
+mod storage;
 mod tokens;
 
 use tests::browser::{Driver, missing};
@@ -24,6 +27,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const NOTHING: &[&str] = &[];
 const MESSAGES: &str = "#messages .message .text";
 const MEMBERS: &str = "#members .name";
+/// A page cannot read why a server refuses it, so it lists the possible reasons.
+const CONNECTION_REFUSED: &str = "The server refuses the connection. It may be full, it may not allow the address of this page \
+                                  (ALLOWED_ORIGINS), or it may need a token, which a link to this page can include. The \
+                                  log of the server has the reason.";
 
 /// Starts a driver, unless no browser is installed. At most two tests run at a time, because browsers need much memory.
 async fn browsers() -> Option<(Driver, SemaphorePermit<'static>)> {

@@ -62,6 +62,12 @@ impl<'a> Page<'a> {
         Self { driver, client, session, name }
     }
 
+    /// Runs a script before those of every page that is opened later.
+    pub(crate) async fn before_scripts(&self, script: &str) {
+        let method = "Page.addScriptToEvaluateOnNewDocument";
+        self.driver.devtools(&self.session, method, json!({ "source": script })).await;
+    }
+
     pub(crate) async fn go(&self, url: &str) {
         self.client.goto(url).await.unwrap();
     }

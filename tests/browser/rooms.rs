@@ -36,7 +36,7 @@ async fn an_invited_user_joins_a_private_room() {
     alice.until("#invitation-title", &["Invite to den"]).await;
     alice.write("#invite-user", "b b").await;
     alice.click("#send-invite").await;
-    alice.until("#invite-hint", &["Use up to 64 letters, digits, _, - and ."]).await;
+    alice.until("#invite-user-hint", &["Use up to 64 letters, digits, _, - and ."]).await;
     alice.screenshots("desktop-invitation").await;
     alice.click("#cancel-invite").await;
     alice.click("#invite").await;

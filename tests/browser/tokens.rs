@@ -8,7 +8,7 @@ use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESKTOP, Page};
 use crate::payloads::PAYLOADS;
-use crate::{MESSAGES, browsers};
+use crate::{CONNECTION_REFUSED, MESSAGES, browsers};
 
 const SECRET: &str = "correct horse battery staple, 2 of them";
 
@@ -50,9 +50,7 @@ async fn a_page_without_a_token_says_that_it_was_refused() {
     let Some((driver, _permit)) = browsers().await else { return };
     let chat = ChatServer::with(&[("CHAT_SECRET", SECRET)]);
     let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
-    let problem = "The server refused the connection. It may be full, or it may need a token: ask for a link to this page \
-                that includes one.";
-    page.until("#problem", &[problem]).await;
+    page.until("#problem", &[CONNECTION_REFUSED]).await;
     page.screenshots("desktop-not-let-in").await;
     let good = token("alice", "Alice", 60);
     page.go("about:blank").await;

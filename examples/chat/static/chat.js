@@ -4,36 +4,37 @@ import { sendText, textChanged } from './composer.js';
 import { byId } from './elements.js';
 import { errorText } from './error-text.js';
 import { scrollToEnd } from './message-list.js';
+import { roomNameProblem, userNameProblem } from './names.js';
 import { show } from './navigation.js';
 import { renderConversations, setProblem } from './render.js';
 import { leave, openRoom, refreshRooms } from './rooms.js';
 import { directConversation, session } from './session.js';
 import { start } from './start.js';
+import { forgetAll, recall } from './storage.js';
 import { openPanel, showNotice } from './view.js';
 
-const USER_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
-const ROOM_NAME = /^[A-Za-z0-9_.-]([A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?$/;
+const INPUT_METHOD_KEY_CODE = 229;
 
-const user = new URLSearchParams(location.search).get('user') ?? sessionStorage.getItem('chat.user') ?? '';
-if (USER_NAME.test(user)) {
+const user = new URLSearchParams(location.search).get('user') ?? recall('chat.user') ?? '';
+if (userNameProblem(user) === null) {
   start(user);
 } else {
   byId('entrance').hidden = false;
   byId('user-name').value = user;
+  if (user) showNameProblem('user-name', userNameProblem(user));
   byId('user-name').focus();
 }
 
 byId('enter-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  const field = byId('user-name');
-  const name = field.value.trim();
-  if (markInvalid(field, !USER_NAME.test(name))) return;
+  const name = byId('user-name').value.trim();
+  if (showNameProblem('user-name', userNameProblem(name))) return;
   start(name);
 });
 
 byId('switch-user').addEventListener('click', () => {
   session.connection.close();
-  sessionStorage.clear();
+  forgetAll();
   // Drops `?user=` from the address.
   location.assign(location.pathname);
 });
@@ -58,20 +59,14 @@ byId('members').addEventListener('click', (event) => {
 
 byId('new-room-form').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const field = byId('new-room');
-  const name = field.value.trim();
-  const hint = byId('new-room-hint');
-  hint.textContent = '';
-  if (markInvalid(field, !ROOM_NAME.test(name))) {
-    hint.textContent = 'Use up to 50 letters, digits, spaces, _, - and . (no space at either end).';
-    return;
-  }
+  const name = byId('new-room').value.trim();
+  if (showNameProblem('new-room', roomNameProblem(name))) return;
   try {
     const isPublic = !byId('new-room-private').checked;
     await openRoom(name, ['create_room', { room_name: name, is_public: isPublic }]);
     event.target.reset();
   } catch (error) {
-    hint.textContent = errorText(error);
+    byId('new-room-hint').textContent = errorText(error);
   }
 });
 
@@ -83,8 +78,10 @@ byId('composer').addEventListener('submit', (event) => {
 });
 
 byId('text').addEventListener('keydown', (event) => {
-  // While an input method is composing, Enter chooses a character and does not send the message.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  // While an input method is composing, Enter chooses a character and does not send the message. Safari ends the
+  // composition before this event, which then has the key code of an input method (UI Events, 7.3.1).
+  const isComposing = event.isComposing || event.keyCode === INPUT_METHOD_KEY_CODE;
+  if (event.key !== 'Enter' || event.shiftKey || isComposing) return;
   event.preventDefault();
   sendText();
 });
@@ -93,7 +90,7 @@ byId('text').addEventListener('input', textChanged);
 
 byId('invite').addEventListener('click', () => {
   byId('invitation-form').reset();
-  byId('invite-hint').textContent = '';
+  byId('invite-user-hint').textContent = '';
   byId('invitation-title').textContent = `Invite to ${session.current.name}`;
   byId('invitation').showModal();
 });
@@ -102,19 +99,15 @@ byId('cancel-invite').addEventListener('click', () => byId('invitation').close()
 
 byId('invitation-form').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const field = byId('invite-user');
-  const user = field.value.trim();
+  const user = byId('invite-user').value.trim();
   const room = session.current.name;
-  if (markInvalid(field, !USER_NAME.test(user))) {
-    byId('invite-hint').textContent = 'Use up to 64 letters, digits, _, - and .';
-    return;
-  }
+  if (showNameProblem('invite-user', userNameProblem(user))) return;
   try {
     await session.connection.request('invite', { room, user_id: user });
     byId('invitation').close();
     showNotice(`${user} can now join ${room}.`);
   } catch (error) {
-    byId('invite-hint').textContent = errorText(error);
+    byId('invite-user-hint').textContent = errorText(error);
   }
 });
 
@@ -145,9 +138,11 @@ function togglePanel(id) {
   openPanel(byId(id).classList.contains('open') ? null : id);
 }
 
-// Marks a field as valid or not; a field that is not gets the focus.
-function markInvalid(field, isInvalid) {
-  field.setAttribute('aria-invalid', String(isInvalid));
-  if (isInvalid) field.focus();
-  return isInvalid;
+// Shows the rule that a name breaks, or that it breaks none (`null`), at its field. Returns whether it breaks one.
+function showNameProblem(id, problem) {
+  const field = byId(id);
+  field.setAttribute('aria-invalid', String(problem !== null));
+  byId(`${id}-hint`).textContent = problem ?? '';
+  if (problem !== null) field.focus();
+  return problem !== null;
 }

@@ -7,7 +7,9 @@ export function errorText({ code, message, retryAfterMs, details }) {
     case 'UNKNOWN_MESSAGE_TYPE':
       return 'This server does not support that.';
     case 'CONNECTION_REFUSED':
-      return 'The server refused the connection. It may be full, or it may need a token: ask for a link to this page that includes one.';
+      return 'The server refuses the connection. It may be full, it may not allow the address of this page '
+        + '(ALLOWED_ORIGINS), or it may need a token, which a link to this page can include. '
+        + 'The log of the server has the reason.';
     case 'DISCONNECTED':
       return 'You are offline. Your text is kept; send it again when you are back online.';
     case 'NO_ANSWER':

@@ -1,6 +1,6 @@
 // Switches between conversations.
 
-import { stopTyping } from './composer.js';
+import { setText, stopTyping } from './composer.js';
 import { byId } from './elements.js';
 import { renderCurrent } from './render.js';
 import { session } from './session.js';
@@ -14,7 +14,7 @@ export function show(conversation) {
   }
   session.current = conversation;
   if (conversation) conversation.unread = 0;
-  byId('text').value = conversation?.draft ?? '';
+  setText(conversation?.draft ?? '');
   renderCurrent();
   openPanel(null);
   // On a phone the focus would open the keyboard.

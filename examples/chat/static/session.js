@@ -2,6 +2,7 @@
 // It holds data only; `render.js` shows it on the page.
 
 import { Conversation } from './conversation.js';
+import { recall, remember } from './storage.js';
 
 export const session = {
   /** The user's id. */
@@ -32,12 +33,12 @@ export function directConversation(userId, username) {
 /** Saves the names of the user's rooms, so that a reload returns to them. */
 export function saveRooms() {
   const rooms = [...session.conversations.values()].filter(({ isRoom, wanted }) => isRoom && wanted);
-  sessionStorage.setItem(`chat.rooms.${session.me}`, JSON.stringify(rooms.map(({ name }) => name)));
+  remember(`chat.rooms.${session.me}`, JSON.stringify(rooms.map(({ name }) => name)));
 }
 
 export function savedRooms() {
   try {
-    return JSON.parse(sessionStorage.getItem(`chat.rooms.${session.me}`)) ?? [];
+    return JSON.parse(recall(`chat.rooms.${session.me}`)) ?? [];
   } catch {
     return [];
   }

@@ -7,6 +7,7 @@ import { show } from './navigation.js';
 import { setProblem } from './render.js';
 import { refreshRooms, rejoin } from './rooms.js';
 import { roomConversation, savedRooms, session } from './session.js';
+import { remember } from './storage.js';
 import * as view from './view.js';
 
 const HOME = 'lobby';
@@ -14,7 +15,7 @@ const REFRESH_ROOMS_EVERY_MS = 30_000;
 
 export function start(user) {
   session.me = session.myName = user;
-  sessionStorage.setItem('chat.user', user);
+  remember('chat.user', user);
   view.showChat(user);
   for (const room of new Set([HOME, ...savedRooms()])) roomConversation(room).wanted = true;
   show(roomConversation(HOME));

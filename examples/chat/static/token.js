@@ -1,6 +1,9 @@
 // The token that proves who the user is, for servers that require one. A server in open mode requires none.
 
+import { recall, remember } from './storage.js';
+
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const RENEWAL_TIMEOUT_MS = 8_000;
 
 export class Token {
   #user;
@@ -12,7 +15,7 @@ export class Token {
     const given = new URLSearchParams(location.hash.slice(1)).get('token');
     // Removed from the address, where it could be read or copied.
     if (given) history.replaceState(null, '', location.pathname + location.search);
-    this.#save(given ?? sessionStorage.getItem(`chat.token.${user}`));
+    this.#save(given ?? recall(`chat.token.${user}`));
   }
 
   get text() {
@@ -25,7 +28,10 @@ export class Token {
    */
   async renew() {
     try {
-      const response = await fetch(`/api/token?user_id=${encodeURIComponent(this.#user)}`, { cache: 'no-store' });
+      const response = await fetch(`/api/token?user_id=${encodeURIComponent(this.#user)}`, {
+        cache: 'no-store',
+        signal: AbortSignal.timeout(RENEWAL_TIMEOUT_MS),
+      });
       if (!response.ok) return 'refused';
       this.#save((await response.json()).token);
       return 'renewed';
@@ -36,6 +42,6 @@ export class Token {
 
   #save(text) {
     this.#text = FORM.test(text ?? '') ? text : null;
-    if (this.#text) sessionStorage.setItem(`chat.token.${this.#user}`, this.#text);
+    if (this.#text) remember(`chat.token.${this.#user}`, this.#text);
   }
 }

@@ -93,6 +93,14 @@ export function showProblem(text) {
   byId('problem').textContent = text ?? '';
 }
 
+/** Shows the length of the text beside its limit, or hides it (an empty text). */
+export function showTextLength(text, isTooLong) {
+  byId('text-length').hidden = !text;
+  byId('text-length').textContent = text;
+  byId('text-length').classList.toggle('too-long', isTooLong);
+  byId('text').setAttribute('aria-invalid', String(isTooLong));
+}
+
 /** Shows a notice above the messages, or hides it (`null`). `onJoin` adds a button. */
 export function showNotice(text, onJoin) {
   byId('notice').hidden = !text;

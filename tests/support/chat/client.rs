@@ -142,7 +142,12 @@ impl ChatClient {
         answer["data"].clone()
     }
 
-    async fn try_request(&mut self, message_type: &str, data: Value) -> (Vec<Value>, Value) {
+    /// Sends a message with a `ref`, and returns the messages that arrive before its answer, and the answer: a reply or
+    /// an error.
+    ///
+    /// # Panics
+    /// If no answer arrives.
+    pub async fn try_request(&mut self, message_type: &str, data: Value) -> (Vec<Value>, Value) {
         self.last_ref += 1;
         let reference = self.last_ref;
         self.send_text(json!({ "type": message_type, "data": data, "ref": reference }).to_string()).await;
@@ -178,6 +183,19 @@ impl ChatClient {
         let message = self.next().await;
         assert_eq!(message["type"], message_type, "{message}");
         message["data"].clone()
+    }
+
+    /// Reads until a message of this type, and returns its data.
+    ///
+    /// # Panics
+    /// If the connection ends before.
+    pub async fn expect_message(&mut self, message_type: &str) -> Value {
+        loop {
+            let message = self.next().await;
+            if message["type"] == message_type {
+                return message["data"].clone();
+            }
+        }
     }
 
     /// Checks with a ping that no message is left to read.

@@ -13,7 +13,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// The path, content type and content of each file.
-const FILES: [(&str, &str, &str); 19] = [
+const FILES: [(&str, &str, &str); 21] = [
     ("/", HTML, include_str!("../../static/index.html")),
     ("/chat.css", CSS, include_str!("../../static/chat.css")),
     ("/icon.svg", SVG, include_str!("../../static/icon.svg")),
@@ -26,11 +26,13 @@ const FILES: [(&str, &str, &str); 19] = [
     ("/events.js", SCRIPT, include_str!("../../static/events.js")),
     ("/message-list.js", SCRIPT, include_str!("../../static/message-list.js")),
     ("/messages.js", SCRIPT, include_str!("../../static/messages.js")),
+    ("/names.js", SCRIPT, include_str!("../../static/names.js")),
     ("/navigation.js", SCRIPT, include_str!("../../static/navigation.js")),
     ("/render.js", SCRIPT, include_str!("../../static/render.js")),
     ("/rooms.js", SCRIPT, include_str!("../../static/rooms.js")),
     ("/session.js", SCRIPT, include_str!("../../static/session.js")),
     ("/start.js", SCRIPT, include_str!("../../static/start.js")),
+    ("/storage.js", SCRIPT, include_str!("../../static/storage.js")),
     ("/token.js", SCRIPT, include_str!("../../static/token.js")),
     ("/view.js", SCRIPT, include_str!("../../static/view.js")),
 ];
