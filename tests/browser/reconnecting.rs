@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
 use crate::page::{DESKTOP, PHONE, Page};
-use crate::{MESSAGES, browsers};
+use crate::{CONNECTION_REFUSED, MESSAGES, browsers};
 
 #[tokio::test]
 async fn the_page_reconnects_by_itself_after_a_restart_of_the_server() {
@@ -81,6 +81,53 @@ async fn a_signed_out_page_does_not_reconnect_by_itself() {
     page.click("#connect-now").await;
     page.until("#state", &["online"]).await;
     assert_eq!(page.violations().await, json!([]));
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_replaced_when_the_page_or_the_network_wakes_up() {
+    let Some((driver, _permit)) = browsers().await else { return };
+    let chat = ChatServer::start();
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
+    page.until("#members .name", &["alice"]).await;
+    // The heartbeat alone finds a dead connection after 45 s, which is more than a wait of these tests.
+    for event in ["document.dispatchEvent(new Event('visibilitychange'))", "dispatchEvent(new Event('online'))"] {
+        // The network takes what the page sends, and loses it.
+        page.run("window.__dead = __socket; __socket.send = () => {}", vec![]).await;
+        page.run(event, vec![]).await;
+        page.until_run("return __socket !== __dead && __socket.readyState", vec![], json!(1)).await;
+        page.until("#state", &["online"]).await;
+    }
+    // A connection that answers is kept.
+    page.run("window.__kept = __socket", vec![]).await;
+    page.run("document.dispatchEvent(new Event('visibilitychange'))", vec![]).await;
+    page.post("Still here").await;
+    page.until(MESSAGES, &["Still here"]).await;
+    page.until_run("return __socket === __kept && __socket.readyState", vec![], json!(1)).await;
+    assert_eq!(page.violations().await, json!([]));
+}
+
+#[tokio::test]
+async fn a_connection_that_never_opens_is_given_up() {
+    let Some((driver, _permit)) = browsers().await else { return };
+    let chat = ChatServer::start();
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
+    page.until("#members .name", &["alice"]).await;
+    let never_open = "window.__open = window.WebSocket; window.__stuck = 0;
+        window.WebSocket = class { static OPEN = 1; readyState = 0; constructor() { __stuck += 1 } close() {} };
+        __socket.onclose(new CloseEvent('close', { code: 1006 }))";
+    page.run(never_open, vec![]).await;
+    page.until_run("return __stuck", vec![], json!(1)).await;
+    page.run("window.WebSocket = __open", vec![]).await;
+    page.until("#state", &["online"]).await;
+    page.until("#members .name", &["alice"]).await;
+}
+
+#[tokio::test]
+async fn a_page_whose_address_is_not_allowed_does_not_blame_the_token() {
+    let Some((driver, _permit)) = browsers().await else { return };
+    let chat = ChatServer::with(&[("ALLOWED_ORIGINS", "https://chat.example")]);
+    let page = Page::open(&driver, "alice", DESKTOP, &chat.url("/?user=alice")).await;
+    page.until("#problem", &[CONNECTION_REFUSED]).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ const MAX_DELAY_MS = 30_000;
 // A connection that has lasted this long resets the delay before the next attempt.
 const STABLE_AFTER_MS = 10_000;
 const REPLY_TIMEOUT_MS = 15_000;
+// How long a socket may take to open, and to answer when the page has a reason to doubt it.
+const OPEN_TIMEOUT_MS = 8_000;
+const PROBE_TIMEOUT_MS = 3_000;
 const DEFAULT_HEARTBEAT_MS = 30_000;
 // Close codes after which another attempt would end in the same way.
 const FINAL_CLOSE_CODES = new Map([
@@ -44,6 +47,7 @@ export class Connection extends EventTarget {
   #attempt = 0;
   #openedAt = 0;
   #retryTimer = 0;
+  #openTimer = 0;
   #heartbeat = 0;
   #isFinal = false;
 
@@ -51,8 +55,14 @@ export class Connection extends EventTarget {
     super();
     this.#user = user;
     this.#token = new Token(user);
-    // The network is back, so waiting for the rest of the delay has no use.
-    addEventListener('online', () => this.#isFinal || this.connectNow());
+    // The network is back: waiting for the rest of the delay has no use, and an open socket may belong to the old one.
+    addEventListener('online', () => {
+      this.#probe();
+      if (!this.#isFinal) this.connectNow();
+    });
+    // A computer that was asleep may have lost the connection without an event.
+    document.addEventListener('visibilitychange', () => document.hidden || this.#probe());
+    addEventListener('focus', () => this.#probe());
     // The browser's back-forward cache drops the connection of a page without an event.
     addEventListener('pageshow', (event) => event.persisted && this.#socket && this.#closed(1006, ''));
   }
@@ -77,7 +87,7 @@ export class Connection extends EventTarget {
   }
 
   /** Sends a request. Resolves to the `data` of the reply, or rejects with a `RequestError`. */
-  request(type, data = {}) {
+  request(type, data = {}, timeoutMs = REPLY_TIMEOUT_MS) {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) {
         reject(new RequestError({ code: 'DISCONNECTED', message: 'There is no connection.', retryable: true }));
@@ -87,7 +97,7 @@ export class Connection extends EventTarget {
       const timer = setTimeout(() => {
         this.#pending.delete(ref);
         reject(new RequestError({ code: 'NO_ANSWER', message: 'The server did not answer.', retryable: true }));
-      }, REPLY_TIMEOUT_MS);
+      }, timeoutMs);
       this.#pending.set(ref, { resolve, reject, timer });
       this.#socket.send(JSON.stringify({ type, data, ref }));
     });
@@ -100,7 +110,9 @@ export class Connection extends EventTarget {
     const socket = new WebSocket(`${scheme}://${location.host}/ws/${encodeURIComponent(this.#user)}`, protocols);
     this.#socket = socket;
     this.#openedAt = 0;
+    this.#openTimer = setTimeout(() => this.#closed(1006, ''), OPEN_TIMEOUT_MS);
     socket.onopen = () => {
+      clearTimeout(this.#openTimer);
       this.#openedAt = performance.now();
       this.#needsToken = false;
       this.#emit('state', { name: 'online' });
@@ -148,14 +160,21 @@ export class Connection extends EventTarget {
   #startHeartbeat(everyMs = DEFAULT_HEARTBEAT_MS) {
     clearInterval(this.#heartbeat);
     if (!(everyMs >= 1_000)) return;
+    this.#heartbeat = setInterval(() => this.#ping(REPLY_TIMEOUT_MS), everyMs);
+  }
+
+  // Finds out soon whether an open socket is dead.
+  #probe() {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#ping(PROBE_TIMEOUT_MS);
+  }
+
+  async #ping(timeoutMs) {
     const socket = this.#socket;
-    this.#heartbeat = setInterval(async () => {
-      try {
-        await this.request('ping');
-      } catch (error) {
-        if (error.code === 'NO_ANSWER' && socket === this.#socket) this.#closed(1006, '');
-      }
-    }, everyMs);
+    try {
+      await this.request('ping', {}, timeoutMs);
+    } catch (error) {
+      if (error.code === 'NO_ANSWER' && socket === this.#socket) this.#closed(1006, '');
+    }
   }
 
   #closed(code, reason) {
@@ -179,6 +198,7 @@ export class Connection extends EventTarget {
   // Drops the socket without waiting for its close event, which a dead network would delay.
   #drop() {
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#openTimer);
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {
