@@ -38,13 +38,13 @@ impl ChatSettings {
             store: store_location(&mut env),
             rate_messages: env.number("CHAT_RATE_MESSAGES", 30, 1, 100_000),
             rate_window: env.seconds("CHAT_RATE_SECONDS", Duration::from_secs(60), 1, 86_400),
-            tokens: env.get("CHAT_SECRET").and_then(|secret| {
+            tokens: trimmed(&mut env, "CHAT_SECRET").and_then(|secret| {
                 let tokens = Tokens::new(&secret);
                 // The error must not print the secret.
                 tokens.map_err(|error| env.reject("CHAT_SECRET", "..", format!("stronger: {error}"))).ok()
             }),
             demo_tokens: env.flag("CHAT_DEMO_TOKENS", false),
-            publish_key: env.get("CHAT_PUBLISH_KEY").and_then(|key| {
+            publish_key: trimmed(&mut env, "CHAT_PUBLISH_KEY").and_then(|key| {
                 PublishKey::new(&key).map_err(|error| env.reject("CHAT_PUBLISH_KEY", "..", error)).ok()
             }),
         };
@@ -59,7 +59,7 @@ impl ChatSettings {
 }
 
 fn store_location(env: &mut Env<'_>) -> StoreLocation {
-    let db = env.get("CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
+    let db = trimmed(env, "CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
     if env.one_of("CHAT_STORE", false, &[("sqlite", false), ("redis", true)]) {
         let url = env.get("REDIS_URL").map_or_else(|| Ok(RedisUrl::default()), |url| url.parse());
         let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
@@ -76,6 +76,20 @@ fn store_location(env: &mut Env<'_>) -> StoreLocation {
             &db,
             "a file that all nodes share, because BACKEND_TYPE is redis; or set CHAT_STORE=redis",
         );
+/// Returns the value of a variable that has no white space at its ends.
+///
+/// A value that is read from a file often has a line end after it. As a part of a secret it would make every token
+/// invalid, and no error would say why.
+fn trimmed(env: &mut Env<'_>, name: &str) -> Option<String> {
+    let value = env.get(name)?;
+    if value.trim() == value {
+        return Some(value);
+    }
+    // The error must not print a secret.
+    env.reject(name, "..", "without white space (space, tab, line end) at its beginning and its end");
+    None
+}
+
     }
     StoreLocation::Sqlite(db.into())
 }
@@ -110,3 +124,16 @@ mod tests {
         assert!(read(&[("CHAT_STORE", "paper")]).err().unwrap_or_default().contains("one of: sqlite, redis"));
     }
 }
+    #[test]
+    fn white_space_at_the_ends_of_a_text_is_refused() {
+        let secret = "correct horse battery staple, 2 of them";
+        for name in ["CHAT_SECRET", "CHAT_PUBLISH_KEY", "CHAT_DB"] {
+            for value in [format!("{secret}\n"), format!("{secret} "), format!("\t{secret}"), format!("{secret}\r\n")] {
+                let refused = read(&[(name, &value)]).err().unwrap_or_default();
+                let rule = format!("{name}=\"..\": must be without white space");
+                assert!(refused.contains(&rule) && !refused.contains("horse"), "{value:?}: {refused}");
+            }
+        }
+        assert!(read(&[("CHAT_SECRET", secret)]).is_ok(), "white space inside of a secret is a part of it");
+    }
+
