@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::chat::{ChatClient, ChatServer};
 
 #[tokio::test]
-async fn rooms_are_listed_by_name_with_their_number_of_users() {
+async fn rooms_are_listed_with_their_number_of_users() {
     let chat = ChatServer::start();
     let mut alice = ChatClient::connect_and_join(&chat, "alice", "b").await;
     let mut again = ChatClient::connect_and_join(&chat, "alice", "b").await;
@@ -14,11 +14,49 @@ async fn rooms_are_listed_by_name_with_their_number_of_users() {
     bob.request("leave_room", json!({ "room": "a" })).await;
     let room =
         |name, count, creator| json!({ "name": name, "user_count": count, "created_by": creator, "is_public": true });
-    let rooms = json!({ "rooms": [room("a", 0, "bob"), room("b", 2, "alice")] });
+    let rooms = json!({ "rooms": [room("b", 2, "alice"), room("a", 0, "bob")] });
     assert_eq!(alice.request("list_rooms", Value::Null).await, rooms);
     again.expect("user_joined_room").await;
     again.send("list_rooms", json!({})).await;
     assert_eq!(again.expect("rooms_list").await, rooms);
+}
+
+#[tokio::test]
+async fn own_rooms_are_listed_first_and_empty_ones_last() {
+    let chat = ChatServer::start();
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    let mut eve = ChatClient::connect(&chat, "eve").await;
+    for name in ["-0 empty", "-1 empty"] {
+        eve.join(name).await;
+        eve.request("leave_room", json!({ "room": name })).await;
+    }
+    eve.join("-2 with eve").await;
+    alice.join("-1 empty").await;
+    alice.request("create_room", json!({ "room_name": "zoo", "is_public": false })).await;
+    alice.join("mine").await;
+    alice.request("leave_room", json!({ "room": "mine" })).await;
+    let list = alice.request("list_rooms", json!({})).await;
+    let names: Vec<_> = list["rooms"].as_array().unwrap().iter().map(|room| room["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["-1 empty", "zoo", "-2 with eve", "mine", "-0 empty"]);
+}
+
+#[tokio::test]
+async fn a_list_has_a_thousand_rooms_and_own_ones_among_them() {
+    let chat = ChatServer::start();
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    alice.request("create_room", json!({ "room_name": "zoo", "is_public": false })).await;
+    let mut bob = ChatClient::connect_and_join(&chat, "bob", "with bob").await;
+    let mut eve = ChatClient::connect(&chat, "eve").await;
+    for n in 0..1_010 {
+        let name = format!("-{n:04}");
+        eve.request_with_earlier("join_room", json!({ "room": name })).await;
+        eve.request_with_earlier("leave_room", json!({ "room": name })).await;
+    }
+    let list = alice.request("list_rooms", json!({})).await;
+    let rooms = list["rooms"].as_array().unwrap();
+    assert_eq!((rooms.len(), &rooms[0]["name"], &rooms[1]["name"]), (1000, &json!("zoo"), &json!("with bob")));
+    let list = bob.request("list_rooms", json!({})).await;
+    assert_eq!(list["rooms"][0]["name"], "with bob");
 }
 
 #[tokio::test]

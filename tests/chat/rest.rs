@@ -2,6 +2,11 @@
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer};
+use tests::http::read_answer;
+use tests::transport::Stream;
+use tests::wait::until_equal;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn history_can_be_read_over_http() {
@@ -81,4 +86,60 @@ async fn all_files_of_the_page_are_served_with_a_strict_policy() {
         at += 1;
     }
     assert!(files.len() > 5, "{files:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_reads_takes_the_permits_of_its_own_address_only() {
+    let chat = ChatServer::start();
+    fill_with_long_messages(&chat).await;
+    let page = "/api/rooms/lobby/messages?limit=1000";
+    let answer = chat.get(page).await;
+    assert!(answer.body.len() <= 2 * 1024 * 1024, "{} bytes", answer.body.len());
+    assert!(answer.body.len() > 1024 * 1024, "{} bytes", answer.body.len());
+    assert_eq!(answer.json()["count"], answer.json()["messages"].as_array().unwrap().len());
+
+    // Nobody reads these answers. The first ones fit into the buffers of the system.
+    let mut stalled = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect_from("127.0.0.2", chat.port()).await;
+        let request = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(8);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stalled.push(stream);
+    }
+    let status_from = async |address: &str| {
+        let mut stream: Box<dyn Stream> = Box::new(connect_from(address, chat.port()).await);
+        let request = format!("GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        read_answer(&mut stream, &mut Vec::new()).await.status
+    };
+    until_equal("the status for the same address", 429, async || status_from("127.0.0.2").await).await;
+    assert_eq!(status_from("127.0.0.3").await, 200);
+    drop(stalled);
+    until_equal("the status after they have gone", 200, async || status_from("127.0.0.2").await).await;
+}
+
+/// Posts messages whose JSON has about 24 KB each.
+async fn fill_with_long_messages(chat: &ChatServer) {
+    let mut alice = ChatClient::connect_and_join(chat, "alice", "lobby").await;
+    let text = "\u{1}".repeat(4_000);
+    for _ in 0..100 {
+        alice.post("lobby", &text).await;
+    }
+}
+
+/// Connects from one of the addresses of this machine, with a small receive buffer.
+async fn connect_from(address: &str, port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(2048).unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(format!("127.0.0.1:{port}").parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_health_lists_the_threads_of_the_store() {
+    let chat = ChatServer::start();
+    let health = chat.get("/health").await.json().to_string();
+    for task in ["chat.store.write", "chat.store.read", "chat.store.page", "chat.rooms"] {
+        assert!(health.contains(task), "{task}: {health}");
+    }
 }

@@ -102,3 +102,23 @@ async fn creating_an_existing_room_joins_it() {
     assert_eq!(bob.expect("room_created").await, json!({ "room": "other", "is_public": true }));
     bob.post("other", "I am in it").await;
 }
+
+#[tokio::test]
+async fn a_join_that_is_refused_creates_no_room() {
+    let chat = ChatServer::start();
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    let mut refused = 0;
+    for n in 0..140 {
+        // The last ones are over the limit of 128 groups of a connection.
+        let (message_type, data) = match n % 2 {
+            0 => ("join_room", json!({ "room": format!("room {n}") })),
+            _ => ("create_room", json!({ "room_name": format!("room {n}"), "is_public": n % 4 == 1 })),
+        };
+        let (_, answer) = alice.try_request(message_type, data).await;
+        refused += u32::from(answer["type"] == "error");
+    }
+    assert_eq!(refused, 12);
+    let (_, list) = alice.request_with_earlier("list_rooms", json!({})).await;
+    assert_eq!(list["rooms"].as_array().map(Vec::len), Some(128));
+    assert_eq!(chat.get("/api/rooms/room%20138/messages").await.status, 404);
+}

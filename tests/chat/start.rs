@@ -32,7 +32,9 @@ async fn a_ping_is_answered_with_its_ref() {
 async fn an_invalid_user_id_is_refused_before_the_upgrade() {
     let chat = ChatServer::start();
     let (too_long, longest) = ("x".repeat(65), "x".repeat(64));
-    for bad in ["a%20b", "a:b", "a%2Fb", "%C3%A4lice", "a%0A", "a%00", "%E2%80%AEa", "a@b", &too_long] {
+    for bad in
+        ["a%20b", "a:b", "a%2Fb", "%C3%A4lice", "a%0A", "a%00", "%E2%80%AEa", "a@b", ".", "..", "%2E%2E", &too_long]
+    {
         let answer = chat.request_upgrade(&format!("/ws/{bad}")).await;
         assert_eq!(answer.status, 400, "{bad}: {answer:?}");
         let error = &answer.json()["error"];
@@ -128,6 +130,58 @@ fn invalid_settings_are_listed_and_secrets_are_not_shown() {
     }
     assert!(!stderr.contains("hunter2"), "{stderr}");
     assert_eq!(ended.stdout, b"", "the chat must not listen");
+}
+
+#[test]
+fn white_space_around_a_secret_stops_the_start_with_the_reason() {
+    let folder = TempFolder::new();
+    let mut command = Command::new(program());
+    set_environment(&mut command, folder.path(), 0);
+    let secret = "correct horse battery staple, 2 of them";
+    command.env("CHAT_SECRET", format!("{secret}\n")).env("CHAT_PUBLISH_KEY", format!(" {}", "k".repeat(32)));
+    let ended = command.stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    for name in ["CHAT_SECRET", "CHAT_PUBLISH_KEY"] {
+        assert!(stderr.contains(&format!("{name}=\"..\": must be without white space")), "{stderr}");
+    }
+    assert!(!stderr.contains(secret) && !stderr.contains("kkk"), "{stderr}");
+}
+
+#[test]
+fn a_second_process_on_one_file_says_that_users_do_not_reach_each_other() {
+    let chat = ChatServer::start();
+    let start_second = |folder: &std::path::Path| {
+        let mut command = Command::new(program());
+        // The port is taken, so this process ends by itself.
+        set_environment(&mut command, folder, chat.port());
+        let ended = command.env("LOG_LEVEL", "WARN").output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        stderr.lines().filter(|line| line.contains("BACKEND_TYPE=redis")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let warnings = start_second(chat.folder());
+    assert!(matches!(&*warnings, [warning] if warning.contains("WARN") && warning.contains("chat.db")), "{warnings:?}");
+    let other = TempFolder::new();
+    for _ in 0..2 {
+        // The first of these has ended.
+        assert_eq!(start_second(other.path()), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_message_has_at_most_64_kib_unless_a_setting_says_otherwise() {
+    let message = |length| json!({ "type": "ping", "padding": "x".repeat(length) }).to_string();
+    let chat = ChatServer::start();
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    alice.send_text(message(60 * 1024)).await;
+    assert_ne!(alice.next().await, json!(null));
+    alice.send_text(message(64 * 1024)).await;
+    assert_eq!(alice.close_code().await, 1009);
+
+    let chat = ChatServer::with(&[("WS_MAX_MESSAGE_SIZE", "100000")]);
+    let mut alice = ChatClient::connect(&chat, "alice").await;
+    alice.send_text(message(64 * 1024)).await;
+    assert_ne!(alice.next().await, json!(null));
 }
 
 #[test]

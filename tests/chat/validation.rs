@@ -131,7 +131,7 @@ async fn an_error_names_the_field_of_a_wrong_value_and_does_not_repeat_the_value
         let error = alice.request_error("join_room", data).await;
         assert_eq!(error["details"]["errors"][0]["field"], "room", "{error}");
     }
-    let huge = "x".repeat(1_000_000);
+    let huge = "x".repeat(60_000);
     for frame in
         [json!({ "type": huge }), json!({ "type": {} }), json!({ "type": "join_room", "data": { "room": huge } })]
     {

@@ -90,16 +90,29 @@ impl Chat {
 
     #[on("join_room")]
     async fn join_room(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
-        let room = rooms::find_or_create(&self.store, cx.manager(), self.user.id(), &room).await?;
-        self.join(cx, room).await
+        match rooms::find_or_create(&self.store, cx.manager(), self.user.id(), &room).await? {
+            Creation::Exists(room) => {
+                rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
+                self.enter(cx, &room.name).await?;
+                self.joined(cx, room).await
+            }
+            Creation::Created(room) => {
+                self.enter_created(cx, &room).await?;
+                self.joined(cx, room).await
+            }
+        }
     }
 
     #[on("create_room")]
     async fn create_room(&mut self, cx: &Context<Self>, CreateRoom { room_name, is_public }: CreateRoom) -> Result<()> {
         match rooms::create(&self.store, cx.manager(), self.user.id(), &room_name, is_public).await? {
-            Creation::Exists(room) => self.join(cx, room).await,
-            Creation::Created(room) => {
+            Creation::Exists(room) => {
+                rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
                 self.enter(cx, &room.name).await?;
+                self.joined(cx, room).await
+            }
+            Creation::Created(room) => {
+                self.enter_created(cx, &room).await?;
                 cx.reply(&RoomCreated { room: room.name, is_public: room.is_public }).await
             }
         }
@@ -149,7 +162,7 @@ impl Chat {
 
     #[on("list_rooms", rate_limit = exempt)]
     async fn list_rooms(&mut self, cx: &Context<Self>) -> Result<RoomsList> {
-        rooms::list_rooms(&self.store, cx.manager(), self.user.id()).await
+        rooms::list_rooms(&self.store, cx.manager(), self.user.id(), cx.groups()).await
     }
 
     #[on("get_room_users", rate_limit = exempt)]
@@ -171,18 +184,30 @@ impl Chat {
 }
 
 impl Chat {
-    /// Joins a room and replies; then sends the room's details and its recent messages.
-    async fn join(&self, cx: &Context<Self>, room: Room) -> Result<()> {
-        rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
-        self.enter(cx, &room.name).await?;
+    /// Replies to a client that has entered a room; then sends the room's details and its recent messages.
+    async fn joined(&self, cx: &Context<Self>, room: Room) -> Result<()> {
+        // Read after entering: a message of this moment may arrive twice, but none is missing.
+        let messages = self.store.recent_messages(&room.name, HISTORY_ON_JOIN).await?;
+        if messages.is_empty() {
+            rooms::restore_if_removed(&self.store, &room).await?;
+        }
         cx.reply(&RoomJoined { room: room.name.clone(), is_public: room.is_public }).await?;
         let user_count = cx.manager().present_count(&room.name).await?;
         let Room { name, created_by, is_public, .. } = room;
         cx.send(&RoomInfo { room: name.clone(), user_count, created_by, is_public }).await?;
-        // Read after joining: a message of this moment may arrive twice, but none is missing.
-        let messages = self.store.recent_messages(&name, HISTORY_ON_JOIN).await?;
         let messages = messages.into_iter().map(ChatMessage::from).collect();
         cx.send(&MessageHistory { room: name, messages }).await
+    }
+
+    /// Enters a room that this request has created. A request that is refused creates nothing: the room is removed again.
+    async fn enter_created(&self, cx: &Context<Self>, room: &Room) -> Result<()> {
+        let entered = self.enter(cx, &room.name).await;
+        if entered.is_err()
+            && let Err(error) = rooms::remove_if_empty(&self.store, cx.manager(), room).await
+        {
+            tracing::warn!("a room that its creator could not enter was not removed: {error}");
+        }
+        entered
     }
 
     /// Adds the connection to the room's group. The others are notified of the user's first connection in the room and

@@ -15,25 +15,35 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use agentcore::App;
 use agentcore::middleware::{Chain, Level, Logging, RateLimit, Validation};
 use agentcore::prelude::*;
 
 use consumer::Chat;
 use http::{demo_tokens, page, publish, rest};
 use settings::ChatSettings;
+use store::Store;
 
 /// Builds the application from the settings of the environment or `.env`.
 ///
 /// # Errors
-/// Invalid settings, one line each; a store that cannot be opened.
-pub async fn from_env() -> Result<AgentCore> {
+/// Invalid settings, one line each; a store or a backend that cannot be reached.
+pub async fn from_env() -> Result<App> {
     let settings = ChatSettings::load()?;
-    application(AgentCore::from_env()?, settings).await
+    let server = AgentCore::new(settings::server_settings()?);
+    let store = settings.store.open().await?;
+    // A state of the application lives as long as the application.
+    let lock = settings.store.lock(settings.is_single_node);
+    let app = application(server.state(Arc::new(lock)), store.clone(), settings).build().await?;
+    store.supervise(app.manager().supervisor());
+    rooms::start_removal(store, app.manager());
+    Ok(app)
 }
 
-/// Builds the application from a server and the chat's own settings.
-async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore> {
-    let store = settings.store.open().await?;
+/// Builds the application from a server, the store and the chat's own settings.
+fn application(app: AgentCore, store: Store, settings: ChatSettings) -> AgentCore {
     let chain = Chain::new()
         >> Logging::default().level(Level::DEBUG)
         >> Validation::default()
@@ -49,7 +59,7 @@ async fn application(app: AgentCore, settings: ChatSettings) -> Result<AgentCore
         Some(key) => app.state(key).routes(publish::routes()),
         None => app,
     };
-    Ok(with_authentication(app, settings))
+    with_authentication(app, settings)
 }
 
 /// Requires a token of every user; without a secret, any client may be any user.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use agentcore::settings::RedisUrl;
-use agentcore::{Env, Result};
+use agentcore::{Env, Result, Settings};
 
 use crate::auth::{PublishKey, Tokens};
 use crate::store::{RedisAddress, StoreLocation};
@@ -12,6 +12,8 @@ use crate::store::{RedisAddress, StoreLocation};
 pub(crate) struct ChatSettings {
     /// `CHAT_STORE` (`sqlite`): the file `CHAT_DB` (`chat.db`), or Redis with `REDIS_URL` and `REDIS_CHANNEL_PREFIX`.
     pub(crate) store: StoreLocation,
+    /// Whether the backend connects no other nodes (`BACKEND_TYPE` is not `redis`).
+    pub(crate) is_single_node: bool,
     /// `CHAT_RATE_MESSAGES` (30): messages that a user may send in the window.
     pub(crate) rate_messages: u32,
     /// `CHAT_RATE_SECONDS` (60): length of the window.
@@ -22,6 +24,21 @@ pub(crate) struct ChatSettings {
     pub(crate) demo_tokens: bool,
     /// `CHAT_PUBLISH_KEY` (none): other programs that have it may send messages to connected clients.
     pub(crate) publish_key: Option<PublishKey>,
+}
+
+/// Default of `WS_MAX_MESSAGE_SIZE`, in bytes: the longest text, 4,000 characters, has at most 48,000 as JSON.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// Reads the framework's settings, with the chat's own default of `WS_MAX_MESSAGE_SIZE`.
+///
+/// # Errors
+/// All invalid settings, one line each.
+pub(crate) fn server_settings() -> Result<Settings> {
+    let mut settings = Settings::from_env()?;
+    if Env::load()?.get("WS_MAX_MESSAGE_SIZE").is_none() {
+        settings.ws_max_message_size = MAX_MESSAGE;
+    }
+    Ok(settings)
 }
 
 impl ChatSettings {
@@ -36,6 +53,7 @@ impl ChatSettings {
     fn read(mut env: Env<'_>) -> Result<Self> {
         let settings = Self {
             store: store_location(&mut env),
+            is_single_node: !has_redis_backend(&env),
             rate_messages: env.number("CHAT_RATE_MESSAGES", 30, 1, 100_000),
             rate_window: env.seconds("CHAT_RATE_SECONDS", Duration::from_secs(60), 1, 86_400),
             tokens: trimmed(&mut env, "CHAT_SECRET").and_then(|secret| {
@@ -58,24 +76,6 @@ impl ChatSettings {
     }
 }
 
-fn store_location(env: &mut Env<'_>) -> StoreLocation {
-    let db = trimmed(env, "CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
-    if env.one_of("CHAT_STORE", false, &[("sqlite", false), ("redis", true)]) {
-        let url = env.get("REDIS_URL").map_or_else(|| Ok(RedisUrl::default()), |url| url.parse());
-        let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
-        let address = url.map_err(|error| error.to_string()).and_then(|url| RedisAddress::new(&url, &prefix));
-        match address {
-            Ok(address) => return StoreLocation::Redis(Box::new(address)),
-            // The error must not print the URL, which may have a password.
-            Err(error) => env.reject("REDIS_URL", "..", error),
-        }
-    } else if db == ":memory:" && env.get("BACKEND_TYPE").is_some_and(|backend| backend.eq_ignore_ascii_case("redis")) {
-        // Nodes with separate stores would disagree on who may enter a private room.
-        env.reject(
-            "CHAT_DB",
-            &db,
-            "a file that all nodes share, because BACKEND_TYPE is redis; or set CHAT_STORE=redis",
-        );
 /// Returns the value of a variable that has no white space at its ends.
 ///
 /// A value that is read from a file often has a line end after it. As a part of a secret it would make every token
@@ -90,8 +90,30 @@ fn trimmed(env: &mut Env<'_>, name: &str) -> Option<String> {
     None
 }
 
+fn store_location(env: &mut Env<'_>) -> StoreLocation {
+    let db = trimmed(env, "CHAT_DB").unwrap_or_else(|| "chat.db".to_owned());
+    if env.one_of("CHAT_STORE", false, &[("sqlite", false), ("redis", true)]) {
+        let url = env.get("REDIS_URL").map_or_else(|| Ok(RedisUrl::default()), |url| url.parse());
+        let prefix = env.get("REDIS_CHANNEL_PREFIX").unwrap_or_else(|| "ws:".to_owned());
+        let address = url.map_err(|error| error.to_string()).and_then(|url| RedisAddress::new(&url, &prefix));
+        match address {
+            Ok(address) => return StoreLocation::Redis(Box::new(address)),
+            // The error must not print the URL, which may have a password.
+            Err(error) => env.reject("REDIS_URL", "..", error),
+        }
+    } else if db == ":memory:" && has_redis_backend(env) {
+        // Nodes with separate stores would disagree on who may enter a private room.
+        env.reject(
+            "CHAT_DB",
+            &db,
+            "a file that all nodes share, because BACKEND_TYPE is redis; or set CHAT_STORE=redis",
+        );
     }
     StoreLocation::Sqlite(db.into())
+}
+
+fn has_redis_backend(env: &Env<'_>) -> bool {
+    env.get("BACKEND_TYPE").is_some_and(|backend| backend.eq_ignore_ascii_case("redis"))
 }
 
 #[cfg(test)]
@@ -116,15 +138,6 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_url_is_refused_and_its_password_is_not_shown() {
-        let url = ("REDIS_URL", "http://ada:hunter2@localhost");
-        let refused = read(&[("CHAT_STORE", "redis"), url]).err().unwrap_or_default();
-        assert!(refused.contains("REDIS_URL=\"..\": must be redis://["), "{refused}");
-        assert!(!refused.contains("hunter2"), "{refused}");
-        assert!(read(&[("CHAT_STORE", "paper")]).err().unwrap_or_default().contains("one of: sqlite, redis"));
-    }
-}
-    #[test]
     fn white_space_at_the_ends_of_a_text_is_refused() {
         let secret = "correct horse battery staple, 2 of them";
         for name in ["CHAT_SECRET", "CHAT_PUBLISH_KEY", "CHAT_DB"] {
@@ -137,3 +150,12 @@ mod tests {
         assert!(read(&[("CHAT_SECRET", secret)]).is_ok(), "white space inside of a secret is a part of it");
     }
 
+    #[test]
+    fn an_invalid_url_is_refused_and_its_password_is_not_shown() {
+        let url = ("REDIS_URL", "http://ada:hunter2@localhost");
+        let refused = read(&[("CHAT_STORE", "redis"), url]).err().unwrap_or_default();
+        assert!(refused.contains("REDIS_URL=\"..\": must be redis://["), "{refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+        assert!(read(&[("CHAT_STORE", "paper")]).err().unwrap_or_default().contains("one of: sqlite, redis"));
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) const ROLE: &str = "node";
 
 /// Runs a node until the parent ends or stops it.
 pub(crate) async fn run() -> Result<()> {
-    let app = chat::from_env().await?.build().await?;
+    let app = chat::from_env().await?;
     let manager = app.manager();
     tokio::select! {
         served = app.serve() => served,

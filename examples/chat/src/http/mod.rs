@@ -2,6 +2,7 @@
 
 pub(crate) mod demo_tokens;
 mod headers;
+mod history_permits;
 pub(crate) mod page;
 pub(crate) mod publish;
 pub(crate) mod rest;

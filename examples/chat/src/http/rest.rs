@@ -4,36 +4,40 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use agentcore::Authenticator;
+use agentcore::axum::body::{Body, Bytes};
 use agentcore::axum::extract::rejection::PathRejection;
 use agentcore::axum::extract::{Path, Query};
 use agentcore::axum::http::StatusCode;
+use agentcore::axum::http::header::CONTENT_TYPE;
 use agentcore::axum::http::request::Parts;
 use agentcore::axum::middleware::map_response;
+use agentcore::axum::response::{IntoResponse, Response};
 use agentcore::axum::routing::get;
-use agentcore::axum::{Json, Router};
+use agentcore::axum::{Extension, Json, Router};
 use agentcore::error::ErrorCategory;
+use agentcore::extract::ClientIp;
 use agentcore::prelude::*;
-use agentcore::tokio::sync::Semaphore;
 
 use super::headers;
+use super::history_permits::{HistoryPermit, HistoryPermits};
 use crate::auth::Tokens;
 use crate::errors::no_such_room;
 use crate::messages::ChatMessage;
 use crate::store::Store;
 
-/// Maximum number of histories that are read at the same time. A page of 1,000 messages takes some megabytes, and many
-/// of them at once must not delay the chat.
-static HISTORY_READS: Semaphore = Semaphore::const_new(16);
+/// Maximum length of a page of a history, in bytes of JSON. A page of 1,000 long messages would have up to 24 MB.
+const MAX_PAGE: usize = 2 * 1024 * 1024;
 
 /// Returns the routes under `/api`.
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/api/rooms/{room}/messages", get(messages))
         .route("/api/status", get(status))
+        .layer(Extension(HistoryPermits::default()))
         .layer(map_response(headers::add_security_headers))
 }
 
-/// The last messages of a room, oldest first.
+/// The last messages of a room, oldest first; fewer than were asked for if they do not fit into a page.
 #[message]
 struct RoomMessages {
     room: String,
@@ -44,20 +48,38 @@ struct RoomMessages {
 async fn messages(
     State(store): State<Store>,
     State(tokens): State<Option<Tokens>>,
+    Extension(permits): Extension<HistoryPermits>,
+    ClientIp(address): ClientIp,
     name: Result<Path<String>, PathRejection>,
     Query(query): Query<HashMap<String, String>>,
     request: Parts,
-) -> Result<Json<RoomMessages>> {
+) -> Result<Response> {
     // A path that is not UTF-8 names no room, and neither does this character.
     let name = name.map_or_else(|_| "\u{fffd}".to_owned(), |Path(name)| name);
     let limit = parse_limit(query.get("limit"))?;
-    let _permit = HISTORY_READS.try_acquire().map_err(|_none_free| busy())?;
+    let permit = permits.try_acquire(address).ok_or_else(busy)?;
     let room = store.room(&name).await?.ok_or_else(|| no_such_room(&name).with_status(StatusCode::NOT_FOUND))?;
     if !room.is_public {
         check_member(&store, tokens, &room.name, &request).await?;
     }
-    let messages: Vec<_> = store.recent_messages(&name, limit).await?.into_iter().map(ChatMessage::from).collect();
-    Ok(Json(RoomMessages { room: name, count: messages.len(), messages }))
+    let messages: Vec<_> =
+        store.recent_page(&name, limit, MAX_PAGE).await?.into_iter().map(ChatMessage::from).collect();
+    let page = RoomMessages { room: name, count: messages.len(), messages };
+    let json = serde_json::to_vec(&page).internal()?;
+    let body = Bytes::from_owner(Page { json, _permit: permit });
+    Ok(([(CONTENT_TYPE, "application/json")], Body::from(body)).into_response())
+}
+
+/// The body of a page. The permit is held until the server has written the body or dropped the connection.
+struct Page {
+    json: Vec<u8>,
+    _permit: HistoryPermit,
+}
+
+impl AsRef<[u8]> for Page {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
 }
 
 /// Checks that the request's token belongs to a user whom the room admits. A request over HTTP has joined no room.

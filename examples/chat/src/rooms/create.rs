@@ -14,12 +14,10 @@ pub(crate) async fn find_or_create(
     manager: &ConnectionManager,
     user: &UserId,
     name: &str,
-) -> Result<Room> {
-    if let Some(room) = store.room(name).await? {
-        return Ok(room);
-    }
-    match create(store, manager, user, name, true).await? {
-        Creation::Created(room) | Creation::Exists(room) => Ok(room),
+) -> Result<Creation> {
+    match store.room(name).await? {
+        Some(room) => Ok(Creation::Exists(room)),
+        None => create(store, manager, user, name, true).await,
     }
 }
 

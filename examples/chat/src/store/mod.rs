@@ -8,6 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use agentcore::Supervisor;
+
 mod error;
 mod location;
 mod message_id;
@@ -50,6 +52,11 @@ pub(crate) trait ChatStore: Send + Sync {
     /// Returns the last `limit` messages of a room, oldest first; none for an unknown room.
     fn recent_messages(&self, room: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>>;
 
+    /// Returns the last messages of a room, oldest first: at most `limit`, and at most `max_bytes` of JSON.
+    ///
+    /// It is slower than [`recent_messages`](Self::recent_messages) and does not delay other calls.
+    fn recent_page(&self, room: &str, limit: u32, max_bytes: usize) -> StoreFuture<'_, Vec<StoredMessage>>;
+
     /// Returns the first `limit` messages of a room after the one with this `id`, oldest first.
     fn messages_after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>>;
 
@@ -61,8 +68,15 @@ pub(crate) trait ChatStore: Send + Sync {
     /// Returns the room of this name.
     fn room(&self, name: &str) -> StoreFuture<'_, Option<Room>>;
 
-    /// Returns the first `limit` of the public rooms and the rooms that admit the user, sorted by name.
-    fn visible_rooms(&self, user_id: &str, limit: u32) -> StoreFuture<'_, Vec<Room>>;
+    /// Returns up to `limit` rooms: those of the names in `joined`, then the rooms that admit the user, then the public
+    /// ones; the rooms of each kind are sorted by name.
+    fn visible_rooms(&self, user_id: &str, joined: Vec<String>, limit: usize) -> StoreFuture<'_, Vec<Room>>;
+
+    /// Returns the public rooms without messages that were created before this time.
+    fn rooms_without_messages(&self, created_before: &str) -> StoreFuture<'_, Vec<Room>>;
+
+    /// Removes this room, unless it has messages. Returns whether it was removed; a newer room of the same name stays.
+    fn remove_without_messages(&self, room: &Room) -> StoreFuture<'_, bool>;
 
     /// Admits a user to a private room; a repeated call changes nothing.
     ///
@@ -79,6 +93,9 @@ pub(crate) trait ChatStore: Send + Sync {
 
     /// Returns the stored names of these users, by id; an unknown user is left out.
     fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>>;
+
+    /// Lists the threads of the store, if it has any, among the tasks of the node.
+    fn supervise(&self, _supervisor: &Supervisor) {}
 }
 
 /// A message to store.
@@ -102,6 +119,10 @@ pub(crate) struct StoredMessage {
     /// The time of storing: RFC 3339, UTC, with milliseconds.
     pub(crate) timestamp: String,
 }
+
+/// Maximum size of a message in a page, besides its text and its author's name, in bytes of JSON: names of fields, the
+/// room, the user's id, the id and the timestamp.
+const MESSAGE_OVERHEAD: usize = 300;
 
 /// A room.
 #[derive(Clone, Debug, PartialEq, Eq)]

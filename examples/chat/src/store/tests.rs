@@ -5,7 +5,7 @@ use agentcore::tokio;
 use tests::chat::TempFolder;
 use uuid::Uuid;
 
-use super::{ChatStore, Creation, NewMessage, RedisAddress, Store, StoreError, StoreLocation, StoredMessage};
+use super::{ChatStore, Creation, NewMessage, RedisAddress, Room, Store, StoreError, StoreLocation, StoredMessage};
 
 /// Opens the stores of one test, all at one location.
 trait TestLocation {
@@ -149,7 +149,71 @@ on_every_store! {
         store.admit("den", "bob").await.unwrap();
         assert!(store.may_enter("den", "bob").await.unwrap());
         assert_eq!(visible(&store, "bob").await, ["den", "lobby"]);
-        assert_eq!(store.visible_rooms("bob", 1).await.unwrap().len(), 1);
+        assert_eq!(store.visible_rooms("bob", Vec::new(), 1).await.unwrap().len(), 1);
+    }
+
+    async fn rooms_that_the_user_is_in_or_may_enter_come_first(location) {
+        let store = location.with_lobby().await;
+        for name in ["-1", "-2", "-3"] {
+            store.create_room(name, "eve", true).await.unwrap();
+        }
+        store.create_room("zoo", "bob", true).await.unwrap();
+        store.create_room("den", "ada", false).await.unwrap();
+        store.admit("den", "bob").await.unwrap();
+        let joined = || ["lobby", "gone", "lobby"].map(str::to_owned).into();
+        let names = async |limit| -> Vec<String> {
+            let rooms = store.visible_rooms("bob", joined(), limit).await.unwrap();
+            rooms.into_iter().map(|room| room.name).collect()
+        };
+        assert_eq!(names(100).await, ["lobby", "den", "zoo", "-1", "-2", "-3"]);
+        assert_eq!(names(4).await, ["lobby", "den", "zoo", "-1"]);
+        assert_eq!(names(0).await, [""; 0]);
+    }
+
+    async fn only_public_rooms_without_messages_are_found_and_removed(location) {
+        let store = location.with_lobby().await;
+        let Creation::Created(empty) = store.create_room("empty", "ada", true).await.unwrap() else { unreachable!() };
+        let Creation::Created(den) = store.create_room("den", "ada", false).await.unwrap() else { unreachable!() };
+        append(&*store, "lobby", "here").await.unwrap();
+        let lobby = store.room("lobby").await.unwrap().unwrap();
+        assert_eq!(store.rooms_without_messages("9999").await.unwrap(), std::slice::from_ref(&empty));
+        assert_eq!(store.rooms_without_messages(&empty.created_at).await.unwrap(), []);
+
+        assert!(!store.remove_without_messages(&lobby).await.unwrap());
+        let earlier = Room { created_at: "2000-01-01T00:00:00.000Z".to_owned(), ..empty.clone() };
+        assert!(!store.remove_without_messages(&earlier).await.unwrap(), "another room of the same name");
+        assert_eq!(visible(&store, "ada").await, ["den", "empty", "lobby"]);
+        for room in [&empty, &den] {
+            assert!(store.remove_without_messages(room).await.unwrap());
+            assert!(!store.remove_without_messages(room).await.unwrap());
+            assert_eq!(store.room(&room.name).await.unwrap(), None);
+        }
+        assert_eq!(visible(&store, "ada").await, ["lobby"]);
+        assert!(matches!(append(&*store, "empty", "lost").await, Err(StoreError::NoSuchRoom(_))));
+
+        // A new room of the name has no admissions of the old one.
+        store.create_room("den", "bob", false).await.unwrap();
+        assert!(!store.may_enter("den", "ada").await.unwrap());
+        assert_eq!(visible(&store, "bob").await, ["den", "lobby"]);
+    }
+
+    async fn a_page_is_limited_in_messages_and_in_bytes(location) {
+        let store = location.with_lobby().await;
+        assert_eq!(store.recent_page("lobby", 10, 10_000).await.unwrap(), []);
+        for n in 0..120 {
+            append(&*store, "lobby", &format!("line {n}")).await.unwrap();
+        }
+        let all = store.recent_messages("lobby", 1000).await.unwrap();
+        assert_eq!(store.recent_page("lobby", 1000, 1_000_000).await.unwrap(), all);
+        assert_eq!(store.recent_page("lobby", 70, 1_000_000).await.unwrap(), all[50..]);
+        assert_eq!(store.recent_page("lobby", 1000, 0).await.unwrap(), []);
+        // The latest ones are kept. A control character has six bytes in JSON.
+        let long = "\u{1}".repeat(1_000);
+        for _ in 0..5 {
+            append(&*store, "lobby", &long).await.unwrap();
+        }
+        let page = store.recent_page("lobby", 1000, 20_000).await.unwrap();
+        assert_eq!(texts(&page), [&*long; 3]);
     }
 
     async fn quotes_and_wildcards_in_names_are_data(location) {
@@ -194,7 +258,7 @@ pub(super) async fn append(store: &dyn ChatStore, room: &str, text: &str) -> Res
 }
 
 async fn visible(store: &Store, user_id: &str) -> Vec<String> {
-    store.visible_rooms(user_id, 100).await.unwrap().into_iter().map(|room| room.name).collect()
+    store.visible_rooms(user_id, Vec::new(), 100).await.unwrap().into_iter().map(|room| room.name).collect()
 }
 
 pub(super) fn texts(messages: &[StoredMessage]) -> Vec<&str> {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use agentcore::testing::{expect_broadcast, hold_clock};
-use agentcore::tokio;
 use agentcore::tokio::time::advance;
+use agentcore::{Timestamp, tokio};
 
-use super::setup::{chat_message, connect, join, open_mode, room, start};
+use super::setup::{chat_message, connect, join, open_mode, room, start, start_with_store};
 use crate::messages::{
     ChatMessage, RoomLeft, RoomUsers, UserJoinedRoom, UserLeftRoom, UserTypingStart, UserTypingStop,
 };
+use crate::rooms::remove_abandoned;
 
 #[tokio::test]
 async fn a_user_who_joins_gets_the_history_and_the_others_are_notified() {
@@ -69,6 +70,31 @@ async fn typing_is_sent_to_the_others_and_to_no_connection_of_the_same_user() {
     for client in [&mut ada, &mut phone, &mut bob] {
         client.expect_nothing().await;
     }
+}
+
+#[tokio::test]
+async fn a_public_room_without_members_and_messages_is_removed() {
+    let (app, store) = start_with_store(open_mode()).await;
+    let (mut ada, mut bob) = (connect(&app, "ada").await, connect(&app, "bob").await);
+    for name in ["with a member", "with a message", "abandoned"] {
+        join(&mut ada, name).await;
+    }
+    ada.ignore("chat_message");
+    ada.request::<()>(&chat_message("with a message", "kept")).await;
+    for name in ["with a message", "abandoned"] {
+        let _: RoomLeft = ada.request_as("leave_room", &room(name)).await;
+    }
+    let names = async || -> Vec<String> {
+        let rooms = store.visible_rooms("ada", Vec::new(), 100).await.unwrap();
+        rooms.into_iter().map(|room| room.name).collect()
+    };
+    remove_abandoned(&store, app.manager(), Timestamp::now().before(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(names().await.len(), 3, "a new room has time to get a member");
+    remove_abandoned(&store, app.manager(), Timestamp::now().after(Duration::from_secs(60))).await.unwrap();
+    assert_eq!(names().await, ["with a member", "with a message"]);
+    // The name is free.
+    let (info, _) = join(&mut bob, "abandoned").await;
+    assert_eq!(&*info.created_by, "bob");
 }
 
 #[tokio::test]

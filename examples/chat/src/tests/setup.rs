@@ -8,12 +8,13 @@ use agentcore::testing::{TestApp, TestClient};
 use crate::application;
 use crate::messages::{MessageHistory, RoomInfo, RoomJoined, RoomRef, SendChatMessage, Welcome};
 use crate::settings::ChatSettings;
-use crate::store::StoreLocation;
+use crate::store::{Store, StoreLocation};
 
 /// Settings of a chat with an empty store, without tokens, and with a rate limit that no test reaches.
 pub(super) fn open_mode() -> ChatSettings {
     ChatSettings {
         store: StoreLocation::Sqlite(":memory:".into()),
+        is_single_node: true,
         rate_messages: 100_000,
         rate_window: Duration::from_secs(60),
         tokens: None,
@@ -23,7 +24,13 @@ pub(super) fn open_mode() -> ChatSettings {
 }
 
 pub(super) async fn start(settings: ChatSettings) -> TestApp {
-    TestApp::start(application(AgentCore::new(Settings::default()), settings).await.unwrap()).await
+    start_with_store(settings).await.0
+}
+
+/// Starts an application and returns it with its store.
+pub(super) async fn start_with_store(settings: ChatSettings) -> (TestApp, Store) {
+    let store = settings.store.open().await.unwrap();
+    (TestApp::start(application(AgentCore::new(Settings::default()), store.clone(), settings)).await, store)
 }
 
 /// Connects a user and reads the welcome.

@@ -8,9 +8,9 @@ use serde_json::{from_str, json};
 
 use super::connection::Call;
 use super::keys::Keys;
-use super::scripts::APPEND;
+use super::scripts::{APPEND, RECENT_PAGE};
 use crate::store::message_id::new_id;
-use crate::store::{NewMessage, StoredMessage};
+use crate::store::{MESSAGE_OVERHEAD, NewMessage, StoredMessage};
 
 /// Number of messages that are kept of a room.
 const MAX_MESSAGES: u32 = 1000;
@@ -34,6 +34,20 @@ pub(super) async fn recent(mut call: Call, keys: &Keys, room: &str, limit: u32) 
     let mut command = redis::cmd("ZRANGE");
     command.arg(keys.messages(room)).arg(-i64::from(limit)).arg(-1);
     messages(room, command.query_async(&mut call.redis).await?)
+}
+
+pub(super) async fn recent_page(
+    mut call: Call,
+    keys: &Keys,
+    room: &str,
+    limit: u32,
+    max_bytes: usize,
+) -> RedisResult<Vec<StoredMessage>> {
+    let mut script = RECENT_PAGE.key(keys.messages(room));
+    let members = script.arg(limit).arg(max_bytes).arg(MESSAGE_OVERHEAD).invoke_async(&mut call.redis).await?;
+    let mut page = messages(room, members)?;
+    page.reverse();
+    Ok(page)
 }
 
 pub(super) async fn after(

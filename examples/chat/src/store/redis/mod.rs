@@ -85,6 +85,13 @@ impl ChatStore for RedisStore {
         Box::pin(async move { self.connection.call(|call| messages::recent(call, &self.keys, &room, limit)).await })
     }
 
+    fn recent_page(&self, room: &str, limit: u32, max_bytes: usize) -> StoreFuture<'_, Vec<StoredMessage>> {
+        let room = room.to_owned();
+        Box::pin(async move {
+            self.connection.call(|call| messages::recent_page(call, &self.keys, &room, limit, max_bytes)).await
+        })
+    }
+
     fn messages_after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let (room, id) = (room.to_owned(), id.to_owned());
         Box::pin(async move { self.connection.call(|call| messages::after(call, &self.keys, &room, &id, limit)).await })
@@ -102,9 +109,33 @@ impl ChatStore for RedisStore {
         Box::pin(async move { self.connection.call(|call| rooms::find(call, &self.keys, &name)).await })
     }
 
-    fn visible_rooms(&self, user_id: &str, limit: u32) -> StoreFuture<'_, Vec<Room>> {
+    fn visible_rooms(&self, user_id: &str, joined: Vec<String>, limit: usize) -> StoreFuture<'_, Vec<Room>> {
         let user_id = user_id.to_owned();
-        Box::pin(async move { self.connection.call(|call| rooms::visible_to(call, &self.keys, &user_id, limit)).await })
+        Box::pin(async move {
+            self.connection.call(|call| rooms::visible_to(call, &self.keys, &user_id, joined, limit)).await
+        })
+    }
+
+    fn rooms_without_messages(&self, created_before: &str) -> StoreFuture<'_, Vec<Room>> {
+        let created_before = created_before.to_owned();
+        Box::pin(async move {
+            let (mut found, mut from) = (Vec::new(), "-".to_owned());
+            loop {
+                // A call for each page: the whole list may take longer than one call may.
+                let names = self.connection.call(|call| rooms::page_of_public(call, &self.keys, &from)).await?;
+                let Some(last) = names.last() else { return Ok(found) };
+                from = format!("({last}");
+                let rooms = self.connection.call(|call| rooms::without_messages(call, &self.keys, names)).await?;
+                found.extend(rooms.into_iter().filter(|room| room.is_public && room.created_at < created_before));
+            }
+        })
+    }
+
+    fn remove_without_messages(&self, room: &Room) -> StoreFuture<'_, bool> {
+        let room = room.clone();
+        Box::pin(
+            async move { self.connection.call(|call| rooms::remove_without_messages(call, &self.keys, &room)).await },
+        )
     }
 
     fn admit(&self, room: &str, user_id: &str) -> StoreFuture<'_, ()> {

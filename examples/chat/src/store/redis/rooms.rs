@@ -11,8 +11,11 @@ use redis::RedisResult;
 
 use super::connection::Call;
 use super::keys::Keys;
-use super::scripts::{ADMIT, CREATE_ROOM};
+use super::scripts::{ADMIT, CREATE_ROOM, REMOVE_ROOM};
 use crate::store::{Creation, Room};
+
+/// Names that are read at once from the list of public rooms.
+const LIST_PAGE: usize = 1000;
 
 /// `created_by`, `is_public` and `created_at` of a room; all are missing if the room does not exist.
 type Fields = [Option<String>; 3];
@@ -24,8 +27,10 @@ pub(super) async fn create(
     created_by: &str,
     is_public: bool,
 ) -> RedisResult<Creation> {
-    let list = if is_public { keys.public_rooms() } else { keys.rooms_of(created_by) };
-    add_to_list(&mut call, &list, name).await?;
+    add_to_list(&mut call, &keys.rooms_of(created_by), name).await?;
+    if is_public {
+        add_to_list(&mut call, &keys.public_rooms(), name).await?;
+    }
     let created_at = Timestamp::now().to_string();
     let room = Room { name: name.to_owned(), created_by: created_by.to_owned(), is_public, created_at };
     let mut script = CREATE_ROOM.key(keys.room(name));
@@ -43,29 +48,77 @@ pub(super) async fn find(mut call: Call, keys: &Keys, name: &str) -> RedisResult
     Ok(room_of(name, fields))
 }
 
-pub(super) async fn visible_to(mut call: Call, keys: &Keys, user_id: &str, limit: u32) -> RedisResult<Vec<Room>> {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let (mut rooms, mut from) = (Vec::new(), "-".to_owned());
-    loop {
-        let wanted = limit - rooms.len();
-        let lists = [keys.public_rooms(), keys.rooms_of(user_id)];
-        let mut pages = redis::pipe();
-        for list in lists {
-            pages.cmd("ZRANGEBYLEX").arg(list).arg(&from).arg("+").arg("LIMIT").arg(0).arg(wanted);
-        }
-        let pages: [Vec<String>; 2] = pages.query_async(&mut call.redis).await?;
-        // A full page may not be the last of its list. Names after its end belong to the next round, so that the two
-        // lists stay in order.
-        let end = pages.iter().filter(|page| page.len() >= wanted).filter_map(|page| page.last()).min().cloned();
-        let names: BTreeSet<_> = pages.into_iter().flatten().collect();
-        let names = names.into_iter().filter(|name| end.as_ref().is_none_or(|end| name <= end)).collect();
-        rooms.extend(only_visible(&mut call, keys, user_id, names).await?);
-        rooms.truncate(limit);
-        match end {
-            Some(end) if rooms.len() < limit => from = format!("({end}"),
-            _ => return Ok(rooms),
+pub(super) async fn visible_to(
+    mut call: Call,
+    keys: &Keys,
+    user_id: &str,
+    joined: Vec<String>,
+    limit: usize,
+) -> RedisResult<Vec<Room>> {
+    let joined: BTreeSet<_> = joined.into_iter().collect();
+    let mut known = joined.clone();
+    let mut rooms = only_visible(&mut call, keys, user_id, joined.into_iter().collect()).await?;
+    for list in [keys.rooms_of(user_id), keys.public_rooms()] {
+        let mut from = "-".to_owned();
+        while rooms.len() < limit {
+            let page = page_of(&mut call, &list, &from, limit).await?;
+            let Some(last) = page.last() else { break };
+            from = format!("({last}");
+            let names = page.into_iter().filter(|name| known.insert(name.clone())).collect();
+            rooms.extend(only_visible(&mut call, keys, user_id, names).await?);
         }
     }
+    rooms.truncate(limit);
+    Ok(rooms)
+}
+
+/// Returns the names of a page of the list of public rooms.
+pub(super) async fn page_of_public(mut call: Call, keys: &Keys, from: &str) -> RedisResult<Vec<String>> {
+    page_of(&mut call, &keys.public_rooms(), from, LIST_PAGE).await
+}
+
+/// Returns the rooms of these names that exist and have no messages.
+pub(super) async fn without_messages(mut call: Call, keys: &Keys, names: Vec<String>) -> RedisResult<Vec<Room>> {
+    let (mut fields, mut messages) = (redis::pipe(), redis::pipe());
+    for name in &names {
+        fields.add_command(fields_of(keys, name));
+        messages.cmd("EXISTS").arg(keys.messages(name));
+    }
+    let fields: Vec<Fields> = fields.query_async(&mut call.redis).await?;
+    let messages: Vec<bool> = messages.query_async(&mut call.redis).await?;
+    let rooms = names.into_iter().zip(fields).map(|(name, fields)| room_of(&name, fields));
+    Ok(rooms.zip(messages).filter_map(|(room, has_messages)| room.filter(|_| !has_messages)).collect())
+}
+
+pub(super) async fn remove_without_messages(mut call: Call, keys: &Keys, room: &Room) -> RedisResult<bool> {
+    let Room { name, created_by, created_at, .. } = room;
+    // Taken from the lists first: another client may create the room again as soon as it is removed, and must find its
+    // name on the lists then.
+    let lists = [keys.public_rooms(), keys.rooms_of(created_by)];
+    for list in &lists {
+        let _: () = redis::cmd("ZREM").arg(list).arg(name).query_async(&mut call.redis).await?;
+    }
+    let mut script = REMOVE_ROOM.key(keys.room(name));
+    script.key(keys.admitted(name)).key(keys.messages(name)).arg(call.deadline).arg(created_at);
+    let is_removed: bool = script.invoke_async(&mut call.redis).await?;
+    if !is_removed {
+        for list in lists.iter().skip(usize::from(!room.is_public)) {
+            add_to_list(&mut call, list, name).await?;
+        }
+    }
+    Ok(is_removed)
+}
+
+async fn page_of(call: &mut Call, list: &str, from: &str, limit: usize) -> RedisResult<Vec<String>> {
+    redis::cmd("ZRANGEBYLEX")
+        .arg(list)
+        .arg(from)
+        .arg("+")
+        .arg("LIMIT")
+        .arg(0)
+        .arg(limit)
+        .query_async(&mut call.redis)
+        .await
 }
 
 /// Returns the rooms of these names that exist and are public or admit the user.

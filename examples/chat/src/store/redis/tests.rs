@@ -46,7 +46,7 @@ async fn a_call_that_fails_while_redis_hangs_stores_nothing() {
     store.admit("lobby", "ada").await.unwrap();
     server.freeze();
     let (message, room) = tokio::join!(append(&store, "lobby", "lost"), store.create_room("den", "ada", false));
-    let (listed, admitted) = tokio::join!(store.visible_rooms("ada", 10), store.admit("lobby", "bob"));
+    let (listed, admitted) = tokio::join!(store.visible_rooms("ada", Vec::new(), 10), store.admit("lobby", "bob"));
     for error in [message.unwrap_err(), room.unwrap_err(), listed.unwrap_err(), admitted.unwrap_err()] {
         assert!(error.is_retryable(), "{error:?}");
     }
@@ -56,7 +56,7 @@ async fn a_call_that_fails_while_redis_hangs_stores_nothing() {
     assert_eq!(texts(&store.recent_messages("lobby", 10).await.unwrap()), ["before", "kept"]);
     assert_eq!(store.room("den").await.unwrap(), None);
     assert_eq!(server.ask(&["SISMEMBER", "test:chat:{room:lobby}:admitted", "bob"]), ":0");
-    assert!(names(&store.visible_rooms("ada", 10).await.unwrap()).eq(["lobby"]));
+    assert!(names(&store.visible_rooms("ada", Vec::new(), 10).await.unwrap()).eq(["lobby"]));
 }
 
 #[tokio::test]
@@ -106,11 +106,11 @@ async fn a_list_has_only_rooms_that_exist_and_can_be_entered() {
     }
     store.admit("den 07", "bob").await.unwrap();
     store.create_room("a", "bob", true).await.unwrap();
-    let seen = store.visible_rooms("bob", 3).await.unwrap();
+    let seen = store.visible_rooms("bob", Vec::new(), 3).await.unwrap();
     assert!(names(&seen).eq(["a", "den 07", "lobby"]), "{seen:?}");
-    assert_eq!(store.visible_rooms("ada", 22).await.unwrap().len(), 22);
-    assert_eq!(store.visible_rooms("ada", 5).await.unwrap().len(), 5);
-    assert_eq!(store.visible_rooms("ada", 0).await.unwrap(), []);
+    assert_eq!(store.visible_rooms("ada", Vec::new(), 22).await.unwrap().len(), 22);
+    assert_eq!(store.visible_rooms("ada", Vec::new(), 5).await.unwrap().len(), 5);
+    assert_eq!(store.visible_rooms("ada", Vec::new(), 0).await.unwrap(), []);
 }
 
 #[tokio::test]

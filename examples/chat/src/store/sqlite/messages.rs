@@ -1,5 +1,6 @@
 //! Statements on messages.
 
+use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use agentcore::Timestamp;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use super::error::in_room;
 use crate::store::message_id::new_id;
-use crate::store::{NewMessage, StoreError, StoredMessage};
+use crate::store::{MESSAGE_OVERHEAD, NewMessage, StoreError, StoredMessage};
 
 pub(super) fn append(db: &Connection, new: &NewMessage) -> Result<StoredMessage, StoreError> {
     let message = StoredMessage {
@@ -45,6 +46,34 @@ pub(super) fn recent(db: &Connection, room: &str, limit: u32) -> Result<Vec<Stor
     )?;
     let rows = select.query_map(named_params! {":room": room, ":limit": limit}, message)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn recent_page(
+    db: &Connection,
+    room: &str,
+    limit: u32,
+    max_bytes: usize,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT id, room, user_id, username, text, timestamp FROM messages
+         WHERE room = :room ORDER BY id DESC LIMIT :limit",
+    )?;
+    let mut rows = select.query(named_params! {":room": room, ":limit": limit})?;
+    let (mut page, mut bytes) = (VecDeque::new(), 0);
+    while let Some(row) = rows.next()? {
+        let message = message(row)?;
+        bytes += MESSAGE_OVERHEAD + json_length(&message.username) + json_length(&message.text);
+        if bytes > max_bytes {
+            break;
+        }
+        page.push_front(message);
+    }
+    Ok(page.into())
+}
+
+/// Returns the length of a text as JSON, in bytes. Characters that need an escape sequence are longer there.
+fn json_length(text: &str) -> usize {
+    serde_json::Value::from(text).to_string().len()
 }
 
 pub(super) fn after(db: &Connection, room: &str, id: &str, limit: u32) -> Result<Vec<StoredMessage>, StoreError> {

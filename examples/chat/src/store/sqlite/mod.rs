@@ -1,13 +1,15 @@
 //! The store in a SQLite file, for one process or for all nodes of a machine.
 //!
 //! SQLite calls block, so they run on threads of their own. One thread writes, and combines waiting writes into one
-//! transaction (`worker`); another one reads, so that a long history delays no message. A stored message survives a
+//! transaction (`worker`); a second one reads, so that a long history delays no message; a third one reads the pages of
+//! histories over HTTP, so that they delay no join. A stored message survives a
 //! crash of the process at any time. A power failure can lose the latest messages: waiting for the disk would take some
 //! milliseconds a message.
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use agentcore::Supervisor;
 use rusqlite::Connection;
 
 use self::worker::Worker;
@@ -15,6 +17,7 @@ use super::{ChatStore, Creation, NewMessage, Room, StoreError, StoreFuture, Stor
 
 mod error;
 mod messages;
+mod process_lock;
 mod rooms;
 mod schema;
 #[cfg(test)]
@@ -22,11 +25,14 @@ mod tests;
 mod users;
 mod worker;
 
+pub(crate) use self::process_lock::ProcessLock;
+
 /// A [`ChatStore`] in a SQLite file; its threads end when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteStore {
     writer: Worker,
     reader: Worker,
+    page_reader: Worker,
 }
 
 impl SqliteStore {
@@ -38,14 +44,14 @@ impl SqliteStore {
     /// a later version of the chat.
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let writer = Worker::start("chat-store-write", path, schema::open).await?;
+        let writer = Worker::start("chat.store.write", path, schema::open).await?;
         // A second connection to `:memory:` would open a second, empty database.
-        let reader = if path == Path::new(":memory:") {
-            writer.clone()
-        } else {
-            Worker::start("chat-store-read", path, schema::open_for_reading).await?
-        };
-        Ok(Self { writer, reader })
+        if path == Path::new(":memory:") {
+            return Ok(Self { reader: writer.clone(), page_reader: writer.clone(), writer });
+        }
+        let reader = Worker::start("chat.store.read", path, schema::open_for_reading).await?;
+        let page_reader = Worker::start("chat.store.page", path, schema::open_for_reading).await?;
+        Ok(Self { writer, reader, page_reader })
     }
 
     fn write<T: Send + 'static>(
@@ -73,6 +79,11 @@ impl ChatStore for SqliteStore {
         self.read(move |db| messages::recent(db, &room, limit))
     }
 
+    fn recent_page(&self, room: &str, limit: u32, max_bytes: usize) -> StoreFuture<'_, Vec<StoredMessage>> {
+        let room = room.to_owned();
+        Box::pin(self.page_reader.read(move |db| messages::recent_page(db, &room, limit, max_bytes)))
+    }
+
     fn messages_after(&self, room: &str, id: &str, limit: u32) -> StoreFuture<'_, Vec<StoredMessage>> {
         let (room, id) = (room.to_owned(), id.to_owned());
         self.read(move |db| messages::after(db, &room, &id, limit))
@@ -88,9 +99,19 @@ impl ChatStore for SqliteStore {
         self.read(move |db| rooms::find(db, &name))
     }
 
-    fn visible_rooms(&self, user_id: &str, limit: u32) -> StoreFuture<'_, Vec<Room>> {
+    fn visible_rooms(&self, user_id: &str, joined: Vec<String>, limit: usize) -> StoreFuture<'_, Vec<Room>> {
         let user_id = user_id.to_owned();
-        self.read(move |db| rooms::visible_to(db, &user_id, limit))
+        self.read(move |db| rooms::visible_to(db, &user_id, &joined, limit))
+    }
+
+    fn rooms_without_messages(&self, created_before: &str) -> StoreFuture<'_, Vec<Room>> {
+        let created_before = created_before.to_owned();
+        Box::pin(self.page_reader.read(move |db| rooms::without_messages(db, &created_before)))
+    }
+
+    fn remove_without_messages(&self, room: &Room) -> StoreFuture<'_, bool> {
+        let room = room.clone();
+        self.write(move |db| rooms::remove_without_messages(db, &room))
     }
 
     fn admit(&self, room: &str, user_id: &str) -> StoreFuture<'_, ()> {
@@ -110,5 +131,15 @@ impl ChatStore for SqliteStore {
 
     fn usernames(&self, user_ids: Vec<String>) -> StoreFuture<'_, HashMap<String, String>> {
         self.read(move |db| users::names(db, &user_ids))
+    }
+
+    fn supervise(&self, supervisor: &Supervisor) {
+        self.writer.supervise(supervisor);
+        // With `:memory:` all three are one thread.
+        for worker in [&self.reader, &self.page_reader] {
+            if !worker.is_same_thread(&self.writer) {
+                worker.supervise(supervisor);
+            }
+        }
     }
 }

@@ -47,6 +47,9 @@ const TABLES: &str = "
     CREATE INDEX messages_of_room ON messages (room, id);
 ";
 
+/// Finds the admissions of a room that is removed. Files of earlier versions of the chat may lack it.
+const ADMISSIONS_INDEX: &str = "CREATE INDEX IF NOT EXISTS admissions_of_room ON admissions (room);";
+
 /// Opens the file for reading and writing, and creates the file and the tables if they are missing.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut db = connect(path)?;
@@ -113,7 +116,8 @@ fn create_tables(db: &mut Connection) -> Result<(), OpenError> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == VERSION {
-        return Ok(());
+        transaction.execute_batch(ADMISSIONS_INDEX)?;
+        return Ok(transaction.commit()?);
     }
     if version != 0 {
         return Err(OpenError::OtherVersion(version));
@@ -124,6 +128,7 @@ fn create_tables(db: &mut Connection) -> Result<(), OpenError> {
         return Err(OpenError::NotOurs);
     }
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ADMISSIONS_INDEX)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -1,11 +1,11 @@
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that meets the unexpected must fail")]
 
 use std::error::Error as _;
 use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agentcore::tokio;
+use agentcore::{Supervisor, tokio};
 use rusqlite::Connection;
 use tests::chat::TempFolder;
 
@@ -78,6 +78,37 @@ async fn a_locked_database_is_a_retryable_error() {
     other.execute_batch("ROLLBACK").unwrap();
     append(&store, "lobby", "now!").await.unwrap();
     assert_eq!(texts(&store.recent_messages("lobby", 10).await.unwrap()), ["now!"]);
+}
+
+#[tokio::test]
+async fn a_panic_in_the_writing_thread_fails_one_call_and_is_reported() {
+    let folder = TempFolder::new();
+    for path in [":memory:".to_owned(), file(&folder)] {
+        let store = with_lobby(&path).await;
+        let supervisor = Supervisor::new();
+        store.supervise(&supervisor);
+        assert!(supervisor.is_healthy());
+        let failed = store.write::<()>(|db| {
+            db.execute("DELETE FROM rooms", []).unwrap();
+            panic!("a mistake in a statement")
+        });
+        let error = failed.await.unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        append(&store, "lobby", "the next message").await.unwrap();
+        assert_eq!(texts(&store.recent_messages("lobby", 10).await.unwrap()), ["the next message"]);
+        let restarts = async || supervisor.restarts().into_iter().map(|(_, count)| count).sum::<u64>();
+        tests::wait::until_equal("panics", 1, restarts).await;
+        assert!(!supervisor.is_healthy());
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_reading_thread_fails_one_call() {
+    let folder = TempFolder::new();
+    let store = with_lobby(&file(&folder)).await;
+    let failed = store.read::<()>(|_| panic!("a mistake in a query"));
+    assert!(failed.await.unwrap_err().is_retryable());
+    assert!(store.room("lobby").await.unwrap().is_some());
 }
 
 #[tokio::test]

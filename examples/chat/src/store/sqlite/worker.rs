@@ -1,11 +1,14 @@
 //! A thread that owns a database connection and runs jobs for async code.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{error, fmt, io, thread};
 
-use agentcore::tokio::sync::{mpsc, oneshot};
+use agentcore::Supervisor;
+use agentcore::tokio::sync::{Mutex, mpsc, oneshot};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::schema::OpenError;
@@ -18,26 +21,35 @@ const QUEUE_CAPACITY: usize = 1024;
 const BATCH_TIME: Duration = Duration::from_millis(5);
 
 /// A handle of the thread. When the last clone is dropped, the thread finishes the queued jobs and ends.
+///
+/// A job that panics fails alone, or with the other writes of its transaction, and the thread goes on.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
+    name: &'static str,
     jobs: mpsc::Sender<Job>,
+    /// The panics of jobs, for the task of [`supervise`](Self::supervise).
+    panics: Arc<Mutex<mpsc::Receiver<Panic>>>,
 }
+
+/// What a job panicked with.
+type Panic = Box<dyn Any + Send>;
 
 impl Worker {
     /// Starts the thread and opens its connection there.
     pub(super) async fn start(
-        name: &str,
+        name: &'static str,
         path: &Path,
         open: fn(&Path) -> Result<Connection, OpenError>,
     ) -> Result<Self, StoreError> {
         let location = path.display().to_string();
         let path = path.to_owned();
         let (jobs, queue) = mpsc::channel(QUEUE_CAPACITY);
+        let (panicked, panics) = mpsc::channel(1);
         let (opened, outcome) = oneshot::channel();
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || match open(&path) {
             Ok(db) => {
                 if opened.send(Ok(())).is_ok() {
-                    run(db, queue);
+                    run(db, queue, &panicked);
                 }
             }
             // The receiver is gone if the future of `start` was dropped.
@@ -45,12 +57,32 @@ impl Worker {
         });
         match spawned.map(|_detached| outcome) {
             Ok(outcome) => match outcome.await {
-                Ok(Ok(())) => Ok(Self { jobs }),
+                Ok(Ok(())) => Ok(Self { name, jobs, panics: Arc::new(Mutex::new(panics)) }),
                 Ok(Err(error)) => Err(StoreError::Open { location, source: Arc::new(error) }),
                 Err(_closed) => Err(StoreError::Open { location, source: Arc::new(WorkerEnded) }),
             },
             Err(error) => Err(StoreError::Open { location, source: Arc::<io::Error>::new(error) }),
         }
+    }
+
+    /// Lists the thread among the tasks of the node, as a task that panics whenever a job does: the panic is logged and
+    /// counted, and `/health` shows it.
+    pub(super) fn supervise(&self, supervisor: &Supervisor) {
+        let panics = self.panics.clone();
+        supervisor.spawn(self.name, move || {
+            let panics = panics.clone();
+            async move {
+                // The channel is closed when the thread has ended.
+                if let Some(panic) = panics.lock().await.recv().await {
+                    resume_unwind(panic);
+                }
+            }
+        });
+    }
+
+    /// Returns whether both are handles of one thread.
+    pub(super) fn is_same_thread(&self, other: &Self) -> bool {
+        self.jobs.same_channel(&other.jobs)
     }
 
     /// Runs `work` in a transaction, possibly with other writes, and returns its result after the commit.
@@ -129,19 +161,27 @@ where
     }
 }
 
-fn run(mut db: Connection, mut queue: mpsc::Receiver<Job>) {
+fn run(mut db: Connection, mut queue: mpsc::Receiver<Job>, panicked: &mpsc::Sender<Panic>) {
     while let Some(job) = queue.blocking_recv() {
-        match job {
-            Job::Read(read) => read(&db),
-            Job::Write(write) => {
-                let mut batch = Batch { writes: vec![write], read: None };
-                let committed = batch.commit(&mut db, &mut queue);
-                for write in batch.writes {
-                    write.settle(committed.clone());
-                }
-                if let Some(read) = batch.read {
-                    read(&db);
-                }
+        // The unwinding drops the transaction, which rolls it back, and the replies, which fails the callers.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run_job(job, &mut db, &mut queue))) {
+            // A full channel has an earlier panic that is not logged yet; one of them is enough.
+            drop(panicked.try_send(panic));
+        }
+    }
+}
+
+fn run_job(job: Job, db: &mut Connection, queue: &mut mpsc::Receiver<Job>) {
+    match job {
+        Job::Read(read) => read(db),
+        Job::Write(write) => {
+            let mut batch = Batch { writes: vec![write], read: None };
+            let committed = batch.commit(db, queue);
+            for write in batch.writes {
+                write.settle(committed.clone());
+            }
+            if let Some(read) = batch.read {
+                read(db);
             }
         }
     }
@@ -193,18 +233,19 @@ impl Batch {
     }
 }
 
-/// The cause of an error when the thread has ended.
+/// The cause of an error when a job was dropped without an answer.
 #[derive(Debug)]
 struct WorkerEnded;
 
 impl fmt::Display for WorkerEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the thread of the store has ended")
+        f.write_str("the thread of the store has panicked or ended")
     }
 }
 
 impl error::Error for WorkerEnded {}
 
+/// Nothing was stored. The job may have been in a transaction with another one that panicked, so it may succeed later.
 fn ended() -> StoreError {
-    StoreError::Failed(Arc::new(WorkerEnded))
+    StoreError::Unavailable(Arc::new(WorkerEnded))
 }
