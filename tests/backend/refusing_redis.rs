@@ -176,7 +176,7 @@ async fn the_reason_why_redis_refuses_links_is_logged_once() {
     // A connection that is open already needs no password.
     let mut counting = redis.connect();
     redis.does::<()>(&["CONFIG", "SET", "requirepass", "secret"]);
-    until("both links are lost", async || links_lost(&two.speaker) >= 2).await;
+    until("both connections are lost", async || connections_lost(&two.speaker) >= 2).await;
     proxy.set(Links::All, Mode::Pass);
     let told = |what: &str| log.lines_with(what).iter().filter(|line| line.contains("NOAUTH")).count();
     let causes = ["Redis cannot be reached: ", "messages of other nodes cannot be received: "];

@@ -11,8 +11,8 @@ use tests::wait::{soon, until};
 
 use crate::probe::probe;
 
-/// More bytes than the buffers of two sockets hold.
-const MAX_SENT: usize = 32 * 1024 * 1024;
+/// More bytes than the server reads and the buffers of two sockets hold.
+const MAX_SENT: usize = 48 * 1024 * 1024;
 
 over_every_transport! {
     async fn the_close_code_of_a_client_is_echoed(over) {

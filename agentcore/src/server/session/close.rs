@@ -21,9 +21,8 @@ use crate::worker::HandlerRun;
 /// Duration of the close handshake, at most. The socket of a peer that reads nothing or never answers is closed then.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of the peer that are read after our close frame, at most. A peer that is in the middle of a message when it
-/// receives the frame has sent no more than this, or notices that it must stop.
-const MAX_DISCARDED: usize = 1024 * 1024;
+/// Bytes of the peer that are read after our close frame, at most: more than a message that is on its way has by default.
+const MAX_DISCARDED: usize = 24 * 1024 * 1024;
 
 /// Ends a session: sends the close frame, runs `#[on(disconnect)]` if the session was `connected`, removes the
 /// connection from all groups and counts, and closes the socket. A panic of one step, such as that of a log line, does
