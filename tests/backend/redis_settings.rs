@@ -78,7 +78,7 @@ async fn a_node_that_dies_is_counted_until_its_lease_ends() {
 }
 
 /// Returns the line of the page on Redis that lists the rights of its user.
-fn access(user: &str) -> Vec<&'static str> {
+pub(crate) fn access(user: &str) -> Vec<&'static str> {
     let page = include_str!("../../agentcore/src/docs/redis.md");
     let begins = format!("ACL SETUSER {user} ");
     page.lines().find(|line| line.starts_with(&begins)).expect("a line").split(' ').collect()

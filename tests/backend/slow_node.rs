@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use agentcore::backend::Backend;
+use agentcore::backend::{Backend, Question};
 use agentcore::message::Recipient;
 use agentcore::testing::StubRedis;
-use tests::bare::{Bare, no_limits, say};
+use tests::bare::{Bare, no_limits, said, say};
 use tests::redis::Redis;
 use tests::wait::until_equal;
 use tokio::time::Instant;
@@ -65,6 +65,32 @@ async fn dropped_messages_cause_one_resync_soon() {
     say(&sender, user("anybody"), 0).await;
     let all = vec![first, second, None];
     until_equal("for whom it was nobody knows, so all", all, async || other.told()).await;
+}
+
+/// The callers wait for as long as they want; the node must not keep every question until its worker is free.
+#[tokio::test(start_paused = true)]
+async fn answers_that_wait_for_a_stuck_worker_are_bounded_in_number_and_time() {
+    let redis = StubRedis::new();
+    let (sender, hearer) = (redis.backend(), redis.backend());
+    let ((node, _), (other, _got)) = (Bare::new(), Bare::new());
+    node.start(&sender, "a", no_limits()).await;
+    other.start(&hearer, "b", no_limits()).await;
+    until_equal("nodes that answer", 1, async || {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        sender.ask(Question::Members("g".parse().expect("a name")), Duration::from_secs(1)).await.answers.len()
+    })
+    .await;
+    other.hold("stuck");
+    let ask = |_| sender.ask(Question::Deliver(said(user("stuck"), 0)), Duration::from_secs(1));
+    let answers = futures_util::future::join_all((0..5_000).map(ask)).await;
+    assert!(answers.iter().all(|answers| !answers.complete), "nobody answers");
+    assert!((1..=1_024).contains(&other.waiting()), "{} wait", other.waiting());
+    assert!(other.told().contains(&None), "those that do not wait are lost");
+    let told = other.told().len();
+    // Longer than any answer waits.
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(other.waiting(), 0);
+    until_equal("a resync for the others", true, async || other.told().len() > told).await;
 }
 
 /// The payload may have contained a request to deliver a message.

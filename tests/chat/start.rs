@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use tests::chat::{ChatClient, ChatServer, TempFolder, program, set_environment};
-use tests::redis::free_port;
+use tests::redis::{Redis, free_port};
 
 use crate::is_timestamp;
 
@@ -93,6 +93,29 @@ fn an_unreachable_redis_stops_the_start_without_showing_its_password() {
     assert_eq!(stderr.matches("Connection refused").count(), 1, "{stderr}");
     assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
     assert_eq!(ended.stdout, b"", "the chat must not listen");
+}
+
+#[test]
+fn a_redis_that_cannot_be_used_stops_the_start_and_says_why() {
+    let port = free_port().to_string();
+    let Some(cluster) = Redis::with(&["--cluster-enabled", "yes", "--cluster-port", &port]) else { return };
+    let Some(redis) = Redis::start() else { return };
+    redis.does::<()>(&["ACL", "SETUSER", "mute", "on", ">hunter2", "~*", "&*", "+@all", "-publish"]);
+    let mute = format!("redis://mute:hunter2@127.0.0.1:{}/0", redis.port());
+    for (variable, url, reason) in [
+        ("CHAT_STORE", cluster.url(), "Redis Cluster and Sentinel are not supported"),
+        ("BACKEND_TYPE", cluster.url(), "Redis Cluster and Sentinel are not supported"),
+        ("BACKEND_TYPE", mute, "publish"),
+    ] {
+        let folder = TempFolder::new();
+        let mut command = Command::new(program());
+        set_environment(&mut command, folder.path(), 0);
+        let ended = command.env(variable, "redis").env("REDIS_URL", url).stdout(Stdio::piped()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(stderr.contains(reason) && !stderr.contains("hunter2"), "{stderr}");
+        assert_eq!(ended.stdout, b"", "the chat must not listen");
+    }
 }
 
 #[test]

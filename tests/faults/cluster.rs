@@ -63,10 +63,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Two nodes and their clients, all sending; `None` without a `redis-server`.
     pub(crate) async fn talking(load: Load) -> Option<Self> {
-        let mut cluster = Self::silent(2, load).await?;
+        Some(Self::talking_over(Redis::start()?, load).await)
+    }
+
+    /// The same over a given server.
+    pub(crate) async fn talking_over(redis: Redis, load: Load) -> Self {
+        let mut cluster = Self::over(redis, 2, load, 0).await;
         cluster.talk();
         cluster.hears_all_since(now()).await;
-        Some(cluster)
+        cluster
     }
 
     /// Nodes and their clients, before any client sends.
@@ -76,30 +81,22 @@ impl Cluster {
 
     /// The same with room for `more` connections.
     pub(crate) async fn sparing(nodes: usize, load: Load, more: usize) -> Option<Self> {
-        let mut cluster = Self::empty(load.clients + more + SPARE, load)?;
+        Some(Self::over(Redis::start()?, nodes, load, more).await)
+    }
+
+    async fn over(redis: Redis, nodes: usize, load: Load, more: usize) -> Self {
+        let mut cluster = Self::empty(redis, load.clients + more + SPARE, load);
         for _ in 0..nodes {
             cluster.add_node().await;
         }
         cluster.fill(load.clients).await;
-        Some(cluster)
+        cluster
     }
 
     /// A cluster without nodes, with a limit on connections.
-    fn empty(limit: usize, load: Load) -> Option<Self> {
-        let redis = Redis::start()?;
+    fn empty(redis: Redis, limit: usize, load: Load) -> Self {
         let (nodes, members, records, sources, senders) = Default::default();
-        Some(Self {
-            redis,
-            nodes,
-            members,
-            records,
-            load,
-            name: None,
-            limit,
-            talking: Arc::default(),
-            sources,
-            senders,
-        })
+        Self { redis, nodes, members, records, load, name: None, limit, talking: Arc::default(), sources, senders }
     }
 
     /// The settings of all nodes.

@@ -12,6 +12,7 @@ mod application;
 mod bad_network;
 mod churn;
 mod cluster;
+mod failover;
 mod faultless;
 mod load;
 mod member;

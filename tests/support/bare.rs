@@ -16,6 +16,8 @@ pub struct Bare {
     messages: mpsc::UnboundedSender<OutboundMessage>,
     members: Mutex<HashMap<GroupName, usize>>,
     held: Mutex<HashSet<String>>,
+    /// The number of answers that wait for a stuck worker.
+    waiting: Arc<AtomicUsize>,
     /// The number of resyncs.
     pub resyncs: AtomicUsize,
     /// The affected groups of each resync; `None`: all.
@@ -27,13 +29,28 @@ impl Bare {
     #[must_use]
     pub fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<OutboundMessage>) {
         let (messages, got) = mpsc::unbounded_channel();
-        let (members, held, resyncs, told) = Default::default();
-        (Arc::new(Self { messages, members, held, resyncs, told }), got)
+        let (members, held, waiting, resyncs, told) = Default::default();
+        (Arc::new(Self { messages, members, held, waiting, resyncs, told }), got)
     }
 
     /// Blocks deliveries to a group or user of this name from now on, as a stuck worker does.
     pub fn hold(&self, name: &str) {
         self.held.lock().expect("no panic").insert(name.to_owned());
+    }
+
+    /// Returns the number of answers that wait for a stuck worker.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn is_held(&self, message: &OutboundMessage) -> bool {
+        let name = match &message.to {
+            Recipient::Group(group) => group.as_str(),
+            Recipient::User(user) => user.as_str(),
+            Recipient::Connection(_) | Recipient::Everyone => "",
+        };
+        self.held.lock().expect("no panic").contains(name)
     }
 
     /// Returns the affected groups of each resync; `None`: all.
@@ -65,12 +82,7 @@ impl Bare {
 
 impl Deliver for Bare {
     fn deliver(&self, message: OutboundMessage) -> Option<Async<'static, ()>> {
-        let name = match &message.to {
-            Recipient::Group(group) => group.as_str(),
-            Recipient::User(user) => user.as_str(),
-            Recipient::Connection(_) | Recipient::Everyone => "",
-        };
-        if self.held.lock().expect("no panic").contains(name) {
+        if self.is_held(&message) {
             return Some(Box::pin(std::future::pending()));
         }
         let _ = self.messages.send(message);
@@ -93,13 +105,32 @@ impl Deliver for Bare {
         0
     }
 
-    fn answer(&self, _: Question) -> Async<'static, Answer> {
+    fn answer(&self, question: Question) -> Async<'static, Answer> {
+        if let Question::Deliver(message) = question
+            && self.is_held(&message)
+        {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            let waiting = Waiting(self.waiting.clone());
+            return Box::pin(async move {
+                let _waiting = waiting;
+                std::future::pending().await
+            });
+        }
         Box::pin(std::future::ready(Answer::Count(0)))
     }
 
     fn resync(&self, groups: Option<&[GroupName]>, _: ResyncReason) {
         self.told.lock().expect("no panic").push(groups.map(<[_]>::to_vec));
         self.resyncs.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts an answer while it waits.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

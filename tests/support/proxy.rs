@@ -4,7 +4,7 @@
 //! first command: one subscribes, the other asks for information about the server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ impl Modes {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    /// The port that new connections lead to.
+    target: Arc<AtomicU16>,
     modes: watch::Sender<Modes>,
     links: Arc<Mutex<Vec<Weak<Link>>>>,
     scripts: Arc<AtomicU64>,
@@ -94,22 +96,28 @@ impl Proxy {
         let address = listener.local_addr().expect("an address");
         let modes = watch::Sender::new(Modes { subscriptions: Mode::Pass, commands: Mode::Pass, others: Mode::Pass });
         let (links, scripts, end) = (Arc::new(Mutex::new(Vec::new())), Arc::default(), CancellationToken::new());
+        let target = Arc::new(AtomicU16::new(port));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (ended, opened, changes, counted) = (end.clone(), links.clone(), modes.clone(), Arc::clone(&scripts));
+        let leads_to = target.clone();
         std::thread::spawn(move || {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).expect("a listener");
-                let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-                let _ = ended.run_until_cancelled(accept(&listener, target, &changes, &opened, &counted)).await;
+                let _ = ended.run_until_cancelled(accept(&listener, &leads_to, &changes, &opened, &counted)).await;
             });
         });
-        Self { address, modes, links, scripts, end }
+        Self { address, target, modes, links, scripts, end }
     }
 
     /// Returns the value of `REDIS_URL` that leads through it.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}/0", self.address)
+    }
+
+    /// Leads new connections to another port, as after a failover behind one address. Open ones stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
     }
 
     /// Changes the mode of open and new links.
@@ -178,7 +186,7 @@ enum Way {
 
 async fn accept(
     listener: &TcpListener,
-    target: SocketAddr,
+    target: &AtomicU16,
     modes: &watch::Sender<Modes>,
     links: &Mutex<Vec<Weak<Link>>>,
     scripts: &Arc<AtomicU64>,
@@ -198,6 +206,7 @@ async fn accept(
             links.retain(|link| link.strong_count() > 0);
             links.push(Arc::downgrade(&link));
         }
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, target.load(Ordering::SeqCst)));
         tokio::spawn(async move { link.join(node, target).await });
     }
 }

@@ -151,6 +151,12 @@ impl Redis {
         self.does(&["KEYS", "*"])
     }
 
+    /// Returns the channels that have subscribers.
+    #[must_use]
+    pub fn channels(&self) -> Vec<String> {
+        self.does(&["PUBSUB", "CHANNELS"])
+    }
+
     /// Sends a command and returns the raw answer without its last line end.
     ///
     /// # Panics

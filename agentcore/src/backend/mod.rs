@@ -77,6 +77,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The backend cannot be reached, refuses the node, or already serves a node.
     fn start(&self, node: Node, deliver: Arc<dyn Deliver>) -> Async<'_, Result<()>>;
 
+    /// Returns whether the node can admit connections at present, for `/ready`.
+    ///
+    /// # Errors
+    /// The reason why it admits none until later.
+    fn readiness(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Leaves the cluster: publishes what is queued, then removes all state of this node.
     fn stop(&self) -> Async<'_, ()>;
 

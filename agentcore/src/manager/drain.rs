@@ -78,6 +78,14 @@ impl ConnectionManager {
         self.inner.drain.done.get_or_init(|| self.run_drain(others)).await;
     }
 
+    /// Returns why the node admits no connection at present.
+    ///
+    /// # Errors
+    /// The reason: the node shuts down, or its backend cannot admit connections yet.
+    pub(crate) fn readiness(&self) -> crate::error::Result<()> {
+        if self.is_draining() { Err(self.restarting()) } else { self.inner.backend.readiness() }
+    }
+
     /// Whether new connections are refused because the node shuts down.
     pub(crate) fn is_draining(&self) -> bool {
         self.inner.drain.is_draining()

@@ -14,8 +14,10 @@ mod node;
 mod publisher;
 mod rate_limit;
 mod reconnect;
+mod rights;
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -107,6 +109,10 @@ impl Backend for RedisBackend {
                 node.stop().await;
             }
         })
+    }
+
+    fn readiness(&self) -> Result<()> {
+        if self.node()?.admits.load(Ordering::Acquire) { Ok(()) } else { Err(membership::counts_unknown()) }
     }
 
     fn subscribe(&self, group: &GroupName) -> Option<Async<'static, Result<()>>> {

@@ -1,6 +1,7 @@
 //! A started backend: the parts and tasks of a node, from start to end.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -10,11 +11,13 @@ use super::bus::{BusReceiver, BusSender, Control, Subscriptions};
 use super::command_link::CommandLink;
 use super::driver::{Commands, Driver};
 use super::keys::Channel;
-use super::membership::{GroupQuota, Peers, PendingWrites, RegistryRequest, RegistryWriter};
+use super::membership::{GroupQuota, Namesakes, Peers, PendingWrites, RegistryRequest, RegistryWriter};
 use super::metrics::FaultCounters;
 use super::rate_limit::ClusterRateLimiter;
+use super::rights;
 use crate::backend::{Async, Deliver, Node};
 use crate::error::{Error, Result};
+use crate::log_throttle::LogThrottle;
 use crate::supervise::SupervisedTask;
 use crate::sync::{Mutex, lock};
 
@@ -32,6 +35,8 @@ pub(super) struct RedisNode {
     pub(super) group_quota: Arc<GroupQuota>,
     pub(super) rate_limiter: ClusterRateLimiter,
     pub(super) faults: Arc<FaultCounters>,
+    /// Whether this node can admit connections; the registry writer sets it.
+    pub(super) admits: Arc<AtomicBool>,
     pub(super) registry: mpsc::UnboundedSender<RegistryRequest>,
     tasks: Mutex<Vec<SupervisedTask>>,
 }
@@ -50,9 +55,13 @@ impl RedisNode {
         let incarnation = node.incarnation;
         let link = Arc::new(CommandLink::new(driver.commands().await?));
         let (sender, faults) = (Arc::new(BusSender::new(incarnation)), Arc::new(FaultCounters::default()));
-        let (peers, group_quota) = (Arc::new(Peers::new(deliver.clone())), Arc::new(GroupQuota::default()));
+        let (peers, group_quota) =
+            (Arc::new(Peers::new(deliver.clone(), link.clone())), Arc::new(GroupQuota::default()));
         let subscriptions = Arc::new(Subscriptions::new(deliver.clone()));
         let subscriber = subscriptions.start(&**driver, incarnation).await?;
+        if let Some(commands) = link.get() {
+            rights::try_all(&*commands, subscriber.subscription(), incarnation).await?;
+        }
 
         let mut writer = RegistryWriter {
             node: node.id,
@@ -64,7 +73,11 @@ impl RedisNode {
             peers: peers.clone(),
             quota: group_quota.clone(),
             pending: PendingWrites::default(),
+            admits: Arc::default(),
+            refusals: LogThrottle::default(),
+            namesakes: Namesakes::default(),
         };
+        let admits = writer.admits.clone();
         writer.join().await?;
         let (registry, requests) = mpsc::unbounded_channel();
 
@@ -89,11 +102,11 @@ impl RedisNode {
                 move || sender.clone().run(link.clone())
             }),
             node.supervisor.spawn("redis.subscribe", {
-                let (subscriptions, driver) = (subscriptions.clone(), driver.clone());
+                let (subscriptions, driver, link) = (subscriptions.clone(), driver.clone(), link.clone());
                 let first = Mutex::new(Some(subscriber));
                 move || {
                     let first = lock(&first).take();
-                    subscriptions.clone().run(first, driver.clone(), receiver.clone())
+                    subscriptions.clone().run(first, driver.clone(), receiver.clone(), link.clone())
                 }
             }),
         ];
@@ -108,6 +121,7 @@ impl RedisNode {
             group_quota,
             rate_limiter,
             faults,
+            admits,
             registry,
             tasks: Mutex::new(tasks),
         })

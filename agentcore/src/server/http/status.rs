@@ -49,10 +49,10 @@ fn health(state: &AppState) -> Response {
     json_response(StatusCode::OK, &HealthBody { status, node: manager.node().as_str(), tasks: supervisor.tasks() })
 }
 
-/// Answers 200 while the node accepts connections, and 503 once it drains.
+/// Answers 200 while the node admits connections, and 503 with the reason while it does not.
 fn ready(state: &AppState) -> Response {
-    if state.manager().is_draining() {
-        return state.manager().restarting().into_response();
+    if let Err(reason) = state.manager().readiness() {
+        return reason.into_response();
     }
     #[derive(Serialize)]
     struct ReadyBody {

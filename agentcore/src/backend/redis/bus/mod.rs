@@ -6,6 +6,7 @@
 //!
 //! The bus does not store messages: what is lost is reported, never repeated.
 
+mod answer_tasks;
 mod loss_tracker;
 mod payload;
 mod publish_task;
@@ -15,7 +16,7 @@ mod send_queue;
 mod sequence;
 mod subscriptions;
 
-pub(crate) use payload::{Control, MAX_EXTERNAL, unsequenced};
+pub(crate) use payload::{Control, MAX_EXTERNAL, no_messages, unsequenced};
 pub(crate) use publish_task::BusSender;
 pub(crate) use receive_task::BusReceiver;
 pub(crate) use subscriptions::Subscriptions;

@@ -106,9 +106,10 @@ impl BusSender {
     pub(crate) async fn run(self: Arc<Self>, link: Arc<CommandLink>) {
         let mut changes = link.watch();
         let throttle = LogThrottle::default();
+        let mut last_server = None;
         if self.publishing.swap(false, Ordering::SeqCst) {
             // The previous task panicked while it published a round, whose contents are unknown now.
-            lock(&self.queue).mark_round_lost();
+            lock(&self.queue).mark_any_lost();
         }
         loop {
             let Some(commands) = link.get() else {
@@ -121,6 +122,11 @@ impl BusSender {
             {
                 let mut queue = lock(&self.queue);
                 queue.set_online(Instant::now());
+                let server = commands.run_id().map(str::to_owned);
+                // Other nodes may have moved to this server earlier, and missed what this node published at the old one.
+                if last_server.replace(server.clone()).is_some_and(|last| last.is_none() || last != server) {
+                    queue.mark_any_lost();
+                }
                 // For nodes that joined while this node could not receive their greeting, and nodes that believe it
                 // dead.
                 queue.push_hello();

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::payload::{BusPayload, Control};
 use crate::backend::redis::driver::{EventSink, SubscriptionEvent};
 use crate::backend::redis::keys::Channel;
 use crate::sync::{Mutex, lock};
@@ -25,16 +27,23 @@ struct Backlog {
     bytes: AtomicUsize,
     /// Channels with payloads that were dropped because the queue was full.
     overrun: Mutex<HashSet<Channel>>,
+    /// Number of the last probe that arrived. The connection writes it, not the receive task, so the answer to a ping
+    /// says that all earlier probes have been counted.
+    last_probe: Arc<AtomicU64>,
 }
 
 impl ReceiveQueue {
-    /// Creates a queue, and the callback by which a connection fills it.
-    pub(super) fn new() -> (EventSink, Self) {
+    /// Creates a queue, and the callback by which a connection fills it. `incarnation` is the incarnation of this node.
+    pub(super) fn new(incarnation: u64) -> (EventSink, Self) {
         let backlog = Arc::new(Backlog::default());
         let (sender, events) = mpsc::unbounded_channel();
         let filled = backlog.clone();
         let fill = move |event: SubscriptionEvent| {
             if let SubscriptionEvent::Message(channel, payload) = &event {
+                if let Some(number) = probe(incarnation, channel, payload) {
+                    filled.last_probe.store(number, Ordering::Release);
+                    return;
+                }
                 if filled.bytes.load(Ordering::Relaxed) > MAX_QUEUED_BYTES {
                     lock(&filled.overrun).insert(channel.clone());
                     return;
@@ -58,8 +67,24 @@ impl ReceiveQueue {
         event
     }
 
+    /// Returns the number of the last probe that arrived; the connection updates it.
+    pub(super) fn last_probe(&self) -> Arc<AtomicU64> {
+        self.backlog.last_probe.clone()
+    }
+
     /// Takes the channels with payloads that were dropped since the last call.
     pub(super) fn take_overrun(&self) -> HashSet<Channel> {
         std::mem::take(&mut *lock(&self.backlog.overrun))
+    }
+}
+
+/// Returns the number of a probe of this node.
+fn probe(incarnation: u64, channel: &Channel, payload: &Bytes) -> Option<u64> {
+    if *channel != Channel::Node(incarnation) {
+        return None;
+    }
+    match BusPayload::read(channel, payload) {
+        Ok(BusPayload::Control(from, Control::Probe(number))) if from == incarnation => Some(number),
+        _ => None,
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::answer_tasks::AnswerTasks;
 use super::loss_tracker::LossTracker;
 use super::payload::{BusPayload, Control, UnreadablePayload};
 use super::publish_task::BusSender;
@@ -43,23 +44,30 @@ impl BusReceiver {
     /// Handles payloads until the connection is lost. The payloads that are still queued then are covered by the resync
     /// after the reconnect.
     pub(super) async fn run(&self, mut queue: ReceiveQueue) {
+        let (answers, mut undelivered) = AnswerTasks::new();
         let mut state = ReceiveState {
+            answers,
             sequences: SequenceTracker::default(),
             losses: LossTracker::default(),
             last_sweep: Instant::now(),
             no_wait_until: None,
         };
         loop {
-            let event = match state.losses.due_resync() {
-                None => queue.next().await,
+            let due = state.losses.due_resync();
+            let event = tokio::select! {
+                biased;
+                event = queue.next() => event,
+                Some(channel) = undelivered.recv() => {
+                    self.faults.overrun();
+                    state.losses.record(channel);
+                    self.send_resyncs(&mut state);
+                    continue;
+                }
                 // A resync is sent even if no other payload arrives.
-                Some(due) => match timeout_at(due, queue.next()).await {
-                    Ok(event) => event,
-                    Err(_) => {
-                        self.send_resyncs(&mut state);
-                        continue;
-                    }
-                },
+                () = wait_until(due) => {
+                    self.send_resyncs(&mut state);
+                    continue;
+                }
             };
             match event {
                 Some(SubscriptionEvent::Message(channel, payload)) => self.receive(&mut state, &channel, payload).await,
@@ -142,14 +150,20 @@ impl BusReceiver {
                 self.faults.gap();
                 state.losses.record_all();
             }
-            Control::Ask(number, question) => self.answer(sender, number, question),
+            // Only the node itself publishes probes on its channel, and `receive_queue` takes them.
+            Control::Probe(_) => {}
+            Control::Ask(number, question) => self.answer(&state.answers, sender, number, question),
             Control::Answer { number, answer, more } => self.peers.answer(sender, number, answer, more),
         }
     }
 
     /// Answers a question. The requested change begins now, before later payloads are handled.
-    fn answer(&self, sender: u64, number: u64, question: Question) {
+    fn answer(&self, answers: &AnswerTasks, sender: u64, number: u64, question: Question) {
         let (bus, incarnation) = (self.sender.clone(), self.incarnation);
+        let delivers = match &question {
+            Question::Deliver(message) => Some(Channel::of(&message.to)),
+            _ => None,
+        };
         let mut answering = self.deliver.answer(question);
         let send = move |answer| {
             let parts = split(answer);
@@ -161,18 +175,27 @@ impl BusReceiver {
         };
         match begin(&mut answering) {
             Some(answer) => send(answer),
-            None => drop(tokio::spawn(async move { send(answering.await) })),
+            None => answers.send_later(answering, delivers, send),
         }
     }
 }
 
 /// The state of the task for one subscriber connection.
 struct ReceiveState {
+    answers: AnswerTasks,
     sequences: SequenceTracker,
     losses: LossTracker,
     last_sweep: Instant,
     /// End of the period in which the task waits for no worker.
     no_wait_until: Option<Instant>,
+}
+
+/// Waits until a time; for ever without one.
+async fn wait_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Polls a future once so that it begins. Returns its result if it is ready; otherwise the caller awaits the future.

@@ -76,10 +76,23 @@ pub(crate) trait Subscription: Send + Sync {
 
     /// Checks that Redis answers.
     fn ping(&self) -> Async<'static, Result<()>>;
+
+    /// Returns the run id of the server; `None` when the server does not report it.
+    fn run_id(&self) -> Async<'static, Result<Option<String>>>;
 }
 
 /// The command connection. Dropping it closes it.
 pub(crate) trait Commands: Send + Sync {
+    /// Returns the run id of the server, which is another one after each restart; `None` when the server does not report
+    /// it.
+    fn run_id(&self) -> Option<&str>;
+
+    /// Tries once every command that the node needs, except PUBLISH and SUBSCRIBE.
+    ///
+    /// # Errors
+    /// The server does not permit one of them, or it is no single server.
+    fn try_commands(&self) -> Async<'static, Result<()>>;
+
     /// Publishes payloads in order, in one round trip. After an error, any of them may have been published.
     fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Async<'static, Result<()>>;
 

@@ -97,6 +97,8 @@ pub(crate) struct Peer {
     pub(crate) incarnation: u64,
     /// The connections that the node has written to Redis.
     pub(crate) connections: usize,
+    /// End of the lease by the clock of Redis; later than before if the node has renewed it. Zero if it has expired.
+    pub(crate) expiry: Duration,
 }
 
 /// The cluster at the time of a join or renewal.

@@ -4,10 +4,20 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::super::driver::ClusterView;
 use crate::backend::{Admission, AdmissionLimits, AdmissionTable, Refused};
+use crate::error::{Error, Severity};
 use crate::id::UserId;
+
+/// Returns the error of a node that cannot admit connections because it has never had certain counts.
+pub(in super::super) fn counts_unknown() -> Error {
+    // Logged by the writer, not once for each request.
+    Error::backend("Redis has lost the connection counts and is collecting them again")
+        .with_severity(Severity::Medium)
+        .with_retry_after(Duration::from_secs(1))
+}
 
 /// The admissions of this node, including those that Redis does not know yet.
 #[derive(Debug, Default)]
@@ -118,7 +128,8 @@ mod tests {
     #[test]
     fn absurd_counts_in_redis_leave_no_free_connections() {
         let connections = usize::MAX / 2 + 1;
-        let peer = |lease| Peer { lease, node: NodeId::generate(), incarnation: lease, connections };
+        let expiry = Duration::ZERO;
+        let peer = |lease| Peer { lease, node: NodeId::generate(), incarnation: lease, connections, expiry };
         let (live, expired) = (vec![peer(1), peer(2)], Vec::new());
         let view = ClusterView { epoch: 1, live, expired, groups: 0, uncertain_for: None, next_leave: None };
         assert_eq!(view.connections(), usize::MAX);

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 
 /// Limit of group permits that are requested at once.
 const MAX_GROUP_BLOCK: usize = 4_096;
+/// Time after the end of an uncertainty at which the counts are read; the clock of Redis has milliseconds.
+const CERTAINTY_MARGIN: Duration = Duration::from_millis(10);
 /// Delay after a failure to publish leave messages; upper bound of the delay after a failed renewal.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -124,11 +126,18 @@ impl RegistryWriter {
 
     fn apply_view(&mut self, view: &ClusterView) {
         let is_certain = view.uncertain_for.is_none();
+        // The counts are read as soon as they are certain, because a new node admits nobody before.
+        if let Some(left) = view.uncertain_for {
+            let due = Instant::now() + left + CERTAINTY_MARGIN;
+            self.pending.renew_at = Some(self.pending.renew_at.map_or(due, |at| at.min(due)));
+        }
+        self.namesakes.update(&self.node, self.incarnation, view);
         let admission = &mut self.pending.admission;
         match is_certain {
             true => admission.update_cap(&self.limits, view, self.incarnation),
             false => admission.lower_cap(&self.limits, view, self.incarnation),
         }
+        self.update_admits();
         let free_groups = self.limits.groups.saturating_sub(view.groups);
         // Takes large blocks of permits while many are free, and single ones near the limit.
         let block = (free_groups / (4 * view.live.len().max(1))).min(MAX_GROUP_BLOCK);

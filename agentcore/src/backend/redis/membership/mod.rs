@@ -8,6 +8,7 @@
 mod admission;
 mod group_quota;
 mod lease;
+mod namesakes;
 mod peers;
 mod pending;
 mod presence;
@@ -15,7 +16,9 @@ mod request;
 mod unsynced;
 mod writer;
 
+pub(super) use admission::counts_unknown;
 pub(super) use group_quota::GroupQuota;
+pub(super) use namesakes::Namesakes;
 pub(super) use peers::Peers;
 pub(super) use pending::PendingWrites;
 pub(super) use request::{PresenceEntry, RegistryRequest};

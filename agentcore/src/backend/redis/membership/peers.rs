@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::super::command_link::CommandLink;
 use super::super::driver::ClusterView;
 use crate::backend::{Answer, Answers, Deliver, ResyncReason};
 use crate::sync::{Mutex, lock};
@@ -22,11 +23,12 @@ pub(in super::super) struct Peers {
     questions: Mutex<HashMap<u64, PendingQuestion>>,
     next_question: AtomicU64,
     deliver: Arc<dyn Deliver>,
+    link: Arc<CommandLink>,
 }
 
 impl Peers {
-    pub(in super::super) fn new(deliver: Arc<dyn Deliver>) -> Self {
-        Self { nodes: Mutex::default(), questions: Mutex::default(), next_question: AtomicU64::new(0), deliver }
+    pub(in super::super) fn new(deliver: Arc<dyn Deliver>, link: Arc<CommandLink>) -> Self {
+        Self { nodes: Mutex::default(), questions: Mutex::default(), next_question: AtomicU64::new(0), deliver, link }
     }
 
     /// Updates the nodes from a view. If its counts are certain, a node that is missing without a goodbye has died, and
@@ -49,6 +51,8 @@ impl Peers {
                 let any_died = lock(&peers.nodes).take_dead(round);
                 if any_died {
                     peers.deliver.resync(None, ResyncReason::Peer);
+                    // Or it has followed the address to another server, while no connection of this node was cut.
+                    peers.link.suspect_address();
                 }
             });
         }

@@ -1,6 +1,7 @@
 //! The writer: takes requests, writes changes to the registry, and decides alone while Redis does not answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -8,13 +9,16 @@ use tokio::time::{Instant, sleep_until};
 
 use super::super::command_link::CommandLink;
 use super::super::driver::{Change, ChangeOutcome, is_refused};
+use super::admission::counts_unknown;
 use super::group_quota::GroupQuota;
+use super::namesakes::Namesakes;
 use super::peers::Peers;
 use super::pending::{COUNTS_DELAY, MAX_BATCH, PendingWrites, WriteBatch};
 use super::request::{AdmissionReply, PresenceEntry, RegistryRequest};
 use crate::backend::{Admission, AdmissionLimits, Deliver, PRESENCE_GRACE, PresenceExit, Refused};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::NodeId;
+use crate::log_throttle::LogThrottle;
 
 /// Delay before the next write of changes that need memory, after Redis has refused one.
 const RESTRICTION: Duration = Duration::from_secs(1);
@@ -30,6 +34,11 @@ pub(in super::super) struct RegistryWriter {
     pub(in super::super) peers: Arc<Peers>,
     pub(in super::super) quota: Arc<GroupQuota>,
     pub(in super::super) pending: PendingWrites,
+    /// Whether connections can be admitted, for readers outside of the task.
+    pub(in super::super) admits: Arc<AtomicBool>,
+    /// Log lines about connections that cannot be admitted.
+    pub(in super::super) refusals: LogThrottle,
+    pub(in super::super) namesakes: Namesakes,
 }
 
 impl RegistryWriter {
@@ -65,7 +74,13 @@ impl RegistryWriter {
                 writer.handle(request);
             }
             writer.work().await;
+            writer.update_admits();
         }
+    }
+
+    /// Publishes whether connections can be admitted.
+    pub(super) fn update_admits(&self) {
+        self.admits.store(self.pending.admission.is_certain(), Ordering::Release);
     }
 
     /// Returns the time of the next work that no request causes. Without a connection there is none until the
@@ -254,10 +269,11 @@ impl RegistryWriter {
         if !pending.admission.is_certain() {
             // The node started after Redis lost the counts of the others, so it knows no count that it could have a
             // share of.
-            return Err(Refused::Backend(
-                Error::backend("Redis has lost the connection counts and is collecting them again")
-                    .with_retry_after(Duration::from_secs(1)),
-            ));
+            let reason = counts_unknown();
+            if let Some(suppressed) = self.refusals.permit() {
+                tracing::warn!(suppressed, "connections are refused for up to a lease: {reason:?}");
+            }
+            return Err(Refused::Backend(reason));
         }
         pending.admission.decide(&self.limits, admission)?;
         pending.unsynced.admit(admission.clone());

@@ -26,7 +26,7 @@ end
 local function view()
   local live, expired, groups = {}, {}, 0
   for _, node in ipairs(nodes) do
-    local peer = { node.lease, node.name, node.incarnation, node.connections }
+    local peer = { node.lease, node.name, node.incarnation, node.connections, node.expiry }
     if node.live then
       live[#live + 1] = peer
       groups = groups + node.groups

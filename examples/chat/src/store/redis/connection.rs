@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
@@ -9,7 +10,7 @@ use agentcore::tokio::runtime::Handle;
 use agentcore::tokio::sync::Mutex;
 use agentcore::tokio::time::timeout;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind};
 
 use super::scripts::LATE;
 use crate::store::StoreError;
@@ -33,6 +34,8 @@ pub(super) struct LazyConnection {
 struct OpenConnection {
     connection: MultiplexedConnection,
     clock: RedisClock,
+    /// Whether the server or the network has closed the connection.
+    is_closed: Arc<AtomicBool>,
 }
 
 impl LazyConnection {
@@ -41,7 +44,7 @@ impl LazyConnection {
         Self { client, runtime: Handle::current(), open: Mutex::new(None) }
     }
 
-    /// Runs `work` on the connection. A connection that fails is dropped, and the next call opens a new one.
+    /// Runs `work` on the connection. A connection that fails or was closed is dropped, and the next call opens a new one.
     pub(super) async fn call<T, F>(&self, work: impl FnOnce(Call) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = RedisResult<T>>,
@@ -69,7 +72,9 @@ impl LazyConnection {
     async fn open(&self) -> RedisResult<OpenConnection> {
         // Calls that arrive meanwhile wait for the same connection, each within its own timeout.
         let mut open = self.open.lock().await;
-        if let Some(open) = &*open {
+        if let Some(open) = &*open
+            && !open.is_closed.load(Ordering::Acquire)
+        {
             return Ok(open.clone());
         }
         let connecting = self.runtime.spawn(connect(self.client.clone()));
@@ -113,13 +118,21 @@ impl RedisClock {
 }
 
 async fn connect(client: Client) -> RedisResult<OpenConnection> {
+    let is_closed = Arc::new(AtomicBool::new(false));
+    let closed = is_closed.clone();
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CALL_TIMEOUT))
-        .set_response_timeout(Some(CALL_TIMEOUT));
+        .set_response_timeout(Some(CALL_TIMEOUT))
+        .set_push_sender(move |push: PushInfo| -> Result<(), ()> {
+            if push.kind == PushKind::Disconnection {
+                closed.store(true, Ordering::Release);
+            }
+            Ok(())
+        });
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let (seconds, microseconds): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
     let time = Duration::from_secs(seconds).saturating_add(Duration::from_micros(microseconds));
-    Ok(OpenConnection { connection, clock: RedisClock { time, received: Instant::now() } })
+    Ok(OpenConnection { connection, clock: RedisClock { time, received: Instant::now() }, is_closed })
 }
 
 /// Returns whether a new connection may help. A script may be late because Redis' clock was set since it was read.

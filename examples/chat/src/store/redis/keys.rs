@@ -1,9 +1,10 @@
 //! Names of keys. All begin with `<prefix>chat:`. Names of rooms and users are percent-encoded, so different names have
 //! different keys and cannot contain separators.
 //!
-//! Keys that change together have the same hash tag, the part in braces: a Redis cluster keeps them on one server.
+//! Keys that change together have the same hash tag, the part in braces.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use uuid::Uuid;
 
 /// Builds keys.
 #[derive(Clone, Debug)]
@@ -14,6 +15,11 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         Self { prefix: format!("{prefix}chat:") }
+    }
+
+    /// Keys that no other store uses, for a trial of all commands.
+    pub(super) fn for_trial(&self) -> Self {
+        Self { prefix: format!("{}trial:{}:", self.prefix, Uuid::new_v4()) }
     }
 
     /// A string: the version of the keys and their values.

@@ -26,6 +26,7 @@ mod rooms;
 mod scripts;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod users;
 
 pub(crate) use self::address::RedisAddress;
@@ -41,11 +42,12 @@ pub(crate) struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects, and checks the version of the keys.
+    /// Connects, checks the version of the keys, and tries every command once.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Open`] with the server's address: it does not answer, or its keys have another version.
+    /// [`StoreError::Open`] with the server's address: it does not answer, its keys have another version, or it does not
+    /// permit a command.
     pub(crate) async fn open(address: &RedisAddress) -> Result<Self, StoreError> {
         // Only the text: the `Display` of a Redis error already contains its source.
         let cannot_open = |reason: String| {
@@ -55,17 +57,25 @@ impl RedisStore {
         let client = Client::open(address.connection_info()).map_err(|error| cannot_open(error.to_string()))?;
         let store = Self { connection: Arc::new(LazyConnection::new(client)), keys: Keys::new(address.prefix()) };
         let key = store.keys.version();
-        let found = store.connection.call(async |mut call| {
-            let mut commands = redis::pipe();
-            commands.cmd("SET").arg(&key).arg(VERSION).arg("NX").ignore().cmd("GET").arg(&key);
-            let [version]: [String; 1] = commands.query_async(&mut call.redis).await?;
-            Ok(version)
-        });
-        match found.await {
-            Ok(version) if version == VERSION => Ok(store),
+        let version = async {
+            store.check_mode().await?;
+            let found = store.connection.call(async |mut call| {
+                let mut commands = redis::pipe();
+                commands.cmd("SET").arg(&key).arg(VERSION).arg("NX").ignore().cmd("GET").arg(&key);
+                let [version]: [String; 1] = commands.query_async(&mut call.redis).await?;
+                Ok(version)
+            });
+            found.await
+        };
+        let opened = match version.await {
+            Ok(version) if version == VERSION => store.try_all().await,
             Ok(version) => {
                 Err(cannot_open(format!("its keys have version {version}, this chat supports version {VERSION}")))
             }
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(()) => Ok(store),
             Err(StoreError::Unavailable(cause) | StoreError::Failed(cause)) => Err(cannot_open(cause.to_string())),
             Err(error) => Err(error),
         }

@@ -1,7 +1,6 @@
 //! Commands on rooms and admissions.
 //!
-//! The lists of rooms have other keys than the rooms and may be on other servers of a cluster. So a name is added to
-//! its list first, and readers of a list look up each room: a room whose creation failed is on a list and does not
+//! A list of rooms and a room are changed in separate steps. So a name is added to its list first, and readers of a list look up each room: a room whose creation failed is on a list and does not
 //! exist.
 
 use std::collections::BTreeSet;

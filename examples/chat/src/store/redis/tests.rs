@@ -82,6 +82,26 @@ async fn the_store_reconnects_to_a_redis_that_restarts() {
     append(&store, "lobby", "kept").await.unwrap();
 }
 
+/// No call was made while Redis was away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_call_after_redis_is_back_succeeds() {
+    let Some(server) = Server::start() else { return };
+    let store = with_lobby(&server).await;
+    for n in 0..5 {
+        server.kill();
+        server.revive();
+        let created = store.create_room(&format!("room {n}"), "ada", true).await;
+        assert!(matches!(created, Ok(Creation::Created(_))), "{created:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_trial_of_all_commands_leaves_no_key() {
+    let Some(server) = Server::start() else { return };
+    RedisStore::open(&RedisAddress::new(&server.url().parse().unwrap(), "test:").unwrap()).await.unwrap();
+    assert_eq!(server.keys(), ["test:chat:version"]);
+}
+
 #[tokio::test]
 async fn a_full_redis_is_a_retryable_error() {
     let Some(server) = Server::start() else { return };
@@ -131,9 +151,18 @@ async fn every_key_has_the_prefix() {
 async fn a_server_that_cannot_be_used_is_refused_with_its_address_and_without_its_password() {
     let Some(server) = Server::start() else { return };
     let url = format!("redis://ada:hunter2@127.0.0.1:{}/0", server.port());
-    assert_refused(&url, "authentication failed").await;
+    assert_refused(&url, "invalid username-password pair").await;
     assert_eq!(server.ask(&["SET", "test:chat:version", "99"]), "+OK");
     assert_refused(&server.url(), "version 99").await;
+    assert_eq!(server.ask(&["DEL", "test:chat:version"]), ":1");
+    for right in ["zadd", "zrangebylex", "zremrangebyrank", "sadd", "sismember", "hset", "hmget", "evalsha", "time"] {
+        assert_eq!(
+            server.ask(&["ACL", "SETUSER", "eve", "reset", "on", ">hunter2", "~*", "+@all", &format!("-{right}")]),
+            "+OK"
+        );
+        let url = format!("redis://eve:hunter2@127.0.0.1:{}/0", server.port());
+        assert_refused(&url, "").await;
+    }
     server.kill();
     assert_refused(&server.url(), "refused").await;
 }

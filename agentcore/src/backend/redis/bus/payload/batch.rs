@@ -73,3 +73,8 @@ pub(crate) fn unsequenced(sender: u64, message: &OutboundMessage) -> Bytes {
     record::put(&mut buffer, message);
     buffer.into()
 }
+
+/// Encodes a payload without messages, which receivers ignore.
+pub(crate) fn no_messages(sender: u64) -> Bytes {
+    header::start(UNSEQUENCED, sender).into()
+}

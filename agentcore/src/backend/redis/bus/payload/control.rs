@@ -19,6 +19,8 @@ pub(crate) enum Control {
     Goodbye,
     /// Messages of the sender are lost on channels that it no longer tracks.
     Lost,
+    /// Published by a node on its own channel, to find out whether its two links are at the same server.
+    Probe(u64),
     /// A question with its number.
     Ask(u64, Question),
     /// One part of the answer to a question; the last part has `more` unset.
@@ -29,6 +31,7 @@ const HELLO: u8 = 0;
 const GOODBYE: u8 = 1;
 const ANSWER: u8 = 2;
 const LOST: u8 = 3;
+const PROBE: u8 = 4;
 const ASK: u8 = 16;
 
 impl Control {
@@ -39,6 +42,10 @@ impl Control {
             Self::Hello => buffer.push(HELLO),
             Self::Goodbye => buffer.push(GOODBYE),
             Self::Lost => buffer.push(LOST),
+            Self::Probe(number) => {
+                buffer.push(PROBE);
+                buffer.put_u64(*number);
+            }
             Self::Ask(number, question) => {
                 buffer.push(ASK);
                 buffer.put_u64(*number);
@@ -60,6 +67,7 @@ impl Control {
             HELLO => Self::Hello,
             GOODBYE => Self::Goodbye,
             LOST => Self::Lost,
+            PROBE => Self::Probe(cursor.u64()?),
             ASK => Self::Ask(cursor.u64()?, question(&mut cursor)?),
             ANSWER => {
                 let (number, more) = (cursor.u64()?, cursor.u8()? != 0);

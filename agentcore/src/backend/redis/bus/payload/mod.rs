@@ -23,7 +23,7 @@ mod tests;
 
 use bytes::Bytes;
 
-pub(crate) use batch::{BATCH_HEADER_LEN, BatchHeader, unsequenced};
+pub(crate) use batch::{BATCH_HEADER_LEN, BatchHeader, no_messages, unsequenced};
 pub(crate) use control::Control;
 use cursor::Cursor;
 pub(crate) use external::MAX_EXTERNAL;

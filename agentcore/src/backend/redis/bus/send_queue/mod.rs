@@ -199,8 +199,8 @@ impl SendQueue {
         }
     }
 
-    /// Records that the last round may be lost with unknown contents, which is reported to all nodes.
-    pub(super) fn mark_round_lost(&mut self) {
+    /// Records that messages of any channel may be lost, which is reported to all nodes.
+    pub(super) fn mark_any_lost(&mut self) {
         self.lost_untracked = true;
     }
 

@@ -1,5 +1,6 @@
 //! The subscriber connection, and the task that keeps its subscriptions in line with the groups of this node.
 
+mod link_check;
 #[cfg(all(test, feature = "model"))]
 mod model;
 mod table;
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::receive_queue::ReceiveQueue;
 use super::receive_task::BusReceiver;
-use crate::backend::redis::command_link::PING_EVERY;
+use crate::backend::redis::command_link::{CommandLink, PING_EVERY};
 use crate::backend::redis::driver::{Driver, Subscription};
 use crate::backend::redis::keys::Channel;
 use crate::backend::redis::reconnect::Reconnect;
@@ -20,6 +21,7 @@ use crate::backend::{Async, Deliver, ResyncReason};
 use crate::error::{Error, Result};
 use crate::id::GroupName;
 use crate::sync::{Mutex, lock};
+use link_check::LinkCheck;
 use table::{SubscribeOutcome, SubscriptionTable};
 
 /// Number of groups in one SUBSCRIBE or UNSUBSCRIBE command.
@@ -79,32 +81,38 @@ impl Subscriptions {
     }
 
     async fn open(&self, driver: &dyn Driver, incarnation: u64) -> Result<SubscriberConnection> {
-        let (events, queue) = ReceiveQueue::new();
+        let (events, queue) = ReceiveQueue::new(incarnation);
         let subscription = driver.subscription(events).await?;
         // A Redis that still loads its data set accepts subscriptions but refuses PING.
         subscription.ping().await?;
         subscription
             .subscribe(vec![Channel::Users, Channel::Everyone, Channel::Nodes, Channel::Node(incarnation)])
             .await?;
-        Ok(SubscriberConnection { subscription, queue })
+        // After SUBSCRIBE: the first command tells an observer the connections apart.
+        let run_id = subscription.run_id().await?;
+        Ok(SubscriberConnection { subscription, queue, run_id })
     }
 
-    /// Runs the task: receives on the connection, and opens it again after a loss.
+    /// Runs the task: receives on the connection, and opens it again after a loss, or when it is at another server than
+    /// the command connection.
     pub(crate) async fn run(
         self: Arc<Self>,
         first: Option<SubscriberConnection>,
         driver: Arc<dyn Driver>,
         receiver: Arc<BusReceiver>,
+        link: Arc<CommandLink>,
     ) {
         let mut reconnect = Reconnect::new("messages of other nodes cannot be received");
         let mut current = first;
         // A task that the supervisor has started again has no connection; it waits as after a short-lived one.
         let mut since = Instant::now();
         loop {
-            if let Some(SubscriberConnection { subscription, queue }) = current.take() {
+            if let Some(SubscriberConnection { subscription, queue, run_id }) = current.take() {
+                let check = LinkCheck::new(receiver.incarnation, &subscription, run_id, queue.last_probe());
                 let error = tokio::select! {
                     () = receiver.run(queue) => Error::backend("Redis or the network has closed the connection"),
                     error = self.maintain(&*subscription) => error,
+                    error = check.run(&link) => error,
                 };
                 receiver.faults.connection_lost();
                 if reconnect.should_log_loss(since, &error) {
@@ -209,4 +217,12 @@ impl Subscriptions {
 pub(crate) struct SubscriberConnection {
     subscription: Arc<dyn Subscription>,
     queue: ReceiveQueue,
+    /// The run id of its server.
+    run_id: Option<String>,
+}
+
+impl SubscriberConnection {
+    pub(crate) fn subscription(&self) -> &dyn Subscription {
+        &*self.subscription
+    }
 }

@@ -12,6 +12,7 @@ use super::connection::{RedisConnection, failed};
 use super::context::DriverContext;
 use super::rate_script;
 use super::script_args::{self, RawView, ScriptCall};
+use super::{repair, trial};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision};
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(super) struct RealCommands {
 }
 
 impl RealCommands {
-    pub(super) fn new(connection: RedisConnection, context: Arc<DriverContext>, run_id: String) -> Self {
+    pub(super) fn new(connection: RedisConnection, context: Arc<DriverContext>, run_id: Option<String>) -> Self {
         Self { connection: Arc::new(CommandConnection { connection, context, run_id }) }
     }
 
@@ -43,6 +44,14 @@ impl RealCommands {
 }
 
 impl Commands for RealCommands {
+    fn run_id(&self) -> Option<&str> {
+        self.connection.run_id.as_deref()
+    }
+
+    fn try_commands(&self) -> Async<'static, Result<()>> {
+        self.run(|connection| async move { trial::run(&connection.connection, &connection.context).await })
+    }
+
     fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Async<'static, Result<()>> {
         self.run(|connection| async move { connection.publish(messages).await })
     }
@@ -122,19 +131,33 @@ impl Commands for RealCommands {
 struct CommandConnection {
     connection: RedisConnection,
     context: Arc<DriverContext>,
-    /// Changes whenever the server is restarted; empty when the server does not report it.
-    run_id: String,
+    run_id: Option<String>,
 }
 
 impl CommandConnection {
     /// Returns a call of a registry script.
     fn call<'a>(&self, script: &'a Script) -> ScriptCall<'a> {
-        ScriptCall::of_registry(script, &self.context, &self.run_id)
+        ScriptCall::of_registry(script, &self.context, self.run_id.as_deref().unwrap_or_default())
     }
 
+    /// Calls a registry script. Repairs the registry when the script cannot read a key.
     async fn run<T: FromRedisValue>(&self, call: ScriptCall<'_>) -> Result<T> {
-        let reply = self.connection.run(call.script, &call.command).await?;
-        redis::from_redis_value(reply).map_err(failed)
+        let context = &self.context;
+        let repair = || ScriptCall::new(&context.scripts.repair_registry, &[context.keyspace.registry_prefix()]);
+        self.run_or_repair(call, repair).await
+    }
+
+    async fn run_or_repair<'a, T: FromRedisValue>(
+        &self,
+        call: ScriptCall<'_>,
+        repair: impl FnOnce() -> ScriptCall<'a>,
+    ) -> Result<T> {
+        let mut reply = self.connection.run(call.script, &call.command).await;
+        if reply.as_ref().is_err_and(repair::is_needed) {
+            repair::run(&self.connection, repair()).await?;
+            reply = self.connection.run(call.script, &call.command).await;
+        }
+        redis::from_redis_value(reply?).map_err(failed)
     }
 
     async fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Result<()> {
@@ -196,7 +219,8 @@ impl CommandConnection {
         }
         let prefix = self.context.keyspace.rate_prefix(subject);
         let call = rate_script::call(&self.context.scripts.rate, &prefix, quotas, cost);
-        self.run(call).await.map(rate_script::decision)
+        let repair = || rate_script::repair(&self.context.scripts.repair_rates, &prefix, quotas);
+        self.run_or_repair(call, repair).await.map(rate_script::decision)
     }
 }
 

@@ -4,9 +4,11 @@ mod commands;
 mod connection;
 mod context;
 mod rate_script;
+mod repair;
 mod script_args;
 mod scripts;
 mod subscription;
+mod trial;
 
 use std::fmt;
 use std::sync::Arc;
@@ -116,13 +118,12 @@ impl Driver for RealDriver {
 }
 
 /// Returns the run id of the server, and warns once when the server may evict keys. A server that does not permit these
-/// commands works as well; its run id is empty.
-async fn inspect_server(connection: &RedisConnection, warned: &AtomicBool) -> Result<String> {
+/// commands works as well.
+async fn inspect_server(connection: &RedisConnection, warned: &AtomicBool) -> Result<Option<String>> {
     let mut commands = Pipeline::with_capacity(2);
     commands.cmd("INFO").arg("server").cmd("CONFIG").arg("GET").arg("maxmemory-policy");
     let mut replies = connection.call_all(&commands).await?.into_iter();
-    let info = replies.next().and_then(text).unwrap_or_default();
-    let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
+    let run_id = replies.next().and_then(run_id);
     if let Some(Value::Map(policy)) = replies.next()
         && let Some(policy) = policy.into_iter().next().and_then(|(_, policy)| text(policy))
         && policy != "noeviction"
@@ -130,7 +131,12 @@ async fn inspect_server(connection: &RedisConnection, warned: &AtomicBool) -> Re
     {
         tracing::warn!(policy, "Redis may evict keys: set `maxmemory-policy` to `noeviction`");
     }
-    Ok(run_id.to_owned())
+    Ok(run_id)
+}
+
+/// Returns the run id in the reply to `INFO server`.
+fn run_id(info: Value) -> Option<String> {
+    text(info)?.lines().find_map(|line| line.strip_prefix("run_id:")).filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 fn text(value: Value) -> Option<String> {

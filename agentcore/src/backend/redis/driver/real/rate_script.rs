@@ -28,6 +28,12 @@ pub(super) fn call<'a>(script: &'a Script, prefix: &str, quotas: &[Quota], cost:
     call
 }
 
+/// Returns a call that removes the keys of quotas that have a wrong type.
+pub(super) fn repair<'a>(script: &'a Script, prefix: &str, quotas: &[Quota]) -> ScriptCall<'a> {
+    let keys: Vec<_> = quotas.iter().map(|quota| key(prefix, quota)).collect();
+    quotas.iter().fold(ScriptCall::new(script, &keys), |call, quota| call.with(letter(quota.algorithm)))
+}
+
 /// Reads the reply: the microseconds to wait.
 pub(super) fn decision(wait: u64) -> RateDecision {
     match wait {

@@ -115,8 +115,8 @@ pub(super) fn outcomes<'a>(changes: &'a [Change], numbers: &'a [i64]) -> impl It
     })
 }
 
-/// Lease, node, incarnation, connections.
-type RawPeer = (u64, String, u64, usize);
+/// Lease, node, incarnation, connections, expiry in milliseconds.
+type RawPeer = (u64, String, u64, usize, u64);
 
 /// A view as `join` and `renew` return it.
 pub(super) type RawView = (u64, Vec<RawPeer>, Vec<RawPeer>, usize, i64, i64);
@@ -140,8 +140,10 @@ fn peers(raw: Vec<RawPeer>) -> Result<Vec<Peer>> {
     let node_id = |name: String| {
         NodeId::new(name).map_err(|error| failed((ErrorKind::UnexpectedReturnType, "a node's name", error.to_string())))
     };
-    let peer =
-        |(lease, node, incarnation, connections)| Ok(Peer { lease, node: node_id(node)?, incarnation, connections });
+    let peer = |(lease, node, incarnation, connections, expiry)| {
+        let expiry = Duration::from_millis(expiry);
+        Ok(Peer { lease, node: node_id(node)?, incarnation, connections, expiry })
+    };
     raw.into_iter().map(peer).collect()
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Scripts {
     pub(super) user_count: Script,
     pub(super) has_user: Script,
     pub(super) rate: Script,
+    pub(super) repair_registry: Script,
+    pub(super) repair_rates: Script,
+    pub(super) trial: Script,
 }
 
 impl Scripts {
@@ -36,6 +39,9 @@ impl Scripts {
             user_count: script!("prelude", "user_count"),
             has_user: script!("prelude", "has_user"),
             rate: script!("rate"),
+            repair_registry: script!("repair", "repair_registry"),
+            repair_rates: script!("repair", "repair_rates"),
+            trial: script!("trial"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::Bytes;
 use redis::{Client, ErrorKind, PushInfo, PushKind, Value};
 
-use super::super::{EventSink, Subscription, SubscriptionEvent};
+use super::super::{EventSink, Subscription, SubscriptionEvent, is_refused};
 use super::connection::{self, RedisConnection, failed};
 use crate::backend::Async;
 use crate::backend::redis::keys::{Channel, Keyspace};
@@ -61,6 +61,19 @@ impl Subscription for RealSubscription {
     fn ping(&self) -> Async<'static, Result<()>> {
         let connection = self.connection.clone();
         Box::pin(async move { connection.ping().await })
+    }
+
+    fn run_id(&self) -> Async<'static, Result<Option<String>>> {
+        let connection = self.connection.clone();
+        Box::pin(async move {
+            let info = connection.call(redis::cmd("INFO").arg("server")).await;
+            match info {
+                Ok(info) => Ok(super::run_id(info)),
+                // The server does not permit the command.
+                Err(error) if is_refused(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
     }
 }
 

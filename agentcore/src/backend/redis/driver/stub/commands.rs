@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::refusal::overtaken;
 use super::super::{Change, ChangeOutcome, ClusterView, Commands, JoinRequest, WriteLease};
-use super::{StubServer, StubState, unavailable};
+use super::{RUN_ID, StubServer, StubState, unavailable};
 use crate::backend::redis::keys::Channel;
 use crate::backend::{Async, Quota, RateDecision, RateRequest, Subject};
 use crate::error::Result;
@@ -42,6 +42,14 @@ impl StubCommands {
 }
 
 impl Commands for StubCommands {
+    fn run_id(&self) -> Option<&str> {
+        Some(RUN_ID)
+    }
+
+    fn try_commands(&self) -> Async<'static, Result<()>> {
+        self.step(|_| ())
+    }
+
     fn publish(&self, messages: Vec<(Channel, Bytes)>) -> Async<'static, Result<()>> {
         self.step(|state| state.publish(messages))
     }

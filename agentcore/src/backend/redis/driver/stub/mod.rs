@@ -25,6 +25,9 @@ use crate::sync::{Mutex, MutexGuard, lock};
 /// Duration of a round trip, and of the delivery of a message.
 const DELAY: Duration = Duration::from_millis(1);
 
+/// The run id of every stub, which never restarts.
+const RUN_ID: &str = "stub";
+
 /// Timeout of a call.
 const TIMEOUT: Duration = Duration::from_secs(1);
 

@@ -206,7 +206,8 @@ impl StubRegistry {
 impl StubEpoch {
     fn view(&self) -> ClusterView {
         let (live, expired): (Vec<_>, Vec<_>) = self.nodes.iter().partition(|(_, node)| node.is_live());
-        let peers = |nodes: &[(&u64, &StubNode)]| nodes.iter().map(|(lease, node)| node.peer(**lease)).collect();
+        let peers =
+            |nodes: &[(&u64, &StubNode)]| nodes.iter().map(|(lease, node)| node.peer(**lease, self.begun)).collect();
         let uncertain_for = self.uncertain_until.checked_duration_since(Instant::now());
         ClusterView {
             epoch: self.id,
@@ -294,9 +295,10 @@ impl StubNode {
         self.expiry.is_some()
     }
 
-    fn peer(&self, lease: u64) -> Peer {
+    fn peer(&self, lease: u64, begun: Instant) -> Peer {
         let connections = self.admitted.connections();
-        Peer { lease, node: self.node.clone(), incarnation: self.incarnation, connections }
+        let expiry = self.expiry.map_or(Duration::ZERO, |expiry| expiry - begun);
+        Peer { lease, node: self.node.clone(), incarnation: self.incarnation, connections, expiry }
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::task::AbortHandle;
 
 use super::super::{EventSink, Subscription, SubscriptionEvent};
 use super::pubsub::Inbox;
-use super::{DELAY, StubServer, StubState, unavailable};
+use super::{DELAY, RUN_ID, StubServer, StubState, unavailable};
 use crate::backend::Async;
 use crate::backend::redis::keys::Channel;
 use crate::error::Result;
@@ -47,6 +47,10 @@ impl Subscription for StubSubscription {
 
     fn ping(&self) -> Async<'static, Result<()>> {
         self.step(|_, _| ())
+    }
+
+    fn run_id(&self) -> Async<'static, Result<Option<String>>> {
+        Box::pin(std::future::ready(Ok(Some(RUN_ID.to_owned()))))
     }
 }
 
