@@ -20,6 +20,14 @@ pub(super) fn message(args: TokenStream, mut item: DeriveInput, errors: &mut Err
         errors.push(misplaced(&attr, "a field"));
     }
     let is_renamed = serde_keys::has_rename(&item.attrs);
+    match &item.data {
+        Data::Struct(data) => serde_keys::check_flatten(&item.attrs, data.fields.iter(), errors),
+        Data::Enum(data) => {
+            let fields = data.variants.iter().flat_map(|variant| &variant.fields);
+            serde_keys::check_flatten(&item.attrs, fields, errors);
+        }
+        Data::Union(_) => {}
+    }
     let container = Container::new(&item.attrs, matches!(item.data, Data::Enum(_)));
     let field_groups = match &mut item.data {
         Data::Struct(data) => vec![FieldGroup {

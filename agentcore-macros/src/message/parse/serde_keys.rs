@@ -8,6 +8,7 @@ use syn::{Attribute, Expr, ExprLit, Field, Lit, Meta, Variant};
 
 use super::super::case::Case;
 use crate::args::{self, Named};
+use crate::diagnostics::{Diagnostic, Errors};
 
 /// The arguments of the `#[serde(..)]` attributes of one item, variant or field.
 pub(super) struct Serde(Vec<Named>);
@@ -42,6 +43,24 @@ impl Serde {
 
     fn case(&self, name: &str) -> Option<Case> {
         self.text(name).map(|case| Case::parse(&case))
+    }
+}
+
+/// Reports a flattened field of an item or a variant that allows no unknown fields: its serde impl refuses all data.
+pub(super) fn check_flatten<'a>(attrs: &[Attribute], fields: impl Iterator<Item = &'a Field>, errors: &mut Errors) {
+    let Serde(container) = Serde::of(attrs);
+    let Some(denied) = container.iter().find(|arg| arg.name == "deny_unknown_fields") else { return };
+    for field in fields {
+        if let Some(flatten) = Serde::of(&field.attrs).get("flatten") {
+            let text = "`deny_unknown_fields` and `flatten` exclude each other";
+            errors.push(Diagnostic::new(&flatten.name, text));
+            let error = Diagnostic::new(&denied.name, "`deny_unknown_fields` is here");
+            errors.push(
+                error
+                    .help("remove one of them")
+                    .note("a flattened field reads the fields that its message does not know"),
+            );
+        }
     }
 }
 
