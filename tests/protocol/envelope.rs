@@ -65,6 +65,10 @@ over_every_transport! {
             let answer = answer_to(&mut client, &format!(r#"{{"type":"unit","ref":{reference}}}"#)).await;
             assert_eq!(answer, json!({ "type": "reply", "ref": reference, "data": null }));
         }
+        for (reference, number) in [("7.0", 7_u64), ("1e3", 1000), ("-0.0", 0), ("9007199254740994.0", 9_007_199_254_740_994)] {
+            let answer = answer_to(&mut client, &format!(r#"{{"type":"unit","ref":{reference}}}"#)).await;
+            assert_eq!(answer, json!({ "type": "reply", "ref": number, "data": null }), "{reference}");
+        }
         let answer = answer_to(&mut client, r#"{"type":"some","ref":null}"#).await;
         assert_eq!(answer, json!({ "type": "note", "data": { "text": "some" } }));
     }
@@ -72,7 +76,7 @@ over_every_transport! {
     async fn a_ref_that_is_no_u64_makes_the_envelope_invalid(over) {
         let server = probe(over).await;
         let mut client = Client::connect(&server, "/probe/ada").await;
-        for reference in ["-1", "1.5", "\"7\"", "{}", "[1]", "true", "18446744073709551616", "1e3", "1.0"] {
+        for reference in ["-1", "1.5", "\"7\"", "{}", "[1]", "true", "18446744073709551616", "1e-1", "1e400", "-1.0"] {
             let answer = answer_to(&mut client, &format!(r#"{{"type":"echo","ref":{reference}}}"#)).await;
             assert_eq!(answer["data"]["code"], "INVALID_ENVELOPE", "{reference}: {answer}");
             assert_eq!(answer.get("ref"), None, "{reference}");

@@ -35,6 +35,7 @@ mod errors;
 mod frames;
 mod handshake;
 mod probe;
+mod shapes;
 mod unfinished;
 mod validation;
 mod violations;

@@ -1,79 +1,34 @@
 //! Explains why data do not fit their type: the cold path after decoding failed.
 //!
 //! serde stops at the first mistake, and knows no path inside flattened, internally tagged and untagged values. So the
-//! data are compared with the JSON Schema of the type, the one in the catalogue. Where the schema finds nothing wrong,
-//! the decoder's first error is reported, such as that of an empty user id.
+//! data, as MessagePack whatever their codec is, are compared with the JSON Schema of the type.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::codec::{Codec, decode_json, is_deeper};
-use super::payload::Payload;
-use super::validate::ValidationReport;
-use crate::error::{Error, excerpt};
+use super::codec::tree::Tree;
+use super::validate::{MAX_TEXT, ValidationReport};
+use crate::error::excerpt;
 
-/// The longest data that are compared with their schema, in bytes: a tree of them takes up to 30 times the memory.
-const MAX_COMPARED: usize = 256 * 1024;
 /// The most mistakes, and the most names of a set, that are listed.
 const MAX_LISTED: usize = 32;
 /// Levels of values and alternatives in each other; deeper ones count as right, so that the stack suffices.
 const MAX_DEPTH: usize = 160;
 /// The most schemas that describe one value together: those of a recursive type refer to each other without end.
 const MAX_SCHEMAS: usize = 64;
-/// The longest text that is reported in characters: it may quote the client.
-const MAX_TEXT: usize = 200;
+/// The schema that every value fits.
+pub(super) const ANY: &Value = &Value::Bool(true);
 
-/// Returns the error for JSON that could not be decoded as `P`, with the mistakes in its details.
-pub(super) fn shape_error<P: Payload>(json: &str, error: &serde_json::Error) -> Error {
-    mistakes::<P>(json, error).into_error()
-}
-
-/// Returns the error for data that are a list: messages are objects.
-pub(super) fn list_error() -> Error {
-    let mut report = ValidationReport::default();
-    report.broken("type", "must be of type object");
-    report.into_error()
-}
-
-/// Reports at least one mistake in `json`, which could not be decoded as `T` because of `error`.
-fn mistakes<T: DeserializeOwned + JsonSchema>(json: &str, error: &serde_json::Error) -> ValidationReport {
-    let mut report = ValidationReport::default();
-    let value: Option<Value> = (json.len() <= MAX_COMPARED).then(|| decode_json(json).ok()).flatten();
-    if let Some(value) = &value {
-        let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
-        Comparison { root: schema.as_value(), depth: 0 }.compare(value, schema.as_value(), &mut report);
+/// Reports the mistakes of shape in MessagePack data: those against a schema, and values that JSON cannot write.
+pub(super) fn compare(packed: &[u8], schema: &Value, report: &mut ValidationReport) {
+    if let Some(tree) = Tree::take(&mut &*packed) {
+        Comparison { root: schema, depth: 0 }.compare(&tree, schema, report);
     }
-    if !report.is_empty() {
-        return report;
-    }
-    if error.is_syntax() && is_deeper(Codec::Json, json.as_bytes(), 127) {
-        report.broken("depth", "must not be nested deeper than 127 levels");
-        return report;
-    }
-    // The errors of a tree do not speak of lines and columns.
-    let of_tree = value.map(|value| serde_path_to_error::deserialize::<_, T>(value).err());
-    // A tree holds one of two equal keys: if only the text is refused, such keys are the mistake.
-    let is_repeated = error.is_data() && matches!(of_tree, Some(None));
-    let refused = of_tree.flatten().or_else(|| {
-        let mut reader = serde_json::Deserializer::from_slice(json.as_bytes());
-        serde_path_to_error::deserialize::<_, T>(&mut reader).err()
-    });
-    let path = refused.as_ref().map(|refused| refused.path()).filter(|path| path.iter().len() > 0);
-    let path = path.map(ToString::to_string).unwrap_or_default();
-    let text = refused.map_or_else(|| error.to_string(), |refused| refused.into_inner().to_string());
-    report.key(&excerpt(&path, MAX_TEXT), |report| match is_repeated {
-        true => report.broken("duplicate_field", "has a field more than once"),
-        false => report.broken("value", format!("is not valid: {}", excerpt(&text, MAX_TEXT))),
-    });
-    report
 }
 
 /// A schema document, and how deep in it a comparison is.
@@ -84,157 +39,157 @@ struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    fn compare(self, value: &Value, schema: &'a Value, report: &mut ValidationReport) {
+    fn compare(self, value: &Tree<'_>, schema: &'a Value, report: &mut ValidationReport) {
         let inner = Self { depth: self.depth + 1, ..self };
         if inner.depth > MAX_DEPTH || report.len() >= MAX_LISTED {
             return;
         }
         let shape = self.shape(schema, false);
-        if let Some((rule, text)) = shape.mismatch(value) {
+        if let Some((rule, text)) = value.unwritable().or_else(|| shape.mismatch(value)) {
             return report.broken(rule, text);
         }
-        for name in shape.required.iter().filter(|name| value.is_object() && value.get(**name).is_none()) {
-            report.key(name, |report| report.broken("required", "is missing"));
-        }
-        for (name, field) in value.as_object().into_iter().flatten() {
-            report.key(&excerpt(name, MAX_TEXT), |report| {
-                match shape.fields.get(name.as_str()).copied().or(shape.others) {
-                    Some(schema) => inner.compare(field, schema, report),
-                    None if shape.is_closed => {
-                        let known = self.shape(schema, true).fields;
-                        if !known.contains_key(name.as_str()) {
-                            report.broken("unknown_field", format!("is unknown; known fields: {}", list(known.keys())));
-                        }
-                    }
-                    None => {}
+        for (name, _) in shape.properties().filter(|_| value.is_object()) {
+            match value.fields().filter(|(key, _)| *key == name).count() {
+                0 if shape.all("required").any(|required| required == name) => {
+                    report.key(&name, |report| report.broken("required", "is missing"));
                 }
-            });
-        }
-        for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-            if let Some(schema) = shape.first_items.get(index).or(shape.items) {
-                report.index(index, |report| inner.compare(item, schema, report));
+                0 | 1 => {}
+                _ => report.key(&name, |report| report.broken("duplicate_field", "is there more than once")),
             }
         }
-        for alternatives in &shape.alternatives {
-            inner.compare_alternatives(value, alternatives, shape.fields.is_empty(), report);
+        for (name, field) in value.fields() {
+            report.key(&excerpt(name, MAX_TEXT), |report| match shape.field(name) {
+                Some(schema) => inner.compare(field, schema, report),
+                None if shape.is_closed() && report.len() < MAX_LISTED => {
+                    let known = self.shape(schema, true);
+                    let names = one_of(known.properties().map(|(name, _)| name));
+                    if known.field(name).is_none() {
+                        report.broken("unknown_field", format!("is unknown; it {names}"));
+                    }
+                }
+                None => {}
+            });
+        }
+        for (index, element) in value.elements().iter().enumerate() {
+            if let Some(schema) = shape.element(index) {
+                report.index(index, |report| inner.compare(element, schema, report));
+            }
+        }
+        for alternatives in shape.each("anyOf").chain(shape.each("oneOf")).filter_map(Value::as_array) {
+            inner.compare_alternatives(value, alternatives, shape.properties().next().is_none(), report);
         }
     }
 
     /// Compares with the alternative that has the type, the tags and the required fields of the value.
-    fn compare_alternatives(self, value: &Value, all: &'a [Value], is_whole: bool, report: &mut ValidationReport) {
+    fn compare_alternatives(self, value: &Tree<'_>, all: &'a [Value], is_whole: bool, report: &mut ValidationReport) {
         let all: Vec<_> = all.iter().map(|schema| (schema, self.shape(schema, false))).collect();
-        let has_tags = |shape: &Shape<'_>| shape.tags().all(|(name, tag)| value.get(name) == Some(tag));
-        let mut suited: Vec<_> =
-            all.iter().filter(|(_, shape)| shape.mismatch(value).is_none() && has_tags(shape)).collect();
+        let has = |name: &str| value.field(name).is_some();
+        let is_tag = |(name, tag): (&str, &Value)| value.field(name).is_some_and(|field| field.equals(tag));
+        let fits = |shape: &Shape<'_>| shape.mismatch(value).is_none() && shape.tags().all(is_tag);
+        let mut suited: Vec<_> = all.iter().filter(|(_, shape)| fits(shape)).collect();
         if suited.len() > 1 {
-            suited.retain(|(_, shape)| shape.required.iter().all(|name| value.get(*name).is_some()));
+            suited.retain(|(_, shape)| shape.all("required").filter_map(Value::as_str).all(has));
         }
         match suited.as_slice() {
             [] => {}
             [(schema, _)] => return self.compare(value, schema, report),
-            // Nothing tells which one is meant.
-            _ => return,
+            _ => return, // Nothing tells which one is meant.
         }
-        let all = || all.iter().map(|(_, shape)| shape);
-        if let Some((tag, _)) = all().find_map(|shape| shape.tags().next()).filter(|_| value.is_object()) {
-            let known = all().flat_map(Shape::tags).filter(|(name, _)| *name == tag).map(|(_, tag)| tag);
-            return report.key(&tag, |report| match value.get(tag) {
-                None => report.broken("required", "is missing"),
-                Some(_) => report.broken("one_of", format!("must be one of {}", list(known))),
-            });
+        let shapes = || all.iter().map(|(_, shape)| shape);
+        if let Some((name, _)) = shapes().find_map(|shape| shape.tags().next()).filter(|_| value.is_object()) {
+            let known = shapes().flat_map(Shape::tags).filter(|(tag, _)| *tag == name).map(|(_, value)| value);
+            let missing = ("required", "is missing".to_owned());
+            let (rule, text) = if has(name) { ("one_of", one_of(known)) } else { missing };
+            return report.key(&name, |report| report.broken(rule, text));
         }
-        let variants = all().filter(|shape| shape.fields.len() == 1).flat_map(|shape| &shape.required);
-        let names = all().flat_map(|shape| &shape.options).map(|name| (*name).clone());
-        let names: Vec<Value> = names.chain(variants.map(|name| Value::from(*name))).collect();
-        let types = all().flat_map(|shape| &shape.types).copied().collect();
-        match (Shape { types, ..Shape::default() }).mismatch(value) {
+        let together = Shape(shapes().flat_map(|shape| shape.0.iter().copied()).collect());
+        let variants = shapes().filter(|shape| shape.properties().count() == 1).flat_map(|shape| shape.all("required"));
+        let names: Vec<_> = together.options().chain(variants).collect();
+        match together.type_mismatch(value) {
             Some((rule, text)) => report.broken(rule, text),
             // Next to a flattened variant there are other fields, so its name cannot be told from theirs.
-            None if is_whole && !names.is_empty() => report.broken("one_of", format!("must be one of {}", list(names))),
+            None if is_whole && !names.is_empty() => report.broken("one_of", one_of(names)),
             None => {}
         }
     }
 
-    /// Collects what a schema says about one value; with `merged`, as if all alternatives applied.
+    /// Returns a schema with those that apply together with it; with `merged`, as if all alternatives applied.
     fn shape(self, schema: &'a Value, merged: bool) -> Shape<'a> {
-        let (mut shape, mut pending, mut left) = (Shape::default(), vec![schema], MAX_SCHEMAS);
-        while let (Some(schema), 1..) = (pending.pop(), left) {
-            left -= 1;
-            for (keyword, value) in schema.as_object().into_iter().flatten() {
-                let (values, text) = (value.as_array().map_or(&[][..], Vec::as_slice), value.as_str());
-                match keyword.as_str() {
-                    "$ref" => pending.extend(text.and_then(|text| self.root.pointer(text.strip_prefix('#')?))),
-                    "allOf" => pending.extend(values),
-                    "anyOf" | "oneOf" if merged => pending.extend(values),
-                    "anyOf" | "oneOf" => shape.alternatives.push(values),
-                    "type" => shape.types.extend(values.iter().filter_map(Value::as_str).chain(text)),
-                    "const" => shape.options.push(value),
-                    "enum" => shape.options.extend(values),
-                    "required" => shape.required.extend(values.iter().filter_map(Value::as_str)),
-                    "properties" => {
-                        let fields = value.as_object().into_iter().flatten();
-                        shape.fields.extend(fields.map(|(name, schema)| (name.as_str(), schema)));
-                    }
-                    "patternProperties" => {
-                        shape.others = value.as_object().and_then(|patterns| patterns.values().next());
-                    }
-                    "additionalProperties" | "unevaluatedProperties" if value.is_boolean() => {
-                        shape.is_closed |= value == false;
-                    }
-                    "additionalProperties" => shape.others = Some(value),
-                    "items" => shape.items = Some(value),
-                    "prefixItems" => shape.first_items = values,
-                    _ => {}
-                }
-            }
+        let (mut shape, mut pending) = (Shape(Vec::new()), vec![schema]);
+        while let Some(schema) = pending.pop().filter(|_| shape.0.len() < MAX_SCHEMAS) {
+            shape.0.extend(schema.as_object());
+            let referred = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+            pending.extend(referred.and_then(|pointer| self.root.pointer(pointer)));
+            let joined = if merged { &["allOf", "anyOf", "oneOf"][..] } else { &["allOf"] };
+            pending.extend(joined.iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten());
         }
         shape
     }
 }
 
-/// The keywords of a schema, and of all schemas that apply together with it, about the shape of one value.
-#[derive(Default)]
-struct Shape<'a> {
-    types: BTreeSet<&'a str>,
-    /// The values of `const` and `enum`.
-    options: Vec<&'a Value>,
-    fields: BTreeMap<&'a str, &'a Value>,
-    required: Vec<&'a str>,
-    /// The schema of fields without a name of their own.
-    others: Option<&'a Value>,
-    is_closed: bool,
-    items: Option<&'a Value>,
-    first_items: &'a [Value],
-    alternatives: Vec<&'a [Value]>,
-}
+/// The schemas that apply together to one value.
+struct Shape<'a>(Vec<&'a Map<String, Value>>);
 
 impl<'a> Shape<'a> {
-    /// Returns the rule that a value breaks by itself, whatever it holds.
-    fn mismatch(&self, value: &Value) -> Option<(&'static str, String)> {
-        let types: &[&str] = match value {
-            Value::Null => &["null"],
-            Value::Bool(_) => &["boolean"],
-            Value::Number(number) if number.as_f64().is_some_and(|number| number.fract() != 0.0) => &["number"],
-            Value::Number(_) => &["number", "integer"],
-            Value::String(_) => &["string"],
-            Value::Array(_) => &["array"],
-            Value::Object(_) => &["object"],
-        };
-        if !self.types.is_empty() && !types.iter().any(|name| self.types.contains(name)) {
-            let types: Vec<&str> = self.types.iter().copied().collect();
-            return Some(("type", format!("must be of type {}", types.join(" or "))));
-        }
-        let is_other = !self.options.is_empty() && !self.options.contains(&value);
-        is_other.then(|| ("one_of", format!("must be one of {}", list(&self.options))))
+    fn each(&self, keyword: &str) -> impl Iterator<Item = &'a Value> {
+        self.0.iter().filter_map(move |schema| schema.get(keyword))
+    }
+
+    /// Returns the values of a keyword, and those in its lists.
+    fn all(&self, keyword: &str) -> impl Iterator<Item = &'a Value> {
+        self.each(keyword).flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice))
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.each("properties").filter_map(Value::as_object).flatten().map(|(name, schema)| (name.as_str(), schema))
+    }
+
+    /// Returns the schema of a field; `None` if the type does not read it.
+    fn field(&self, name: &str) -> Option<&'a Value> {
+        let named = self.properties().find(|(key, _)| *key == name).map(|(_, schema)| schema);
+        let patterns = || self.each("patternProperties").find_map(|patterns| patterns.as_object()?.values().next());
+        let others = || self.each("additionalProperties").find(|schema| *schema != false);
+        named.or_else(patterns).or_else(others).or_else(|| self.free())
+    }
+
+    fn element(&self, index: usize) -> Option<&'a Value> {
+        let first = self.each("prefixItems").find_map(|schemas| schemas.get(index));
+        first.or_else(|| self.each("items").next()).or_else(|| self.free())
+    }
+
+    /// Returns the schema of what is inside a value that may be anything.
+    fn free(&self) -> Option<&'a Value> {
+        ["type", "anyOf", "oneOf"].iter().all(|keyword| self.each(keyword).next().is_none()).then_some(ANY)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.each("additionalProperties").chain(self.each("unevaluatedProperties")).any(|schema| schema == false)
     }
 
     /// Returns the fields that have one value only: the tags of a variant.
     fn tags(&self) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        self.fields.iter().filter_map(|(name, schema)| Some((*name, schema.get("const")?)))
+        self.properties().filter_map(|(name, schema)| Some((name, schema.get("const")?)))
+    }
+
+    fn options(&self) -> impl Iterator<Item = &'a Value> {
+        self.each("const").chain(self.all("enum"))
+    }
+
+    /// Returns the rule that a value breaks by itself, whatever it holds.
+    fn mismatch(&self, value: &Tree<'_>) -> Option<(&'static str, String)> {
+        let is_other = self.options().next().is_some() && !self.options().any(|option| value.equals(option));
+        self.type_mismatch(value).or_else(|| is_other.then(|| ("one_of", one_of(self.options()))))
+    }
+
+    fn type_mismatch(&self, value: &Tree<'_>) -> Option<(&'static str, String)> {
+        let types: BTreeSet<&str> = self.all("type").filter_map(Value::as_str).collect();
+        let is_other = !types.is_empty() && !value.types().iter().any(|name| types.contains(name));
+        let types = || types.into_iter().collect::<Vec<_>>().join(" or ");
+        is_other.then(|| ("type", format!("must be of type {}{value}", types())))
     }
 }
 
-fn list(names: impl IntoIterator<Item = impl Display>) -> String {
+fn one_of(names: impl IntoIterator<Item = impl Display>) -> String {
     let names: Vec<String> = names.into_iter().take(MAX_LISTED).map(|name| name.to_string()).collect();
-    names.join(", ")
+    format!("must be one of {}", names.join(", "))
 }

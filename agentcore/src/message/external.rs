@@ -4,8 +4,9 @@
 use serde::Serialize;
 
 use super::RawData;
-use super::codec::{MAX_TYPE, unencodable};
-use super::{Envelope, Input};
+use super::codec::{MAX_TYPE, packed_data, unencodable};
+use super::validate::ValidationReport;
+use super::{Envelope, Input, explain};
 use crate::error::{Error, Result};
 
 /// Message types of the protocol itself, in addition to those that start with `agentcore.`.
@@ -18,7 +19,7 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// `VALIDATION_FAILED` for the field `type` when it is reserved or does not match `[a-z][a-z0-9_.]{0,63}`, and for
-/// `data` when it is not an object, too deep or too long; an internal error when `data` cannot be encoded.
+/// `data` when it is not an object, too deep or too long, or has a value that MessagePack cannot hold; an internal error when `data` cannot be encoded.
 pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
     check_type(message_type)?;
     let text = serde_json::to_string(data).map_err(|error| unencodable(message_type, error))?;
@@ -66,6 +67,12 @@ fn write_envelope(message_type: &str, data: &RawData<'_>, max_bytes: usize) -> R
     }
     if data.is_deeper_than(MAX_DEPTH) {
         return Err(Error::invalid_field("data", "depth", format!("is nested more than {MAX_DEPTH} levels deep")));
+    }
+    let (packed, is_exact) = packed_data(data.as_bytes())?;
+    if !is_exact {
+        let mut report = ValidationReport::default();
+        report.field("data", |report| explain::compare(&packed, explain::ANY, report));
+        return Err(report.into_error());
     }
     let parts = [b"{\"type\":\"", message_type.as_bytes(), b"\",\"data\":", data.as_bytes(), b"}"];
     let envelope = parts.concat();
@@ -121,6 +128,21 @@ mod tests {
         let nested = |levels| format!(r#"{{"type":"news","data":{}}}"#, deep(levels));
         assert!(read(nested(MAX_DEPTH).as_bytes(), 10_000).is_ok());
         assert_eq!(field_of(read(nested(MAX_DEPTH + 1).as_bytes(), 10_000)), "data");
+    }
+
+    #[test]
+    fn data_must_be_values_that_messagepack_can_hold() {
+        for (data, field) in [
+            (r#"{"a":1e400}"#, "data.a"),
+            (r#"{"a":[0,-1e999]}"#, "data.a[1]"),
+            (r#"{"a":{"b":"\ud800"}}"#, "data.a.b"),
+            (r#"{"a":"ok \ud83d"}"#, "data.a"),
+            (r#"{"\ud83d":1}"#, "data"),
+        ] {
+            let raw: &serde_json::value::RawValue = serde_json::from_str(data).unwrap();
+            assert_eq!(field_of(write("news", raw, 1000)), field, "{data}");
+            assert_eq!(field_of(read(format!(r#"{{"type":"news","data":{data}}}"#).as_bytes(), 1000)), field, "{data}");
+        }
     }
 
     #[test]

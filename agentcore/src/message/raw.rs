@@ -1,12 +1,19 @@
 //! The data of a message before decoding.
 
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::EncodeError;
-use super::codec::{Codec, decode_json, decode_packed, is_deeper, pack_data, unpacked};
+use super::codec::read::PackedReader;
+use super::codec::{Codec, decode_json, decode_packed, is_deeper, pack_data, packed_data};
 use super::{Payload, explain};
-use crate::error::Error;
-use crate::message::validate::ValidationReport;
+use crate::error::{Error, excerpt};
+use crate::message::validate::{MAX_TEXT, ValidationReport};
+
+/// The longest data that are compared with their schema, in bytes: a tree of them takes up to 30 times the memory.
+const MAX_COMPARED: usize = 256 * 1024;
 
 /// The data of a message, copied out of the read buffer.
 #[derive(Debug, Clone)]
@@ -116,30 +123,52 @@ impl<'a> RawData<'a> {
     /// # Errors
     /// `VALIDATION_FAILED` with the mistakes of shape, or else with every broken rule, in its details.
     pub fn decode<P: Payload>(&self) -> Result<P, Error> {
-        let payload: P = match self.0 {
-            DataSpan::Json(text) => shaped(text)?,
-            DataSpan::Packed(bytes) if is_list(bytes) => return Err(explain::list_error()),
-            DataSpan::Packed(bytes) => match decode_packed(bytes) {
-                Some(payload) => payload,
-                // Explained as JSON, so that both codecs report a mistake in the same words.
-                None => shaped(&unpacked(bytes)?)?,
-            },
+        let payload: Option<P> = match self.0 {
+            DataSpan::Json(text) if !text.starts_with('[') => decode_json(text).ok(),
+            DataSpan::Packed(bytes) if !is_list(bytes) => decode_packed(bytes),
+            _ => None,
         };
+        let payload = payload.map_or_else(|| self.decode_again(), Ok)?;
         let mut report = ValidationReport::default();
         payload.validate(&mut report);
         report.into_result()?;
         Ok(payload)
     }
-}
 
-fn shaped<P: Payload>(text: &str) -> Result<P, Error> {
-    if text.starts_with('[') {
-        // serde would accept a list for the fields of a struct in their order.
-        return Err(explain::list_error());
+    /// Decodes data that were refused, now with floats that have no fraction as integers, or explains their mistakes.
+    #[cold]
+    fn decode_again<P: Payload>(&self) -> Result<P, Error> {
+        let packed = match self.0 {
+            DataSpan::Json(text) => Cow::Owned(packed_data(text.as_bytes())?.0),
+            DataSpan::Packed(bytes) => Cow::Borrowed(bytes),
+        };
+        let refused = match serde_path_to_error::deserialize(&mut PackedReader::with_whole_floats(&packed)) {
+            // serde accepts a list for the fields of a struct in their order, but messages are objects.
+            Ok(_) if is_list(&packed) => None,
+            Ok(payload) => return Ok(payload),
+            Err(refused) => Some(refused),
+        };
+        let mut report = ValidationReport::default();
+        if packed.len() <= MAX_COMPARED {
+            let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<P>();
+            explain::compare(&packed, schema.as_value(), &mut report);
+        }
+        match refused {
+            _ if !report.is_empty() => {}
+            None => report.broken("type", "must be of type object"),
+            // The schema finds nothing wrong: the type refuses the value itself, such as an empty user id.
+            Some(refused) => {
+                let path = refused.path().to_string();
+                let path = if path == "." { "" } else { &path };
+                let text = format!("is not valid: {}", excerpt(&refused.inner().to_string(), MAX_TEXT));
+                report.key(&path, |report| report.broken("value", text));
+            }
+        }
+        Err(report.into_error())
     }
-    decode_json(text).map_err(|error| explain::shape_error::<P>(text, &error))
 }
 
+/// Returns whether MessagePack data are an array, or binary, which is a list of integers.
 fn is_list(bytes: &[u8]) -> bool {
-    matches!(bytes.first(), Some(0x90..=0x9f | 0xdc | 0xdd))
+    matches!(bytes.first(), Some(0x90..=0x9f | 0xc4..=0xc6 | 0xdc | 0xdd))
 }

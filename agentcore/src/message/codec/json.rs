@@ -3,6 +3,7 @@
 #[cfg(feature = "fast-json")]
 mod fast;
 
+use memchr::memchr_iter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,6 +40,15 @@ pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
     let rest = envelope.strip_prefix(b"{\"type\":\"")?;
     let end = rest.iter().position(|byte| *byte == b'"')?;
     std::str::from_utf8(rest.get(..end)?).ok()
+}
+
+/// The prefix of the field names in serde_json's own types, such as `RawValue`, and `Number` with the feature
+/// `arbitrary_precision`. Only serde_json knows that their text is written as it is.
+const PRIVATE: &[u8] = b"$serde_json::private::";
+
+/// Returns whether another serializer than serde_json's has written one of serde_json's own types.
+pub(super) fn has_private(written: &[u8]) -> bool {
+    memchr_iter(b'$', written).any(|at| written.get(at..).is_some_and(|rest| rest.starts_with(PRIVATE)))
 }
 
 #[cfg(feature = "fast-json")]

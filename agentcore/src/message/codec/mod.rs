@@ -4,12 +4,17 @@
 
 mod json;
 mod msgpack;
+mod pack;
+pub(super) mod read;
 pub(super) mod scan;
 #[cfg(test)]
 pub(super) mod tests;
+pub(super) mod token;
+pub(super) mod tree;
 
 use serde::Serialize;
 
+use self::pack::PackError;
 use crate::error::{Error, ErrorResponse};
 use crate::wire::{Frame, binary_frame, payload_of, text_frame};
 
@@ -23,6 +28,10 @@ pub(crate) enum EncodeError {
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     MessagePack(#[from] rmp_serde::encode::Error),
+    #[error("{0}")]
+    Length(#[from] rmp::encode::ValueWriteError),
+    #[error("{0}")]
+    Pack(#[from] PackError),
 }
 
 /// Returns the error for a message that cannot be encoded.
@@ -67,7 +76,7 @@ impl Codec {
     ) -> Result<Frame, EncodeError> {
         match self {
             Self::Json => text_frame(|buffer| Ok(json::write(buffer, message_type, reference, data)?)),
-            Self::MessagePack => binary_frame(|buffer| Ok(msgpack::write(buffer, message_type, reference, data)?)),
+            Self::MessagePack => binary_frame(|buffer| msgpack::write(buffer, message_type, reference, data)),
         }
     }
 
@@ -101,9 +110,10 @@ pub(super) fn json_type_of(envelope: &[u8]) -> Option<&str> {
     json::type_of(envelope)
 }
 
-/// Converts a JSON envelope to a binary frame of MessagePack; `None` when it is not JSON.
+/// Converts a JSON envelope to a binary frame of MessagePack; `None` when it is not JSON, or has a value without
+/// counterpart, such as 1e400.
 pub(crate) fn packed(json: &[u8]) -> Option<Frame> {
-    binary_frame(|buffer| msgpack::transcode(json, buffer)).ok()
+    binary_frame(|buffer| pack::pack_envelope(json, buffer)).ok()
 }
 
 /// Encodes data without an envelope as MessagePack.
@@ -121,9 +131,10 @@ pub(super) fn is_deeper(codec: Codec, data: &[u8], levels: usize) -> bool {
     }
 }
 
-/// Converts MessagePack data to JSON, for the cold path that explains mistakes.
-pub(super) fn unpacked(data: &[u8]) -> Result<String, Error> {
-    msgpack::to_json(data)
+/// Converts JSON data to MessagePack, with an extension or an infinite float for each value that only JSON text can
+/// write, such as 1e400. Returns the data and whether there is no such value.
+pub(super) fn packed_data(json: &[u8]) -> Result<(Vec<u8>, bool), Error> {
+    pack::pack_data(json).map_err(|error| Error::invalid_json(format!("the data cannot be read: {error}")))
 }
 
 /// Decodes MessagePack data.

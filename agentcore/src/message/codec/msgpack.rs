@@ -1,33 +1,14 @@
-//! Writes envelopes as MessagePack, and decodes their data or converts them from and to JSON.
+//! Writes envelopes as MessagePack, and decodes their data.
 
-use rmp_serde::config::{DefaultConfig, HumanReadableConfig};
-use rmp_serde::decode::ReadRefReader;
-use rmp_serde::{Deserializer, Serializer};
+use rmp_serde::Serializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::EncodeError;
-use super::scan::MAX_DEPTH;
-use crate::error::{Error, excerpt};
-
-type MsgpackDeserializer<'a> = Deserializer<ReadRefReader<'a, [u8]>, HumanReadableConfig<DefaultConfig>>;
-
-/// Returns a deserializer for which ids and times are strings, as in JSON, so that data have one shape in both codecs.
-fn reader(bytes: &[u8]) -> MsgpackDeserializer<'_> {
-    let mut reader = Deserializer::from_read_ref(bytes).with_human_readable();
-    reader.set_max_depth(MAX_DEPTH);
-    reader
-}
+use super::read::PackedReader;
+use super::{EncodeError, json, pack};
 
 pub(super) fn decode<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
-    T::deserialize(&mut reader(data)).ok()
-}
-
-pub(super) fn to_json(data: &[u8]) -> Result<String, Error> {
-    let mut json = Vec::new();
-    serde_transcode::transcode(&mut reader(data), &mut serde_json::Serializer::new(&mut json))
-        .map_err(|error| Error::validation(format!("the data cannot be read: {}", excerpt(&error.to_string(), 200))))?;
-    String::from_utf8(json).map_err(|_| Error::validation("the data has a string that is not UTF-8"))
+    T::deserialize(&mut PackedReader::new(data)).ok()
 }
 
 pub(super) fn write<T: Serialize>(
@@ -35,7 +16,7 @@ pub(super) fn write<T: Serialize>(
     message_type: &str,
     reference: Option<u64>,
     data: Option<&T>,
-) -> Result<(), rmp_serde::encode::Error> {
+) -> Result<(), EncodeError> {
     let keys = 1 + u32::from(reference.is_some()) + u32::from(data.is_some());
     rmp::encode::write_map_len(buffer, keys)?;
     rmp::encode::write_str(buffer, "type")?;
@@ -63,13 +44,13 @@ pub(super) fn type_of(envelope: &[u8]) -> Option<&str> {
     std::str::from_utf8(text.get(..len)?).ok()
 }
 
-pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> Result<(), rmp_serde::encode::Error> {
-    data.serialize(&mut Serializer::new(buffer).with_human_readable().with_struct_map())
-}
-
-pub(super) fn transcode(json: &[u8], buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let mut read = serde_json::Deserializer::from_slice(json);
-    serde_transcode::transcode(&mut read, &mut Serializer::new(buffer).with_human_readable().with_struct_map())?;
+pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> Result<(), EncodeError> {
+    let start = buffer.len();
+    data.serialize(&mut Serializer::new(&mut *buffer).with_human_readable().with_struct_map())?;
+    if json::has_private(buffer.get(start..).unwrap_or_default()) {
+        buffer.truncate(start);
+        buffer.extend(pack::pack_data(&serde_json::to_vec(data)?)?.0);
+    }
     Ok(())
 }
 
@@ -83,12 +64,21 @@ mod tests {
     use super::*;
     use crate::message::codec::tests::values;
 
+    #[test]
+    fn serde_jsons_own_types_are_values_in_messagepack() {
+        let raw: Box<serde_json::value::RawValue> = serde_json::from_str(r#"{"a":[1,2.5]}"#).unwrap();
+        let mut packed = Vec::new();
+        write_data(&mut packed, &[&raw]).unwrap();
+        assert_eq!(decode::<Value>(&packed).unwrap(), serde_json::json!([{ "a": [1, 2.5] }]));
+        let read: [Box<serde_json::value::RawValue>; 1] = decode(&packed).unwrap();
+        assert_eq!(read[0].get(), raw.get());
+    }
+
     proptest! {
         #[test]
         fn a_value_survives_the_conversion_to_messagepack_and_back(value in values()) {
-            let mut packed = Vec::new();
-            transcode(value.to_string().as_bytes(), &mut packed).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<Value>(&to_json(&packed).unwrap()).unwrap(), &value);
+            let (packed, is_exact) = pack::pack_data(value.to_string().as_bytes()).unwrap();
+            prop_assert!(is_exact);
             prop_assert_eq!(&decode::<Value>(&packed).unwrap(), &value);
         }
     }

@@ -1,7 +1,6 @@
 //! Scans encoded values without decoding them, to find where a value ends and how deeply it is nested.
 
-use rmp::Marker;
-
+use super::token::Token;
 use crate::error::Error;
 
 /// Levels of nesting that MessagePack may have, as in JSON.
@@ -68,45 +67,16 @@ fn pass(rest: &mut &[u8], open: &mut [u64]) -> Result<(), Error> {
     }
 }
 
-/// Skips a marker and its bytes. For an array or a map, returns the number of values inside.
+/// Skips a token. For an array or a map, returns the number of values inside.
 fn skip(input: &mut &[u8]) -> Result<Option<u64>, Error> {
-    let marker = rmp::decode::read_marker(input).map_err(|_| cut_off())?;
-    let (bytes, values) = match marker {
-        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => (0, None),
-        Marker::U8 | Marker::I8 => (1, None),
-        Marker::U16 | Marker::I16 | Marker::FixExt1 => (2, None),
-        Marker::FixExt2 => (3, None),
-        Marker::U32 | Marker::I32 | Marker::F32 => (4, None),
-        Marker::FixExt4 => (5, None),
-        Marker::U64 | Marker::I64 | Marker::F64 => (8, None),
-        Marker::FixExt8 => (9, None),
-        Marker::FixExt16 => (17, None),
-        Marker::FixStr(length) => (u64::from(length), None),
-        Marker::Str8 | Marker::Bin8 => (length(input, 1)?, None),
-        Marker::Str16 | Marker::Bin16 => (length(input, 2)?, None),
-        Marker::Str32 | Marker::Bin32 => (length(input, 4)?, None),
-        // One more byte holds the type of the extension.
-        Marker::Ext8 => (length(input, 1)? + 1, None),
-        Marker::Ext16 => (length(input, 2)? + 1, None),
-        Marker::Ext32 => (length(input, 4)? + 1, None),
-        Marker::FixArray(length) => (0, Some(u64::from(length))),
-        Marker::Array16 => (0, Some(length(input, 2)?)),
-        Marker::Array32 => (0, Some(length(input, 4)?)),
-        Marker::FixMap(length) => (0, Some(u64::from(length) * 2)),
-        Marker::Map16 => (0, Some(length(input, 2)? * 2)),
-        Marker::Map32 => (0, Some(length(input, 4)? * 2)),
-        Marker::Reserved => return Err(malformed("a byte starts no value")),
-    };
-    let bytes = usize::try_from(bytes).map_err(|_| cut_off())?;
-    *input = input.get(bytes..).ok_or_else(cut_off)?;
-    Ok(values)
-}
-
-/// Reads a big-endian number of `bytes` bytes.
-fn length(input: &mut &[u8], bytes: usize) -> Result<u64, Error> {
-    let (number, rest) = input.split_at_checked(bytes).ok_or_else(cut_off)?;
-    *input = rest;
-    Ok(number.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
+    let is_reserved = input.first() == Some(&0xc1);
+    match Token::take(input) {
+        Some(Token::Array(length)) => Ok(Some(length)),
+        Some(Token::Map(length)) => Ok(Some(length * 2)),
+        Some(_) => Ok(None),
+        None if is_reserved => Err(malformed("a byte starts no value")),
+        None => Err(cut_off()),
+    }
 }
 
 pub(in crate::message) fn cut_off() -> Error {

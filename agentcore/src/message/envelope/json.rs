@@ -7,16 +7,20 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Envelope;
+use super::{Envelope, refused_reference};
 use crate::error::{Error, excerpt};
 use crate::message::RawData;
 use crate::message::codec::MAX_TYPE;
+use crate::message::codec::token::{Token, whole};
 
 pub(super) fn read(text: &str) -> Result<Envelope<'_>, Error> {
     serde_json::from_str(text).map_err(|error| explain(text, &error))
 }
 
 fn explain(text: &str, error: &serde_json::Error) -> Error {
+    if text.starts_with('\u{feff}') {
+        return Error::invalid_json("the message is not JSON: it begins with a byte order mark");
+    }
     // A mistake in the envelope stops the reader early, so the rest of the text may not be JSON.
     match serde_json::from_str::<IgnoredAny>(text) {
         Err(error) => Error::invalid_json(format!("the message is not JSON: {}", shown(&error))),
@@ -100,26 +104,16 @@ impl<'de> Deserialize<'de> for TypeText<'de> {
     }
 }
 
-/// The `ref`; `None` for null.
-struct Reference(Option<u64>);
-
-impl<'de> Deserialize<'de> for Reference {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ReferenceVisitor;
-        impl<'de> Visitor<'de> for ReferenceVisitor {
-            type Value = Reference;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an integer")
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Reference, E> {
-                Ok(Reference(Some(number)))
-            }
-            fn visit_unit<E>(self) -> Result<Reference, E> {
-                Ok(Reference(None))
-            }
-            refuse!("`ref` must be an integer from 0 to 18446744073709551615"; bool i64 f64 str array object);
-        }
-        deserializer.deserialize_any(ReferenceVisitor)
+/// Reads a `ref`; `None` for null. It is read as text: what serde_json passes on for a float depends on the features that
+/// other crates of the program turn on.
+fn read_reference(text: &str) -> Result<Option<u64>, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(Some(number));
+    }
+    match text.parse().ok().and_then(whole) {
+        Some(Token::Unsigned(number)) => Ok(Some(number)),
+        _ if text == "null" => Ok(None),
+        _ => Err(refused_reference(text.parse::<f64>().ok().map(|_| text))),
     }
 }
 
@@ -138,7 +132,10 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
             match key {
                 EnvelopeKey::Type if message_type.is_none() => message_type = Some(map.next_value::<TypeText<'de>>()?),
                 EnvelopeKey::Data if data.is_none() => data = Some(map.next_value::<&'de RawValue>()?),
-                EnvelopeKey::Ref if reference.is_none() => reference = Some(map.next_value::<Reference>()?),
+                EnvelopeKey::Ref if reference.is_none() => {
+                    let text = map.next_value::<&'de RawValue>()?.get();
+                    reference = Some(read_reference(text).map_err(A::Error::custom)?);
+                }
                 EnvelopeKey::Type => return Err(A::Error::custom("`type` appears twice")),
                 EnvelopeKey::Data => return Err(A::Error::custom("`data` appears twice")),
                 EnvelopeKey::Ref => return Err(A::Error::custom("`ref` appears twice")),
@@ -153,11 +150,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         if message_type.len() > MAX_TYPE {
             return Err(A::Error::custom("`type` has more than 64 characters"));
         }
-        Ok(Envelope {
-            message_type,
-            data: RawData::json(data.map(RawValue::get)),
-            reference: reference.and_then(|Reference(number)| number),
-        })
+        Ok(Envelope { message_type, data: RawData::json(data.map(RawValue::get)), reference: reference.flatten() })
     }
 }
 
@@ -177,6 +170,9 @@ mod tests {
         let envelope = read(r#" {"v": [1, {}], "ref": 7, "data" : {"a":1} , "type": "ch\u0061t"} "#).unwrap();
         assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
         assert_eq!(envelope.data.len(), r#"{"a":1}"#.len());
+        for number in ["7", "7.0", "7.00", "7e0", "70e-1", "0.7E+1"] {
+            assert_eq!(read(&format!(r#"{{"type":"a","ref":{number}}}"#)).unwrap().reference, Some(7), "{number}");
+        }
         for text in [r#"{"type":"a"}"#, r#"{"type":"a","data":null,"ref":null}"#, r#"{"type":"a","data":{}}"#] {
             let envelope = read(text).unwrap();
             assert_eq!((envelope.data.len(), envelope.reference), (2, None), "{text}");
@@ -194,7 +190,9 @@ mod tests {
             (r#"{"type":5}"#, "`type` must be a string"),
             (r#"{"type":null}"#, "`type` must be a string"),
             (r#"{"type":"a","ref":-1}"#, "`ref` must be an integer from 0"),
-            (r#"{"type":"a","ref":1.5}"#, "`ref` must be an integer from 0"),
+            (r#"{"type":"a","ref":1.50}"#, "`ref` must be an integer from 0 to 18446744073709551615, not 1.50"),
+            (r#"{"type":"a","ref":18446744073709551616}"#, "`ref` must be an integer from 0"),
+            (r#"{"type":"a","ref":1e400}"#, "`ref` must be an integer from 0"),
             (r#"{"type":"a","ref":"7"}"#, "`ref` must be an integer from 0"),
             ("[]", "the envelope must be an object with `type`"),
             ("7", "the envelope must be an object with `type`"),
@@ -203,7 +201,9 @@ mod tests {
             assert_eq!(code, "INVALID_ENVELOPE", "{text}");
             assert!(message.starts_with(expected), "{text}: {message}");
         }
-        for text in ["", "{", "hello", r#"{"type":"a"}}"#, r#"{"type":5,"data":[}"#, "{\"type\":\"a\nb\"}"] {
+        let marked = "\u{feff}{\"type\":\"a\"}";
+        assert!(refused(marked).1.contains("byte order mark"));
+        for text in [marked, "", "{", "hello", r#"{"type":"a"}}"#, r#"{"type":5,"data":[}"#, "{\"type\":\"a\nb\"}"] {
             assert_eq!(refused(text).0, "INVALID_JSON", "{text}");
         }
     }

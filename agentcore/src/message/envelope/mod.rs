@@ -6,6 +6,7 @@ mod msgpack;
 mod tests;
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use super::RawData;
 use super::codec::Codec;
@@ -30,6 +31,12 @@ impl<'a> Envelope<'a> {
             Input::Binary(bytes) => msgpack::read(bytes),
         }
     }
+}
+
+/// Returns the text about a `ref` that is not an integer; a number is quoted.
+fn refused_reference(number: Option<impl Display>) -> String {
+    let but = number.map(|number| format!(", not {number}")).unwrap_or_default();
+    format!("`ref` must be an integer from 0 to 18446744073709551615{but}")
 }
 
 /// A complete message as received.

@@ -1,14 +1,16 @@
 //! Reads the envelope of a MessagePack message: a map with the keys `type`, `data` and `ref`, in any order.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
-use rmp::decode::{NumValueReadError, RmpRead, ValueReadError};
+use rmp::decode::ValueReadError;
 
-use super::Envelope;
+use super::{Envelope, refused_reference};
 use crate::error::Error;
 use crate::message::RawData;
 use crate::message::codec::MAX_TYPE;
 use crate::message::codec::scan::{cut_off, malformed, span};
+use crate::message::codec::token::{Token, whole};
 
 pub(super) fn read(mut input: &[u8]) -> Result<Envelope<'_>, Error> {
     let envelope = read_map(&mut input)?;
@@ -63,16 +65,18 @@ fn text<'a>(input: &mut &'a [u8]) -> Result<&'a str, Option<Error>> {
 }
 
 fn number(input: &mut &[u8]) -> Result<Option<u64>, Error> {
-    if input.first() == Some(&0xc0) {
-        input.read_u8().map_err(|_| cut_off())?;
-        return Ok(None);
+    let token = Token::take(input).ok_or_else(cut_off)?;
+    let refused = |number: Option<&dyn Display>| Err(Error::invalid_envelope(refused_reference(number)));
+    match token {
+        Token::Nil => Ok(None),
+        Token::Unsigned(number) => Ok(Some(number)),
+        Token::Signed(number) => u64::try_from(number).map(Some).or_else(|_| refused(Some(&number))),
+        Token::Float(number) => match whole(number) {
+            Some(Token::Unsigned(number)) => Ok(Some(number)),
+            _ => refused(Some(&number)),
+        },
+        _ => refused(None),
     }
-    rmp::decode::read_int(input).map(Some).map_err(|error| match error {
-        NumValueReadError::TypeMismatch(_) | NumValueReadError::OutOfRange => {
-            Error::invalid_envelope("`ref` must be an integer from 0 to 18446744073709551615")
-        }
-        _ => cut_off(),
-    })
 }
 
 #[cfg(test)]
@@ -83,7 +87,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::message::codec::unpacked;
 
     fn pack(value: &Value) -> Vec<u8> {
         rmp_serde::to_vec_named(value).unwrap()
@@ -101,6 +104,9 @@ mod tests {
         let envelope = read(&bytes).unwrap();
         assert_eq!((&*envelope.message_type, envelope.reference), ("chat", Some(7)));
         assert_eq!(envelope.data.as_bytes(), pack(&json!({ "a": 1 })));
+        for number in [json!(7), json!(7.0)] {
+            assert_eq!(read(&pack(&json!({ "type": "a", "ref": number }))).unwrap().reference, Some(7));
+        }
         for value in [json!({ "type": "a" }), json!({ "type": "a", "data": null, "ref": null })] {
             let bytes = pack(&value);
             let envelope = read(&bytes).unwrap();
@@ -116,7 +122,8 @@ mod tests {
             (json!(7), "the envelope must be a map"),
             (json!({ "type": 5 }), "`type` must be a string"),
             (json!({ "type": "a", "ref": -1 }), "`ref` must be an integer"),
-            (json!({ "type": "a", "ref": 1.5 }), "`ref` must be an integer"),
+            (json!({ "type": "a", "ref": 1.5 }), "`ref` must be an integer from 0 to 18446744073709551615, not 1.5"),
+            (json!({ "type": "a", "ref": 1e300 }), "`ref` must be an integer"),
             (json!({ "type": "a", "ref": "7" }), "`ref` must be an integer"),
             (json!({ "type": "a".repeat(65) }), "`type` has more than 64 characters"),
         ] {
@@ -145,7 +152,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
-            let _ = read(&bytes).map(|envelope| unpacked(envelope.data.as_bytes()));
+            let _ = read(&bytes).map(|envelope| envelope.data.read::<Value>());
         }
     }
 }

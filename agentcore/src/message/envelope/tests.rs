@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::message::codec::tests::values;
-use crate::message::codec::{MAX_TYPE, decode_json, packed, unpacked};
+use crate::message::codec::token::{Token, whole};
+use crate::message::codec::{MAX_TYPE, decode_json, packed};
 
 fn read(text: &str) -> Result<Envelope<'_>, Error> {
     Envelope::parse(Input::Text(text))
@@ -86,7 +87,10 @@ fn expected(text: &str) -> Option<(String, Value, Option<u64>)> {
     let message_type = object.get("type")?.as_str()?;
     let reference = match object.get("ref") {
         None | Some(Value::Null) => None,
-        Some(reference) => Some(reference.as_u64()?),
+        Some(reference) => match (reference.as_u64(), reference.as_f64().and_then(whole)) {
+            (Some(number), _) | (None, Some(Token::Unsigned(number))) => Some(number),
+            _ => return None,
+        },
     };
     let data = object.get("data").filter(|data| !data.is_null()).cloned().unwrap_or_else(|| json!({}));
     (message_type.len() <= MAX_TYPE).then(|| (message_type.to_owned(), data, reference))
@@ -255,10 +259,6 @@ proptest! {
         match Envelope::parse(Input::Binary(&bytes)) {
             Ok(envelope) => {
                 let _ = envelope.data.read::<Value>();
-                // The cold path converts it to JSON, or returns an error.
-                if let Ok(text) = unpacked(envelope.data.as_bytes()) {
-                    prop_assert!(serde_json::from_str::<IgnoredAny>(&text).is_ok(), "{}", text);
-                }
             }
             Err(error) => prop_assert_eq!(error.code(), "INVALID_ENVELOPE"),
         }

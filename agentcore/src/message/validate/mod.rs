@@ -10,6 +10,7 @@ pub mod rules;
 mod values;
 
 pub use regex::Regex;
+pub(in crate::message) use report::MAX_TEXT;
 pub use report::ValidationReport;
 pub use rules::Pattern;
 pub use values::{Length, Number, Size, Text};

@@ -3,7 +3,11 @@
 use std::cell::Cell;
 use std::fmt::Display;
 
-use crate::error::{Error, ErrorDetail};
+use crate::error::{Error, ErrorDetail, excerpt};
+
+/// The longest key, path and text that are reported of data that cannot be decoded, in characters: they may quote the
+/// client.
+pub(in crate::message) const MAX_TEXT: usize = 200;
 
 /// The broken rules of one payload, each with the path of its field.
 #[derive(Debug)]
@@ -97,8 +101,11 @@ impl ValidationReport {
     /// Ends the report of data that could not be decoded. Mistakes of the data as a whole have no field to name.
     pub(in crate::message) fn into_error(mut self) -> Error {
         let mut errors = std::mem::take(&mut self.errors);
-        for error in errors.iter_mut().filter(|error| error.field.is_empty()) {
-            error.message.insert_str(0, "the data ");
+        for error in &mut errors {
+            error.field = excerpt(&error.field, MAX_TEXT).into_owned();
+            if error.field.is_empty() {
+                error.message.insert_str(0, "the data ");
+            }
         }
         failed(errors)
     }

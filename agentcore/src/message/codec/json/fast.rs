@@ -6,12 +6,9 @@
 #[cfg(test)]
 mod tests;
 
-use memchr::memchr_iter;
 use serde::Serialize;
 
-/// The prefix of the field names in serde_json's own types, such as `RawValue`. Only serde_json knows that their text
-/// is written as it is.
-const PRIVATE: &[u8] = b"$serde_json::private::";
+use super::has_private;
 
 pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> serde_json::Result<()> {
     let start = buffer.len();
@@ -20,8 +17,4 @@ pub(super) fn write_data<T: Serialize>(buffer: &mut Vec<u8>, data: &T) -> serde_
     }
     buffer.truncate(start);
     serde_json::to_writer(buffer, data)
-}
-
-fn has_private(written: &[u8]) -> bool {
-    memchr_iter(b'$', written).any(|at| written.get(at..).is_some_and(|rest| rest.starts_with(PRIVATE)))
 }
