@@ -26,14 +26,7 @@ fn without_redis_a_server_that_is_told_to_use_it_names_the_missing_feature() {
 #[test]
 fn without_the_feature_url_the_rule_is_an_error_that_names_it() {
     let folder = Folder::new("url-rule");
-    let agentcore = root().join("agentcore");
-    fs::create_dir(folder.0.join("src")).expect("a folder");
-    let manifest = format!(
-        "[package]\nname = \"application\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\nagentcore = {{ path = {agentcore:?}, \
-         default-features = false }}\n"
-    );
-    fs::write(folder.0.join("Cargo.toml"), manifest).expect("a file");
-    fs::copy(root().join("Cargo.lock"), folder.0.join("Cargo.lock")).expect("a file");
+    folder.write_package("}\n");
     let source = "use agentcore::prelude::*;\n#[message(\"link\")]\npub struct Link {\n    #[validate(url)]\n    pub target: String,\n}\n";
     fs::write(folder.0.join("src/lib.rs"), source).expect("a file");
     let checked = cargo(&folder.0, &["build", "--offline"]);
@@ -45,6 +38,18 @@ fn without_the_feature_url_the_rule_is_an_error_that_names_it() {
         "one, and cargo's own: {said}"
     );
     assert!(said.contains("`#[validate(url)]` needs the feature `url` of the crate `agentcore`"), "{said}");
+}
+
+#[test]
+fn numbers_stay_numbers_when_another_crate_turns_on_arbitrary_precision() {
+    let folder = Folder::new("arbitrary-precision");
+    folder.write_package(
+        "features = [\"test-util\"] }\nserde_json = { version = \"1\", features = [\"arbitrary_precision\"] }\n\
+         tokio = { version = \"1\", features = [\"macros\", \"rt\"] }\n",
+    );
+    fs::write(folder.0.join("src/main.rs"), include_str!("arbitrary_precision/main.rs")).expect("a file");
+    let run = cargo(&folder.0, &["run", "--offline"]);
+    assert!(run.status.success(), "{}", errors(&run));
 }
 
 #[test]
@@ -87,8 +92,19 @@ struct Folder(PathBuf);
 impl Folder {
     fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("agentcore-{name}-{}", process::id()));
-        fs::create_dir_all(&path).expect("a folder");
+        fs::create_dir_all(path.join("src")).expect("a folder");
         Self(path)
+    }
+
+    /// Writes the manifest of an application; `rest` follows the path of its dependency on `agentcore`.
+    fn write_package(&self, rest: &str) {
+        let agentcore = root().join("agentcore");
+        let manifest = format!(
+            "[package]\nname = \"application\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+             agentcore = {{ path = {agentcore:?}, default-features = false, {rest}"
+        );
+        fs::write(self.0.join("Cargo.toml"), manifest).expect("a file");
+        fs::copy(root().join("Cargo.lock"), self.0.join("Cargo.lock")).expect("a file");
     }
 }
 

@@ -115,14 +115,14 @@ pub(super) fn encode<T: Serialize>(
     reference: Option<u64>,
     data: Option<&T>,
 ) -> Result<EncodedEnvelope, String> {
-    let envelope = SentEnvelope { kind, reference, data };
     match codec {
-        Codec::Json => serde_json::to_string(&envelope).map(EncodedEnvelope::Text).map_err(|error| error.to_string()),
+        Codec::Json => {
+            let envelope = SentEnvelope { kind, reference, data };
+            serde_json::to_string(&envelope).map(EncodedEnvelope::Text).map_err(|error| error.to_string())
+        }
         Codec::MessagePack => {
-            let mut bytes = Vec::new();
-            let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-            envelope.serialize(&mut writer).map_err(|error| error.to_string())?;
-            Ok(EncodedEnvelope::Binary(bytes))
+            let frame = codec.encode(kind, reference, data).map_err(|error| error.to_string())?;
+            Ok(EncodedEnvelope::Binary(frame.payload_bytes().to_vec()))
         }
     }
 }
