@@ -71,9 +71,17 @@ async fn an_invalid_body_is_refused_with_the_name_of_the_field() {
     {
         bodies.push((with(lobby.clone(), kind, data.clone()), "type"));
     }
-    for data in [json!([]), json!("text"), json!(7)] {
-        bodies.push((with(lobby.clone(), notice.clone(), data), "data"));
+    for wrong in [json!([]), json!("text"), json!(7)] {
+        bodies.push((with(lobby.clone(), notice.clone(), wrong), "data"));
     }
+    for (data, field) in
+        [(r#"{"a":1e400}"#, "data.a"), (r#"{"a":["\ud800"]}"#, "data.a[0]"), (r#"{"a":"ok \ud83d"}"#, "data.a")]
+    {
+        bodies.push((format!(r#"{{"to":"everyone","type":"notice","data":{data}}}"#), field));
+    }
+    let marked = format!("\u{feff}{}", with(lobby.clone(), notice.clone(), data));
+    assert!(publish(&chat, &marked).await.body.contains("byte order mark"));
+    bodies.push((marked, ""));
     for (body, field) in bodies {
         let answer = publish(&chat, &body).await;
         let error = &answer.json()["error"];

@@ -73,7 +73,10 @@ enum Recipient {
 
 impl Publication {
     fn parse(body: &[u8]) -> Result<Self> {
-        // Raw values keep the data as it is, including numbers that no Rust type can hold.
+        if body.starts_with("\u{feff}".as_bytes()) {
+            return Err(Error::invalid_field("", "json", "the body must be JSON: it begins with a byte order mark"));
+        }
+        // Raw values keep the data as it is, including integers that no Rust type can hold.
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).map_err(|error| {
             Error::invalid_field(
                 "",

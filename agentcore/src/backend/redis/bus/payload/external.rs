@@ -25,6 +25,9 @@ pub(super) fn read(channel: &Channel, bytes: &Bytes) -> Result<OutboundMessage, 
     if bytes.len() > MAX_EXTERNAL {
         return Err(format!("it has {} bytes, at most {MAX_EXTERNAL} are allowed", bytes.len()));
     }
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        return Err("it begins with a byte order mark".to_owned());
+    }
     let ExternalRecipient { user } = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let to = match (channel, user) {
         (Channel::Group(group), None) => Recipient::Group(group.clone()),

@@ -8,9 +8,9 @@
 //! - `1`, **unsequenced** records: messages without numbers, in the order of Redis.
 //! - `2`, a **control** message: greetings, questions and answers.
 //!
-//! A record is its length (u32) and an encoded message, see [`record`]. A payload that starts with `{` comes from a
-//! program that is not a node, see [`external`]. A payload that cannot be read is reported as [`UnreadablePayload`] and
-//! is not fatal: nodes of other versions may be in the cluster.
+//! A record is its length (u32) and an encoded message, see [`record`]. A payload that starts with `{`, or with the
+//! byte order mark of a text, comes from a program that is not a node, see [`external`]. A payload that cannot be read
+//! is reported as [`UnreadablePayload`] and is not fatal: nodes of other versions may be in the cluster.
 
 mod batch;
 mod control;
@@ -58,7 +58,7 @@ pub(crate) enum UnreadablePayload {
 impl BusPayload {
     /// Decodes a payload that arrived on a channel.
     pub(crate) fn read(channel: &Channel, bytes: &Bytes) -> Result<Self, UnreadablePayload> {
-        if bytes.first() == Some(&b'{') {
+        if matches!(bytes.as_ref(), [b'{', ..] | [0xef, 0xbb, 0xbf, ..]) {
             return external::read(channel, bytes).map(Self::External).map_err(UnreadablePayload::External);
         }
         read(channel, bytes).ok_or(UnreadablePayload::Lossy(match bytes.first() {

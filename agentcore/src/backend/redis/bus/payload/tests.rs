@@ -202,6 +202,8 @@ fn an_external_envelope_that_breaks_a_rule_is_refused_with_a_reason() {
         (lobby(), r#"{"data":{}}"#, "type"),
         (lobby(), r#"{"type":"said","data":[1]}"#, "must be an object"),
         (lobby(), r#"{"type":"said""#, "EOF"),
+        (lobby(), "\u{feff}{\"type\":\"said\"}", "byte order mark"),
+        (lobby(), r#"{"type":"said","data":{"a":1e400}}"#, "`data.a` must be a number"),
         (lobby(), r#"{"type":"said","user":"alice"}"#, "not allowed here"),
         (Channel::Users, r#"{"type":"said"}"#, "names the recipient"),
         (Channel::Nodes, r#"{"type":"said"}"#, "only nodes"),
