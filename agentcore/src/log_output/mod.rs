@@ -83,6 +83,7 @@ pub(crate) fn install_subscriber() {
 }
 
 /// Returns how many lines were dropped since the start, because nobody read them or they could not be written.
+#[cfg(feature = "metrics")]
 pub(crate) fn dropped_lines() -> u64 {
     LINES.dropped()
 }
