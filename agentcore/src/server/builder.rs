@@ -76,7 +76,7 @@ impl AgentCore {
 
     /// Creates an application with these settings.
     pub fn new(settings: Settings) -> Self {
-        // What is logged from here on has a reader.
+        // Lines that are logged from here on have a reader.
         install_subscriber();
         Self {
             settings,

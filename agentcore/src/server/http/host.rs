@@ -23,7 +23,7 @@ pub(super) async fn with_host(mut request: Request, next: Next) -> Response {
 /// Returns the host of a request; `None` for a request of HTTP/1.0 that names none.
 ///
 /// # Errors
-/// What is wrong with the header `Host`.
+/// The text says how the header `Host` is missing or invalid.
 fn host(request: &Request) -> Result<Option<HeaderValue>, &'static str> {
     let mut lines = request.headers().get_all(header::HOST).into_iter();
     let line = match (lines.next(), lines.next()) {
