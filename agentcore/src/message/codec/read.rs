@@ -54,6 +54,20 @@ impl<'de> PackedReader<'de> {
         value
     }
 
+    /// Reads the elements of a list, or the fields of an object; the error is `too_many` if some are left.
+    fn elements<T>(
+        &mut self,
+        length: u64,
+        too_many: &str,
+        read: impl FnOnce(&mut Elements<'_, 'de>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.nested(|reader| {
+            let mut elements = Elements { reader, left: length };
+            let value = read(&mut elements)?;
+            if elements.left == 0 { Ok(value) } else { Err(Error::custom(too_many)) }
+        })
+    }
+
     fn visit<V: Visitor<'de>>(&mut self, token: Token<'de>, visitor: V) -> Result<V::Value, Error> {
         match token {
             Token::Nil => visitor.visit_unit(),
@@ -65,22 +79,12 @@ impl<'de> PackedReader<'de> {
             Token::Text(text) => visitor.visit_borrowed_str(utf8(text)?),
             Token::Binary(bytes) => SeqDeserializer::new(bytes.iter().copied()).deserialize_any(visitor),
             Token::Extension(_) => Err(Error::custom("it must not be an extension")),
-            Token::Array(length) => self.nested(|reader| {
-                let mut elements = Elements { reader, left: length };
-                let value = visitor.visit_seq(&mut elements)?;
-                match elements.left {
-                    0 => Ok(value),
-                    _ => Err(Error::custom("a list has too many elements")),
-                }
-            }),
-            Token::Map(length) => self.nested(|reader| {
-                let mut elements = Elements { reader, left: length };
-                let value = visitor.visit_map(&mut elements)?;
-                match elements.left {
-                    0 => Ok(value),
-                    _ => Err(Error::custom("an object has too many fields")),
-                }
-            }),
+            Token::Array(length) => {
+                self.elements(length, "a list has too many elements", |elements| visitor.visit_seq(elements))
+            }
+            Token::Map(length) => {
+                self.elements(length, "an object has too many fields", |elements| visitor.visit_map(elements))
+            }
         }
     }
 }
