@@ -91,11 +91,7 @@ impl Chat {
     #[on("join_room")]
     async fn join_room(&mut self, cx: &Context<Self>, RoomRef { room }: RoomRef) -> Result<()> {
         match rooms::find_or_create(&self.store, cx.manager(), self.user.id(), &room).await? {
-            Creation::Exists(room) => {
-                rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
-                self.enter(cx, &room.name).await?;
-                self.joined(cx, room).await
-            }
+            Creation::Exists(room) => self.enter_existing(cx, room).await,
             Creation::Created(room) => {
                 self.enter_created(cx, &room).await?;
                 self.joined(cx, room).await
@@ -106,11 +102,7 @@ impl Chat {
     #[on("create_room")]
     async fn create_room(&mut self, cx: &Context<Self>, CreateRoom { room_name, is_public }: CreateRoom) -> Result<()> {
         match rooms::create(&self.store, cx.manager(), self.user.id(), &room_name, is_public).await? {
-            Creation::Exists(room) => {
-                rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
-                self.enter(cx, &room.name).await?;
-                self.joined(cx, room).await
-            }
+            Creation::Exists(room) => self.enter_existing(cx, room).await,
             Creation::Created(room) => {
                 self.enter_created(cx, &room).await?;
                 cx.reply(&RoomCreated { room: room.name, is_public: room.is_public }).await
@@ -184,6 +176,13 @@ impl Chat {
 }
 
 impl Chat {
+    /// Enters a room that existed before, if the user may enter it.
+    async fn enter_existing(&self, cx: &Context<Self>, room: Room) -> Result<()> {
+        rooms::check_may_enter(&self.store, &room, self.user.id()).await?;
+        self.enter(cx, &room.name).await?;
+        self.joined(cx, room).await
+    }
+
     /// Replies to a client that has entered a room; then sends the room's details and its recent messages.
     async fn joined(&self, cx: &Context<Self>, room: Room) -> Result<()> {
         // Read after entering: a message of this moment may arrive twice, but none is missing.
