@@ -50,28 +50,26 @@ impl Failover {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failover_that_cuts_only_the_command_connections_loses_nothing_silently() {
-    let cut = [Links::Commands, Links::Commands];
-    let Some(failover) = Failover::that_cuts(&cut, Redis::start).await else { return };
+/// Cuts these connections of each node in a failover, and waits until everybody knows what was lost.
+async fn loses_nothing_silently(cut: [Links; 2], start: fn() -> Option<Redis>) {
+    let Some(failover) = Failover::that_cuts(&cut, start).await else { return };
     let began = failover.began;
     failover.ends_well(began).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_that_cuts_only_the_command_connections_loses_nothing_silently() {
+    loses_nothing_silently([Links::Commands, Links::Commands], Redis::start).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_that_cuts_only_the_subscriber_connections_loses_nothing_silently() {
-    let cut = [Links::Subscriptions, Links::Subscriptions];
-    let Some(failover) = Failover::that_cuts(&cut, Redis::start).await else { return };
-    let began = failover.began;
-    failover.ends_well(began).await;
+    loses_nothing_silently([Links::Subscriptions, Links::Subscriptions], Redis::start).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_that_cuts_another_connection_of_each_node_loses_nothing_silently() {
-    let cut = [Links::Commands, Links::Subscriptions];
-    let Some(failover) = Failover::that_cuts(&cut, Redis::start).await else { return };
-    let began = failover.began;
-    failover.ends_well(began).await;
+    loses_nothing_silently([Links::Commands, Links::Subscriptions], Redis::start).await;
 }
 
 /// The other node learns of the failover when its peer has vanished from the old server.
@@ -94,8 +92,5 @@ async fn a_node_that_follows_a_failover_later_signals_what_the_others_have_misse
 /// Nodes have no run ids to compare; each finds out whether it hears what it publishes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_between_servers_that_tell_nothing_about_themselves_loses_nothing_silently() {
-    let cut = [Links::Commands, Links::Subscriptions];
-    let Some(failover) = Failover::that_cuts(&cut, silent_redis).await else { return };
-    let began = failover.began;
-    failover.ends_well(began).await;
+    loses_nothing_silently([Links::Commands, Links::Subscriptions], silent_redis).await;
 }
