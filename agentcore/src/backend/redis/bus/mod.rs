@@ -7,6 +7,7 @@
 //! The bus does not store messages: what is lost is reported, never repeated.
 
 mod answer_tasks;
+mod due;
 mod loss_tracker;
 mod payload;
 mod publish_task;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::due::wait_until;
 use super::send_queue::{PublishRound, PushOutcome, SendQueue};
 use crate::backend::Publish;
 use crate::backend::redis::command_link::CommandLink;
@@ -174,15 +175,9 @@ impl BusSender {
     /// Waits until something is queued, a watermark is due or the connection changes.
     async fn wait_for_work<T>(&self, changes: &mut watch::Receiver<T>) {
         let due = lock(&self.queue).next_due();
-        let due = async {
-            match due {
-                Some(due) => sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = self.filled.notified() => {}
-            () = due => {}
+            () = wait_until(due) => {}
             _ = changes.changed() => {}
         }
     }

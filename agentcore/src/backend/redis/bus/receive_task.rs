@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::answer_tasks::AnswerTasks;
+use super::due::wait_until;
 use super::loss_tracker::LossTracker;
 use super::payload::{BusPayload, Control, UnreadablePayload};
 use super::publish_task::BusSender;
@@ -188,14 +189,6 @@ struct ReceiveState {
     last_sweep: Instant,
     /// End of the period in which the task waits for no worker.
     no_wait_until: Option<Instant>,
-}
-
-/// Waits until a time; for ever without one.
-async fn wait_until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Polls a future once so that it begins. Returns its result if it is ready; otherwise the caller awaits the future.
