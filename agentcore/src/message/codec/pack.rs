@@ -7,16 +7,20 @@ use rmp::encode::{write_array_len, write_f64, write_map_len, write_sint, write_s
 use serde::de::IgnoredAny;
 
 use super::read::MAX_LEVELS;
+use super::scan::MAX_DEPTH;
 
 /// An extension that stands for a text with half of a surrogate pair, which is no Unicode text.
 pub(in crate::message) const NO_TEXT: &[u8] = &[0];
 /// An extension that stands for a value that is nested more than 127 levels deep.
 pub(in crate::message) const TOO_DEEP: &[u8] = &[1];
 
+/// The longest length of an array or a map, with its marker, in bytes.
+const MAX_LENGTH: usize = 5;
+
 /// Converts a complete envelope.
 pub(super) fn pack_envelope(json: &[u8], buffer: &mut Vec<u8>) -> Result<(), PackError> {
     // The envelope is a level too.
-    if pack(json, MAX_LEVELS + 1, buffer)? { Ok(()) } else { Err(PackError::Inexact) }
+    if pack(json, MAX_DEPTH, buffer)? { Ok(()) } else { Err(PackError::Inexact) }
 }
 
 /// Converts data, with an extension or an infinite float for each value that only JSON text can write, such as 1e400.
@@ -81,8 +85,8 @@ impl<'a> Packer<'a, '_> {
                 self.skip()?;
                 self.inexact(TOO_DEEP)
             }
-            b'{' => self.children(levels, b'}', |buffer, count| Ok(write_map_len(buffer, count / 2).map(drop)?)),
-            b'[' => self.children(levels, b']', |buffer, count| Ok(write_array_len(buffer, count).map(drop)?)),
+            b'{' => self.children(levels, b'}', |length, count| Ok(write_map_len(length, count / 2).map(drop)?)),
+            b'[' => self.children(levels, b']', |length, count| Ok(write_array_len(length, count).map(drop)?)),
             b'"' => self.text(),
             b'n' => self.word(4, 0xc0),
             b't' => self.word(4, 0xc3),
@@ -95,7 +99,7 @@ impl<'a> Packer<'a, '_> {
         &mut self,
         levels: usize,
         end: u8,
-        write_length: fn(&mut Vec<u8>, u32) -> Result<(), PackError>,
+        write_length: fn(&mut &mut [u8], u32) -> Result<(), PackError>,
     ) -> Result<(), PackError> {
         self.take(1)?;
         let start = self.buffer.len();
@@ -107,9 +111,11 @@ impl<'a> Packer<'a, '_> {
             count += 1;
         }
         self.take(1)?;
-        let mut length = Vec::with_capacity(5);
-        write_length(&mut length, u32::try_from(count)?)?;
-        self.buffer.splice(start..=start, length);
+        let mut length = [0; MAX_LENGTH];
+        let mut free = length.as_mut_slice();
+        write_length(&mut free, u32::try_from(count)?)?;
+        let used = MAX_LENGTH - free.len();
+        self.buffer.splice(start..=start, length.into_iter().take(used));
         Ok(())
     }
 

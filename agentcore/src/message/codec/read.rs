@@ -9,11 +9,11 @@ use serde::de::{
 };
 use serde::{Deserialize as _, forward_to_deserialize_any};
 
-use super::scan::span;
+use super::scan::{MAX_DEPTH, span};
 use super::token::{Token, whole};
 
-/// Levels of nesting that data may have, as in JSON.
-pub(in crate::message) const MAX_LEVELS: usize = 127;
+/// Levels of nesting that data may have, as in JSON: the envelope is a level too.
+pub(in crate::message) const MAX_LEVELS: usize = MAX_DEPTH - 1;
 
 /// The name under which serde_json's `RawValue` asks for JSON text.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
