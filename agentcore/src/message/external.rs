@@ -19,7 +19,8 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// `VALIDATION_FAILED` for the field `type` when it is reserved or does not match `[a-z][a-z0-9_.]{0,63}`, and for
-/// `data` when it is not an object, too deep or too long, or has a value that MessagePack cannot hold; an internal error when `data` cannot be encoded.
+/// `data` when it is not an object, too deep or too long, or has a value that MessagePack cannot hold; an internal error
+/// when `data` cannot be encoded.
 pub(crate) fn write<D: Serialize + ?Sized>(message_type: &str, data: &D, max_bytes: usize) -> Result<Vec<u8>> {
     check_type(message_type)?;
     let text = serde_json::to_string(data).map_err(|error| unencodable(message_type, error))?;

@@ -1,9 +1,8 @@
 //! Finds out whether both connections of this node are at the same server.
 //!
 //! After a failover behind one address, a connection that was not cut may stay at the old server, which lives on and
-//! answers.
-//! Then this node hears nothing of what is published at the new one, and no ping tells. The check runs whenever one of the
-//! connections has been opened; an open connection does not change its server.
+//! answers. Then this node hears nothing of what is published at the new one, and no ping tells. The check runs whenever
+//! one of the connections has been opened; an open connection does not change its server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
